@@ -1,0 +1,9 @@
+"""The ASGI entry point: pages, form posts and live streams."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchweb.settings.dev")
+
+application = get_asgi_application()

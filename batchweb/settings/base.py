@@ -1,0 +1,163 @@
+"""Settings that every way of running Batchweb shares. `dev`, `prod` and `test` build on it."""
+
+from decimal import Decimal
+from typing import Any
+
+import dj_database_url
+
+from .environment import (
+    BASE_DIR,
+    env_bool,
+    env_int,
+    env_list,
+    env_str,
+    redis_url,
+    secret_key,
+    var_dir,
+)
+
+VAR_DIR = var_dir()
+SECRET_KEY = secret_key(VAR_DIR)
+DEBUG = False
+ALLOWED_HOSTS = env_list("BATCHWEB_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env_list("BATCHWEB_CSRF_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_rq",
+    "django_htmx",
+    "jobs",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "batchweb.urls"
+ASGI_APPLICATION = "batchweb.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# SQLite needs three things to serve many processes: a write-ahead log, transactions that take
+# the write lock at their start (so that they queue instead of failing half way), and patience.
+SQLITE_OPTIONS: dict[str, Any] = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 30,
+    "init_command": (
+        "PRAGMA journal_mode=WAL;"
+        "PRAGMA synchronous=NORMAL;"
+        "PRAGMA busy_timeout=30000;"
+        "PRAGMA cache_size=-16000;"
+    ),
+}
+DATABASES = {
+    "default": dj_database_url.parse(
+        env_str("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'batchweb.sqlite3'}"
+    )
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = redis_url(VAR_DIR)
+RQ_TASK_TIMEOUT_SECONDS = 120
+RQ_PULL_TIMEOUT_SECONDS = 2 * 3600
+RQ_QUEUES = {
+    # Stops and reaps free capacity, so they go before launches; workers listen in this order.
+    "stop": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
+    "reap": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
+    "launch": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
+    # Image pulls take minutes; a worker of their own keeps them from holding up launches.
+    "pull": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_PULL_TIMEOUT_SECONDS},
+    "cleanup": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
+}
+# `queueing` defers to after the commit itself, so that it can hand over many tasks at once.
+RQ = {"COMMIT_MODE": "auto"}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+
+# "joblogs" is where compressed log chunks go; any Django storage backend fits.
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": VAR_DIR / "files"},
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "joblogs": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": VAR_DIR / "joblogs"},
+    },
+}
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        "batchweb": {"handlers": ["console"], "level": env_str("BATCHWEB_LOG_LEVEL", "INFO")},
+    },
+}
+
+# --- Batchweb's own ------------------------------------------------------------------
+# The account id in ARNs; AWS's documentation uses this one in its examples.
+BATCHWEB_ACCOUNT_ID = env_str("BATCHWEB_ACCOUNT_ID", "123456789012")
+BATCHWEB_REGION = env_str("BATCHWEB_REGION", "us-east-1")
+# Memory that a node keeps for the engine and the system, and never gives to jobs.
+BATCHWEB_NODE_RESERVED_MEMORY_MIB = env_int("BATCHWEB_NODE_RESERVED_MEMORY_MIB", 512)
+# Published AWS Fargate rates (us-east-1, Linux/x86), the default price of an environment.
+BATCHWEB_DEFAULT_USD_PER_VCPU_HOUR = Decimal("0.04048")
+BATCHWEB_DEFAULT_USD_PER_GIB_HOUR = Decimal("0.004445")
+# SIGTERM, then this long, then SIGKILL.
+BATCHWEB_STOP_GRACE_SECONDS = env_int("BATCHWEB_STOP_GRACE_SECONDS", 30)
+# Processes and threads that one container may have: a fork bomb stays in its job.
+BATCHWEB_PIDS_LIMIT = env_int("BATCHWEB_PIDS_LIMIT", 4096)
+# What one attempt may log, before compression.
+BATCHWEB_LOG_LIMIT_BYTES = env_int("BATCHWEB_LOG_LIMIT_BYTES", 1024**3)
+BATCHWEB_SCHEDULER_TICK_SECONDS = 3.0
+BATCHWEB_WORKERS = env_int("BATCHWEB_WORKERS", 4)
+# An image that the engine already holds is not pulled again unless asked.
+BATCHWEB_ALWAYS_PULL = env_bool("BATCHWEB_ALWAYS_PULL")

@@ -1,0 +1,81 @@
+"""Reads the process environment once, with clear errors, for the settings modules."""
+
+import os
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+
+# A unix socket's path may hold 107 bytes on Linux (sockaddr_un.sun_path).
+MAX_SOCKET_PATH_BYTES = 107
+
+
+def env_str(name: str, default: str = "") -> str:
+    return os.environ.get(name, default)
+
+
+def env_bool(name: str, default: bool = False) -> bool:
+    value = os.environ.get(name)
+    if value is None or value == "":
+        return default
+    if value.lower() in {"1", "true", "yes", "on"}:
+        return True
+    if value.lower() in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError(f"{name}={value!r} is not a yes or no: use 1 or 0")
+
+
+def env_int(name: str, default: int) -> int:
+    value = os.environ.get(name)
+    if value is None or value == "":
+        return default
+    try:
+        return int(value)
+    except ValueError:
+        raise ValueError(f"{name}={value!r} is not a whole number") from None
+
+
+def env_list(name: str, default: str = "") -> list[str]:
+    return [part.strip() for part in env_str(name, default).split(",") if part.strip()]
+
+
+def var_dir() -> Path:
+    """Where the embedded default keeps its database, Redis data, logs and keys."""
+    return Path(env_str("BATCHWEB_VAR", str(BASE_DIR / "var"))).resolve()
+
+
+def embedded_redis_socket(var: Path) -> Path:
+    """The private Redis's socket: inside `var`, or under the temporary folder if that is too long."""
+    path = var / "redis" / "redis.sock"
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
+        return path
+    digest = sha256(os.fsencode(var)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"batchweb-{digest}" / "redis.sock"
+
+
+def redis_url(var: Path) -> str:
+    return env_str("REDIS_URL") or f"unix://{embedded_redis_socket(var)}?db=0"
+
+
+def secret_key(var: Path) -> str:
+    """The signing key: from the environment, else one made once and kept in `var` (mode 0600)."""
+    from_environment = env_str("BATCHWEB_SECRET_KEY")
+    if from_environment:
+        return from_environment
+    path = var / "secret_key"
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        pass
+    from django.core.management.utils import get_random_secret_key
+
+    var.mkdir(parents=True, exist_ok=True)
+    try:
+        # O_EXCL: of two processes that start at once, one makes the key and the other reads it.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(handle, "w") as file:
+        file.write(get_random_secret_key())
+    return path.read_text().strip()

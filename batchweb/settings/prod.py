@@ -1,0 +1,22 @@
+"""Production: behind TLS, with PostgreSQL and Redis named by DATABASE_URL and REDIS_URL."""
+
+from .base import *  # noqa: F403
+from .base import DATABASES, STORAGES
+from .environment import env_bool, env_str
+
+for _name in ("BATCHWEB_SECRET_KEY", "BATCHWEB_ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL"):
+    if not env_str(_name):
+        raise RuntimeError(f"{_name} is not set: production needs it, see README.md")
+
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    # Under ASGI each request has its own thread; a pool spares it a new connection.
+    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 8}}
+STORAGES["staticfiles"] = {
+    "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage",
+}
+
+_tls = env_bool("BATCHWEB_TLS", default=True)
+SESSION_COOKIE_SECURE = _tls
+CSRF_COOKIE_SECURE = _tls
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _tls else None
+SECURE_HSTS_SECONDS = 31_536_000 if _tls else 0

@@ -1,0 +1,60 @@
+"""Every text that says why: AWS's own words where clients compare them, and ours beside them.
+
+A status reason is what the API returns and what retry rules match; an explanation is for people.
+"""
+
+import signal
+
+from .resources import format_memory
+
+ESSENTIAL_EXITED = "Essential container in task exited"
+TIMED_OUT = "Job attempt duration exceeded timeout"
+OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
+OUT_OF_MEMORY_EXIT_CODE = 137
+TERMINATED_BY_USER = "Terminated by user"
+CANCELLED_BY_USER = "Cancelled by user"
+
+NOT_FOUND_EXIT_CODE = 127
+NOT_EXECUTABLE_EXIT_CODE = 126
+SIGNAL_EXIT_BASE = 128
+
+
+def host_lost(instance_id: str) -> str:
+    """The reason that the usual retry rule `onStatusReason: "Host EC2*"` matches."""
+    return f"Host EC2 (instance {instance_id}) terminated."
+
+
+def cannot_pull(image: str, detail: str) -> str:
+    """AWS's `CannotPullContainerError`, with the image and what the registry said."""
+    return f"CannotPullContainerError: {image}: {detail}"
+
+
+def cannot_start(detail: str) -> str:
+    """AWS's `CannotStartContainerError`: the image is there, but the command could not be run."""
+    return f"CannotStartContainerError: {detail}"
+
+
+def explain_exit(*, exit_code: int, oom_killed: bool, memory_mib: int) -> str:
+    """One sentence for people about how a container ended."""
+    if oom_killed:
+        return (
+            f"The container used more than its {format_memory(memory_mib)} of memory and was killed. "
+            "Give the job more memory, or make it use less."
+        )
+    if exit_code == 0:
+        return "The command ended with exit code 0."
+    if exit_code == NOT_FOUND_EXIT_CODE:
+        return "Exit code 127: a shell in the container did not find the command."
+    if exit_code == NOT_EXECUTABLE_EXIT_CODE:
+        return "Exit code 126: the command was found but could not be executed."
+    if SIGNAL_EXIT_BASE < exit_code < SIGNAL_EXIT_BASE + signal.NSIG:
+        name = _signal_name(exit_code - SIGNAL_EXIT_BASE)
+        return f"Exit code {exit_code}: the command was ended by signal {name}."
+    return f"The command ended with exit code {exit_code}. Its log says more."
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)

@@ -1,0 +1,44 @@
+"""Amounts of CPU and memory: whole numbers in thousandths of a vCPU and in MiB, so that sums are exact."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+MILLI = 1000
+MIB_PER_GIB = 1024
+
+
+@dataclass(frozen=True, slots=True, order=False)
+class Resources:
+    """An amount of compute: `milli_vcpus` (1000 is one vCPU) and `memory_mib`."""
+
+    milli_vcpus: int
+    memory_mib: int
+
+    def __add__(self, other: "Resources") -> "Resources":
+        return Resources(self.milli_vcpus + other.milli_vcpus, self.memory_mib + other.memory_mib)
+
+    def __sub__(self, other: "Resources") -> "Resources":
+        return Resources(self.milli_vcpus - other.milli_vcpus, self.memory_mib - other.memory_mib)
+
+    def fits_in(self, free: "Resources") -> bool:
+        """Whether all of this is there in `free`, in every dimension."""
+        return self.milli_vcpus <= free.milli_vcpus and self.memory_mib <= free.memory_mib
+
+    @property
+    def vcpus(self) -> Decimal:
+        return Decimal(self.milli_vcpus) / MILLI
+
+    def __str__(self) -> str:
+        return f"{format_vcpus(self.milli_vcpus)} vCPU, {format_memory(self.memory_mib)}"
+
+
+def format_vcpus(milli_vcpus: int) -> str:
+    """vCPUs as people write them: "2", "0.25"."""
+    return f"{Decimal(milli_vcpus) / MILLI:f}"
+
+
+def format_memory(memory_mib: int) -> str:
+    """Memory with the unit that reads best: "512 MiB", "2 GiB", "23.5 GiB"."""
+    if memory_mib < MIB_PER_GIB:
+        return f"{memory_mib} MiB"
+    return f"{round(Decimal(memory_mib) / MIB_PER_GIB, 1).normalize():f} GiB"

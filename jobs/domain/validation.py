@@ -1,0 +1,211 @@
+"""Every limit on what people may ask for, in one place, with one text each.
+
+A check takes a value as it came (text from a form, a number from JSON) and gives back the clean value
+or raises `FieldError`; `Checker` gathers the errors of a whole request. Limits are those of the AWS
+Batch API (`RegisterJobDefinition`, `SubmitJob`) unless a comment says otherwise.
+"""
+
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import TypeVar
+
+from .errors import InvalidInput
+from .resources import MILLI
+from .retry import MAX_ATTEMPTS
+
+T = TypeVar("T")
+
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+ENVIRONMENT_NAME_PATTERN = re.compile(r"[^=\0]{1,256}")
+# Docker's grammar of references, loosely: the engine has the last word, this catches slips early.
+IMAGE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-/:@]{0,254}")
+RESERVED_ENVIRONMENT_PREFIX = "AWS_BATCH"
+
+MIN_MEMORY_MIB = 4
+MAX_MEMORY_MIB = 16 * 1024 * 1024
+MAX_MILLI_VCPUS = 1_000_000
+MAX_COMMAND_BYTES = 20 * 1024
+MAX_REASON_CHARACTERS = 1024
+MIN_TIMEOUT_SECONDS = 60
+
+
+class FieldError(ValueError):
+    """One field's value is not acceptable; `str(error)` says why and what would be."""
+
+
+class Checker:
+    """Runs checks field by field and raises all their errors together."""
+
+    def __init__(self) -> None:
+        self._errors: dict[str, list[str]] = {}
+
+    def check(self, field: str, check: Callable[[object], T], value: object, default: T) -> T:
+        """The clean value; on an error it is kept for `done()` and `default` is given back."""
+        try:
+            return check(value)
+        except FieldError as error:
+            self.add(field, str(error))
+            return default
+
+    def add(self, field: str, message: str) -> None:
+        self._errors.setdefault(field, []).append(message)
+
+    def done(self) -> None:
+        """Raises InvalidInput if any check failed."""
+        if self._errors:
+            raise InvalidInput(self._errors)
+
+
+def name(value: object) -> str:
+    """A name of a job, queue, definition or environment."""
+    text = _text(value)
+    if not text:
+        raise FieldError("Give a name.")
+    if not NAME_PATTERN.fullmatch(text):
+        raise FieldError(
+            "A name starts with a letter or digit and has at most 128 letters, digits, "
+            "hyphens and underscores."
+        )
+    return text
+
+
+def image(value: object) -> str:
+    """A container image reference."""
+    text = _text(value)
+    if not text:
+        raise FieldError("Give a container image, such as busybox:1.36.")
+    if not IMAGE_PATTERN.fullmatch(text):
+        raise FieldError(
+            "An image is [registry/]name[:tag] or name@digest of at most 255 letters, digits "
+            "and . _ - / : @ signs, without spaces."
+        )
+    return text
+
+
+def command(value: object) -> list[str]:
+    """A command as a list of words, or as one text in shell words (`echo "hello world"`).
+
+    An empty one means: the image's own.
+    """
+    if value is None:
+        return []
+    if isinstance(value, str):
+        try:
+            words = shlex.split(value)
+        except ValueError as error:
+            raise FieldError(
+                f"Not valid shell words ({str(error).lower()}): close every quote, "
+                "or put a backslash before a quote that is meant as such."
+            ) from None
+    elif isinstance(value, Sequence) and all(isinstance(word, str) for word in value):
+        words = list(value)
+    else:
+        raise FieldError("A command is a list of texts.")
+    if any("\0" in word for word in words):
+        raise FieldError("A command cannot hold NUL characters.")
+    if sum(len(word.encode("utf-8", "surrogatepass")) for word in words) > MAX_COMMAND_BYTES:
+        raise FieldError(f"A command has at most {MAX_COMMAND_BYTES // 1024} KiB. Put long scripts in the image.")
+    return words
+
+
+def milli_vcpus(value: object) -> int:
+    """vCPUs ("2", "0.25") as thousandths."""
+    amount = _decimal(value, "vCPUs are a number such as 1 or 0.25.")
+    if amount <= 0:
+        raise FieldError("Give more than 0 vCPUs, such as 1 or 0.25.")
+    thousandths = amount * MILLI
+    if thousandths != thousandths.to_integral_value():
+        raise FieldError("vCPUs have at most three decimals, such as 0.125.")
+    if thousandths > MAX_MILLI_VCPUS:
+        raise FieldError(f"At most {MAX_MILLI_VCPUS // MILLI} vCPUs.")
+    return int(thousandths)
+
+
+def memory_mib(value: object) -> int:
+    """Memory in whole MiB; Docker takes no less than 4 (AWS's own minimum, too)."""
+    amount = _integer(value, "Memory is a whole number of MiB, such as 512.")
+    if not MIN_MEMORY_MIB <= amount <= MAX_MEMORY_MIB:
+        raise FieldError(f"Memory is between {MIN_MEMORY_MIB} and {MAX_MEMORY_MIB} MiB.")
+    return amount
+
+
+def attempts(value: object) -> int:
+    """How often a job may be tried."""
+    amount = _integer(value, "Attempts are a whole number.")
+    if not 1 <= amount <= MAX_ATTEMPTS:
+        raise FieldError(f"Attempts are between 1 and {MAX_ATTEMPTS}.")
+    return amount
+
+
+def environment(value: object) -> list[dict[str, str]]:
+    """Environment variables: `[{"name": ..., "value": ...}, ...]` or `{name: value}`."""
+    if value in (None, "", [], {}):
+        return []
+    pairs = _environment_pairs(value)
+    seen: dict[str, str] = {}
+    for variable, content in pairs:
+        if not ENVIRONMENT_NAME_PATTERN.fullmatch(variable):
+            raise FieldError("A variable's name has 1 to 256 characters and no equals sign.")
+        if variable.startswith(RESERVED_ENVIRONMENT_PREFIX):
+            raise FieldError(f"{variable}: names that start with AWS_BATCH are reserved.")
+        if "\0" in content:
+            raise FieldError(f"{variable}: a value cannot hold NUL characters.")
+        seen[variable] = content
+    return [{"name": variable, "value": content} for variable, content in seen.items()]
+
+
+def reason(value: object) -> str:
+    """Why somebody cancels or terminates a job."""
+    text = _text(value)
+    if len(text) > MAX_REASON_CHARACTERS:
+        raise FieldError(f"A reason has at most {MAX_REASON_CHARACTERS} characters.")
+    return text
+
+
+def _environment_pairs(value: object) -> list[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        items: list[tuple[object, object]] = list(value.items())
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        if not all(isinstance(item, Mapping) for item in value):
+            raise FieldError("Each variable has a name and a value.")
+        items = [(item.get("name"), item.get("value", "")) for item in value]
+    else:
+        raise FieldError("Variables are a list of names and values.")
+    if not all(isinstance(key, str) and isinstance(content, str) for key, content in items):
+        raise FieldError("A variable's name and value are texts.")
+    return [(str(key), str(content)) for key, content in items]
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise FieldError("This is a text.")
+    return value.strip()
+
+
+def _integer(value: object, message: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise FieldError(message)
+    try:
+        # Digits alone: `int` would also take underscores and other scripts' digits.
+        text = str(value).strip()
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+            raise FieldError(message)
+        return int(text)
+    except ValueError:
+        raise FieldError(message) from None
+
+
+def _decimal(value: object, message: str) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        raise FieldError(message)
+    text = str(value).strip()
+    if not re.fullmatch(r"[+-]?[0-9]{0,12}(\.[0-9]{0,12})?", text):
+        raise FieldError(message)
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise FieldError(message) from None

@@ -1,0 +1,207 @@
+"""What every engine can do. `tests/engines/contract.py` is the suite that each must pass.
+
+An engine runs containers on its nodes and knows nothing of queues, jobs' states or the database.
+All calls are safe to repeat. All times are nanoseconds since the epoch, by the engine's clock.
+
+Why create and start are two calls: whoever creates a container owns its name, and only he who has
+recorded the container's id may start it, once. That is what keeps an attempt from running twice
+when a launcher dies or stalls between any two steps (see `jobs.services.launch`).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class EngineError(Exception):
+    """An engine refused or failed; `str(error)` is fit to be shown to a user."""
+
+
+class EngineUnreachable(EngineError):
+    """No answer: the engine is down, or this process cannot reach it. Nothing is known; try later."""
+
+
+class NameTaken(EngineError):
+    """A container of that name exists already."""
+
+
+class ImageMissing(EngineError):
+    """The node does not hold the image."""
+
+
+class CannotPull(EngineError):
+    """The image could not be fetched, and trying again at once would not help."""
+
+
+class CannotStart(EngineError):
+    """The container was made but its command could not be run (not found, not executable, ...)."""
+
+
+class NoSuchContainer(EngineError):
+    """The container is gone, or never was."""
+
+
+class AlreadyStarted(EngineError):
+    """The container was to be removed unstarted, or started again, but it has run already."""
+
+
+class ContainerPhase(StrEnum):
+    CREATED = "created"
+    RUNNING = "running"
+    EXITED = "exited"
+
+
+class LogSource(StrEnum):
+    STDOUT = "stdout"
+    STDERR = "stderr"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """`boot_id` is another one after each restart of the engine; empty where it cannot be told."""
+
+    version: str
+    boot_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCapacity:
+    """A machine and all it has (nothing is taken off)."""
+
+    name: str
+    milli_vcpus: int
+    memory_mib: int
+    architecture: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """What to run. An empty `command` is the image's own; the image's entry point always stays."""
+
+    name: str
+    image: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    milli_vcpus: int
+    memory_mib: int
+    network: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    pids_limit: int = 4096
+    # Host directories that an administrator allowed: "/host/path:/container/path[:ro]".
+    binds: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerStatus:
+    """A container as the engine sees it now. Times are 0 until they are known."""
+
+    id: str
+    name: str
+    phase: ContainerPhase
+    labels: Mapping[str, str]
+    exit_code: int | None = None
+    oom_killed: bool = False
+    error: str = ""
+    started_ns: int = 0
+    finished_ns: int = 0
+
+
+class EventKind(StrEnum):
+    STARTED = "started"
+    DIED = "died"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEvent:
+    kind: EventKind
+    container_id: str
+    labels: Mapping[str, str]
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogFrame:
+    """One record of a container's log. `data` ends with a newline unless the line goes on in the next
+    frame of the same source (a frame holds at most 16 KiB on Docker), or the container ended."""
+
+    at_ns: int
+    source: LogSource
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """`cpu_ns` is CPU time since the container's start; `memory_bytes` is without the page cache."""
+
+    at_ns: int
+    cpu_ns: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    """How far a pull is. `bytes_total` grows while layers are discovered; 0: not known."""
+
+    detail: str
+    bytes_done: int
+    bytes_total: int
+
+
+class Engine(Protocol):
+    """Every call may raise EngineUnreachable; each names what else it raises."""
+
+    def info(self) -> EngineInfo: ...
+
+    def nodes(self) -> list[NodeCapacity]: ...
+
+    def has_image(self, image: str) -> bool: ...
+
+    def pull(self, image: str, on_progress: Callable[[PullProgress], None]) -> None:
+        """Fetches the image. Raises CannotPull with what the registry said."""
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Makes the container, and its network if need be, and gives the container's id.
+
+        Raises NameTaken, ImageMissing, or EngineError if the engine refuses the spec.
+        """
+
+    def start(self, container_id: str) -> None:
+        """Starts a created container. Raises CannotStart, NoSuchContainer.
+
+        Must be called at most once per container id: on some engines a second start of one that has
+        exited would run it again.
+        """
+
+    def discard(self, container_id: str) -> None:
+        """Removes a container that was never started; none is fine. Raises AlreadyStarted if it runs."""
+
+    def remove(self, container_id: str) -> None:
+        """Removes a container whatever it does, and its anonymous volumes; none is fine."""
+
+    def inspect(self, name_or_id: str) -> ContainerStatus | None: ...
+
+    def signal(self, container_id: str, name: str) -> None:
+        """Sends "SIGTERM" or "SIGKILL"; one that does not run any more is fine."""
+
+    def containers(self) -> list[ContainerStatus]:
+        """All containers, of any phase, that carry this installation's label.
+
+        `exit_code`, `oom_killed` and times may be left out: `inspect` has them.
+        """
+
+    def events(self, since_ns: int) -> Iterator[EngineEvent]:
+        """Events of this installation's containers from `since_ns` on, without end.
+
+        Ends or raises EngineUnreachable when the connection is lost or `close` was called.
+        """
+
+    def logs(self, container_id: str, *, since_ns: int, follow: bool) -> Iterator[LogFrame]:
+        """The frames from `since_ns` on, in the engine's order; the same on each call but for new ones
+        at the end. With `follow` it waits for more until the container ends. Raises NoSuchContainer."""
+
+    def usage(self, container_id: str) -> Usage | None:
+        """One sample; None if the container does not run."""
+
+    def close(self) -> None:
+        """Ends all streams of this object and gives its connections back."""

@@ -1,0 +1,55 @@
+"""Job definitions: templates of jobs, in revisions that never change."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class DefinitionStatus(models.TextChoices):
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+
+
+class JobDefinition(models.Model):
+    """One revision of a definition. Registering its name again makes the next revision."""
+
+    name = models.CharField(max_length=128)
+    revision = models.PositiveIntegerField()
+    status = models.CharField(
+        max_length=16, choices=DefinitionStatus, default=DefinitionStatus.ACTIVE
+    )
+    description = models.CharField(max_length=255, blank=True)
+    image = models.CharField(max_length=255)
+    command = models.JSONField(
+        default=list, blank=True, help_text="A list of words. Empty: the image's own command."
+    )
+    environment = models.JSONField(
+        default=list, blank=True, help_text='[{"name": ..., "value": ...}, ...]'
+    )
+    milli_vcpus = models.PositiveIntegerField(help_text="Thousandths of a vCPU.")
+    memory_mib = models.PositiveIntegerField(help_text="Hard limit, in MiB.")
+    attempts = models.PositiveSmallIntegerField(default=1)
+    evaluate_on_exit = models.JSONField(default=list, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["name", "-revision"]
+        constraints = [
+            models.UniqueConstraint(fields=["name", "revision"], name="definition_revision_unique"),
+            models.CheckConstraint(
+                condition=Q(status__in=DefinitionStatus.values), name="definition_status_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(milli_vcpus__gt=0) & Q(memory_mib__gte=4),
+                name="definition_asks_for_something",
+            ),
+            models.CheckConstraint(
+                condition=Q(attempts__gte=1) & Q(attempts__lte=10), name="definition_attempts"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.revision}"

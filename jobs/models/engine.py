@@ -1,0 +1,94 @@
+"""Engines (where containers run) and their nodes (the machines)."""
+
+from django.db import models
+from django.db.models import Q
+
+
+class EngineKind(models.TextChoices):
+    DOCKER = "docker", "Docker Engine"
+    FAKE = "fake", "Fake (tests and benchmarks only)"
+
+
+class EngineStatus(models.TextChoices):
+    UNKNOWN = "UNKNOWN"
+    CONNECTED = "CONNECTED"
+    UNREACHABLE = "UNREACHABLE"
+
+
+class Engine(models.Model):
+    """A container engine. One supervisor process follows each."""
+
+    name = models.CharField(max_length=128, unique=True)
+    kind = models.CharField(max_length=16, choices=EngineKind)
+    url = models.CharField(
+        max_length=255,
+        blank=True,
+        help_text="Such as unix:///var/run/docker.sock. Empty: as DOCKER_HOST says.",
+    )
+    status = models.CharField(max_length=16, choices=EngineStatus, default=EngineStatus.UNKNOWN)
+    status_reason = models.TextField(blank=True)
+    version = models.CharField(max_length=64, blank=True)
+    boot_id = models.CharField(
+        max_length=128,
+        blank=True,
+        help_text="Changes when the engine is started anew; empty where that cannot be told.",
+    )
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class NodeState(models.TextChoices):
+    READY = "READY"
+    DOWN = "DOWN"
+
+
+class Node(models.Model):
+    """A machine of an engine, with what it gives to jobs (already less what it keeps for itself)."""
+
+    engine = models.ForeignKey(Engine, on_delete=models.CASCADE, related_name="nodes")
+    name = models.CharField(max_length=255)
+    instance_id = models.CharField(max_length=32, unique=True)
+    state = models.CharField(max_length=16, choices=NodeState, default=NodeState.READY)
+    milli_vcpus = models.PositiveIntegerField()
+    memory_mib = models.PositiveIntegerField()
+    architecture = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["engine", "name"], name="node_name_unique_in_engine"),
+            models.CheckConstraint(
+                condition=Q(state__in=NodeState.values), name="node_state_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.instance_id})"
+
+
+class ImagePullStatus(models.TextChoices):
+    PULLING = "PULLING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+
+
+class ImagePull(models.Model):
+    """The pull of one image to one engine, shared by all attempts that wait for it."""
+
+    engine = models.ForeignKey(Engine, on_delete=models.CASCADE, related_name="image_pulls")
+    image = models.CharField(max_length=255)
+    status = models.CharField(max_length=16, choices=ImagePullStatus)
+    detail = models.TextField(blank=True, help_text="Progress in words, or why it failed.")
+    bytes_done = models.BigIntegerField(default=0)
+    bytes_total = models.BigIntegerField(default=0)
+    started_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["engine", "image"], name="image_pull_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.image} on {self.engine_id}: {self.status}"

@@ -1,0 +1,59 @@
+"""Where an attempt's log lies: an index of append-only chunks. `jobs.joblogs` has their format."""
+
+from django.db import models
+from django.db.models import Q
+
+from .job import Attempt
+
+
+class LogStream(models.Model):
+    """The log of one attempt, and how far the engine's own log has been shipped into it.
+
+    `anchor_ns` and `anchor_frames` say where to go on: read the engine's log from `anchor_ns` on and
+    leave out the first `anchor_frames` frames. They change in the same transaction as the chunks.
+    """
+
+    attempt = models.OneToOneField(Attempt, on_delete=models.CASCADE, related_name="log_stream")
+    name = models.CharField(max_length=300, unique=True)
+    line_count = models.BigIntegerField(default=0)
+    byte_count = models.BigIntegerField(default=0)
+    first_ns = models.BigIntegerField(default=0)
+    last_ns = models.BigIntegerField(default=0)
+    anchor_ns = models.BigIntegerField(default=0)
+    anchor_frames = models.BigIntegerField(default=0)
+    truncated_at_bytes = models.BigIntegerField(
+        null=True, blank=True, help_text="The size limit that cut it off, if one did."
+    )
+    completed_at = models.DateTimeField(
+        null=True, blank=True, help_text="Set when no more lines can come."
+    )
+    problem = models.TextField(blank=True, help_text="Why lines are missing, if any are.")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LogChunk(models.Model):
+    """A run of lines: small and fresh ones in `data`, sealed ones in the file that `path` names."""
+
+    stream = models.ForeignKey(
+        LogStream, on_delete=models.CASCADE, related_name="chunks", db_index=False
+    )
+    first_line = models.BigIntegerField(help_text="From 0.")
+    line_count = models.PositiveIntegerField()
+    byte_count = models.PositiveIntegerField(help_text="Of the lines themselves, uncompressed.")
+    first_ns = models.BigIntegerField()
+    last_ns = models.BigIntegerField()
+    data = models.BinaryField(default=b"")
+    path = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["stream", "first_line"]
+        constraints = [
+            models.UniqueConstraint(fields=["stream", "first_line"], name="log_chunk_line_unique"),
+            models.CheckConstraint(condition=Q(line_count__gt=0), name="log_chunk_not_empty"),
+        ]
+        indexes = [models.Index(fields=["stream", "last_ns"], name="log_chunk_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.stream_id} from line {self.first_line}"
