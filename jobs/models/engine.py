@@ -34,6 +34,12 @@ class Engine(models.Model):
         help_text="Changes when the engine is started anew; empty where that cannot be told.",
     )
     last_seen_at = models.DateTimeField(null=True, blank=True)
+    gap_from = models.DateTimeField(
+        null=True, blank=True, help_text="When it was last seen before its newest restart."
+    )
+    gap_until = models.DateTimeField(
+        null=True, blank=True, help_text="When it was seen again after its newest restart."
+    )
 
     def __str__(self) -> str:
         return self.name
