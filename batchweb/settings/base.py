@@ -11,6 +11,7 @@ from .environment import (
     env_int,
     env_list,
     env_str,
+    installation_id,
     redis_url,
     secret_key,
     var_dir,
@@ -146,6 +147,9 @@ LOGGING: dict[str, Any] = {
 # The account id in ARNs; AWS's documentation uses this one in its examples.
 BATCHWEB_ACCOUNT_ID = env_str("BATCHWEB_ACCOUNT_ID", "123456789012")
 BATCHWEB_REGION = env_str("BATCHWEB_REGION", "us-east-1")
+# Marks this installation's containers, so that several can share a Docker Engine. Two installations
+# have two var folders (or databases): the id follows from them unless it is set.
+BATCHWEB_INSTALLATION = env_str("BATCHWEB_INSTALLATION") or installation_id(VAR_DIR)
 # Memory that a node keeps for the engine and the system, and never gives to jobs.
 BATCHWEB_NODE_RESERVED_MEMORY_MIB = env_int("BATCHWEB_NODE_RESERVED_MEMORY_MIB", 512)
 # Published AWS Fargate rates (us-east-1, Linux/x86), the default price of an environment.

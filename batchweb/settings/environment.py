@@ -79,3 +79,9 @@ def secret_key(var: Path) -> str:
     with os.fdopen(handle, "w") as file:
         file.write(get_random_secret_key())
     return path.read_text().strip()
+
+
+def installation_id(var: Path) -> str:
+    """A short id that all processes of one installation agree on: of its database, else of `var`."""
+    source = env_str("DATABASE_URL") or str(var)
+    return sha256(source.encode()).hexdigest()[:12]

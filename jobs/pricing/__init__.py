@@ -1,0 +1,1 @@
+"""What work costs: pure functions over numbers with units in their names. Money is Decimal."""
