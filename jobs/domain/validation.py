@@ -21,6 +21,7 @@ NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 ENVIRONMENT_NAME_PATTERN = re.compile(r"[^=\0]{1,256}")
 # Docker's grammar of references, loosely: the engine has the last word, this catches slips early.
 IMAGE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-/:@]{0,254}")
+UNSTORABLE_PATTERN = re.compile("[\0\ud800-\udfff]")
 RESERVED_ENVIRONMENT_PREFIX = "AWS_BATCH"
 
 MIN_MEMORY_MIB = 4
@@ -29,6 +30,16 @@ MAX_MILLI_VCPUS = 1_000_000
 MAX_COMMAND_BYTES = 20 * 1024
 MAX_REASON_CHARACTERS = 1024
 MIN_TIMEOUT_SECONDS = 60
+MAX_DESCRIPTION_CHARACTERS = 255
+# AWS gives no bound: this is what a database's integer holds.
+MAX_PRIORITY = 2_147_483_647
+MAX_QUEUE_ENVIRONMENTS = 3
+STATES = ("ENABLED", "DISABLED")
+# Ours: more would be a slip of the decimal point.
+MAX_USD_PER_HOUR = Decimal(100_000)
+PRICE_DECIMALS = 6
+MAX_ENGINE_URL_CHARACTERS = 255
+ENGINE_URL_PATTERN = re.compile(r"(unix:///|tcp://|https?://)[^\s]+")
 
 
 class FieldError(ValueError):
@@ -103,10 +114,12 @@ def command(value: object) -> list[str]:
         words = list(value)
     else:
         raise FieldError("A command is a list of texts.")
-    if any("\0" in word for word in words):
-        raise FieldError("A command cannot hold NUL characters.")
-    if sum(len(word.encode("utf-8", "surrogatepass")) for word in words) > MAX_COMMAND_BYTES:
-        raise FieldError(f"A command has at most {MAX_COMMAND_BYTES // 1024} KiB. Put long scripts in the image.")
+    if any(UNSTORABLE_PATTERN.search(word) for word in words):
+        raise FieldError("A command cannot hold NUL characters or broken Unicode.")
+    if sum(len(word.encode()) for word in words) > MAX_COMMAND_BYTES:
+        raise FieldError(
+            f"A command has at most {MAX_COMMAND_BYTES // 1024} KiB. Put long scripts in the image."
+        )
     return words
 
 
@@ -150,8 +163,8 @@ def environment(value: object) -> list[dict[str, str]]:
             raise FieldError("A variable's name has 1 to 256 characters and no equals sign.")
         if variable.startswith(RESERVED_ENVIRONMENT_PREFIX):
             raise FieldError(f"{variable}: names that start with AWS_BATCH are reserved.")
-        if "\0" in content:
-            raise FieldError(f"{variable}: a value cannot hold NUL characters.")
+        if UNSTORABLE_PATTERN.search(variable + content):
+            raise FieldError("A variable cannot hold NUL characters or broken Unicode.")
         seen[variable] = content
     return [{"name": variable, "value": content} for variable, content in seen.items()]
 
@@ -161,6 +174,74 @@ def reason(value: object) -> str:
     text = _text(value)
     if len(text) > MAX_REASON_CHARACTERS:
         raise FieldError(f"A reason has at most {MAX_REASON_CHARACTERS} characters.")
+    return text
+
+
+def description(value: object) -> str:
+    """What a definition is for, in a line."""
+    text = _text(value)
+    if len(text) > MAX_DESCRIPTION_CHARACTERS:
+        raise FieldError(f"A description has at most {MAX_DESCRIPTION_CHARACTERS} characters.")
+    return text
+
+
+def priority(value: object) -> int:
+    """A queue's priority: a higher one goes first."""
+    amount = _integer(value, "Priority is a whole number such as 1; a higher one goes first.")
+    if not 0 <= amount <= MAX_PRIORITY:
+        raise FieldError(f"Priority is between 0 and {MAX_PRIORITY}.")
+    return amount
+
+
+def state(value: object) -> str:
+    """ENABLED or DISABLED, of a queue or an environment."""
+    text = _text(value).upper()
+    if text not in STATES:
+        raise FieldError("The state is ENABLED or DISABLED.")
+    return text
+
+
+def environment_order(value: object) -> list[str]:
+    """The names of a queue's environments, first choice first. Empty choices are left out."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise FieldError("Environments are a list of names.")
+    names = [text for text in map(_text, value) if text]
+    if not names:
+        raise FieldError("Choose at least one environment.")
+    if len(names) > MAX_QUEUE_ENVIRONMENTS:
+        raise FieldError(f"A queue has at most {MAX_QUEUE_ENVIRONMENTS} environments.")
+    if len(set(names)) < len(names):
+        raise FieldError("Choose each environment once.")
+    return names
+
+
+def max_milli_vcpus(value: object) -> int | None:
+    """An environment's maximum of vCPUs as thousandths; empty (None): all that its engine has."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    return milli_vcpus(value)
+
+
+def usd_per_hour(value: object) -> Decimal:
+    """A price in US dollars per hour, of a vCPU or a GiB."""
+    amount = _decimal(value, "A price is a number of US dollars such as 0.04048.")
+    if not 0 <= amount <= MAX_USD_PER_HOUR:
+        raise FieldError(f"A price is between 0 and {MAX_USD_PER_HOUR} US dollars an hour.")
+    if amount != round(amount, PRICE_DECIMALS):
+        raise FieldError(f"A price has at most {PRICE_DECIMALS} decimals.")
+    return amount
+
+
+def engine_url(value: object) -> str:
+    """Where an engine answers; empty: as the process environment says."""
+    text = _text(value)
+    if len(text) > MAX_ENGINE_URL_CHARACTERS:
+        raise FieldError(f"A URL has at most {MAX_ENGINE_URL_CHARACTERS} characters.")
+    if text and not ENGINE_URL_PATTERN.fullmatch(text):
+        raise FieldError(
+            "An engine's URL is such as unix:///var/run/docker.sock or tcp://host:2376. "
+            "Empty: as DOCKER_HOST says."
+        )
     return text
 
 
@@ -183,6 +264,9 @@ def _text(value: object) -> str:
         return ""
     if not isinstance(value, str):
         raise FieldError("This is a text.")
+    # PostgreSQL refuses a NUL, and half a surrogate pair (JSON can carry one) has no UTF-8.
+    if UNSTORABLE_PATTERN.search(value):
+        raise FieldError("A text cannot hold NUL characters or broken Unicode.")
     return value.strip()
 
 
