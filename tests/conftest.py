@@ -1,4 +1,7 @@
-"""Shared by all tests: a Redis of their own, started here, and a place for files."""
+"""Shared by all tests: a Redis of their own, a place for files, Docker Engine and Chromium.
+
+A test that needs a part of the machine fails where that part is missing; it is never skipped.
+"""
 
 import atexit
 import os
@@ -6,10 +9,13 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import docker
 import pytest
 import redis
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from batchweb.embedded import find_redis_server
 
@@ -48,3 +54,58 @@ def _start_redis() -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     _start_redis()
+
+
+@pytest.fixture(scope="session")
+def docker_engine_url() -> str:
+    """Where the Docker Engine answers. Fails, and says what to do, where none does."""
+    url = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    try:
+        client = docker.DockerClient(base_url=url, timeout=10)
+        try:
+            client.ping()
+        finally:
+            client.close()
+    except (docker.errors.DockerException, OSError) as error:
+        pytest.fail(f"No Docker Engine at {url} ({error}). script/test installs and starts one.")
+    return url
+
+
+@pytest.fixture(autouse=True)
+def _engine_where_marked(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("engine") or request.node.get_closest_marker("processes"):
+        request.getfixturevalue("docker_engine_url")
+
+
+def _chromium() -> str:
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        found = shutil.which(name)
+        if found:
+            return found
+    pytest.fail("No Chromium found. script/test installs one (Debian: apt-get install chromium).")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, one per module.
+
+    While Playwright's synchronous interface is open, its event loop counts as running in this
+    thread, and Django would refuse to touch the database. Here nothing runs beside the test, so
+    that is allowed, but only as long as the browser is open: other modules keep Django's guard.
+    """
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        chromium = playwright.chromium.launch(
+            executable_path=_chromium(),
+            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"],
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of its own context: no cookies, no storage, of any test before."""
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()

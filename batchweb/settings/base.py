@@ -1,6 +1,7 @@
 """Settings that every way of running Batchweb shares. `dev`, `prod` and `test` build on it."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import dj_database_url
@@ -117,7 +118,7 @@ USE_I18N = False
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "staticfiles"
+STATIC_ROOT: Path | None = VAR_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
 # "joblogs" is where compressed log chunks go; any Django storage backend fits.
