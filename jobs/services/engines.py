@@ -1,0 +1,109 @@
+"""Making, changing and deleting engines' records. Their status is the supervisor's to write."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+
+from jobs import changes
+from jobs.domain import validation
+from jobs.domain.errors import Conflict, NotFound
+from jobs.domain.validation import Checker, FieldError
+from jobs.models import Engine, EngineKind
+
+FIELDS = frozenset({"name", "kind", "url"})
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFields:
+    """An engine's record that passed every check."""
+
+    name: str
+    kind: str
+    url: str
+
+
+def check_engine(*, fields: Mapping[str, object], engine: Engine | None = None) -> EngineFields:
+    """The clean record, or InvalidInput with every field that is wrong. Writes nothing.
+
+    `name`, `kind` and `url` (empty: as DOCKER_HOST says). With `engine`, what is left out stays.
+    """
+    checker = Checker()
+    for field in fields:
+        if field not in FIELDS:
+            checker.add(field, "There is no such field.")
+    current = (
+        {"name": engine.name, "kind": engine.kind, "url": engine.url}
+        if engine
+        else {"kind": EngineKind.DOCKER, "url": ""}
+    )
+    given = {**current, **fields}
+    clean = EngineFields(
+        name=checker.check("name", lambda value: _free_name(value, engine), given.get("name"), ""),
+        kind=checker.check("kind", lambda value: _kind(value, engine), given["kind"], ""),
+        url=checker.check("url", validation.engine_url, given["url"], ""),
+    )
+    checker.done()
+    return clean
+
+
+def create_engine(*, fields: Mapping[str, object]) -> Engine:
+    """Writes a new engine's record; its supervisor finds it. Raises InvalidInput."""
+    clean = check_engine(fields=fields)
+    try:
+        with transaction.atomic():
+            engine = Engine.objects.create(name=clean.name, kind=clean.kind, url=clean.url)
+            changes.publish([changes.ENVIRONMENTS])
+    except IntegrityError:
+        check_engine(fields=fields)
+        raise
+    return engine
+
+
+def update_engine(*, engine: Engine, fields: Mapping[str, object]) -> Engine:
+    """Changes the URL. Processes that hold a connection use it from their next start on.
+
+    Raises InvalidInput, or NotFound if the engine was deleted meanwhile.
+    """
+    with transaction.atomic():
+        row = Engine.objects.select_for_update().filter(id=engine.id).first()
+        if row is None:
+            raise NotFound(f"The engine {engine.name} was deleted.")
+        clean = check_engine(fields=fields, engine=row)
+        row.url = clean.url
+        row.save(update_fields=["url"])
+        changes.publish([changes.ENVIRONMENTS])
+    return row
+
+
+def delete_engine(*, engine: Engine) -> None:
+    """Deletes an engine that no environment lies on. Raises Conflict, which names one that does."""
+    with transaction.atomic():
+        environment = engine.environments.first()
+        if environment is not None:
+            raise Conflict(
+                f"The environment {environment.name} lies on the engine {engine.name}. "
+                "Delete it first."
+            )
+        # Its nodes go with it: where no environment lies, no attempt ran.
+        Engine.objects.filter(id=engine.id).delete()
+        changes.publish([changes.ENVIRONMENTS])
+
+
+def _free_name(value: object, engine: Engine | None) -> str:
+    name = validation.name(value)
+    if engine is not None:
+        if name != engine.name:
+            raise FieldError("An engine keeps its name: its nodes' ids are made from it.")
+        return name
+    if Engine.objects.filter(name=name).exists():
+        raise FieldError(f"There is an engine named {name} already.")
+    return name
+
+
+def _kind(value: object, engine: Engine | None) -> str:
+    if engine is not None and value != engine.kind:
+        raise FieldError("An engine keeps its kind.")
+    if value not in EngineKind.values:
+        raise FieldError("The kind is one of: " + ", ".join(EngineKind.values) + ".")
+    return str(value)

@@ -1,0 +1,209 @@
+"""Making, changing and deleting compute environments. `services.engines` has what they lie on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import IntegrityError, transaction
+
+from jobs import changes
+from jobs.domain import validation
+from jobs.domain.errors import Conflict, NotFound
+from jobs.domain.validation import Checker, FieldError
+from jobs.models import (
+    ComputeEnvironment,
+    Engine,
+    EngineStatus,
+    EnvironmentState,
+    EnvironmentStatus,
+    default_usd_per_gib_hour,
+    default_usd_per_vcpu_hour,
+)
+
+FIELDS = frozenset(
+    {"name", "engine", "state", "max_vcpus", "usd_per_vcpu_hour", "usd_per_gib_hour"}
+)
+ENGINE_STAYS = "An environment keeps its engine. Make a new environment on the other one."
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentFields:
+    """An environment that passed every check, as it will be written."""
+
+    name: str
+    engine: Engine
+    state: str
+    max_milli_vcpus: int | None
+    usd_per_vcpu_hour: Decimal
+    usd_per_gib_hour: Decimal
+
+
+def check_environment(
+    *, fields: Mapping[str, object], environment: ComputeEnvironment | None = None
+) -> EnvironmentFields:
+    """The clean environment, or InvalidInput with every field that is wrong. Writes nothing.
+
+    `name`, `engine` (its name), `state`, `max_vcpus` (empty: all of the engine's), `usd_per_vcpu_hour`,
+    `usd_per_gib_hour`. Without `environment` (a new one) `name` and `engine` are required; with it, what
+    is left out stays as it is.
+    """
+    checker = Checker()
+    for field in fields:
+        if field not in FIELDS:
+            checker.add(field, "There is no such field.")
+    given = {**_defaults(environment), **fields}
+    name = checker.check(
+        "name", lambda value: _free_name(value, environment), given.get("name"), ""
+    )
+    engine = checker.check(
+        "engine", lambda value: _find_engine(value, environment), given.get("engine"), None
+    )
+    state = checker.check("state", validation.state, given["state"], "")
+    maximum = checker.check("max_vcpus", validation.max_milli_vcpus, given["max_vcpus"], None)
+    prices = {
+        field: checker.check(field, validation.usd_per_hour, given[field], Decimal(0))
+        for field in ("usd_per_vcpu_hour", "usd_per_gib_hour")
+    }
+    checker.done()
+    assert engine is not None
+    return EnvironmentFields(
+        name=name, engine=engine, state=state, max_milli_vcpus=maximum, **prices
+    )
+
+
+def create_environment(*, fields: Mapping[str, object], now: datetime) -> ComputeEnvironment:
+    """Writes a new environment. Raises InvalidInput; then nothing changed."""
+    clean = check_environment(fields=fields)
+    lost = clean.engine.status == EngineStatus.UNREACHABLE
+    try:
+        with transaction.atomic():
+            environment = ComputeEnvironment.objects.create(
+                name=clean.name,
+                engine=clean.engine,
+                state=clean.state,
+                status=EnvironmentStatus.INVALID if lost else EnvironmentStatus.VALID,
+                status_reason=clean.engine.status_reason if lost else "",
+                max_milli_vcpus=clean.max_milli_vcpus,
+                usd_per_vcpu_hour=clean.usd_per_vcpu_hour,
+                usd_per_gib_hour=clean.usd_per_gib_hour,
+                created_at=now,
+            )
+            _announce()
+    except IntegrityError:
+        # The checks passed, so somebody was faster: the second look says at what.
+        check_environment(fields=fields)
+        raise
+    return environment
+
+
+def update_environment(
+    *, environment: ComputeEnvironment, fields: Mapping[str, object], now: datetime
+) -> ComputeEnvironment:
+    """Changes what `fields` names. New prices hold for attempts placed from now on.
+
+    Raises InvalidInput, or NotFound if the environment was deleted meanwhile.
+    """
+    with transaction.atomic():
+        row = ComputeEnvironment.objects.select_for_update().filter(id=environment.id).first()
+        if row is None:
+            raise NotFound(f"The environment {environment.name} was deleted.")
+        clean = check_environment(fields=fields, environment=row)
+        row.state = clean.state
+        row.max_milli_vcpus = clean.max_milli_vcpus
+        row.usd_per_vcpu_hour = clean.usd_per_vcpu_hour
+        row.usd_per_gib_hour = clean.usd_per_gib_hour
+        # Not `status`: the supervisor may write that at the same moment.
+        row.save(
+            update_fields=["state", "max_milli_vcpus", "usd_per_vcpu_hour", "usd_per_gib_hour"]
+        )
+        _announce()
+    return row
+
+
+def delete_environment(*, environment: ComputeEnvironment, now: datetime) -> None:
+    """Deletes a disabled environment that no queue names and no attempt ran in.
+
+    Raises Conflict, which says what stands against it.
+    """
+    try:
+        with transaction.atomic():
+            _delete(environment)
+    except IntegrityError:
+        # Foreign keys are checked at the commit: a queue or an attempt came in between.
+        raise Conflict(f"The environment {environment.name} has just come into use.") from None
+
+
+def _delete(environment: ComputeEnvironment) -> None:
+    row = ComputeEnvironment.objects.select_for_update().filter(id=environment.id).first()
+    if row is None:
+        return
+    if row.state != EnvironmentState.DISABLED:
+        raise Conflict(f"The environment {row.name} is enabled. Disable it before you delete it.")
+    place = row.queue_places.select_related("queue").first()
+    if place is not None:
+        raise Conflict(
+            f"The queue {place.queue.name} uses the environment {row.name}. "
+            "Take it out of the queue first."
+        )
+    # Asked first: Django would load every attempt to say that it cannot delete.
+    if row.attempts.exists():
+        raise Conflict(
+            f"Jobs have run in the environment {row.name}; their history and cost name it, so it "
+            "is kept. Leave it disabled: nothing is placed there."
+        )
+    row.delete()
+    _announce()
+
+
+def _announce() -> None:
+    changes.publish([changes.ENVIRONMENTS, changes.QUEUES])
+    changes.wake_scheduler()
+
+
+def _defaults(environment: ComputeEnvironment | None) -> dict[str, object]:
+    if environment is None:
+        return {
+            "state": EnvironmentState.ENABLED,
+            "max_vcpus": None,
+            "usd_per_vcpu_hour": default_usd_per_vcpu_hour(),
+            "usd_per_gib_hour": default_usd_per_gib_hour(),
+        }
+    maximum = environment.max_milli_vcpus
+    return {
+        "name": environment.name,
+        "engine": environment.engine.name,
+        "state": environment.state,
+        "max_vcpus": None if maximum is None else Decimal(maximum) / 1000,
+        "usd_per_vcpu_hour": environment.usd_per_vcpu_hour,
+        "usd_per_gib_hour": environment.usd_per_gib_hour,
+    }
+
+
+def _free_name(value: object, environment: ComputeEnvironment | None) -> str:
+    name = validation.name(value)
+    if environment is not None:
+        if name != environment.name:
+            raise FieldError("An environment keeps its name. Make a new environment instead.")
+        return name
+    if ComputeEnvironment.objects.filter(name=name).exists():
+        raise FieldError(f"There is an environment named {name} already.")
+    return name
+
+
+def _find_engine(value: object, environment: ComputeEnvironment | None) -> Engine:
+    if not isinstance(value, str) or not value.strip():
+        raise FieldError("Choose an engine.")
+    if environment is not None:
+        if value.strip() != environment.engine.name:
+            raise FieldError(ENGINE_STAYS)
+        return environment.engine
+    name = value.strip()
+    engine = None if validation.UNSTORABLE_PATTERN.search(name) else _engine_named(name)
+    if engine is None:
+        raise FieldError(f"There is no engine named {name[:128]}.")
+    return engine
+
+
+def _engine_named(name: str) -> Engine | None:
+    return Engine.objects.filter(name=name).first()
