@@ -1,0 +1,173 @@
+"""Reads of compute environments: what they hold, what is used of it, and by whom."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Count, Sum
+
+from jobs.domain.resources import Resources
+from jobs.models import Attempt, ComputeEnvironment, Engine, JobQueue, Node, NodeState
+
+from .paging import PAGE_SIZE, Page, page_of
+
+# More running attempts than this are not listed one by one.
+ATTEMPTS_SHOWN = 200
+NOTHING = Resources(milli_vcpus=0, memory_mib=0)
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentRow:
+    """An environment (with its engine), and its use: `total` is what may be used at most now."""
+
+    environment: ComputeEnvironment
+    used: Resources
+    total: Resources
+    live_attempts: int
+    nodes_ready: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """A machine: what this environment's and what all environments' attempts hold of it."""
+
+    node: Node
+    used_here: Resources
+    used: Resources
+    live_attempts: int
+    attempts: list[Attempt]
+
+    @property
+    def total(self) -> Resources:
+        return Resources(self.node.milli_vcpus, self.node.memory_mib)
+
+    @property
+    def used_by_others(self) -> Resources:
+        return self.used - self.used_here
+
+    @property
+    def hidden_attempts(self) -> int:
+        """How many live attempts are not in `attempts`."""
+        return self.live_attempts - len(self.attempts)
+
+
+def list_environments(
+    *, after: str = "", search: str = "", size: int = PAGE_SIZE
+) -> Page[EnvironmentRow]:
+    """Environments by name. Three queries, whatever the size."""
+    rows = ComputeEnvironment.objects.select_related("engine").filter(name__gt=after)
+    if search:
+        rows = rows.filter(name__icontains=search)
+    found = page_of(
+        list(rows.order_by("name")[: size + 1]),
+        size=size,
+        key=lambda environment: environment.name,
+    )
+    return Page(rows=_rows(found.rows), next=found.next)
+
+
+def find_environment(*, name: str) -> EnvironmentRow | None:
+    """One environment by its name."""
+    environment = ComputeEnvironment.objects.select_related("engine").filter(name=name).first()
+    return None if environment is None else _rows([environment])[0]
+
+
+def list_nodes(*, environment: ComputeEnvironment) -> list[NodeRow]:
+    """The machines of an environment's engine and its live attempts on each. Three queries."""
+    nodes = list(Node.objects.filter(engine=environment.engine_id).order_by("name"))
+    used: dict[int, Resources] = defaultdict(lambda: NOTHING)
+    used_here: dict[int, Resources] = defaultdict(lambda: NOTHING)
+    live_here: dict[int, int] = {}
+    sums = (
+        Attempt.objects.filter(node__in=nodes, ended_at__isnull=True)
+        .order_by()
+        .values_list("node_id", "environment_id")
+        .annotate(Sum("milli_vcpus"), Sum("memory_mib"), Count("id"))
+    )
+    for node_id, environment_id, milli_vcpus, memory_mib, count in sums:
+        held = Resources(milli_vcpus, memory_mib)
+        used[node_id] += held
+        if environment_id == environment.id:
+            used_here[node_id] = held
+            live_here[node_id] = count
+    attempts = _live_attempts(environment)
+    return [
+        NodeRow(
+            node=node,
+            used_here=used_here[node.id],
+            used=used[node.id],
+            live_attempts=live_here.get(node.id, 0),
+            attempts=attempts.get(node.id, []),
+        )
+        for node in nodes
+    ]
+
+
+def queues_using(*, environment: ComputeEnvironment) -> list[JobQueue]:
+    """The queues that name an environment, highest priority first."""
+    return list(JobQueue.objects.filter(environments=environment).order_by("-priority", "name"))
+
+
+def list_engines() -> list[Engine]:
+    """All engines by name, for a form's choices."""
+    return list(Engine.objects.order_by("name"))
+
+
+def environment_names() -> list[str]:
+    """All environments' names, for a form's choices."""
+    return list(ComputeEnvironment.objects.order_by("name").values_list("name", flat=True))
+
+
+def _live_attempts(environment: ComputeEnvironment) -> dict[int, list[Attempt]]:
+    by_node: dict[int, list[Attempt]] = defaultdict(list)
+    attempts = Attempt.objects.filter(environment=environment, ended_at__isnull=True)
+    for attempt in attempts.select_related("job__queue").order_by("id")[:ATTEMPTS_SHOWN]:
+        by_node[attempt.node_id].append(attempt)
+    return by_node
+
+
+def _rows(environments: list[ComputeEnvironment]) -> list[EnvironmentRow]:
+    used = {
+        environment_id: (Resources(milli_vcpus, memory_mib), count)
+        for environment_id, milli_vcpus, memory_mib, count in Attempt.objects.filter(
+            environment__in=environments, ended_at__isnull=True
+        )
+        .order_by()
+        .values_list("environment_id")
+        .annotate(Sum("milli_vcpus"), Sum("memory_mib"), Count("id"))
+    }
+    capacity = _capacity(environment.engine_id for environment in environments)
+    rows = []
+    for environment in environments:
+        there, ready = capacity.get(environment.engine_id, (NOTHING, 0))
+        held, count = used.get(environment.id, (NOTHING, 0))
+        rows.append(
+            EnvironmentRow(
+                environment=environment,
+                used=held,
+                total=_within_maximum(environment, there),
+                live_attempts=count,
+                nodes_ready=ready,
+            )
+        )
+    return rows
+
+
+def _capacity(engine_ids: Iterable[int]) -> dict[int, tuple[Resources, int]]:
+    """What the READY nodes of each engine have together, and how many they are."""
+    sums = (
+        Node.objects.filter(engine__in=set(engine_ids), state=NodeState.READY)
+        .order_by()
+        .values_list("engine_id")
+        .annotate(Sum("milli_vcpus"), Sum("memory_mib"), Count("id"))
+    )
+    return {
+        engine_id: (Resources(milli_vcpus, memory_mib), count)
+        for engine_id, milli_vcpus, memory_mib, count in sums
+    }
+
+
+def _within_maximum(environment: ComputeEnvironment, there: Resources) -> Resources:
+    if environment.max_milli_vcpus is None:
+        return there
+    return Resources(min(there.milli_vcpus, environment.max_milli_vcpus), there.memory_mib)

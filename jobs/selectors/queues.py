@@ -1,0 +1,124 @@
+"""Reads of job queues: what waits in them, in which order, and why."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Max, Prefetch, QuerySet
+
+from jobs.domain.states import LIVE, JobStatus
+from jobs.models import ComputeEnvironment, Job, JobQueue, JobQueueEnvironment, WaitReason
+from jobs.models.job import LIVE_STATUSES
+
+from .paging import PAGE_SIZE, Page, page_of
+
+# As many as AWS Batch's GetJobQueueSnapshot gives.
+FRONT_SIZE = 100
+LIVE_IN_ORDER = [status for status in JobStatus if status in LIVE]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A queue, its environments (first choice first), and its unfinished jobs by status."""
+
+    queue: JobQueue
+    environments: list[ComputeEnvironment]
+    counts: dict[str, int]
+
+    @property
+    def live_jobs(self) -> int:
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class FrontRow:
+    """A RUNNABLE job at the front of its queue: its position from 1, and why it waits, if known."""
+
+    position: int
+    job: Job
+    code: str
+    reason: str
+    reason_since: datetime | None
+
+
+def list_queues(*, after: str = "", search: str = "", size: int = PAGE_SIZE) -> Page[QueueRow]:
+    """Queues by name. Three queries, whatever the size."""
+    rows = _queues().filter(name__gt=after)
+    if search:
+        rows = rows.filter(name__icontains=search)
+    found = page_of(
+        list(rows.order_by("name")[: size + 1]), size=size, key=lambda queue: queue.name
+    )
+    counts = _live_counts(queue.id for queue in found.rows)
+    return Page(rows=[_row(queue, counts) for queue in found.rows], next=found.next)
+
+
+def find_queue(*, name: str) -> QueueRow | None:
+    """One queue by its name."""
+    queue = _queues().filter(name=name).first()
+    return None if queue is None else _row(queue, _live_counts([queue.id]))
+
+
+def front_of_queue(*, queue: JobQueue, size: int = FRONT_SIZE) -> list[FrontRow]:
+    """The first RUNNABLE jobs in scheduling order, each with its newest reason. Two queries."""
+    jobs = list(
+        Job.objects.filter(status=JobStatus.RUNNABLE, queue=queue)
+        .select_related("owner", "definition")
+        .order_by("id")[:size]
+    )
+    newest = (
+        WaitReason.objects.filter(job__in=[job.id for job in jobs])
+        .order_by()
+        .values("job")
+        .annotate(newest=Max("id"))
+        .values("newest")
+    )
+    reasons = {row.job_id: row for row in WaitReason.objects.filter(id__in=newest)}
+    return [
+        _front_row(position, job, reasons.get(job.id)) for position, job in enumerate(jobs, start=1)
+    ]
+
+
+def _front_row(position: int, job: Job, reason: WaitReason | None) -> FrontRow:
+    # A reason from before a retry does not explain why the job waits now.
+    if reason is None or reason.since < job.status_changed_at:
+        return FrontRow(position=position, job=job, code="", reason="", reason_since=None)
+    return FrontRow(
+        position=position,
+        job=job,
+        code=reason.code,
+        reason=reason.reason,
+        reason_since=reason.since,
+    )
+
+
+def _queues() -> QuerySet[JobQueue]:
+    return JobQueue.objects.prefetch_related(
+        Prefetch(
+            "environment_order",
+            JobQueueEnvironment.objects.select_related("environment").order_by("order"),
+        )
+    )
+
+
+def _live_counts(queue_ids: Iterable[int]) -> dict[int, dict[str, int]]:
+    counts: dict[int, dict[str, int]] = defaultdict(dict)
+    rows = (
+        Job.objects.filter(status__in=LIVE_STATUSES, queue__in=list(queue_ids))
+        .order_by()
+        .values_list("queue_id", "status")
+        .annotate(count=Count("id"))
+    )
+    for queue_id, status, count in rows:
+        counts[queue_id][status] = count
+    return counts
+
+
+def _row(queue: JobQueue, counts: dict[int, dict[str, int]]) -> QueueRow:
+    mine = counts.get(queue.id, {})
+    return QueueRow(
+        queue=queue,
+        environments=[place.environment for place in queue.environment_order.all()],
+        counts={status.value: mine.get(status.value, 0) for status in LIVE_IN_ORDER},
+    )
