@@ -18,7 +18,7 @@ LAUNCH = "jobs.tasks.launch_attempt"
 STOP = "jobs.tasks.stop_attempt"
 REAP = "jobs.tasks.reap_attempt"
 PULL = "jobs.tasks.pull_image"
-CLEAN_UP = "jobs.tasks.clean_up_attempts"
+CLEAN_UP = "jobs.tasks.clean_up_attempt"
 
 QUEUE_OF = {LAUNCH: "launch", STOP: "stop", REAP: "reap", PULL: "pull", CLEAN_UP: "cleanup"}
 
@@ -41,3 +41,11 @@ def _enqueue(task: str, ids: Sequence[int]) -> None:
         queue.enqueue_many(jobs)
     except redis.RedisError as error:
         logger.warning("not handed over (%s, %d ids), the sweep will: %s", task, len(ids), error)
+
+
+def is_idle(task: str) -> bool:
+    """Whether nothing waits in the task's queue; False also where Redis does not answer."""
+    try:
+        return django_rq.get_queue(QUEUE_OF[task]).is_empty()
+    except redis.RedisError:
+        return False

@@ -133,7 +133,9 @@ def _find_queue(value: object) -> JobQueue:
     if queue is None:
         raise FieldError(f"There is no job queue named {_shown(value)}.")
     if queue.state == QueueState.DISABLED:
-        raise FieldError(f"The job queue {queue.name} is disabled and takes no jobs. Enable it first.")
+        raise FieldError(
+            f"The job queue {queue.name} is disabled and takes no jobs. Enable it first."
+        )
     return queue
 
 

@@ -1,0 +1,156 @@
+"""The scheduler process: stands by, becomes active, and then decides whenever something changed."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from datetime import datetime, timedelta
+from types import FrameType
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.utils import timezone
+
+from jobs import changes
+from jobs.domain.errors import LostLease
+from jobs.scheduling.decide import decide
+from jobs.selectors.snapshot import load_snapshot
+from jobs.services.lease import BEAT_SECONDS, Lease, Standby, beat, release
+from jobs.services.placement import accept_submitted, apply_plan
+from jobs.services.stopping import next_kill_at
+from jobs.services.sweep import sweep
+
+logger = logging.getLogger("batchweb.scheduler")
+
+# How many jobs of each queue a pass looks at. Those behind cannot start before them.
+FRONT = 100
+SWEEP_SECONDS = 5.0
+STANDBY_SECONDS = 0.5
+# A pass that fails is tried again, but not in a hurry.
+PAUSE_AFTER_ERROR_SECONDS = 1.0
+
+
+def schedule_once(*, lease: Lease, now: datetime) -> int:
+    """One pass: new jobs become RUNNABLE, what fits is placed, what waits gets its reason.
+
+    How many jobs moved. Raises LostLease.
+    """
+    accepted = accept_submitted(lease=lease, now=now)
+    plan = decide(load_snapshot(front=FRONT), now)
+    return accepted + apply_plan(plan=plan, lease=lease)
+
+
+class WakeUps:
+    """Waits for news from Redis, or for a time-out; a Redis that is away only costs latency."""
+
+    def __init__(self) -> None:
+        self._pubsub: redis.client.PubSub | None = None
+
+    def wait(self, seconds: float) -> bool:
+        """True as soon as there is news (all that has piled up counts once), False after `seconds`."""
+        try:
+            pubsub = self._subscription()
+            if not pubsub.get_message(timeout=max(seconds, 0.001)):
+                return False
+            while pubsub.get_message(timeout=0):
+                pass
+        except redis.RedisError as error:
+            logger.warning("no wake-ups from Redis, going by the clock: %s", error)
+            self._pubsub = None
+            time.sleep(min(seconds, PAUSE_AFTER_ERROR_SECONDS))
+            return False
+        return True
+
+    def _subscription(self) -> redis.client.PubSub:
+        if self._pubsub is None:
+            pubsub: redis.client.PubSub = changes.redis_client().pubsub()  # type: ignore[no-untyped-call]
+            pubsub.subscribe(changes.WAKE_CHANNEL)
+            # Only a confirmed subscription hears everything; and what came before counts as news.
+            pubsub.get_message(timeout=5)
+            self._pubsub = pubsub
+        return self._pubsub
+
+
+class Scheduler:
+    """Runs until `stop` is called. `lease` is None while another scheduler is the active one."""
+
+    def __init__(self) -> None:
+        self.lease: Lease | None = None
+        self._stop = threading.Event()
+        self._wake_ups = WakeUps()
+        self._standby = Standby(holder=f"{socket.gethostname()}:{os.getpid()}")
+        self._next_beat = 0.0
+        self._next_sweep = 0.0
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                close_old_connections()
+                self._step()
+            except LostLease:
+                logger.warning("another scheduler has taken over; standing by")
+                self.lease = None
+            except (DatabaseError, InterfaceError) as error:
+                logger.warning("the database failed, trying again: %s", error)
+                self._stop.wait(PAUSE_AFTER_ERROR_SECONDS)
+        if self.lease:
+            release(self.lease)
+
+    def _step(self) -> None:
+        if self.lease is None:
+            self._stand_by()
+            return
+        monotonic = time.monotonic()
+        if monotonic >= self._next_beat:
+            beat(self.lease)
+            self._next_beat = monotonic + BEAT_SECONDS
+        now = timezone.now()
+        if monotonic >= self._next_sweep:
+            sweep(now=now)
+            self._next_sweep = monotonic + SWEEP_SECONDS
+        moved = schedule_once(lease=self.lease, now=now)
+        if not moved:
+            self._wait(now)
+
+    def _stand_by(self) -> None:
+        self.lease = self._standby.try_acquire(monotonic=time.monotonic())
+        if self.lease is None:
+            self._stop.wait(STANDBY_SECONDS)
+            return
+        logger.info("active with token %d", self.lease.token)
+        self._next_beat = self._next_sweep = 0.0
+
+    def _wait(self, now: datetime) -> None:
+        """Until there is news, a stop's grace time is over, or the safety tick; with beats between."""
+        due = now + timedelta(seconds=settings.BATCHWEB_SCHEDULER_TICK_SECONDS)
+        kill_at = next_kill_at()
+        if kill_at and kill_at < due:
+            due = kill_at
+            # The sweep is what carries kills out.
+            self._next_sweep = 0.0
+        while not self._stop.is_set():
+            left = (due - timezone.now()).total_seconds()
+            if left <= 0:
+                return
+            if self._wake_ups.wait(min(left, BEAT_SECONDS)):
+                return
+            assert self.lease is not None
+            beat(self.lease)
+
+
+def run_scheduler() -> None:
+    """Runs a scheduler in this process until it is told to end (SIGTERM, SIGINT)."""
+    scheduler = Scheduler()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        scheduler.stop()
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+    scheduler.run()

@@ -1,0 +1,76 @@
+"""The worker pool: RQ SimpleWorkers that share this process's memory by forking from it."""
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from multiprocessing.process import BaseProcess
+
+import django_rq
+from django.db import connections
+from rq import Queue, SimpleWorker
+from rq.worker_pool import WorkerPool
+
+from jobs import changes
+
+# In order of urgency: what frees capacity goes first.
+SHORT_QUEUES = ("stop", "reap", "launch", "cleanup")
+PULL_QUEUES = ("pull",)
+PR_SET_PDEATHSIG = 1
+
+
+class ShortTaskWorker(SimpleWorker):
+    """Runs tasks in its own process, without RQ's scheduler, and dies with its pool."""
+
+    def work(self, *args: object, **kwargs: object) -> bool:
+        kwargs["with_scheduler"] = False
+        _die_with_parent()
+        return super().work(*args, **kwargs)  # type: ignore[arg-type]
+
+
+class Pool(WorkerPool):
+    """RQ's pool, but with some of its workers kept for image pulls, which take minutes."""
+
+    def __init__(self, *, short_workers: int, pull_workers: int) -> None:
+        queues = [django_rq.get_queue(name) for name in SHORT_QUEUES]
+        super().__init__(
+            queues=queues,
+            connection=queues[0].connection,
+            num_workers=short_workers + pull_workers,
+            worker_class=ShortTaskWorker,
+            queue_class=Queue,
+        )
+        self._pull_workers = pull_workers
+        self._pulling: set[str] = set()
+
+    def get_worker_process(
+        self, name: str, burst: bool, _sleep: float = 0, logging_level: str = "INFO"
+    ) -> BaseProcess:
+        """A process for the pull queue while one of those is missing, else for the short tasks."""
+        self._pulling &= set(self.worker_dict)
+        queue_names: Sequence[str] = SHORT_QUEUES
+        if len(self._pulling) < self._pull_workers:
+            self._pulling.add(name)
+            queue_names = PULL_QUEUES
+        self._queue_names = list(queue_names)
+        return super().get_worker_process(name, burst, _sleep, logging_level)
+
+
+def run_workers(*, short_workers: int, pull_workers: int) -> None:
+    """Runs the pool in this process until it is told to end (SIGTERM, SIGINT)."""
+    logging.getLogger("rq.worker").setLevel(logging.WARNING)
+    pool = Pool(short_workers=short_workers, pull_workers=pull_workers)
+    # Children must not inherit open connections.
+    connections.close_all()
+    changes.redis_client.cache_clear()
+    pool.start(logging_level="WARNING")
+
+
+def _die_with_parent() -> None:
+    """A pool that is killed must not leave workers behind that nobody counts (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() == 1:
+            sys.exit("the worker pool is gone")

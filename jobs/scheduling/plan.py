@@ -1,0 +1,43 @@
+"""What a scheduling pass decides. Nothing has happened until `services.placement` applies it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from .snapshot import JobView
+
+
+class WaitCode(StrEnum):
+    """The kinds of reasons why a job waits; AWS's own codes where it has one."""
+
+    NO_ENVIRONMENT = "MISCONFIGURATION:NO_ENABLED_COMPUTE_ENVIRONMENT"
+    ENVIRONMENT_INVALID = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_INVALID"
+    MAX_RESOURCE = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
+    JOB_REQUIREMENT = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"
+    CAPACITY = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"
+    ENVIRONMENT_FULL = "CAPACITY:COMPUTE_ENVIRONMENT_AT_MAX_VCPUS"
+    TURN = "QUEUED:BEHIND_EARLIER_JOBS"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    job: JobView
+    environment_id: int
+    node_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Why a job does not start: a code, and a text with the numbers."""
+
+    job_id: UUID
+    code: WaitCode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    at: datetime
+    placements: tuple[Placement, ...]
+    waits: tuple[Wait, ...]

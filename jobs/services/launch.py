@@ -1,0 +1,207 @@
+"""Launching an attempt: claim, create, record, start, RUNNING.
+
+Each step may be the last one that this process makes. What the next launcher finds then:
+- nothing created: he creates;
+- a container that was never started: he discards it and creates his own;
+- a container that runs or has ended: he adopts it and starts nothing.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from jobs import queueing
+from jobs.domain import names, reasons
+from jobs.domain.states import JobStatus
+from jobs.engines.base import (
+    AlreadyStarted,
+    CannotStart,
+    ContainerPhase,
+    ContainerSpec,
+    Engine,
+    EngineError,
+    EngineUnreachable,
+    ImageMissing,
+    NameTaken,
+    NoSuchContainer,
+)
+from jobs.models import Attempt, Job
+
+from .claim import claim, record_container, release_claim
+from .connections import connection_to
+from .finish import AttemptOutcome, finish_attempt
+from .pulls import request_pull
+from .transition import transition
+
+logger = logging.getLogger("batchweb.launch")
+
+
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    attempt: Attempt
+    engine: Engine
+    token: str
+
+    @property
+    def name(self) -> str:
+        return names.container_name(self.attempt.job_id, self.attempt.number)
+
+
+def launch_attempt(*, attempt_id: int, now: datetime) -> None:
+    """Starts the attempt's container unless somebody else does. Safe to repeat at any time.
+
+    An engine that cannot be reached leaves the attempt as it is: the sweep hands it over again.
+    """
+    token = claim(attempt_id=attempt_id, now=now)
+    if not token:
+        return
+    attempt = Attempt.objects.select_related(
+        "job__queue", "job__definition", "environment", "node__engine"
+    ).get(id=attempt_id)
+    launch = _Launch(attempt, connection_to(attempt.node.engine), token)
+    try:
+        _launch(launch, now)
+    except EngineUnreachable as error:
+        logger.warning("attempt %s not launched, will be tried again: %s", attempt_id, error)
+        release_claim(attempt_id=attempt_id, token=token)
+
+
+def _launch(launch: _Launch, now: datetime) -> None:
+    attempt = launch.attempt
+    if attempt.job.stop_requested_at:
+        _end_unlaunched(launch, now)
+        return
+    try:
+        container_id = _create(launch)
+        if container_id is None:
+            return
+        launch.engine.start(container_id)
+    except ImageMissing:
+        release_claim(attempt_id=attempt.id, token=launch.token)
+        request_pull(engine=attempt.node.engine, image=attempt.job.image, now=now)
+    except NoSuchContainer:
+        logger.info("attempt %s: another launcher took over", attempt.id)
+    except EngineUnreachable:
+        raise
+    except EngineError as error:
+        _end_refused(launch, error)
+    else:
+        mark_running(attempt=attempt, now=timezone.now())
+
+
+def _create(launch: _Launch) -> str | None:
+    """The id of a container that is ours to start; None if there is nothing left to start."""
+    try:
+        container_id = launch.engine.create(_spec(launch))
+    except NameTaken:
+        found = launch.engine.inspect(launch.name)
+        if found is None:
+            raise EngineUnreachable(f"{launch.name} is being removed") from None
+        if found.phase is not ContainerPhase.CREATED:
+            _adopt(launch, found.id)
+            return None
+        try:
+            launch.engine.discard(found.id)
+        except AlreadyStarted:
+            _adopt(launch, found.id)
+            return None
+        container_id = launch.engine.create(_spec(launch))
+    if record_container(
+        attempt_id=launch.attempt.id, token=launch.token, container_id=container_id
+    ):
+        return container_id
+    launch.engine.discard(container_id)
+    return None
+
+
+def _adopt(launch: _Launch, container_id: str) -> None:
+    """The container was started by a launcher who did not live to say so."""
+    attempt = launch.attempt
+    if not record_container(attempt_id=attempt.id, token=launch.token, container_id=container_id):
+        return
+    mark_running(attempt=attempt, now=timezone.now())
+    # It may have ended unseen: the reap looks, and does nothing if it still runs.
+    queueing.enqueue_after_commit(queueing.REAP, [attempt.id])
+
+
+def mark_running(*, attempt: Attempt, now: datetime) -> None:
+    """Writes RUNNING. If a stop was asked for meanwhile, it is handed over now."""
+    with transaction.atomic():
+        transition(
+            job_ids=[attempt.job_id],
+            old=JobStatus.STARTING,
+            new=JobStatus.RUNNING,
+            now=now,
+            attempt_number=attempt.number,
+            started_at=now,
+        )
+        Attempt.objects.filter(
+            id=attempt.id, ended_at__isnull=True, started_at__isnull=True
+        ).update(started_at=now)
+        if Job.objects.filter(id=attempt.job_id, stop_requested_at__isnull=False).exists():
+            queueing.enqueue_after_commit(queueing.STOP, [attempt.id])
+
+
+def _end_unlaunched(launch: _Launch, now: datetime) -> None:
+    """A stop was asked for before anything ran. A leftover of an earlier launcher may run, though."""
+    found = launch.engine.inspect(launch.name)
+    if found is not None:
+        if found.phase is not ContainerPhase.CREATED:
+            _adopt(launch, found.id)
+            return
+        try:
+            launch.engine.discard(found.id)
+        except AlreadyStarted:
+            _adopt(launch, found.id)
+            return
+    finish_attempt(
+        attempt=launch.attempt,
+        outcome=AttemptOutcome(
+            status_reason=launch.attempt.job.stop_reason,
+            explanation="It was stopped before its container was started.",
+        ),
+        now=now,
+    )
+    queueing.enqueue_after_commit(queueing.CLEAN_UP, [launch.attempt.id])
+
+
+def _end_refused(launch: _Launch, error: EngineError) -> None:
+    """The engine refused for good: the attempt ends here, and its rules decide about another."""
+    reason = reasons.cannot_start(str(error))
+    not_found = reasons.NOT_FOUND_EXIT_CODE if isinstance(error, CannotStart) else None
+    finish_attempt(
+        attempt=launch.attempt,
+        outcome=AttemptOutcome(
+            status_reason=reason, reason=reason, explanation=reason, exit_code=not_found
+        ),
+        now=timezone.now(),
+    )
+    queueing.enqueue_after_commit(queueing.CLEAN_UP, [launch.attempt.id])
+
+
+def _spec(launch: _Launch) -> ContainerSpec:
+    attempt = launch.attempt
+    job = attempt.job
+    own = {pair["name"]: pair["value"] for pair in job.environment}
+    return ContainerSpec(
+        name=launch.name,
+        image=job.image,
+        command=job.command,
+        environment={
+            **own,
+            "AWS_BATCH_JOB_ID": str(job.id),
+            "AWS_BATCH_JOB_ATTEMPT": str(attempt.number),
+            "AWS_BATCH_JQ_NAME": job.queue.name,
+            "AWS_BATCH_CE_NAME": attempt.environment.name,
+        },
+        milli_vcpus=attempt.milli_vcpus,
+        memory_mib=attempt.memory_mib,
+        network=names.network_name(attempt.environment_id),
+        labels={names.LABEL_JOB: str(job.id), names.LABEL_ATTEMPT: str(attempt.id)},
+        pids_limit=settings.BATCHWEB_PIDS_LIMIT,
+        binds=settings.BATCHWEB_BINDS,
+    )

@@ -1,0 +1,137 @@
+"""Writes what a scheduling pass decided. Each write first proves that the lease is still held."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from jobs import changes, queueing
+from jobs.domain.states import JobStatus
+from jobs.models import Attempt, ComputeEnvironment, Job, WaitReason
+from jobs.scheduling.plan import Placement, Plan, Wait
+
+from .lease import Lease, fence
+from .transition import transition
+
+# A submission burst is taken up in portions, so that one transaction stays short.
+PORTION = 1000
+
+
+def accept_submitted(*, lease: Lease, now: datetime) -> int:
+    """Makes new jobs RUNNABLE, in order of submission; how many."""
+    ids = list(
+        Job.objects.filter(status=JobStatus.SUBMITTED)
+        .order_by("id")
+        .values_list("id", flat=True)[:PORTION]
+    )
+    if not ids:
+        return 0
+    with transaction.atomic():
+        fence(lease)
+        return len(
+            transition(job_ids=ids, old=JobStatus.SUBMITTED, new=JobStatus.RUNNABLE, now=now)
+        )
+
+
+def apply_plan(*, plan: Plan, lease: Lease) -> int:
+    """Writes the plan's placements as attempts and hands them to the launchers; how many.
+
+    A job that was cancelled since the snapshot is no longer RUNNABLE and is left alone. Raises
+    LostLease before anything is written.
+    """
+    changed_waits = _changed_waits(plan.waits)
+    if not plan.placements and not changed_waits:
+        return 0
+    with transaction.atomic():
+        fence(lease)
+        placed = _place(plan.placements, plan.at)
+        _record_waits(changed_waits, plan.at)
+    return placed
+
+
+def _place(placements: Iterable[Placement], now: datetime) -> int:
+    # An attempt's number goes into its history, so jobs are moved together by number.
+    by_number: dict[int, list[Placement]] = defaultdict(list)
+    for placement in placements:
+        by_number[placement.job.attempts_made + 1].append(placement)
+    environments = ComputeEnvironment.objects.in_bulk()
+    attempts: list[Attempt] = []
+    for number, group in sorted(by_number.items()):
+        winners = set(
+            transition(
+                job_ids=[placement.job.id for placement in group],
+                old=JobStatus.RUNNABLE,
+                new=JobStatus.STARTING,
+                now=now,
+                attempt_number=number,
+                attempts_made=F("attempts_made") + 1,
+                started_at=None,
+                exit_code=None,
+            )
+        )
+        attempts.extend(
+            _attempt(placement, number, environments[placement.environment_id], now)
+            for placement in group
+            if placement.job.id in winners
+        )
+    written = Attempt.objects.bulk_create(attempts)
+    queueing.enqueue_after_commit(queueing.LAUNCH, [attempt.id for attempt in written])
+    if written:
+        changes.publish([changes.ENVIRONMENTS])
+    return len(written)
+
+
+def _attempt(
+    placement: Placement, number: int, environment: ComputeEnvironment, now: datetime
+) -> Attempt:
+    return Attempt(
+        job_id=placement.job.id,
+        number=number,
+        environment=environment,
+        node_id=placement.node_id,
+        milli_vcpus=placement.job.needs.milli_vcpus,
+        memory_mib=placement.job.needs.memory_mib,
+        # The price of an attempt is the one at its start, whatever the owner changes later.
+        usd_per_vcpu_hour=environment.usd_per_vcpu_hour,
+        usd_per_gib_hour=environment.usd_per_gib_hour,
+        placed_at=now,
+    )
+
+
+def _changed_waits(waits: tuple[Wait, ...]) -> list[tuple[Wait, WaitReason | None]]:
+    """The reasons that are not recorded yet, each with the job's newest one if its code is the same."""
+    rows = WaitReason.objects.filter(job_id__in=[wait.job_id for wait in waits]).order_by("id")
+    newest = {row.job_id: row for row in rows}
+    changed: list[tuple[Wait, WaitReason | None]] = []
+    for wait in waits:
+        row = newest.get(wait.job_id)
+        if row is None or row.code != wait.code:
+            changed.append((wait, None))
+        elif row.reason != wait.reason:
+            changed.append((wait, row))
+    return changed
+
+
+def _record_waits(changed: list[tuple[Wait, WaitReason | None]], now: datetime) -> None:
+    """A new code is a new line of history; new numbers of the same code replace the old ones."""
+    new = [
+        WaitReason(job_id=wait.job_id, code=wait.code, reason=wait.reason, since=now)
+        for wait, row in changed
+        if row is None
+    ]
+    renewed = []
+    for wait, row in changed:
+        if row is not None:
+            row.reason = wait.reason
+            renewed.append(row)
+    WaitReason.objects.bulk_create(new)
+    WaitReason.objects.bulk_update(renewed, ["reason"])
+    # The status reason is where the API and the page look for it.
+    for wait, _ in changed:
+        Job.objects.filter(id=wait.job_id, status=JobStatus.RUNNABLE).update(
+            status_reason=wait.reason
+        )
+    if changed:
+        changes.publish([changes.JOBS, *(changes.job_topic(wait.job_id) for wait, _ in changed)])

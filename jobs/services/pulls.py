@@ -1,0 +1,131 @@
+"""Image pulls: one at a time per engine and image, whatever number of attempts waits for it."""
+
+import logging
+import time
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from jobs import changes, queueing
+from jobs.domain import reasons
+from jobs.domain.states import JobStatus
+from jobs.engines.base import CannotPull, EngineError, EngineUnreachable, PullProgress
+from jobs.models import Attempt, Engine, ImagePull, ImagePullStatus
+
+from .connections import connection_to
+from .finish import AttemptOutcome, finish_attempt
+
+logger = logging.getLogger("batchweb.pulls")
+
+# A pull writes its progress far more often than this; one that is silent for longer has died.
+SILENT_AFTER = timedelta(seconds=60)
+PROGRESS_SECONDS = 0.5
+
+
+def request_pull(*, engine: Engine, image: str, now: datetime) -> None:
+    """Hands the pull to a worker unless one is at it."""
+    with transaction.atomic():
+        pull, created = ImagePull.objects.select_for_update().get_or_create(
+            engine=engine,
+            image=image,
+            defaults={
+                "status": ImagePullStatus.PULLING,
+                "detail": "Waiting for the pull to begin.",
+                "started_at": now,
+                "updated_at": now,
+            },
+        )
+        if not created:
+            if is_going_on(pull, now):
+                return
+            pull.status = ImagePullStatus.PULLING
+            pull.detail = "Waiting for the pull to begin."
+            pull.bytes_done = pull.bytes_total = 0
+            pull.started_at = pull.updated_at = now
+            pull.save()
+        queueing.enqueue_after_commit(queueing.PULL, [pull.id])
+        changes.publish([changes.PULLS])
+
+
+def is_going_on(pull: ImagePull, now: datetime) -> bool:
+    """Whether a worker is (or was a moment ago) at this pull."""
+    return pull.status == ImagePullStatus.PULLING and now - pull.updated_at < SILENT_AFTER
+
+
+def pull_image(*, pull_id: int) -> None:
+    """Pulls the image and lets the attempts that wait for it go on, or ends them with the reason."""
+    pull = ImagePull.objects.select_related("engine").filter(id=pull_id).first()
+    if pull is None or pull.status != ImagePullStatus.PULLING:
+        return
+    progress = _Progress(pull)
+    try:
+        connection_to(pull.engine).pull(pull.image, progress)
+    except EngineUnreachable as error:
+        # Not the image's fault: the attempts stay, and the sweep asks for the pull again.
+        _close(pull, ImagePullStatus.FAILED, str(error))
+    except CannotPull as error:
+        _close(pull, ImagePullStatus.FAILED, str(error))
+        _end_waiting(pull, reasons.cannot_pull(pull.image, str(error)))
+    except EngineError as error:
+        _close(pull, ImagePullStatus.FAILED, str(error))
+        _end_waiting(pull, reasons.cannot_pull(pull.image, str(error)))
+    else:
+        _close(pull, ImagePullStatus.DONE, "Pulled.")
+        queueing.enqueue_after_commit(
+            queueing.LAUNCH, [attempt.id for attempt in _waiting_for(pull)]
+        )
+
+
+class _Progress:
+    """Writes a pull's progress down, but not more often than somebody could read it."""
+
+    def __init__(self, pull: ImagePull) -> None:
+        self._pull_id = pull.id
+        self._last = float("-inf")
+
+    def __call__(self, progress: PullProgress) -> None:
+        monotonic = time.monotonic()
+        if monotonic - self._last < PROGRESS_SECONDS:
+            return
+        self._last = monotonic
+        ImagePull.objects.filter(id=self._pull_id).update(
+            detail=progress.detail,
+            bytes_done=progress.bytes_done,
+            bytes_total=progress.bytes_total,
+            updated_at=timezone.now(),
+        )
+        changes.publish([changes.PULLS])
+
+
+def _close(pull: ImagePull, status: ImagePullStatus, detail: str) -> None:
+    ImagePull.objects.filter(id=pull.id).update(
+        status=status, detail=detail, updated_at=timezone.now()
+    )
+    changes.publish([changes.PULLS])
+
+
+def _waiting_for(pull: ImagePull) -> list[Attempt]:
+    return list(
+        Attempt.objects.filter(
+            ended_at__isnull=True,
+            container_id="",
+            node__engine_id=pull.engine_id,
+            job__status=JobStatus.STARTING,
+            job__image=pull.image,
+        ).order_by("id")
+    )
+
+
+def _end_waiting(pull: ImagePull, reason: str) -> None:
+    for attempt in _waiting_for(pull):
+        finish_attempt(
+            attempt=attempt,
+            outcome=AttemptOutcome(
+                status_reason=reason,
+                reason=reason,
+                explanation=f"The image {pull.image} could not be pulled. Check its name and tag, "
+                "and that the registry can be reached from the machine.",
+            ),
+            now=timezone.now(),
+        )

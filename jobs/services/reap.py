@@ -1,0 +1,127 @@
+"""Reaping: reading from the engine how a container ended, and ending its attempt with it."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from jobs.domain import names, reasons
+from jobs.engines.base import ContainerPhase, ContainerStatus, EngineUnreachable
+from jobs.models import Attempt, Engine
+
+from .connections import connection_to
+from .finish import AttemptOutcome, finish_attempt
+
+logger = logging.getLogger("batchweb.reap")
+
+# How a container ends when its engine goes down under it: killed, asked to end, or lost track of.
+EXIT_CODES_OF_A_LOST_HOST = frozenset({137, 143, 255})
+# Clocks and heartbeats are coarser than a container's end.
+GAP_MARGIN = timedelta(seconds=6)
+NANOSECONDS = 1_000_000_000
+
+
+def reap_attempt(*, attempt_id: int, now: datetime) -> bool:
+    """Ends the attempt if its container has ended or is gone. Safe to repeat; whether it ended it."""
+    attempt = (
+        Attempt.objects.select_related("job", "node__engine")
+        .filter(id=attempt_id, ended_at__isnull=True)
+        .first()
+    )
+    if attempt is None:
+        return False
+    engine = connection_to(attempt.node.engine)
+    name = attempt.container_id or names.container_name(attempt.job_id, attempt.number)
+    try:
+        found = engine.inspect(name)
+    except EngineUnreachable as error:
+        logger.warning("attempt %s not reaped, will be tried again: %s", attempt_id, error)
+        return False
+    if found is None:
+        return _end_vanished(attempt, now)
+    if found.phase is not ContainerPhase.EXITED:
+        return False
+    return finish_attempt(attempt=attempt, outcome=_outcome(attempt, found), now=now)
+
+
+def clean_up_attempt(*, attempt_id: int, now: datetime) -> None:
+    """Removes the container of an ended attempt from its engine. Safe to repeat."""
+    attempt = (
+        Attempt.objects.select_related("node__engine")
+        .filter(id=attempt_id, ended_at__isnull=False, removed_at__isnull=True)
+        .first()
+    )
+    if attempt is None:
+        return
+    name = attempt.container_id or names.container_name(attempt.job_id, attempt.number)
+    try:
+        connection_to(attempt.node.engine).remove(name)
+    except EngineUnreachable as error:
+        logger.warning("attempt %s not cleaned up, will be tried again: %s", attempt_id, error)
+        return
+    Attempt.objects.filter(id=attempt.id).update(removed_at=now)
+
+
+def _end_vanished(attempt: Attempt, now: datetime) -> bool:
+    if not attempt.container_id:
+        # Not created yet, or not recorded: the launch is still to come.
+        return False
+    return finish_attempt(
+        attempt=attempt,
+        outcome=AttemptOutcome(
+            status_reason=reasons.host_lost(attempt.node.instance_id),
+            explanation="Its container is gone from the engine: it was removed by somebody else, "
+            "or its machine was lost.",
+            started_at=attempt.started_at,
+            stopped_at=now if attempt.started_at else None,
+        ),
+        now=now,
+    )
+
+
+def _outcome(attempt: Attempt, found: ContainerStatus) -> AttemptOutcome:
+    started_at = _time(found.started_ns) or attempt.started_at
+    stopped_at = _time(found.finished_ns) or started_at
+    exit_code = 0 if found.exit_code is None else found.exit_code
+    stopped_by_us = attempt.stop_signalled_at is not None
+    status_reason = reasons.ESSENTIAL_EXITED
+    reason = reasons.OUT_OF_MEMORY if found.oom_killed else ""
+    explanation = reasons.explain_exit(
+        exit_code=exit_code, oom_killed=found.oom_killed, memory_mib=attempt.memory_mib
+    )
+    if stopped_by_us:
+        status_reason = attempt.job.stop_reason
+        explanation = f"It was asked to stop. {explanation}"
+    elif not found.oom_killed and _lost_with_host(attempt.node.engine, exit_code, stopped_at):
+        status_reason = reasons.host_lost(attempt.node.instance_id)
+        explanation = f"The engine went down while it ran. {explanation}"
+    elif found.error:
+        explanation = f"{explanation} The engine says: {found.error}"
+    return AttemptOutcome(
+        status_reason=status_reason,
+        reason=reason,
+        explanation=explanation,
+        exit_code=exit_code,
+        oom_killed=found.oom_killed,
+        started_at=started_at,
+        stopped_at=stopped_at,
+        succeeded=exit_code == 0 and not stopped_by_us,
+    )
+
+
+def _lost_with_host(engine: Engine, exit_code: int, stopped_at: datetime | None) -> bool:
+    """Whether the container was killed by its engine's restart, and not by anything of its own.
+
+    A container that ends by itself with another exit code while the engine is down keeps it: the
+    engine learns of it when it is back.
+    """
+    if exit_code not in EXIT_CODES_OF_A_LOST_HOST or not (engine.gap_from and engine.gap_until):
+        return False
+    if stopped_at is None:
+        return True
+    return engine.gap_from - GAP_MARGIN <= stopped_at <= engine.gap_until + GAP_MARGIN
+
+
+def _time(nanoseconds: int) -> datetime | None:
+    if not nanoseconds:
+        return None
+    seconds, rest = divmod(nanoseconds, NANOSECONDS)
+    return datetime.fromtimestamp(seconds, tz=UTC) + timedelta(microseconds=rest // 1000)

@@ -1,0 +1,93 @@
+"""Finds in the database what was left undone, and hands it over again.
+
+Hand-overs travel through Redis and are carried out by workers; both may die at any moment. Whatever
+they should have done still stands in the database as not done. Repeating costs little, because every
+task is idempotent, but a busy machine must not be buried under repetitions: a hand-over
+is repeated once its queue is empty (so it is truly lost) or after a long while.
+"""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+
+from jobs import queueing
+from jobs.domain.states import PLACED, JobStatus
+from jobs.models import Attempt, EngineStatus, ImagePull, ImagePullStatus
+
+from .claim import CLAIM_SECONDS
+from .pulls import SILENT_AFTER, request_pull
+from .stopping import due_kills
+
+LOST_AFTER = timedelta(seconds=10)
+LONG_AFTER = timedelta(seconds=120)
+CLEAN_UP_AFTER = timedelta(seconds=30)
+PORTION = 500
+
+
+def sweep(*, now: datetime) -> int:
+    """Hands over again what seems lost; how many hand-overs."""
+    found = 0
+    for task, attempts in (
+        (queueing.STOP, due_kills(now)),
+        (queueing.STOP, _unheard_stops(now)),
+        (queueing.LAUNCH, _stuck_launches(now)),
+        (queueing.CLEAN_UP, _left_over_containers(now)),
+    ):
+        ids = list(attempts.order_by("id").values_list("id", flat=True)[:PORTION])
+        queueing.enqueue_after_commit(task, ids)
+        found += len(ids)
+    return found + _revive_pulls(now)
+
+
+def _stuck_launches(now: datetime) -> QuerySet[Attempt]:
+    """STARTING, on an engine that answers, and no launcher is at it; except what waits for an image."""
+    patience = LOST_AFTER if queueing.is_idle(queueing.LAUNCH) else LONG_AFTER
+    unclaimed = Q(launch_token="", placed_at__lt=now - patience)
+    stale = Q(launch_claimed_at__lt=now - timedelta(seconds=CLAIM_SECONDS) - patience)
+    pulling = ImagePull.objects.filter(status=ImagePullStatus.PULLING).values_list(
+        "engine_id", "image"
+    )
+    attempts = Attempt.objects.filter(
+        unclaimed | stale,
+        ended_at__isnull=True,
+        job__status=JobStatus.STARTING,
+        node__engine__status=EngineStatus.CONNECTED,
+    )
+    for engine_id, image in pulling:
+        attempts = attempts.exclude(
+            node__engine_id=engine_id, job__image=image, job__stop_requested_at__isnull=True
+        )
+    return attempts
+
+
+def _unheard_stops(now: datetime) -> QuerySet[Attempt]:
+    """Asked to stop, but its container was sent no signal yet."""
+    return Attempt.objects.filter(
+        ended_at__isnull=True,
+        stop_signalled_at__isnull=True,
+        job__status__in=PLACED,
+        job__stop_requested_at__lt=now - LOST_AFTER,
+        node__engine__status=EngineStatus.CONNECTED,
+    )
+
+
+def _left_over_containers(now: datetime) -> QuerySet[Attempt]:
+    return Attempt.objects.filter(
+        ended_at__lt=now - CLEAN_UP_AFTER,
+        removed_at__isnull=True,
+        node__engine__status=EngineStatus.CONNECTED,
+    )
+
+
+def _revive_pulls(now: datetime) -> int:
+    """Pulls whose worker died: asked for again."""
+    silent = ImagePull.objects.select_related("engine").filter(
+        status=ImagePullStatus.PULLING,
+        updated_at__lt=now - SILENT_AFTER,
+        engine__status=EngineStatus.CONNECTED,
+    )
+    count = 0
+    for pull in silent:
+        request_pull(engine=pull.engine, image=pull.image, now=now)
+        count += 1
+    return count
