@@ -1,8 +1,11 @@
-"""The parts that the embedded default brings along: where its Redis server binary is."""
+"""The private Redis of the embedded default. `python -m batchweb.embedded` runs it."""
 
 import importlib.util
+import os
 import shutil
 from pathlib import Path
+
+from batchweb.settings.environment import embedded_redis_socket, var_dir
 
 
 class NoRedisServer(RuntimeError):
@@ -24,3 +27,36 @@ def find_redis_server() -> str:
         "No redis-server found. Install one (Debian, Ubuntu: apt-get install redis-server), "
         "or set REDIS_URL to a Redis that runs elsewhere."
     )
+
+
+def redis_command(var: Path) -> list[str]:
+    """The command line of a Redis that keeps its data in `var` and answers on a unix socket only.
+
+    It appends to disk each second, so that what was handed over to the workers survives a crash
+    but for the last second, and the database makes good what is lost.
+    """
+    data = var / "redis"
+    socket = embedded_redis_socket(var)
+    for folder in (data, socket.parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # It may have been there with other rights: whoever reaches the socket controls the jobs.
+        folder.chmod(0o700)
+    options = {
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "700",
+        "dir": str(data),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "daemonize": "no",
+        "loglevel": "warning",
+        "databases": "1",
+    }
+    arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return [find_redis_server(), *arguments]
+
+
+if __name__ == "__main__":
+    command = redis_command(var_dir())
+    os.execv(command[0], command)  # noqa: S606 - no shell is wanted

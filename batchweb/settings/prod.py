@@ -20,3 +20,11 @@ SESSION_COOKIE_SECURE = _tls
 CSRF_COOKIE_SECURE = _tls
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _tls else None
 SECURE_HSTS_SECONDS = 31_536_000 if _tls else 0
+
+SILENCED_SYSTEM_CHECKS = [
+    # The proxy that ends TLS redirects; health checks reach the server behind it without TLS.
+    "security.W008",
+    # What other hosts of the domain do is not for this server to say.
+    "security.W005",
+    "security.W021",
+]
