@@ -8,3 +8,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("jobs.urls")),
 ]
+
+handler400 = "jobs.web.errors.bad_request"
+handler403 = "jobs.web.errors.forbidden"
+handler404 = "jobs.web.errors.not_found"
+handler500 = "jobs.web.errors.server_error"

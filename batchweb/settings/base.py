@@ -39,13 +39,19 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "jobs.web.middleware.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    # Before the CSRF check, which it switches off for scripts that bring a token.
+    "jobs.web.access.BearerTokenMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "jobs.web.access.AccessMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    # Last, so that it is the first to hear of a view's error.
+    "jobs.web.middleware.ErrorAnswerMiddleware",
 ]
 
 ROOT_URLCONF = "batchweb.urls"
@@ -62,6 +68,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "builtins": ["jobs.web.tags"],
         },
     },
 ]
@@ -111,6 +118,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
+CSRF_FAILURE_VIEW = "jobs.web.errors.csrf_failed"
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -166,3 +174,5 @@ BATCHWEB_SCHEDULER_TICK_SECONDS = 3.0
 BATCHWEB_WORKERS = env_int("BATCHWEB_WORKERS", 4)
 # An image that the engine already holds is not pulled again unless asked.
 BATCHWEB_ALWAYS_PULL = env_bool("BATCHWEB_ALWAYS_PULL")
+# Directories of the nodes that every job sees, such as "/data:/data:ro": the administrator's to give.
+BATCHWEB_BINDS = env_list("BATCHWEB_BINDS")

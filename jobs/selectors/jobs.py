@@ -1,0 +1,183 @@
+"""Reading jobs: who may see which, the list page by page, one job with all that belongs to it."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import QuerySet
+
+from jobs.domain.errors import InvalidInput, NotFound
+from jobs.models import (
+    Attempt,
+    ImagePull,
+    Job,
+    JobDefinition,
+    JobStatus,
+    LogStream,
+    Transition,
+    UsageSample,
+    WaitReason,
+)
+
+DEFAULT_PAGE_SIZE = 50
+MAX_PAGE_SIZE = 200
+
+
+def visible_jobs(user: User | AnonymousUser) -> QuerySet[Job]:
+    """The jobs that this user may see and act on: his own; all of them for administrators."""
+    if not user.is_authenticated:
+        return Job.objects.none()
+    return Job.objects.all() if user.is_staff else Job.objects.filter(owner=user)
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilters:
+    """What the jobs page is narrowed to; an empty value narrows nothing.
+
+    `definition` is a name or `name:revision`; `name` is what a job's name starts with.
+    """
+
+    queue: str = ""
+    status: str = ""
+    name: str = ""
+    definition: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.queue or self.status or self.name or self.definition)
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Jobs, newest first. `next_before` is the id to go on from; None at the end."""
+
+    jobs: list[Job]
+    next_before: UUID | None
+
+
+def find_job(*, user: User | AnonymousUser, job_id: UUID) -> Job:
+    """A visible job with queue, definition and owner. Raises NotFound, also if it is not his."""
+    job = visible_jobs(user).select_related("queue", "definition", "owner").filter(pk=job_id).first()
+    if job is None:
+        raise NotFound(f"There is no job {job_id}.")
+    return job
+
+
+def list_jobs(
+    *,
+    user: User | AnonymousUser,
+    filters: JobFilters,
+    before: UUID | None = None,
+    limit: int = DEFAULT_PAGE_SIZE,
+) -> JobPage:
+    """One page of visible jobs that pass the filters, from the newest older than `before` on.
+
+    Raises InvalidInput for a status that there is not. A queue or definition that there is not gives an empty page.
+    """
+    rows = _filtered(visible_jobs(user), filters)
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    # One more than asked for tells whether there is a next page, without counting.
+    found = list(rows.select_related("queue", "definition", "owner").order_by("-pk")[: limit + 1])
+    page = found[:limit]
+    return JobPage(jobs=page, next_before=page[-1].pk if len(found) > limit else None)
+
+
+def _filtered(rows: QuerySet[Job], filters: JobFilters) -> QuerySet[Job]:
+    texts = (filters.queue, filters.name, filters.definition)
+    if any("\0" in text for text in texts):
+        return rows.none()
+    if filters.status:
+        if filters.status not in JobStatus.values:
+            raise InvalidInput({"status": [f"A status is one of {', '.join(JobStatus.values)}."]})
+        rows = rows.filter(status=filters.status)
+    if filters.queue:
+        rows = rows.filter(queue__name=filters.queue)
+    if filters.name:
+        rows = rows.filter(name__startswith=filters.name)
+    if filters.definition:
+        rows = _of_definition(rows, filters.definition)
+    return rows
+
+
+def _of_definition(rows: QuerySet[Job], definition: str) -> QuerySet[Job]:
+    name, colon, revision = definition.partition(":")
+    rows = rows.filter(definition__name=name)
+    if not colon:
+        return rows
+    if not (revision.isascii() and revision.isdigit() and len(revision) <= 9):
+        return rows.none()
+    return rows.filter(definition__revision=int(revision))
+
+
+def attempts_of(job: Job) -> list[Attempt]:
+    """The job's attempts, oldest first, each with its node, environment and log stream (if any)."""
+    return list(
+        Attempt.objects.filter(job=job)
+        .select_related("node", "environment", "log_stream")
+        .order_by("number")
+    )
+
+
+def transitions_of(job: Job) -> list[Transition]:
+    """The job's history, oldest first."""
+    return list(Transition.objects.filter(job=job).order_by("id"))
+
+
+def wait_reasons_of(job: Job, *, limit: int = 20) -> list[WaitReason]:
+    """Why the job waited, newest first."""
+    return list(WaitReason.objects.filter(job=job).order_by("-id")[:limit])
+
+
+def newest_wait_reason(job: Job) -> WaitReason | None:
+    """Why the job waits, or waited last."""
+    return WaitReason.objects.filter(job=job).order_by("-id").first()
+
+
+def pull_for(attempt: Attempt) -> ImagePull | None:
+    """The image pull that an attempt waits for, if there is one."""
+    return ImagePull.objects.filter(
+        engine_id=attempt.node.engine_id, image=attempt.job.image
+    ).first()
+
+
+def usage_of(attempt: Attempt, *, limit: int = 120) -> list[UsageSample]:
+    """The newest samples of an attempt, oldest of them first."""
+    newest = UsageSample.objects.filter(attempt=attempt).order_by("-at")[:limit]
+    return list(reversed(newest))
+
+
+def find_attempt(*, user: User | AnonymousUser, job_id: UUID, number: int) -> Attempt:
+    """An attempt of a visible job, with its job, node and log stream (if any). Raises NotFound."""
+    attempt = (
+        Attempt.objects.filter(job__in=visible_jobs(user), job_id=job_id, number=number)
+        .select_related("job", "node", "log_stream")
+        .first()
+    )
+    if attempt is None:
+        raise NotFound(f"There is no attempt {number} of job {job_id}.")
+    return attempt
+
+
+def log_stream_of(attempt: Attempt) -> LogStream | None:
+    """The attempt's log, read anew; None before its first line."""
+    return LogStream.objects.filter(attempt=attempt).first()
+
+
+def median_run_seconds(definition: JobDefinition, *, sample: int = 50) -> float | None:
+    """The median run time of the newest succeeded jobs of a definition (all its revisions); None without any."""
+    newest = (
+        Job.objects.filter(
+            definition__name=definition.name,
+            status=JobStatus.SUCCEEDED,
+            started_at__isnull=False,
+        )
+        .order_by("-pk")
+        .values_list("started_at", "stopped_at")[:sample]
+    )
+    seconds = sorted(
+        (stopped - started).total_seconds() for started, stopped in newest if started and stopped
+    )
+    if not seconds:
+        return None
+    middle = len(seconds) // 2
+    return seconds[middle] if len(seconds) % 2 else (seconds[middle - 1] + seconds[middle]) / 2

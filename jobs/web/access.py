@@ -1,0 +1,111 @@
+"""Who somebody is and what he may see: sessions for people, bearer tokens for scripts."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
+from django.utils import timezone
+
+from jobs.selectors.jobs import visible_jobs
+from jobs.services import tokens
+
+from . import answers
+
+__all__ = [
+    "AccessMiddleware",
+    "BearerTokenMiddleware",
+    "require_staff",
+    "user_of",
+    "visible_jobs",
+    "visible_topics",
+]
+
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="batchweb"'}
+BAD_TOKEN = {"WWW-Authenticate": 'Bearer realm="batchweb", error="invalid_token"'}
+SHARED_TOPICS = frozenset({"jobs", "queues", "environments", "definitions", "pulls"})
+
+
+class BearerTokenMiddleware:
+    """Finds the user of an `Authorization: Bearer bw_...` header; a bad token is refused at once.
+
+    It stands before the CSRF check and switches it off for such requests: no foreign page can make a browser
+    send this header.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return self.get_response(request)
+        user = tokens.user_of_token(secret=secret.strip(), now=timezone.now())
+        if user is None:
+            return answers.error(request, 401, "This token is unknown or was revoked.", BAD_TOKEN)
+        request.bearer_user = user  # type: ignore[attr-defined]
+        request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+
+class AccessMiddleware(LoginRequiredMiddleware):
+    """Everything needs a login: people are sent to the form, scripts and htmx are told so."""
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view_func: Callable[..., HttpResponseBase],
+        view_args: tuple[Any, ...],
+        view_kwargs: dict[str, Any],
+    ) -> HttpResponseBase | None:
+        bearer = getattr(request, "bearer_user", None)
+        if bearer is not None:
+            request.user = bearer
+        return super().process_view(request, view_func, view_args, view_kwargs)
+
+    def handle_no_permission(
+        self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
+    ) -> HttpResponseBase:
+        if answers.wants_json(request) or "text/event-stream" in request.headers.get("Accept", ""):
+            return answers.error(request, 401, headers=CHALLENGE)
+        if answers.wants_fragment(request):
+            response = HttpResponse(status=401)
+            response["HX-Redirect"] = resolve_url(self.get_login_url(view_func))
+            return response
+        return super().handle_no_permission(request, view_func)
+
+
+def user_of(request: HttpRequest) -> User:
+    """The logged-in user; AccessMiddleware lets nobody else in."""
+    user = request.user
+    if isinstance(user, AnonymousUser):
+        raise PermissionDenied
+    return user
+
+
+def require_staff(request: HttpRequest) -> User:
+    """The user, who must be an administrator; else 403."""
+    user = user_of(request)
+    if not user.is_staff:
+        raise PermissionDenied("Only administrators may change this.")
+    return user
+
+
+def visible_topics(user: User, topics: list[str]) -> set[str]:
+    """Those of the topics (`jobs.changes`) that this user may listen to; the others are left out."""
+    shared = {topic for topic in topics if topic in SHARED_TOPICS}
+    job_ids = {UUID(topic[4:]) for topic in topics if topic.startswith("job:") and _is_uuid(topic[4:])}
+    seen = visible_jobs(user).filter(pk__in=job_ids).values_list("pk", flat=True) if job_ids else []
+    return shared | {f"job:{job_id}" for job_id in seen}
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False

@@ -1,0 +1,213 @@
+"""One answer in three forms: a page for browsers, a part of it for htmx, JSON for scripts."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+    QueryDict,
+)
+from django.http.response import HttpResponseBase
+from django.template.loader import get_template
+from django.utils.cache import patch_vary_headers
+
+from jobs.domain.errors import InvalidInput
+
+from .tags import REGION_IN_REQUEST
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+# What an error page says, by status code: a title and what to do now.
+ERROR_TEXTS = {
+    400: ("This request cannot be understood", "Go back, check what you sent, and try again."),
+    401: ("Log in first", "Log in, or send a token: Authorization: Bearer bw_..."),
+    403: ("Not allowed", "You are not allowed to do this. An administrator can."),
+    404: ("Not found", "It does not exist, or it is not yours to see."),
+    405: ("That method does not work here", "Use the page's own buttons, or see its Allow header."),
+    409: ("Too late", "It has changed meanwhile. Look at its present state and decide again."),
+    413: ("Too large", "Send less at once."),
+    500: ("Something broke on our side", "It has been logged. Try again in a moment."),
+}
+
+
+class MethodNotAllowed(Exception):
+    """The view does not answer this method; `allowed` are those it does."""
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        self.allowed = tuple(allowed)
+        super().__init__(f"Only {', '.join(allowed)} here.")
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Whether the sender prefers JSON to a page. `*/*` and no header at all mean a page for browsers,
+    but JSON for who brings a token or a JSON body: those are scripts."""
+    best = request.get_preferred_type(["text/html", "application/json"])
+    accept = request.headers.get("Accept", "*/*").strip()
+    if accept in ("*/*", ""):
+        return is_script(request)
+    return best == "application/json"
+
+
+def is_script(request: HttpRequest) -> bool:
+    """Whether no browser sent this: it carries a bearer token or a JSON body."""
+    return "Authorization" in request.headers or request.content_type == "application/json"
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """Whether htmx asks for a part of a page (boosted links and restored history want all of it)."""
+    headers = request.headers
+    return (
+        headers.get("HX-Request") == "true"
+        and headers.get("HX-Boosted") != "true"
+        and headers.get("HX-History-Restore-Request") != "true"
+    )
+
+
+def allow(*methods: str) -> Callable[[View[P]], View[P]]:
+    """Refuses other methods with a readable 405. HEAD comes with GET."""
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
+                raise MethodNotAllowed(methods)
+            return view(request, *args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def page(
+    request: HttpRequest,
+    template_name: str,
+    context: Mapping[str, Any],
+    *,
+    as_json: Callable[[], Mapping[str, Any]] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The page; for scripts what `as_json` gives; for htmx only the `{% live %}` region it targets.
+
+    Values of `context` may be functions without arguments: those of other regions are never called.
+    """
+    if as_json is not None and wants_json(request):
+        response: HttpResponse = JsonResponse(as_json(), status=status)
+    else:
+        response = HttpResponse(_html(request, template_name, context), status=status)
+    patch_vary_headers(response, ("Accept", "HX-Request", "HX-Target", "Authorization"))
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    return response
+
+
+def _html(request: HttpRequest, template_name: str, context: Mapping[str, Any]) -> str:
+    template = get_template(template_name)
+    full = {"layout": "base.html", **context}
+    if wants_fragment(request):
+        # htmx names its target as `tag#id`.
+        region = request.headers.get("HX-Target", "").partition("#")[2]
+        found: dict[str, str] = {}
+        template.render(
+            {
+                **full,
+                REGION_IN_REQUEST: region,
+                "found_regions": found,
+                "layout": "fragment.html",
+            },
+            request,
+        )
+        if region in found:
+            return found[region]
+    return template.render(full, request)
+
+
+def done(
+    request: HttpRequest,
+    *,
+    to: str,
+    message: str = "",
+    as_json: Mapping[str, Any] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The answer to a form post that worked: go to `to` and show `message`, or JSON for scripts.
+
+    `status` is that of the JSON answer; 201 also brings a Location.
+    """
+    if wants_json(request):
+        response: HttpResponse = JsonResponse(dict(as_json or {}), status=status)
+        if status == 201:
+            response["Location"] = to
+        return response
+    if message:
+        messages.success(request, message)
+    if wants_fragment(request):
+        response = HttpResponse(status=204)
+        response["HX-Redirect"] = to
+        return response
+    return HttpResponseRedirect(to)
+
+
+def invalid_as_json(error: InvalidInput) -> JsonResponse:
+    """400 with the texts of each field: what the page shows beside its fields."""
+    return JsonResponse({"message": str(error), "errors": error.errors}, status=400)
+
+
+def error(
+    request: HttpRequest, status: int, message: str = "", headers: Mapping[str, str] | None = None
+) -> HttpResponse:
+    """An error as a page, or as `{"message": ...}` for scripts."""
+    title, advice = ERROR_TEXTS[status]
+    if wants_json(request):
+        response: HttpResponse = JsonResponse({"message": message or title}, status=status)
+    else:
+        context = {"status": status, "title": title, "message": message, "advice": advice}
+        context["layout"] = "fragment.html" if wants_fragment(request) else "base.html"
+        html = get_template("error.html").render(context, request)
+        response = HttpResponse(html, status=status)
+        if wants_fragment(request):
+            # A part of a page must not be replaced by an error: it goes to the toasts.
+            response["HX-Retarget"] = "#toasts"
+            response["HX-Reswap"] = "beforeend"
+    for name, value in (headers or {}).items():
+        response[name] = value
+    return response
+
+
+def posted(request: HttpRequest) -> dict[str, object]:
+    """The fields of a form post or of a JSON object; the CSRF token is left out.
+
+    Raises BadRequest on a body that is neither, or that holds text which is not valid Unicode.
+    """
+    if request.content_type == "application/json":
+        return _json_object(request.body)
+    form: QueryDict = request.POST
+    return {name: form.get(name) for name in form if name != "csrfmiddlewaretoken"}
+
+
+def _json_object(body: bytes) -> dict[str, object]:
+    try:
+        value = json.loads(body.decode("utf-8"))
+        # Half of a surrogate pair is legal in JSON but is no text: no database could keep it.
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError) as problem:
+        raise BadRequest(f"The body is not valid JSON in UTF-8: {problem}"[:300]) from None
+    if not isinstance(value, dict):
+        raise BadRequest('The body must be a JSON object, such as {"name": "hello"}.')
+    return value
+
+
+def text_field(fields: Mapping[str, object], name: str, default: str = "") -> str:
+    """A field as text; InvalidInput if it is something else."""
+    value = fields.get(name, default)
+    if value is None:
+        return default
+    if not isinstance(value, str):
+        raise InvalidInput({name: ["This is a text."]})
+    return value

@@ -1,0 +1,45 @@
+"""What the overview and its live part are drawn from."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from jobs.selectors import environments, overview, queues
+
+from .lazily import lazily
+
+
+def build(*, user: User, now: datetime) -> dict[str, Any]:
+    """Read when drawn; see `lazily`."""
+    return {
+        "counts": lazily(lambda: overview.live_counts(user=user)),
+        "running": lazily(lambda: overview.placed_jobs(user=user)),
+        "queues": lazily(lambda: queues.list_queues().rows),
+        "environments": lazily(lambda: environments.list_environments().rows),
+        "failures": lazily(lambda: overview.failures(user=user, since=overview.hour_before(now))),
+        "cost_today": lazily(
+            lambda: overview.cost_since(user=user, since=overview.day_start(now), now=now)
+        ),
+        "feed": lazily(lambda: overview.feed(user=user)),
+    }
+
+
+def as_json(*, user: User, now: datetime) -> dict[str, Any]:
+    """The numbers of the overview."""
+    context = build(user=user, now=now)
+    return {
+        "jobs": context["counts"](),
+        "failed_last_hour": context["failures"]().count,
+        "cost_today_usd": str(context["cost_today"]()),
+        "environments": [
+            {
+                "name": row.environment.name,
+                "used_milli_vcpus": row.used.milli_vcpus,
+                "total_milli_vcpus": row.total.milli_vcpus,
+                "used_memory_mib": row.used.memory_mib,
+                "total_memory_mib": row.total.memory_mib,
+            }
+            for row in context["environments"]()
+        ],
+    }

@@ -1,0 +1,73 @@
+"""Headers and errors that are the same for every answer."""
+
+import logging
+from collections.abc import Callable
+
+from django.core.exceptions import BadRequest, RequestDataTooBig
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from jobs.domain.errors import Conflict, InvalidInput, NotFound
+
+from . import answers
+
+logger = logging.getLogger("batchweb.web")
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+# The pages of Django's admin and of django-rq bring inline scripts and styles of their own.
+ADMIN_CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+ADMIN_PATH = "/admin/"
+
+
+class ContentSecurityPolicyMiddleware:
+    """Lets a page use this server's own files only: what a user wrote can never run as a script."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        in_admin = request.path_info.startswith(ADMIN_PATH)
+        policy = ADMIN_CONTENT_SECURITY_POLICY if in_admin else CONTENT_SECURITY_POLICY
+        response.headers.setdefault("Content-Security-Policy", policy)
+        return response
+
+
+class ErrorAnswerMiddleware:
+    """Turns the errors of `jobs.domain.errors` into answers in the form that the sender wants."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        """The answer to an error that a sender can cause; None for all others."""
+        if isinstance(exception, InvalidInput):
+            if answers.wants_json(request):
+                return answers.invalid_as_json(exception)
+            return answers.error(request, 400, str(exception))
+        if isinstance(exception, answers.MethodNotAllowed):
+            allowed = {"Allow": ", ".join(exception.allowed)}
+            return answers.error(request, 405, str(exception), allowed)
+        for kind, status in STATUS_OF_ERROR:
+            if isinstance(exception, kind):
+                return answers.error(request, status, str(exception))
+        return None
+
+
+STATUS_OF_ERROR: tuple[tuple[type[Exception], int], ...] = (
+    (NotFound, 404),
+    (Conflict, 409),
+    (RequestDataTooBig, 413),
+    (BadRequest, 400),
+)

@@ -1,0 +1,201 @@
+"""Template tags and filters of the dashboard; settings make them built in, so no template loads them."""
+
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from django import template
+from django.template.base import FilterExpression, NodeList, Parser, Token
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from jobs.domain import resources
+
+register = template.Library()
+
+STATUS_ICONS = {
+    "SUBMITTED": "inbox",
+    "PENDING": "hourglass",
+    "RUNNABLE": "clock",
+    "STARTING": "cloud-download",
+    "RUNNING": "player-play",
+    "SUCCEEDED": "circle-check",
+    "FAILED": "circle-x",
+}
+# The largest unit first: a relative time is told in the first that it fills.
+TIME_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+REGION_IN_REQUEST = "wanted_region"
+
+
+@register.simple_tag
+def icon(name: str, classes: str = "") -> SafeString:
+    """A decorative icon of static/vendor/icons.svg (script/vendor lists them)."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        classes,
+        static("vendor/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def status(name: str) -> SafeString:
+    """A state as a badge: word, icon and colour, so that none has to be told by colour alone."""
+    return format_html(
+        '<span class="badge bw-status bw-{}">{}{}</span>',
+        str(name).lower(),
+        icon(STATUS_ICONS.get(str(name), "circle-dashed")),
+        name,
+    )
+
+
+@register.simple_tag
+def ago(at: datetime | None, empty: str = "–") -> SafeString:
+    """A moment as "3 min ago"; the exact time is in the tooltip, in the viewer's zone (app.js)."""
+    if at is None:
+        return format_html('<span class="text-secondary">{}</span>', empty)
+    return format_html(
+        '<time datetime="{}" title="{} UTC" data-ago>{}</time>',
+        at.isoformat(),
+        at.strftime("%Y-%m-%d %H:%M:%S"),
+        relative((timezone.now() - at).total_seconds()),
+    )
+
+
+@register.simple_tag
+def clock(at: datetime | None, empty: str = "–") -> SafeString:
+    """A moment as its time of day (app.js turns it to the viewer's zone)."""
+    if at is None:
+        return format_html('<span class="text-secondary">{}</span>', empty)
+    return format_html(
+        '<time datetime="{}" title="{} UTC" data-clock>{}</time>',
+        at.isoformat(),
+        at.strftime("%Y-%m-%d %H:%M:%S"),
+        at.strftime("%H:%M:%S"),
+    )
+
+
+@register.simple_tag
+def ticking(since: datetime, until: datetime | None = None) -> SafeString:
+    """The time from `since` to `until`; without an end it goes on in the browser, second by second."""
+    seconds = ((until or timezone.now()) - since).total_seconds()
+    if until is not None:
+        return format_html("<span>{}</span>", duration(seconds))
+    return format_html(
+        '<span data-since="{}" class="bw-ticking">{}</span>', since.isoformat(), duration(seconds)
+    )
+
+
+@register.simple_tag
+def copy(text: object, label: str = "Copy") -> SafeString:
+    """A button that copies `text`. Without JavaScript it is not shown."""
+    return format_html(
+        '<button type="button" class="bw-copy" data-copy="{}" title="{}" aria-label="{}">{}</button>',
+        text,
+        label,
+        label,
+        icon("copy"),
+    )
+
+
+def relative(seconds: float) -> str:
+    """"just now", "5 min ago", "in 2 h"."""
+    amount = abs(int(seconds))
+    for size, unit in TIME_UNITS:
+        if amount >= size:
+            text = f"{amount // size} {unit}"
+            return f"in {text}" if seconds < 0 else f"{text} ago"
+    return "just now" if amount < 10 else f"{amount} s ago"
+
+
+@register.filter
+def duration(seconds: float | Decimal | None) -> str:
+    """Seconds as people say them: "0.4 s", "12 s", "3 min 5 s", "2 h 4 min", "3 d 1 h"."""
+    if seconds is None:
+        return "–"
+    if 0 < seconds < 10:
+        return f"{Decimal(str(seconds)).quantize(Decimal('0.1'), ROUND_HALF_UP)} s"
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3_600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 86_400:
+        return f"{whole // 3_600} h {whole % 3_600 // 60} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3_600} h"
+
+
+@register.filter
+def vcpus(milli_vcpus: int | None) -> str:
+    """Thousandths of a vCPU as people write vCPUs: "2", "0.25"."""
+    return "–" if milli_vcpus is None else resources.format_vcpus(milli_vcpus)
+
+
+@register.filter
+def memory(memory_mib: int | None) -> str:
+    """MiB in the unit that reads best: "512 MiB", "2 GiB"."""
+    return "–" if memory_mib is None else resources.format_memory(memory_mib)
+
+
+@register.filter
+def usd(amount: Decimal | None) -> str:
+    """Dollars with as many decimals as still say something: "$12.30", "$0.0042", "$0.000021"."""
+    if amount is None:
+        return "–"
+    if amount == 0:
+        return "$0"
+    if abs(amount) >= 1:
+        return f"${amount:,.2f}"
+    if abs(amount) >= Decimal("0.001"):
+        return f"${amount:.4f}"
+    return f"${amount:.6f}"
+
+
+class LiveNode(template.Node):
+    """`{% live id topics %}...{% endlive %}`: see `live`."""
+
+    def __init__(
+        self, region: FilterExpression, topics: FilterExpression, classes: FilterExpression | None,
+        nodes: NodeList,
+    ) -> None:
+        self.region = region
+        self.topics = topics
+        self.classes = classes
+        self.nodelist = nodes
+
+    def render(self, context: template.Context) -> SafeString:
+        region = str(self.region.resolve(context))
+        wanted = context.get(REGION_IN_REQUEST)
+        # A request for one region does no other region's work.
+        if wanted is not None and wanted != region:
+            return mark_safe("")
+        html = format_html(
+            '<div id="{}" class="bw-live {}" data-live="{}" hx-get="" hx-trigger="live" '
+            'hx-swap="outerMorph" hx-sync="this:queue last">{}</div>',
+            region,
+            self.classes.resolve(context) if self.classes else "",
+            self.topics.resolve(context),
+            self.nodelist.render(context),
+        )
+        found = context.get("found_regions")
+        if found is not None:
+            found[region] = html
+        return html
+
+
+@register.tag
+def live(parser: Parser, token: Token) -> LiveNode:
+    """`{% live "jobs-table" "jobs" ["css classes"] %}...{% endlive %}`: a part that renews itself.
+
+    When one of its topics (`jobs.changes`, several apart by spaces) is heard of, the browser asks for the page's own
+    URL again, gets only this part (`answers.page` sees to that) and morphs it in place.
+    """
+    words: list[Any] = token.split_contents()[1:]
+    if len(words) not in (2, 3):
+        raise template.TemplateSyntaxError("live takes an id, topics and, if need be, classes")
+    expressions = [parser.compile_filter(word) for word in words]
+    nodes = parser.parse(("endlive",))
+    parser.delete_first_token()
+    return LiveNode(expressions[0], expressions[1], expressions[2] if len(words) == 3 else None, nodes)

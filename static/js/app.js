@@ -1,0 +1,192 @@
+// Small comforts that every page shares. Each page works without them.
+"use strict";
+(() => {
+  const UNITS = [[86400, "d"], [3600, "h"], [60, "min"]];
+
+  function relative(seconds) {
+    const amount = Math.abs(Math.trunc(seconds));
+    for (const [size, unit] of UNITS) {
+      if (amount >= size) {
+        const text = `${Math.floor(amount / size)} ${unit}`;
+        return seconds < 0 ? `in ${text}` : `${text} ago`;
+      }
+    }
+    return amount < 10 ? "just now" : `${amount} s ago`;
+  }
+
+  function duration(seconds) {
+    const whole = Math.max(0, Math.trunc(seconds));
+    if (whole < 60) return `${whole} s`;
+    if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+    if (whole < 86400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+    return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
+  }
+
+  // As jobs/web/tags.py writes dollars.
+  function usd(amount) {
+    if (amount === 0) return "$0";
+    if (amount >= 1) return "$" + amount.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+    return "$" + amount.toFixed(amount >= 0.001 ? 4 : 6);
+  }
+
+  // Writes only what changed, so that a selection in the text is not lost.
+  function setText(element, text) {
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+
+  // The server's clock decides: a viewer's own may be wrong by minutes.
+  const skew = (() => {
+    const entry = performance.getEntriesByType("navigation")[0];
+    const sent = document.body.dataset.now ? Date.parse(document.body.dataset.now) : NaN;
+    if (!entry || Number.isNaN(sent)) return 0;
+    return sent - (performance.timeOrigin + entry.responseStart);
+  })();
+  const now = () => Date.now() + skew;
+
+  function refreshTimes() {
+    for (const element of document.querySelectorAll("time[data-ago], time[data-clock]")) {
+      const at = new Date(element.dateTime);
+      const title = full.format(at);
+      if (element.title !== title) element.title = title;
+      if ("ago" in element.dataset) setText(element, relative((now() - at.getTime()) / 1000));
+      else setText(element, clock.format(at));
+    }
+    for (const element of document.querySelectorAll("[data-since]")) {
+      const seconds = (now() - Date.parse(element.dataset.since)) / 1000;
+      if (element.dataset.usdPerSecond) {
+        const least = Number(element.dataset.minimumSeconds || 0);
+        const billed = Math.max(Math.ceil(seconds), least);
+        setText(element, usd(Number(element.dataset.usdBase || 0) + billed * Number(element.dataset.usdPerSecond)));
+      } else {
+        setText(element, duration(seconds));
+      }
+    }
+  }
+
+  function toast(text, kind) {
+    const box = document.createElement("div");
+    box.className = `bw-toast bw-toast-${kind}`;
+    box.dataset.toast = "";
+    const words = document.createElement("span");
+    words.textContent = text;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "bw-plain";
+    button.dataset.dismiss = "";
+    button.setAttribute("aria-label", "Dismiss");
+    button.textContent = "×";
+    box.append(words, button);
+    document.getElementById("toasts").append(box);
+  }
+
+  async function copy(button) {
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+    } catch {
+      // No clipboard on plain http: the old way still works.
+      const area = document.createElement("textarea");
+      area.value = button.dataset.copy;
+      area.className = "bw-offscreen";
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    button.classList.add("bw-copied");
+    setTimeout(() => button.classList.remove("bw-copied"), 1200);
+  }
+
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest("[data-copy], [data-dismiss], [data-opens], [data-closes], [data-add-row], [data-remove-row]");
+    for (const menu of document.querySelectorAll(".bw-menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+    if (!target) return;
+    if ("copy" in target.dataset) copy(target);
+    else if ("dismiss" in target.dataset) target.closest("[data-toast]")?.remove();
+    else if ("opens" in target.dataset) {
+      // The element is a link to a page that does the same; with JavaScript a dialog is nearer.
+      const dialog = document.getElementById(target.dataset.opens);
+      if (dialog?.showModal) {
+        event.preventDefault();
+        dialog.showModal();
+      }
+    } else if ("closes" in target.dataset) {
+      event.preventDefault();
+      target.closest("dialog")?.close();
+    } else if ("addRow" in target.dataset) {
+      event.preventDefault();
+      const template = document.getElementById(target.dataset.addRow);
+      const row = template.content.firstElementChild.cloneNode(true);
+      template.before(row);
+      row.querySelector("input")?.focus();
+    } else if ("removeRow" in target.dataset) {
+      event.preventDefault();
+      const form = target.form;
+      target.closest("[data-row]").remove();
+      form?.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+  });
+
+  document.addEventListener("change", (event) => {
+    const all = event.target.closest("[data-check-all]");
+    if (all) {
+      for (const box of document.querySelectorAll(`input[type=checkbox][name="${all.dataset.checkAll}"]`)) {
+        if (!box.disabled) box.checked = all.checked;
+      }
+    }
+    if (event.target.matches("input[type=checkbox]")) showBulk();
+    const form = event.target.form;
+    if (form && "submitOnChange" in form.dataset && event.target.matches("select")) form.requestSubmit();
+  });
+
+  // The bulk buttons say how many rows they will act on.
+  function showBulk() {
+    for (const bar of document.querySelectorAll("[data-bulk]")) {
+      const count = document.querySelectorAll(`input[name="${bar.dataset.bulk}"]:checked`).length;
+      bar.classList.toggle("bw-bulk-active", count > 0);
+      const counter = bar.querySelector("[data-bulk-count]");
+      if (counter) setText(counter, count ? `${count} selected` : "Nothing selected");
+      for (const button of bar.querySelectorAll("button[type=submit]")) button.disabled = count === 0;
+    }
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+    if (event.key === "/") {
+      const search = document.querySelector("[data-search]");
+      if (search) {
+        event.preventDefault();
+        search.focus();
+        search.select();
+      }
+    }
+  });
+
+  // What the viewer has opened stays open when its surroundings are renewed.
+  htmx.registerExtension("batchweb", {
+    htmx_before_morph_attr: (element, detail) =>
+      !(detail.attrName === "open" && element.matches("details, dialog")),
+  });
+
+  document.addEventListener("htmx:after:swap", () => { refreshTimes(); showBulk(); });
+  document.addEventListener("htmx:error", (event) => {
+    const source = event.target;
+    // A live part tries again by itself with the next signal.
+    if (source instanceof Element && source.matches("[data-live]")) return;
+    toast("The server did not answer. Try again.", "error");
+  });
+
+  const start = () => {
+    document.documentElement.classList.add("bw-js");
+    refreshTimes();
+    showBulk();
+    setInterval(refreshTimes, 1000);
+  };
+  start();
+  window.batchweb = { toast, refreshTimes, relative, duration };
+})();
