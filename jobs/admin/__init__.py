@@ -1,0 +1,16 @@
+"""The administration: every model, read-only where a hand edit would break an invariant.
+
+What can be changed here is changed by the services, with the same checks and texts as on the pages.
+"""
+
+from django.contrib import admin
+
+from . import access, definition, engine, environment, job, lease, logs, queue
+
+__all__ = ["access", "definition", "engine", "environment", "job", "lease", "logs", "queue"]
+
+admin.site.site_title = "Batchweb administration"
+admin.site.site_header = "Batchweb administration"
+admin.site.index_title = "Everything that is stored"
+# `admin/base_site.html` has a link to the dashboard in its place.
+admin.site.site_url = None

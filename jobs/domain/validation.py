@@ -5,6 +5,7 @@ or raises `FieldError`; `Checker` gathers the errors of a whole request. Limits 
 Batch API (`RegisterJobDefinition`, `SubmitJob`) unless a comment says otherwise.
 """
 
+import json
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -153,8 +154,13 @@ def attempts(value: object) -> int:
 
 
 def environment(value: object) -> list[dict[str, str]]:
-    """Environment variables: `[{"name": ..., "value": ...}, ...]` or `{name: value}`."""
-    if value in (None, "", [], {}):
+    """Environment variables: `[{"name": ..., "value": ...}, ...]` or `{name: value}`.
+
+    Or as one text: `NAME=value` lines, or either of the above as JSON.
+    """
+    if isinstance(value, str):
+        value = _environment_of_text(value)
+    if value in (None, [], {}):
         return []
     pairs = _environment_pairs(value)
     seen: dict[str, str] = {}
@@ -243,6 +249,36 @@ def engine_url(value: object) -> str:
             "Empty: as DOCKER_HOST says."
         )
     return text
+
+
+def variables_text(variables: Sequence[Mapping[str, str]]) -> str:
+    """The variables as a text that `environment` reads back to the same, for a form's field."""
+    pairs = {variable["name"]: variable["value"] for variable in variables}
+    lines = [f"{name}={value}" for name, value in pairs.items()]
+    # What would not survive as a line: line breaks, and blanks that a form or a reader would cut.
+    if any("\n" in line or "\r" in line or line != line.strip() for line in lines) or (
+        lines and lines[0][0] in "[{"
+    ):
+        return json.dumps(pairs, indent=2, ensure_ascii=False)
+    return "\n".join(lines)
+
+
+def _environment_of_text(text: str) -> object:
+    if text.lstrip().startswith(("[", "{")):
+        try:
+            parsed: object = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise FieldError(f"Not valid JSON: {error}.") from None
+        return parsed
+    pairs: list[dict[str, str]] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        variable, equals, content = line.rstrip("\r").partition("=")
+        if not equals:
+            raise FieldError(f"Line {number}: write NAME=value.")
+        pairs.append({"name": variable.strip(), "value": content})
+    return pairs
 
 
 def _environment_pairs(value: object) -> list[tuple[str, str]]:

@@ -1,0 +1,157 @@
+"""Job definitions. A revision never changes: adding one registers the next, an action deregisters."""
+
+import shlex
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from jobs.domain.resources import format_vcpus
+from jobs.domain.validation import variables_text
+from jobs.models import DefinitionStatus, JobDefinition
+from jobs.services.definitions import (
+    check_definition,
+    deregister_definition,
+    register_definition,
+)
+
+from .base import ServiceAdmin, ServiceForm, Sized
+
+SOURCE = "source"
+
+
+class DefinitionForm(ServiceForm[JobDefinition]):
+    name = forms.CharField(
+        required=False, help_text="A name that exists already gets its next revision."
+    )
+    description = forms.CharField(required=False, widget=forms.TextInput(attrs={"size": 80}))
+    image = forms.CharField(required=False, widget=forms.TextInput(attrs={"size": 60}))
+    command = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 80}),
+        help_text="As in a shell. Empty: the image's own.",
+    )
+    environment = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "cols": 80}),
+        help_text="One variable a line: NAME=value.",
+    )
+    vcpus = forms.CharField(required=False, label="vCPUs", initial="1")
+    memory_mib = forms.CharField(required=False, label="Memory (MiB)", initial="512")
+    attempts = forms.CharField(required=False, initial="1")
+
+    def check_with_service(self, fields: dict[str, object]) -> None:
+        check_definition(fields=fields)
+
+    def write_with_service(self, request: HttpRequest, fields: dict[str, object]) -> JobDefinition:
+        by = request.user if isinstance(request.user, User) else None
+        return register_definition(fields=fields, by=by, now=timezone.now())
+
+
+@admin.register(JobDefinition)
+class DefinitionAdmin(Sized, ServiceAdmin[JobDefinition]):
+    form = DefinitionForm
+    list_display = (
+        "__str__",
+        "status",
+        "image",
+        "command_text",
+        "vcpus",
+        "memory",
+        "attempts",
+        "created_by",
+        "created_at",
+    )
+    list_select_related = ("created_by",)
+    list_filter = ("status",)
+    search_fields = ("name", "image")
+    date_hierarchy = "created_at"
+    actions = ("deregister_selected",)
+    fieldsets = (
+        (None, {"fields": ("name", "description", "image", "command", "environment")}),
+        ("Resources and retries", {"fields": ("vcpus", "memory_mib", "attempts")}),
+    )
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_fieldsets(self, request: HttpRequest, obj: JobDefinition | None = None) -> Any:
+        if obj is None:
+            return super().get_fieldsets(request, obj)
+        shown = (
+            "name",
+            "revision",
+            "status",
+            "next_revision",
+            "description",
+            "image",
+            "command_text",
+            "environment_text",
+            "vcpus",
+            "memory",
+            "attempts",
+            "evaluate_on_exit",
+            "created_by",
+            "created_at",
+        )
+        return ((None, {"fields": shown}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: JobDefinition | None = None) -> Any:
+        return () if obj is None else self.get_fieldsets(request, obj)[0][1]["fields"]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Of `?source=<id>`: a new revision starts as a copy of an old one."""
+        source = request.GET.get(SOURCE, "")
+        row = JobDefinition.objects.filter(id=int(source)).first() if source.isdecimal() else None
+        if row is None:
+            return {}
+        return {
+            "name": row.name,
+            "description": row.description,
+            "image": row.image,
+            "command": shlex.join(row.command),
+            "environment": variables_text(row.environment),
+            "vcpus": format_vcpus(row.milli_vcpus),
+            "memory_mib": row.memory_mib,
+            "attempts": row.attempts,
+        }
+
+    @admin.display(description="command", empty_value="the image's own")
+    def command_text(self, row: JobDefinition) -> str | None:
+        return shlex.join(row.command) or None
+
+    @admin.display(description="environment", empty_value="none")
+    def environment_text(self, row: JobDefinition) -> SafeString | None:
+        text = variables_text(row.environment)
+        return format_html("<pre>{}</pre>", text) if text else None
+
+    @admin.display(description="change")
+    def next_revision(self, row: JobDefinition) -> SafeString:
+        url = reverse("admin:jobs_jobdefinition_add")
+        return format_html(
+            'A revision never changes. <a href="{}?{}={}">Register the next one, '
+            "starting from this</a>.",
+            url,
+            SOURCE,
+            row.pk,
+        )
+
+    @admin.action(description="Deregister selected revisions", permissions=["operate"])
+    def deregister_selected(self, request: HttpRequest, queryset: QuerySet[JobDefinition]) -> None:
+        now = timezone.now()
+        self.apply(
+            request,
+            queryset.filter(status=DefinitionStatus.ACTIVE),
+            "Deregistered",
+            lambda row: deregister_definition(definition=row, now=now),
+        )

@@ -1,0 +1,79 @@
+"""Engines, their nodes, and pulls of images to them."""
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from jobs.models import Engine, EngineKind, ImagePull, Node
+from jobs.services.engines import check_engine, create_engine, delete_engine, update_engine
+
+from .base import ReadOnlyAdmin, ServiceAdmin, ServiceForm, Sized
+
+SEEN = (
+    "status",
+    "status_reason",
+    "version",
+    "boot_id",
+    "last_seen_at",
+    "gap_from",
+    "gap_until",
+)
+
+
+class EngineForm(ServiceForm[Engine]):
+    name = forms.CharField(required=False)
+    kind = forms.ChoiceField(choices=EngineKind.choices, required=False)
+    url = forms.CharField(
+        required=False,
+        label="URL",
+        help_text="Such as unix:///var/run/docker.sock. Empty: as DOCKER_HOST says. "
+        "Processes use a changed URL from their next start on.",
+        widget=forms.TextInput(attrs={"size": 60}),
+    )
+
+    def check_with_service(self, fields: dict[str, object]) -> None:
+        check_engine(fields=fields, engine=self.instance if self.instance.pk else None)
+
+    def write_with_service(self, request: HttpRequest, fields: dict[str, object]) -> Engine:
+        if self.instance.pk:
+            return update_engine(engine=self.instance, fields=fields)
+        return create_engine(fields=fields)
+
+
+@admin.register(Engine)
+class EngineAdmin(ServiceAdmin[Engine]):
+    form = EngineForm
+    list_display = ("name", "kind", "url", "status", "version", "last_seen_at")
+    list_filter = ("status", "kind")
+    search_fields = ("name",)
+    fields = ("name", "kind", "url", *SEEN)
+    readonly_fields = SEEN
+
+    def delete_with_service(self, row: Engine) -> None:
+        delete_engine(engine=row)
+
+
+@admin.register(Node)
+class NodeAdmin(Sized, ReadOnlyAdmin[Node]):
+    list_display = ("name", "instance_id", "engine", "state", "vcpus", "memory", "architecture")
+    list_select_related = ("engine",)
+    list_filter = ("state", "engine")
+    search_fields = ("name", "instance_id")
+
+
+@admin.register(ImagePull)
+class ImagePullAdmin(ReadOnlyAdmin[ImagePull]):
+    list_display = (
+        "image",
+        "engine",
+        "status",
+        "detail",
+        "bytes_done",
+        "bytes_total",
+        "started_at",
+        "updated_at",
+    )
+    list_select_related = ("engine",)
+    list_filter = ("status", "engine")
+    search_fields = ("image",)
+    date_hierarchy = "started_at"

@@ -1,0 +1,31 @@
+"""The index of logs. Its rows and the chunks' files belong together, so all is read-only."""
+
+from django.contrib import admin
+
+from jobs.models import LogChunk, LogStream
+
+from .base import OfJobAdmin
+
+
+@admin.register(LogStream)
+class LogStreamAdmin(OfJobAdmin[LogStream]):
+    job_path = "attempt__job_id"
+    list_display = (
+        "name",
+        "attempt",
+        "line_count",
+        "byte_count",
+        "truncated_at_bytes",
+        "completed_at",
+        "problem",
+    )
+    list_select_related = ("attempt",)
+
+
+@admin.register(LogChunk)
+class LogChunkAdmin(OfJobAdmin[LogChunk]):
+    job_path = "stream__attempt__job_id"
+    list_display = ("id", "stream", "first_line", "line_count", "byte_count", "path")
+    list_select_related = ("stream",)
+    # The lines themselves are on the job's page.
+    exclude = ("data",)

@@ -1,0 +1,113 @@
+"""Job queues, each with its environments in order."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from jobs.domain.validation import MAX_QUEUE_ENVIRONMENTS
+from jobs.models import ComputeEnvironment, JobQueue, JobQueueEnvironment, QueueState
+from jobs.services.queues import check_queue, create_queue, delete_queue, update_queue
+
+from .base import ReadOnlyAdmin, ServiceAdmin, ServiceForm
+
+CHOICES = tuple(f"environment_{place}" for place in range(1, MAX_QUEUE_ENVIRONMENTS + 1))
+
+
+def _choice(label: str) -> "forms.ModelChoiceField[ComputeEnvironment]":
+    return forms.ModelChoiceField(
+        queryset=ComputeEnvironment.objects.order_by("name"),
+        to_field_name="name",
+        required=False,
+        label=label,
+    )
+
+
+class QueueForm(ServiceForm[JobQueue]):
+    name = forms.CharField(required=False)
+    priority = forms.CharField(required=False, help_text="A higher one goes first.", initial="1")
+    state = forms.ChoiceField(choices=QueueState.choices, required=False)
+    environment_1 = _choice("First environment")
+    environment_2 = _choice("Second environment")
+    environment_3 = _choice("Third environment")
+
+    field_of = {"environments": "environment_1"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            places = self.instance.environment_order.select_related("environment")
+            for field, place in zip(CHOICES, places, strict=False):
+                self.initial[field] = place.environment.name
+
+    def service_fields(self) -> dict[str, object]:
+        chosen = [self.cleaned_data.get(field) for field in CHOICES]
+        return {
+            "name": self.cleaned_data.get("name"),
+            "priority": self.cleaned_data.get("priority"),
+            "state": self.cleaned_data.get("state"),
+            "environments": [environment.name for environment in chosen if environment],
+        }
+
+    def check_with_service(self, fields: dict[str, object]) -> None:
+        check_queue(fields=fields, queue=self.instance if self.instance.pk else None)
+
+    def write_with_service(self, request: HttpRequest, fields: dict[str, object]) -> JobQueue:
+        now = timezone.now()
+        if self.instance.pk:
+            return update_queue(queue=self.instance, fields=fields, now=now)
+        return create_queue(fields=fields, now=now)
+
+
+@admin.register(JobQueue)
+class QueueAdmin(ServiceAdmin[JobQueue]):
+    form = QueueForm
+    list_display = ("name", "priority", "state", "environment_names", "created_at")
+    list_filter = ("state",)
+    search_fields = ("name",)
+    date_hierarchy = "created_at"
+    fields = ("name", "priority", "state", *CHOICES, "created_at")
+    readonly_fields = ("created_at",)
+    actions = ("enable_selected", "disable_selected")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[JobQueue]:
+        return super().get_queryset(request).prefetch_related("environment_order__environment")
+
+    @admin.display(description="environments")
+    def environment_names(self, row: JobQueue) -> str:
+        return ", ".join(place.environment.name for place in row.environment_order.all())
+
+    def delete_with_service(self, row: JobQueue) -> None:
+        delete_queue(queue=row, now=timezone.now())
+
+    @admin.action(description="Enable selected queues", permissions=["operate"])
+    def enable_selected(self, request: HttpRequest, queryset: QuerySet[JobQueue]) -> None:
+        self._set_state(request, queryset, QueueState.ENABLED, "Enabled")
+
+    @admin.action(description="Disable selected queues", permissions=["operate"])
+    def disable_selected(self, request: HttpRequest, queryset: QuerySet[JobQueue]) -> None:
+        self._set_state(request, queryset, QueueState.DISABLED, "Disabled")
+
+    def _set_state(
+        self, request: HttpRequest, queryset: QuerySet[JobQueue], state: QueueState, verb: str
+    ) -> None:
+        now = timezone.now()
+        self.apply(
+            request,
+            queryset.exclude(state=state),
+            verb,
+            lambda row: update_queue(queue=row, fields={"state": state}, now=now),
+        )
+
+
+@admin.register(JobQueueEnvironment)
+class QueueEnvironmentAdmin(ReadOnlyAdmin[JobQueueEnvironment]):
+    """To look at: the queue's own form has the order."""
+
+    list_display = ("queue", "order", "environment")
+    list_display_links = ("order",)
+    list_select_related = ("queue", "environment")
+    list_filter = ("queue", "environment")
