@@ -1,0 +1,279 @@
+"""The rules of one pass, each with a small snapshot; and what must hold for every snapshot."""
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.domain.resources import Resources
+from jobs.scheduling.decide import decide
+from jobs.scheduling.plan import Plan, WaitCode
+from jobs.scheduling.snapshot import EnvironmentView, JobView, NodeView, QueueView, Snapshot
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+NOTHING = Resources(0, 0)
+
+
+def a_node(
+    id_: int = 1, *, vcpus: int = 4, memory_mib: int = 8192, used: Resources = NOTHING
+) -> NodeView:
+    return NodeView(id_, f"node-{id_}", Resources(vcpus * 1000, memory_mib), used)
+
+
+def an_environment(  # noqa: PLR0913
+    id_: int = 1,
+    *,
+    nodes: tuple[int, ...] = (1,),
+    enabled: bool = True,
+    invalid: str = "",
+    max_vcpus: int | None = None,
+    used_milli_vcpus: int = 0,
+) -> EnvironmentView:
+    maximum = None if max_vcpus is None else max_vcpus * 1000
+    return EnvironmentView(id_, f"env-{id_}", enabled, invalid, maximum, used_milli_vcpus, nodes)
+
+
+def a_queue(id_: int = 1, *, priority: int = 1, environments: tuple[int, ...] = (1,)) -> QueueView:
+    return QueueView(id_, f"queue-{id_}", priority, environments)
+
+
+def a_job(id_: int, *, queue: int = 1, vcpus: float = 1, memory_mib: int = 512) -> JobView:
+    return JobView(UUID(int=id_), queue, Resources(int(vcpus * 1000), memory_mib), 0)
+
+
+def plan_for(
+    *jobs: JobView,
+    nodes: tuple[NodeView, ...] = (a_node(),),
+    environments: tuple[EnvironmentView, ...] = (an_environment(),),
+    queues: tuple[QueueView, ...] = (a_queue(),),
+) -> Plan:
+    return decide(Snapshot(nodes, environments, queues, jobs), NOW)
+
+
+def placed(plan: Plan) -> list[int]:
+    return [placement.job.id.int for placement in plan.placements]
+
+
+def codes(plan: Plan) -> dict[int, WaitCode]:
+    return {wait.job_id.int: wait.code for wait in plan.waits}
+
+
+def reason(plan: Plan, job: int) -> str:
+    return next(wait.reason for wait in plan.waits if wait.job_id.int == job)
+
+
+def test_jobs_start_in_order_of_submission_until_the_node_is_full() -> None:
+    plan = plan_for(*(a_job(n) for n in (3, 1, 5, 2, 4)))
+    assert placed(plan) == [1, 2, 3, 4]
+    assert codes(plan) == {5: WaitCode.CAPACITY}
+
+
+def test_what_runs_already_takes_room() -> None:
+    plan = plan_for(a_job(1), a_job(2), nodes=(a_node(used=Resources(3000, 100)),))
+    assert placed(plan) == [1]
+
+
+def test_memory_is_room_too() -> None:
+    plan = plan_for(a_job(1, memory_mib=6000), a_job(2, memory_mib=6000))
+    assert placed(plan) == [1]
+    assert "Needs 1 vCPU, 5.9 GiB; 3 vCPU, 2.1 GiB free on node-1." in reason(plan, 2)
+
+
+def test_a_higher_priority_goes_first_whatever_was_submitted_earlier() -> None:
+    queues = (a_queue(1, priority=1), a_queue(2, priority=10))
+    plan = plan_for(a_job(1, vcpus=4), a_job(2, queue=2, vcpus=4), queues=queues)
+    assert placed(plan) == [2]
+
+
+def test_small_jobs_do_not_take_the_room_that_an_earlier_large_one_waits_for() -> None:
+    plan = plan_for(a_job(1, vcpus=4), a_job(2, vcpus=1), nodes=(a_node(used=Resources(1000, 0)),))
+    assert placed(plan) == []
+    assert codes(plan) == {1: WaitCode.CAPACITY, 2: WaitCode.TURN}
+
+
+def test_a_lower_queue_does_not_take_it_either() -> None:
+    queues = (a_queue(1, priority=5), a_queue(2, priority=1))
+    plan = plan_for(
+        a_job(1, vcpus=4),
+        a_job(2, queue=2),
+        nodes=(a_node(used=Resources(1000, 0)),),
+        queues=queues,
+    )
+    assert codes(plan) == {1: WaitCode.CAPACITY, 2: WaitCode.TURN}
+
+
+def test_a_blocked_job_holds_up_nothing_on_other_machines() -> None:
+    plan = plan_for(
+        a_job(1, vcpus=4),
+        a_job(2, queue=2),
+        nodes=(a_node(1, used=Resources(1000, 0)), a_node(2)),
+        environments=(an_environment(1, nodes=(1,)), an_environment(2, nodes=(2,))),
+        queues=(a_queue(1), a_queue(2, environments=(2,))),
+    )
+    assert placed(plan) == [2]
+
+
+def test_a_job_that_no_machine_could_ever_hold_is_passed() -> None:
+    plan = plan_for(a_job(1, memory_mib=99_999), a_job(2))
+    assert placed(plan) == [2]
+    assert codes(plan) == {1: WaitCode.JOB_REQUIREMENT}
+    assert "needs 97.7 GiB (99999 MiB)" in reason(plan, 1)
+    assert "8 GiB (8192 MiB)" in reason(plan, 1)
+
+
+def test_too_many_vcpus_are_named_in_the_words_of_aws() -> None:
+    plan = plan_for(a_job(1, vcpus=64))
+    assert reason(plan, 1).startswith(
+        "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue "
+        "cannot meet the CPU requirement of the job."
+    )
+
+
+def test_a_job_that_fits_no_single_machine_in_both_dimensions_is_told_so() -> None:
+    nodes = (a_node(1, vcpus=8, memory_mib=1024), a_node(2, vcpus=1, memory_mib=65_536))
+    plan = plan_for(
+        a_job(1, vcpus=4, memory_mib=4096),
+        nodes=nodes,
+        environments=(an_environment(nodes=(1, 2)),),
+    )
+    assert "No single machine has both" in reason(plan, 1)
+
+
+def test_environments_are_tried_in_the_order_of_the_queue() -> None:
+    plan = plan_for(
+        a_job(1),
+        nodes=(a_node(1), a_node(2)),
+        environments=(an_environment(1, nodes=(1,)), an_environment(2, nodes=(2,))),
+        queues=(a_queue(environments=(2, 1)),),
+    )
+    assert plan.placements[0].environment_id == 2
+
+
+def test_the_next_environment_is_used_when_the_first_is_full() -> None:
+    plan = plan_for(
+        a_job(1),
+        nodes=(a_node(1, used=Resources(4000, 0)), a_node(2)),
+        environments=(an_environment(1, nodes=(1,)), an_environment(2, nodes=(2,))),
+        queues=(a_queue(environments=(1, 2)),),
+    )
+    assert plan.placements[0].environment_id == 2
+
+
+def test_an_environment_never_exceeds_its_maximum() -> None:
+    environment = an_environment(max_vcpus=3, used_milli_vcpus=2000)
+    plan = plan_for(a_job(1), a_job(2), environments=(environment,))
+    assert placed(plan) == [1]
+    assert codes(plan) == {2: WaitCode.ENVIRONMENT_FULL}
+    assert "env-1 uses 3 of its maximum of 3" in reason(plan, 2)
+
+
+def test_two_environments_share_a_machine_without_overbooking_it() -> None:
+    plan = plan_for(
+        a_job(1, vcpus=3),
+        a_job(2, queue=2, vcpus=3),
+        environments=(an_environment(1), an_environment(2)),
+        queues=(a_queue(1), a_queue(2, environments=(2,))),
+    )
+    assert placed(plan) == [1]
+
+
+def test_the_fullest_node_that_fits_is_taken() -> None:
+    nodes = (a_node(1), a_node(2, used=Resources(2000, 0)), a_node(3, used=Resources(3500, 0)))
+    plan = plan_for(a_job(1), nodes=nodes, environments=(an_environment(nodes=(1, 2, 3)),))
+    assert plan.placements[0].node_id == 2
+
+
+def test_disabled_environments_are_named() -> None:
+    plan = plan_for(a_job(1), environments=(an_environment(enabled=False),))
+    assert codes(plan) == {1: WaitCode.NO_ENVIRONMENT}
+    assert "disabled (env-1). Enable one." in reason(plan, 1)
+
+
+def test_a_queue_without_environments_says_so() -> None:
+    plan = plan_for(a_job(1), queues=(a_queue(environments=()),))
+    assert "has no compute environment" in reason(plan, 1)
+
+
+def test_an_invalid_environment_passes_its_reason_on() -> None:
+    plan = plan_for(a_job(1), environments=(an_environment(invalid="Docker does not answer"),))
+    assert codes(plan) == {1: WaitCode.ENVIRONMENT_INVALID}
+    assert "Docker does not answer" in reason(plan, 1)
+
+
+def test_an_environment_without_a_ready_machine_says_so() -> None:
+    plan = plan_for(a_job(1), nodes=(), environments=(an_environment(nodes=()),))
+    assert "No machine is ready in env-1" in reason(plan, 1)
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> Snapshot:
+    node_ids = list(range(1, draw(st.integers(1, 4)) + 1))
+    nodes = []
+    for id_ in node_ids:
+        vcpus, memory = draw(st.integers(1, 8)), draw(st.integers(4, 4096))
+        used = Resources(draw(st.integers(0, vcpus * 1000)), draw(st.integers(0, memory)))
+        nodes.append(a_node(id_, vcpus=vcpus, memory_mib=memory, used=used))
+    environments = tuple(
+        an_environment(
+            id_,
+            nodes=tuple(draw(st.sets(st.sampled_from(node_ids), min_size=1))),
+            enabled=draw(st.booleans()) or id_ == 1,
+            max_vcpus=draw(st.none() | st.integers(1, 8)),
+        )
+        for id_ in range(1, draw(st.integers(1, 3)) + 1)
+    )
+    ids = [environment.id for environment in environments]
+    queues = tuple(
+        a_queue(
+            id_,
+            priority=draw(st.integers(0, 2)),
+            environments=tuple(draw(st.lists(st.sampled_from(ids), unique=True, max_size=3))),
+        )
+        for id_ in range(1, draw(st.integers(1, 3)) + 1)
+    )
+    jobs = tuple(
+        a_job(
+            n,
+            queue=draw(st.integers(1, len(queues))),
+            vcpus=draw(st.integers(1, 32)) / 4,
+            memory_mib=draw(st.integers(4, 5000)),
+        )
+        for n in range(1, draw(st.integers(0, 25)) + 1)
+    )
+    return Snapshot(tuple(nodes), environments, queues, jobs)
+
+
+@given(snapshots())
+def test_no_node_and_no_environment_is_ever_overfilled(snapshot: Snapshot) -> None:
+    plan = decide(snapshot, NOW)
+    on_node: dict[int, Resources] = defaultdict(lambda: NOTHING)
+    in_environment: dict[int, int] = defaultdict(int)
+    for placement in plan.placements:
+        on_node[placement.node_id] += placement.job.needs
+        in_environment[placement.environment_id] += placement.job.needs.milli_vcpus
+    for node in snapshot.nodes:
+        assert (node.used + on_node[node.id]).fits_in(node.capacity)
+    for environment in snapshot.environments:
+        if environment.max_milli_vcpus is not None:
+            used = environment.used_milli_vcpus + in_environment[environment.id]
+            assert used <= environment.max_milli_vcpus
+        if not environment.enabled:
+            assert not in_environment[environment.id]
+
+
+@given(snapshots())
+def test_every_job_is_placed_once_or_told_why_not(snapshot: Snapshot) -> None:
+    plan = decide(snapshot, NOW)
+    answered = placed(plan) + [wait.job_id.int for wait in plan.waits]
+    assert sorted(answered) == sorted(job.id.int for job in snapshot.jobs)
+    assert all(wait.reason for wait in plan.waits)
+
+
+@given(snapshots())
+def test_the_same_snapshot_gives_the_same_plan(snapshot: Snapshot) -> None:
+    shuffled = Snapshot(
+        snapshot.nodes, snapshot.environments, snapshot.queues, tuple(reversed(snapshot.jobs))
+    )
+    assert decide(snapshot, NOW) == decide(shuffled, NOW)

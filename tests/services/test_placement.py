@@ -1,0 +1,111 @@
+from datetime import timedelta
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from jobs.domain.errors import LostLease
+from jobs.models import Attempt, Job, JobStatus, Transition, WaitReason
+from jobs.scheduling.decide import decide
+from jobs.selectors.snapshot import load_snapshot
+from jobs.services.lease import Lease, Standby
+from jobs.services.placement import accept_submitted, apply_plan
+from jobs.services.stop import cancel_job
+from tests.builders import NOW, a_definition, a_job, a_node, a_queue, an_environment
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def lease() -> Lease:
+    lease = Standby(holder="test").try_acquire(monotonic=0)
+    assert lease is not None
+    return lease
+
+
+def test_new_jobs_become_runnable_in_one_go(lease: Lease) -> None:
+    jobs = [a_job(), a_job(), a_job(status=JobStatus.FAILED)]
+    assert accept_submitted(lease=lease, now=NOW) == 2
+    assert [Job.objects.get(id=job.id).status for job in jobs] == ["RUNNABLE", "RUNNABLE", "FAILED"]
+
+
+def test_a_placement_is_an_attempt_with_its_resources_and_the_price_of_now(lease: Lease) -> None:
+    environment = an_environment(usd_per_vcpu_hour="1.5", usd_per_gib_hour="0.5")
+    job = a_job(queue=a_queue(environment), status=JobStatus.RUNNABLE)
+    assert apply_plan(plan=decide(load_snapshot(front=100), NOW), lease=lease) == 1
+    job.refresh_from_db()
+    assert (job.status, job.attempts_made) == (JobStatus.STARTING, 1)
+    attempt = Attempt.objects.get(job=job)
+    assert (attempt.number, attempt.environment, attempt.placed_at) == (1, environment, NOW)
+    assert (attempt.milli_vcpus, attempt.memory_mib) == (1000, 512)
+    assert (str(attempt.usd_per_vcpu_hour), str(attempt.usd_per_gib_hour)) == (
+        "1.500000",
+        "0.500000",
+    )
+    line = Transition.objects.filter(job=job).last()
+    assert line is not None
+    assert (line.to_status, line.attempt_number) == ("STARTING", 1)
+
+
+def test_live_attempts_take_room_in_the_next_pass(lease: Lease) -> None:
+    queue = a_queue(an_environment(engine=a_node(milli_vcpus=2000).engine))
+    definition = a_definition()
+    for _ in range(3):
+        a_job(queue=queue, definition=definition, status=JobStatus.RUNNABLE)
+    assert apply_plan(plan=decide(load_snapshot(front=1), NOW), lease=lease) == 1
+    assert apply_plan(plan=decide(load_snapshot(front=9), NOW), lease=lease) == 1
+    assert apply_plan(plan=decide(load_snapshot(front=9), NOW), lease=lease) == 0
+    assert Attempt.objects.count() == 2
+
+
+def test_a_job_cancelled_after_the_snapshot_is_left_alone(lease: Lease) -> None:
+    job = a_job(status=JobStatus.RUNNABLE)
+    plan = decide(load_snapshot(front=9), NOW)
+    cancel_job(job=job, reason="changed my mind", now=NOW)
+    assert apply_plan(plan=plan, lease=lease) == 0
+    assert not Attempt.objects.exists()
+
+
+def test_a_scheduler_that_lost_its_lease_writes_nothing(lease: Lease) -> None:
+    job = a_job(status=JobStatus.RUNNABLE)
+    plan = decide(load_snapshot(front=9), NOW)
+    with pytest.raises(LostLease):
+        apply_plan(plan=plan, lease=Lease(token=lease.token - 1))
+    job.refresh_from_db()
+    assert job.status == JobStatus.RUNNABLE
+    assert not Attempt.objects.exists()
+
+
+def test_a_wait_is_recorded_once_per_reason_and_its_numbers_are_kept_fresh(lease: Lease) -> None:
+    node = a_node(milli_vcpus=1000)
+    queue = a_queue(an_environment(engine=node.engine))
+    running = a_job(queue=queue, status=JobStatus.RUNNABLE)
+    waiting = a_job(queue=queue, status=JobStatus.RUNNABLE)
+    apply_plan(plan=decide(load_snapshot(front=9), NOW), lease=lease)
+    apply_plan(plan=decide(load_snapshot(front=9), NOW + timedelta(seconds=3)), lease=lease)
+    row = WaitReason.objects.get()
+    assert (row.job, row.code, row.since) == (
+        waiting,
+        "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+        NOW,
+    )
+    waiting.refresh_from_db()
+    assert waiting.status_reason == row.reason
+    assert "0 vCPU, 7.5 GiB free" in row.reason
+
+    Attempt.objects.filter(job=running).update(milli_vcpus=500)
+    apply_plan(plan=decide(load_snapshot(front=9), NOW + timedelta(seconds=6)), lease=lease)
+    row.refresh_from_db()
+    assert "0.5 vCPU" in row.reason
+    assert row.since == NOW
+
+
+def test_a_pass_reads_the_front_of_each_queue_and_not_the_rest(
+    lease: Lease, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    definition, queue = a_definition(), a_queue()
+    owner = a_job(queue=queue, definition=definition).owner
+    for _ in range(30):
+        a_job(queue=queue, definition=definition, owner=owner, status=JobStatus.RUNNABLE)
+    with django_assert_max_num_queries(8):
+        snapshot = load_snapshot(front=10)
+    assert len(snapshot.jobs) == 10

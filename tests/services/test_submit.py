@@ -1,0 +1,115 @@
+from typing import Any
+
+import pytest
+
+from jobs.domain.errors import InvalidInput
+from jobs.models import DefinitionStatus, Job, JobStatus, QueueState, Transition
+from jobs.services.submit import submit_job
+from tests.builders import NOW, a_definition, a_queue, a_user
+
+pytestmark = pytest.mark.django_db
+
+
+def submit(**fields: Any) -> Job:
+    fields.setdefault("name", "render")
+    fields.setdefault("queue", a_queue().name)
+    fields.setdefault("definition", a_definition().name)
+    return submit_job(owner=a_user(), fields=fields, now=NOW)
+
+
+def refused(**fields: Any) -> dict[str, list[str]]:
+    before = (Job.objects.count(), Transition.objects.count())
+    with pytest.raises(InvalidInput) as caught:
+        submit(**fields)
+    assert (Job.objects.count(), Transition.objects.count()) == before
+    return caught.value.errors
+
+
+def test_a_job_takes_what_its_definition_says() -> None:
+    definition = a_definition(
+        command=["echo", "hi"], environment=[{"name": "A", "value": "1"}], attempts=3
+    )
+    job = submit(definition=definition.name)
+    assert job.status == JobStatus.SUBMITTED
+    assert (job.image, job.command, job.environment) == (
+        definition.image,
+        ["echo", "hi"],
+        [{"name": "A", "value": "1"}],
+    )
+    assert (job.milli_vcpus, job.memory_mib, job.attempts_allowed) == (1000, 512, 3)
+
+
+def test_overrides_replace_and_variables_are_merged_by_name() -> None:
+    definition = a_definition(
+        environment=[{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
+    )
+    job = submit(
+        definition=definition.name,
+        command="sh -c 'echo hi'",
+        vcpus="0.5",
+        memory_mib="64",
+        image="debian:12",
+        attempts="2",
+        environment={"B": "3", "C": "4"},
+    )
+    assert (job.command, job.image, job.milli_vcpus, job.memory_mib, job.attempts_allowed) == (
+        ["sh", "-c", "echo hi"],
+        "debian:12",
+        500,
+        64,
+        2,
+    )
+    assert {pair["name"]: pair["value"] for pair in job.environment} == {
+        "A": "1",
+        "B": "3",
+        "C": "4",
+    }
+
+
+def test_a_bare_name_means_the_newest_active_revision() -> None:
+    a_definition(name="steps", revision=1)
+    second = a_definition(name="steps", revision=2)
+    a_definition(name="steps", revision=3, status=DefinitionStatus.INACTIVE)
+    assert submit(definition="steps").definition == second
+    assert submit(definition="steps:1").definition.revision == 1
+
+
+@pytest.mark.parametrize(
+    "definition", ["", None, "nosuch", "steps:3", "steps:9", "steps:x", "steps:", "a\0b", 5]
+)
+def test_a_definition_that_takes_no_jobs_is_refused(definition: object) -> None:
+    a_definition(name="steps", revision=3, status=DefinitionStatus.INACTIVE)
+    assert set(refused(definition=definition)) == {"definition"}
+
+
+@pytest.mark.parametrize("queue", ["", None, "nosuch", "closed", "a\0b", 5])
+def test_a_queue_that_takes_no_jobs_is_refused(queue: object) -> None:
+    a_queue(name="closed", state=QueueState.DISABLED)
+    assert set(refused(queue=queue)) == {"queue"}
+
+
+def test_every_wrong_field_is_named_at_once() -> None:
+    errors = refused(
+        name="no spaces please",
+        queue="nosuch",
+        definition="nosuch",
+        command="echo 'open",
+        vcpus="many",
+        memory_mib="1",
+        image="not an image",
+        attempts="11",
+        environment={"AWS_BATCH_X": "1"},
+        colour="blue",
+    )
+    assert set(errors) == {
+        "name",
+        "queue",
+        "definition",
+        "command",
+        "vcpus",
+        "memory_mib",
+        "image",
+        "attempts",
+        "environment",
+        "colour",
+    }
