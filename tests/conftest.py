@@ -7,7 +7,6 @@ import atexit
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,11 +18,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from batchweb.embedded import find_redis_server
 
-# Before Django reads its settings: tests touch neither the developer's database nor his Redis.
-_var = Path(tempfile.mkdtemp(prefix="batchweb-test-"))
+# A place of this run's own, which the test settings made.
+_var = Path(os.environ["BATCHWEB_TEST_VAR"])
 _socket = _var / "redis.sock"
-os.environ["BATCHWEB_VAR"] = str(_var)
-os.environ["REDIS_URL"] = f"unix://{_socket}?db=0"
 
 
 def _start_redis() -> None:

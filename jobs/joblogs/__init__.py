@@ -1,0 +1,1 @@
+"""The format of stored logs and the position in an engine's log: no database, no I/O."""

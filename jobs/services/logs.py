@@ -1,0 +1,232 @@
+"""The only writer of logs: appends an engine's frames to an attempt's stream.
+
+Fresh lines lie in the database, so that a viewer sees them at once; when enough have gathered they are
+sealed in a file (`logfiles`). Lines and the position in the engine's log are written in one
+transaction, and only if the stream is still where the writer believes it to be: of two writers one
+wins, and no line comes twice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
+
+from jobs import changes
+from jobs.domain import names
+from jobs.engines.base import LogFrame
+from jobs.joblogs import chunk
+from jobs.joblogs.position import Anchor
+from jobs.models import Attempt, LogChunk, LogStream
+
+from . import logfiles
+
+# The newest chunk grows up to this size, so that a slow log does not become many rows.
+ROW_BYTES = 16 * 1024
+START = Anchor()
+
+
+class LogMoved(Exception):
+    """The stream is not where its writer believes it to be. Nothing was written; read its cursor anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogCursor:
+    """Where a stream stands, as its writer knows it. `closed`: it takes no more lines."""
+
+    stream_id: int
+    attempt_id: int
+    line_count: int
+    byte_count: int
+    anchor: Anchor
+    closed: bool
+
+
+def cursor_of(stream: LogStream) -> LogCursor:
+    """Where the stream stands, as it was read from the database."""
+    return LogCursor(
+        stream_id=stream.id,
+        attempt_id=stream.attempt_id,
+        line_count=stream.line_count,
+        byte_count=stream.byte_count,
+        anchor=Anchor(stream.anchor_ns, stream.anchor_frames),
+        closed=stream.completed_at is not None or stream.truncated_at_bytes is not None,
+    )
+
+
+def open_stream(*, attempt: Attempt) -> LogStream:
+    """The attempt's stream; made now if there is none yet. Safe to repeat."""
+    stream, _ = LogStream.objects.get_or_create(
+        attempt=attempt, defaults={"name": _stream_name(attempt)}
+    )
+    return stream
+
+
+def open_log(*, attempt_id: int) -> LogCursor | None:
+    """Where the attempt's log stands, from its beginning on; None if there is no such attempt."""
+    attempt = _attempt(attempt_id)
+    if attempt is None:
+        return None
+    stream = getattr(attempt, "log_stream", None) or open_stream(attempt=attempt)
+    return cursor_of(stream)
+
+
+def append_frames(
+    *, cursor: LogCursor, frames: Sequence[LogFrame], anchor: Anchor, now: datetime
+) -> LogCursor:
+    """Appends frames and moves the position in the engine's log to `anchor`: both or neither.
+
+    Gives back where the stream is then. Raises LogMoved if it is not at `cursor`, or closed. Lines
+    beyond BATCHWEB_LOG_LIMIT_BYTES are left out; the stream is then closed, with the limit noted.
+    """
+    encoded, truncated = _within_limit(frames, cursor.byte_count)
+    after = replace(
+        cursor,
+        line_count=cursor.line_count + encoded.line_count,
+        byte_count=cursor.byte_count + encoded.byte_count,
+        anchor=anchor,
+        closed=truncated,
+    )
+    new_row = False
+    with transaction.atomic():
+        _swap(cursor, after, encoded)
+        if encoded.line_count:
+            new_row = _store(cursor, encoded)
+        if encoded.line_count or truncated:
+            changes.publish([changes.log_topic(cursor.attempt_id)])
+    if new_row:
+        logfiles.seal_full(stream_id=cursor.stream_id)
+    return after
+
+
+def record_whole_log(*, attempt_id: int, frames: Sequence[LogFrame], now: datetime) -> bool:
+    """Stores the whole log of a container that has ended, where none of it was stored before.
+
+    In few statements: this is the way of each short job. False, and nothing is stored, if the attempt
+    has a stream already (then append to it) or is gone.
+    """
+    encoded, truncated = _within_limit(frames, 0)
+    with transaction.atomic():
+        attempt = _attempt(attempt_id)
+        if attempt is None or hasattr(attempt, "log_stream"):
+            return False
+        stream, created = LogStream.objects.get_or_create(
+            attempt=attempt,
+            defaults={
+                "name": _stream_name(attempt),
+                "line_count": encoded.line_count,
+                "byte_count": encoded.byte_count,
+                "first_ns": encoded.first_ns,
+                "last_ns": encoded.last_ns,
+                "truncated_at_bytes": settings.BATCHWEB_LOG_LIMIT_BYTES if truncated else None,
+                "completed_at": now,
+            },
+        )
+        if not created:
+            return False
+        if encoded.line_count:
+            _new_chunk(stream.id, 0, encoded).save(force_insert=True)
+        changes.publish([changes.log_topic(attempt_id)])
+    logfiles.seal_rest(stream_id=stream.id, byte_count=encoded.byte_count)
+    return True
+
+
+def finish_stream(*, stream_id: int, now: datetime, problem: str = "") -> None:
+    """Closes a stream: no more lines can come. `problem` says why lines are missing, if any are.
+
+    Safe to repeat: what was recorded first stays.
+    """
+    with transaction.atomic():
+        finished = LogStream.objects.filter(id=stream_id, completed_at__isnull=True).update(
+            completed_at=now, problem=problem
+        )
+        if not finished:
+            return
+        stream = LogStream.objects.only("attempt_id", "byte_count").get(id=stream_id)
+        changes.publish([changes.log_topic(stream.attempt_id)])
+    logfiles.seal_rest(stream_id=stream_id, byte_count=stream.byte_count)
+
+
+def _attempt(attempt_id: int) -> Attempt | None:
+    return (
+        Attempt.objects.select_related("job__definition", "log_stream")
+        .only("number", "job_id", "job__definition__name", "log_stream")
+        .filter(id=attempt_id)
+        .first()
+    )
+
+
+def _stream_name(attempt: Attempt) -> str:
+    return names.log_stream_name(attempt.job.definition.name, attempt.job_id, attempt.number)
+
+
+def _within_limit(frames: Sequence[LogFrame], byte_count: int) -> tuple[chunk.Encoded, bool]:
+    """What of the frames may still be stored, and whether that was not all."""
+    room = settings.BATCHWEB_LOG_LIMIT_BYTES - byte_count
+    fitting = 0
+    for frame in frames:
+        room -= len(frame.data)
+        if room < 0:
+            break
+        fitting += 1
+    return chunk.encode(frames[:fitting]), fitting < len(frames)
+
+
+def _swap(before: LogCursor, after: LogCursor, encoded: chunk.Encoded) -> None:
+    """Moves the stream's row, and so holds its lock until the transaction ends. Raises LogMoved."""
+    first_ns = {"first_ns": encoded.first_ns} if before.line_count == 0 else {}
+    limit = {"truncated_at_bytes": settings.BATCHWEB_LOG_LIMIT_BYTES} if after.closed else {}
+    moved = LogStream.objects.filter(
+        id=before.stream_id,
+        line_count=before.line_count,
+        anchor_ns=before.anchor.ns,
+        anchor_frames=before.anchor.frames,
+        completed_at__isnull=True,
+        truncated_at_bytes__isnull=True,
+    ).update(
+        line_count=after.line_count,
+        byte_count=after.byte_count,
+        anchor_ns=after.anchor.ns,
+        anchor_frames=after.anchor.frames,
+        last_ns=Greatest(F("last_ns"), encoded.last_ns),
+        **first_ns,
+        **limit,
+    )
+    if not moved:
+        raise LogMoved(f"log stream {before.stream_id} is not at line {before.line_count}")
+
+
+def _store(cursor: LogCursor, encoded: chunk.Encoded) -> bool:
+    """Puts the lines behind those of the newest row, or in a new row; whether it is a new one."""
+    newest = (
+        LogChunk.objects.select_for_update()
+        .filter(stream_id=cursor.stream_id)
+        .order_by("-first_line")
+        .first()
+    )
+    if newest is None or newest.path or logfiles.size_of(newest) >= ROW_BYTES:
+        _new_chunk(cursor.stream_id, cursor.line_count, encoded).save(force_insert=True)
+        return True
+    records = chunk.decompress(bytes(newest.data)) + encoded.records
+    newest.data = chunk.compress(records)
+    newest.line_count += encoded.line_count
+    newest.byte_count += encoded.byte_count
+    newest.first_ns = min(newest.first_ns, encoded.first_ns)
+    newest.last_ns = max(newest.last_ns, encoded.last_ns)
+    newest.save(update_fields=["data", "line_count", "byte_count", "first_ns", "last_ns"])
+    return False
+
+
+def _new_chunk(stream_id: int, first_line: int, encoded: chunk.Encoded) -> LogChunk:
+    return LogChunk(
+        stream_id=stream_id,
+        first_line=first_line,
+        line_count=encoded.line_count,
+        byte_count=encoded.byte_count,
+        first_ns=encoded.first_ns,
+        last_ns=encoded.last_ns,
+        data=chunk.compress(encoded.records),
+    )
