@@ -1,0 +1,261 @@
+"""A whole Batchweb in processes of its own, as users run it: for tests of faults and for benchmarks.
+
+Its processes run under `script/lib/keep`, which starts them again when they die, on a fresh `var`
+folder and a free port. What it serves is reached over HTTP with a bearer token, as a script would.
+"""
+
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+KEEP = ROOT / "script" / "lib" / "keep"
+PYTHON = sys.executable
+TERMINAL = frozenset({"SUCCEEDED", "FAILED"})
+T = TypeVar("T")
+
+COMMANDS = {
+    "redis": [PYTHON, "-m", "batchweb.embedded"],
+    "web": [
+        PYTHON,
+        "-m",
+        "uvicorn",
+        "batchweb.asgi:application",
+        *("--lifespan", "off", "--no-access-log", "--log-level", "warning"),
+        *("--timeout-graceful-shutdown", "1"),
+    ],
+    "scheduler": [PYTHON, "manage.py", "scheduler"],
+    "workers": [PYTHON, "manage.py", "workers"],
+    "supervisor": [PYTHON, "manage.py", "supervisor"],
+}
+
+
+def wait_until(
+    condition: Callable[[], T], *, seconds: float, what: str, interval: float = 0.05
+) -> T:
+    """The first true value of `condition`; TimeoutError, naming `what`, if there is none in time."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds} s: {what}")
+        time.sleep(interval)
+    return value
+
+
+class Installation:
+    """Starts all processes on entry; on exit stops them and removes what they made."""
+
+    def __init__(self, *, image: str, environment: Mapping[str, str] | None = None) -> None:
+        self.var = Path(tempfile.mkdtemp(prefix="batchweb-inst-"))
+        self.url = f"http://127.0.0.1:{_free_port()}"
+        self._image = image
+        self._keepers: dict[str, subprocess.Popen[bytes]] = {}
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if name != "REDIS_URL"},
+            "DJANGO_SETTINGS_MODULE": "batchweb.settings.dev",
+            "BATCHWEB_VAR": str(self.var),
+            "BATCHWEB_SERVER_PID": str(os.getpid()),
+            **(environment or {}),
+        }
+        self._http = requests.Session()
+
+    def __enter__(self) -> Self:
+        self.manage("migrate", "--verbosity", "0")
+        self.manage("seed", "--image", self._image, "--password", "secret-of-tests")
+        self.manage("write_dev_env", "--url", self.url)
+        for line in (self.var / "dev.env").read_text().splitlines():
+            name, _, value = line.partition("=")
+            if name == "BATCHWEB_TOKEN":
+                token = shlex.split(value)[0]
+                self._http.headers.update(
+                    {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+                )
+        for name in COMMANDS:
+            self.start(name)
+        wait_until(self.is_ready, seconds=60, what="the installation is ready")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            sys.stderr.write(self.logs())
+        for keeper in self._keepers.values():
+            keeper.terminate()
+        for keeper in self._keepers.values():
+            keeper.wait(30)
+        self._http.close()
+        shutil.rmtree(self.var, ignore_errors=True)
+
+    def manage(self, *arguments: str) -> str:
+        """Runs a management command to its end and gives back what it printed."""
+        done = subprocess.run(
+            [PYTHON, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"manage.py {' '.join(arguments)}: {done.stdout}")
+        return done.stdout
+
+    def start(self, name: str, *, as_name: str = "") -> None:
+        """Starts one of the processes (again), kept alive."""
+        command = [str(KEEP), name, *COMMANDS[name]]
+        if name == "web":
+            command += ["--port", self.url.rsplit(":", 1)[1]]
+        with (self.var / f"{as_name or name}.out").open("ab") as output:
+            self._keepers[as_name or name] = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=self._environment,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def stop(self, name: str) -> None:
+        """Ends a process for good, as a stop of the server would."""
+        keeper = self._keepers.pop(name)
+        keeper.terminate()
+        keeper.wait(30)
+
+    def pids(self, name: str) -> list[int]:
+        """The process of that name, then those that it has forked."""
+        found: list[int] = []
+        waiting = [pid for pid in _children(self._keepers[name].pid) if not _is_helper(pid)]
+        while waiting:
+            pid = waiting.pop(0)
+            found.append(pid)
+            waiting.extend(_children(pid))
+        return found
+
+    def kill(self, *names: str) -> None:
+        """`kill -9` to the processes of these names; who keeps them starts them again."""
+        pids = [pid for name in names for pid in self.pids(name)[:1]]
+        for pid in pids:
+            _kill(pid)
+
+    def kill_a_worker(self, choose: Callable[[list[int]], int]) -> None:
+        """`kill -9` to one worker of the pool."""
+        workers = self.pids("workers")[1:]
+        if workers:
+            _kill(choose(workers))
+
+    def is_ready(self) -> bool:
+        """Whether the page answers and the first environment can take jobs."""
+        try:
+            rows = self.get("/environments/")["results"]
+        except requests.RequestException:
+            return False
+        return bool(rows) and all(row["status"] == "VALID" and row["capacity"] for row in rows)
+
+    def get(self, path: str, **parameters: Any) -> dict[str, Any]:
+        """The JSON at a path (or a full URL of this installation)."""
+        url = path if path.startswith("http") else self.url + path
+        answer = self._http.get(url, params=parameters, timeout=30)
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    def post(self, path: str, **fields: Any) -> dict[str, Any]:
+        """Posts form fields and gives back the JSON of the answer."""
+        answer = self._http.post(self.url + path, data=fields, timeout=30)
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    def submit(self, name: str, **fields: Any) -> str:
+        """Submits a job and gives back its id. Defaults: the first queue, the hello definition."""
+        values = {"queue": "default", "definition": "hello", **fields}
+        return str(self.post("/jobs/", name=name, **values)["id"])
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        return self.get(f"/jobs/{job_id}/")
+
+    def log(self, job_id: str, attempt: int = 1) -> str:
+        """An attempt's whole log, as it is downloaded."""
+        url = f"{self.url}/jobs/{job_id}/attempts/{attempt}/log/download/"
+        answer = self._http.get(url, timeout=30)
+        answer.raise_for_status()
+        return answer.content.decode(errors="replace")
+
+    def wait_for(
+        self, job_id: str, *statuses: str, seconds: float = 60, interval: float = 0.05
+    ) -> dict[str, Any]:
+        """The job as soon as it is in one of the statuses (default: a terminal one)."""
+        wanted = set(statuses) or TERMINAL
+        last: dict[str, Any] = {}
+
+        def there() -> bool:
+            last.update(self.job(job_id))
+            return last["status"] in wanted
+
+        try:
+            wait_until(there, seconds=seconds, what=f"{job_id} in {wanted}", interval=interval)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; it is {last}") from None
+        return last
+
+    def wait_for_all(self, job_ids: Iterable[str], *, seconds: float) -> list[dict[str, Any]]:
+        """All jobs once they are terminal, in the order asked for."""
+        deadline = time.monotonic() + seconds
+        return [
+            self.wait_for(job_id, seconds=max(1.0, deadline - time.monotonic()), interval=0.2)
+            for job_id in job_ids
+        ]
+
+    def logs(self) -> str:
+        """The last lines of what every process printed."""
+        return "".join(
+            f"--- {path.name}\n{path.read_text(errors='replace')[-6000:]}\n"
+            for path in sorted(self.var.glob("*.out"))
+        )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    return [int(child) for child in text.split()]
+
+
+def _is_helper(pid: int) -> bool:
+    """The keeper's own `tail` and `sleep`."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return True
+    return Path(os.fsdecode(words[0])).name in {"tail", "sleep", "bash"}
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
