@@ -25,7 +25,7 @@ SEED = 20260105
 COMMAND = (
     'sh -c "echo $AWS_BATCH_JOB_ID >> /proof/started; echo from $AWS_BATCH_JOB_ID; sleep {seconds}; '
     'echo $AWS_BATCH_JOB_ID >> /proof/ended; exit {exit_code}"'
-).replace("$", "\\$")
+)
 
 
 @pytest.fixture(scope="module")
