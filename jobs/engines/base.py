@@ -43,7 +43,7 @@ class NoSuchContainer(EngineError):
 
 
 class AlreadyStarted(EngineError):
-    """The container was to be removed unstarted, or started again, but it has run already."""
+    """The container was to be removed unstarted, but it has been started already."""
 
 
 class ContainerPhase(StrEnum):
@@ -59,7 +59,11 @@ class LogSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """`boot_id` is another one after each restart of the engine; empty where it cannot be told."""
+    """`boot_id` is another one after each restart of the engine; empty where it cannot be told.
+
+    It may also change when another process asks, one that sees the engine in another way (from
+    inside a container, over TCP), so it is for one process to compare: the supervisor.
+    """
 
     version: str
     boot_id: str
@@ -94,7 +98,10 @@ class ContainerSpec:
 
 @dataclass(frozen=True, slots=True)
 class ContainerStatus:
-    """A container as the engine sees it now. Times are 0 until they are known."""
+    """A container as the engine sees it now. Times are 0 until they are known.
+
+    One whose start failed is still CREATED, with the reason in `error` and an `exit_code`.
+    """
 
     id: str
     name: str
@@ -149,16 +156,22 @@ class PullProgress:
 
 
 class Engine(Protocol):
-    """Every call may raise EngineUnreachable; each names what else it raises."""
+    """Every call may raise EngineUnreachable, and EngineError where the engine fails by itself; each
+    names what else it raises. May be shared between threads."""
+
+    @property
+    def closed(self) -> bool: ...
 
     def info(self) -> EngineInfo: ...
 
     def nodes(self) -> list[NodeCapacity]: ...
 
-    def has_image(self, image: str) -> bool: ...
+    def has_image(self, image: str) -> bool:
+        """False also for what is no image name at all; a pull then says why."""
 
     def pull(self, image: str, on_progress: Callable[[PullProgress], None]) -> None:
-        """Fetches the image. Raises CannotPull with what the registry said."""
+        """Fetches the image; without a tag that is its `latest`. Raises CannotPull with what the
+        registry said. `on_progress` is called about twice a second, and once at the end."""
 
     def create(self, spec: ContainerSpec) -> str:
         """Makes the container, and its network if need be, and gives the container's id.
@@ -167,19 +180,23 @@ class Engine(Protocol):
         """
 
     def start(self, container_id: str) -> None:
-        """Starts a created container. Raises CannotStart, NoSuchContainer.
+        """Starts a created container; one that runs is fine. Raises CannotStart, NoSuchContainer.
 
         Must be called at most once per container id: on some engines a second start of one that has
         exited would run it again.
         """
 
     def discard(self, container_id: str) -> None:
-        """Removes a container that was never started; none is fine. Raises AlreadyStarted if it runs."""
+        """Removes a container that was never started; none is fine.
+
+        Raises AlreadyStarted if it runs, or has ever run. (A start that failed does not count.)
+        """
 
     def remove(self, container_id: str) -> None:
         """Removes a container whatever it does, and its anonymous volumes; none is fine."""
 
-    def inspect(self, name_or_id: str) -> ContainerStatus | None: ...
+    def inspect(self, name_or_id: str) -> ContainerStatus | None:
+        """Any container of the engine, also another installation's; None if there is none."""
 
     def signal(self, container_id: str, name: str) -> None:
         """Sends "SIGTERM" or "SIGKILL"; one that does not run any more is fine."""
@@ -193,15 +210,20 @@ class Engine(Protocol):
     def events(self, since_ns: int) -> Iterator[EngineEvent]:
         """Events of this installation's containers from `since_ns` on, without end.
 
-        Ends or raises EngineUnreachable when the connection is lost or `close` was called.
+        The subscription is in force when this returns: whoever then lists the containers misses
+        nothing. Past events are replayed as far as the engine remembers them, which may not be far
+        (Docker keeps the last 256 of any kind), so whoever was away must reconcile as well.
+        Raises EngineUnreachable when the connection is lost; ends when `close` was called.
         """
 
     def logs(self, container_id: str, *, since_ns: int, follow: bool) -> Iterator[LogFrame]:
         """The frames from `since_ns` on, in the engine's order; the same on each call but for new ones
-        at the end. With `follow` it waits for more until the container ends. Raises NoSuchContainer."""
+        at the end. With `follow` it waits for more until the container ends (one that was never
+        started has no end to wait for). A log that broke off raises EngineUnreachable: reaching the
+        end means that all there was has been given. Raises NoSuchContainer."""
 
     def usage(self, container_id: str) -> Usage | None:
         """One sample; None if the container does not run."""
 
     def close(self) -> None:
-        """Ends all streams of this object and gives its connections back."""
+        """Ends all streams of this object, in whatever thread, and refuses further calls."""

@@ -1,0 +1,274 @@
+"""Docker Engine, API 1.41 (20.10) and later. One node: the machine that the daemon runs on."""
+
+from collections.abc import Callable, Iterator
+from urllib.parse import quote
+
+import requests
+from docker import auth
+
+from jobs.domain.names import LABEL_INSTALLATION
+
+from ..base import (
+    AlreadyStarted,
+    CannotPull,
+    CannotStart,
+    ContainerPhase,
+    ContainerSpec,
+    ContainerStatus,
+    EngineError,
+    EngineEvent,
+    EngineInfo,
+    ImageMissing,
+    LogFrame,
+    NameTaken,
+    NodeCapacity,
+    NoSuchContainer,
+    PullProgress,
+    Usage,
+)
+from .boot import boot_id
+from .connection import Connection, answer, expect, message
+from .containers import (
+    create_body,
+    event_from,
+    status_from_inspect,
+    status_from_list,
+    usage_from_stats,
+)
+from .filters import as_filters
+from .logs import read_frames
+from .networks import Networks
+from .pulls import follow_pull, read_json, split_reference
+from .texts import is_command_failure, short_start_error
+from .times import format_since
+
+_BYTES_PER_MIB = 1024 * 1024
+
+
+class DockerEngine:
+    """`jobs.engines.base.Engine` over docker-py. Safe to share between threads and across a fork."""
+
+    def __init__(self, url: str, *, installation: str) -> None:
+        self._connection = Connection(url)
+        self._installation = installation
+        self._networks = Networks(self._connection, installation)
+
+    @property
+    def closed(self) -> bool:
+        return self._connection.closed
+
+    def info(self) -> EngineInfo:
+        found = answer(self._connection.call("GET", "/version"))
+        return EngineInfo(version=found["Version"], boot_id=boot_id(self._connection))
+
+    def nodes(self) -> list[NodeCapacity]:
+        found = answer(self._connection.call("GET", "/info"))
+        return [
+            NodeCapacity(
+                name=found["Name"],
+                milli_vcpus=found["NCPU"] * 1000,
+                memory_mib=found["MemTotal"] // _BYTES_PER_MIB,
+                architecture=found["Architecture"],
+            )
+        ]
+
+    def has_image(self, image: str) -> bool:
+        response = self._connection.call("GET", f"/images/{quote(image, safe='/:@')}/json")
+        # Docker answers 404 also where the reference itself is malformed; the pull then says how.
+        if response.status_code in {400, 404}:
+            return False
+        expect(response)
+        return True
+
+    def pull(self, image: str, on_progress: Callable[[PullProgress], None]) -> None:
+        name, tag = split_reference(image)
+        client = self._connection.client()
+        try:
+            registry, _ = auth.resolve_repository_name(name)
+            login = auth.get_config_header(client, registry)
+        except Exception as error:
+            raise CannotPull(str(error)) from error
+        response, stream = self._connection.stream(
+            "POST",
+            "/images/create",
+            params={"fromImage": name, "tag": tag},
+            headers={"X-Registry-Auth": str(login, "ascii")} if login else {},
+        )
+        if not response.ok:
+            raise CannotPull(message(response))
+        follow_pull(read_json(stream.blocks()), on_progress)
+
+    def create(self, spec: ContainerSpec) -> str:
+        self._networks.ensure(spec.network)
+        response = self._create(spec)
+        if _network_is_gone(response, spec.network):
+            self._networks.mend(spec.network)
+            response = self._create(spec)
+        if response.status_code == 409:
+            raise NameTaken(message(response))
+        if response.status_code == 404:
+            raise ImageMissing(message(response))
+        container_id: str = answer(response)["Id"]
+        return container_id
+
+    def start(self, container_id: str) -> None:
+        response = self._start(container_id)
+        if response.ok:
+            return
+        if self._mended_network(container_id, response):
+            response = self._start(container_id)
+        if response.ok:
+            return
+        said = message(response)
+        if is_command_failure(said):
+            raise CannotStart(short_start_error(said))
+        if response.status_code in {404, 409}:
+            # 409: it is marked for removal, as good as gone.
+            raise NoSuchContainer(said)
+        raise EngineError(said)
+
+    def discard(self, container_id: str) -> None:
+        """See the protocol. Docker removes an exited container as readily as a fresh one, so its
+        state is read first. A start that slips in between keeps the container (Docker refuses
+        to remove what runs); if it also *ended* in between, its result is lost with it, but the
+        engine's events still tell, and it is reported as started, so that nobody runs it again.
+        """
+        found = self.inspect(container_id)
+        if found is None:
+            return
+        if found.phase is not ContainerPhase.CREATED:
+            raise AlreadyStarted(f"Container {found.name} was started")
+        response = self._connection.call("DELETE", f"/containers/{found.id}", params={"v": "1"})
+        if response.status_code == 404:
+            return
+        if response.status_code == 409:
+            raise AlreadyStarted(message(response))
+        expect(response)
+        if self._was_started(found.id):
+            raise AlreadyStarted(f"Container {found.name} ran while it was being removed")
+
+    def remove(self, container_id: str) -> None:
+        response = self._connection.call(
+            "DELETE", f"/containers/{container_id}", params={"v": "1", "force": "1"}
+        )
+        # 409: somebody else's removal of it is under way.
+        if response.status_code not in {404, 409}:
+            expect(response)
+
+    def inspect(self, name_or_id: str) -> ContainerStatus | None:
+        response = self._connection.call("GET", f"/containers/{name_or_id}/json")
+        if response.status_code == 404:
+            return None
+        return status_from_inspect(answer(response))
+
+    def signal(self, container_id: str, name: str) -> None:
+        response = self._connection.call(
+            "POST", f"/containers/{container_id}/kill", params={"signal": name}
+        )
+        # 409: it does not run.
+        if response.status_code not in {404, 409}:
+            expect(response)
+
+    def containers(self) -> list[ContainerStatus]:
+        response = self._connection.call(
+            "GET",
+            "/containers/json",
+            params={"all": "1", "filters": as_filters(label=[self._label])},
+        )
+        return [status_from_list(found) for found in answer(response)]
+
+    def events(self, since_ns: int) -> Iterator[EngineEvent]:
+        response, stream = self._connection.stream(
+            "GET",
+            "/events",
+            params={
+                "since": format_since(since_ns),
+                "filters": as_filters(
+                    type=["container"], event=["start", "die"], label=[self._label]
+                ),
+            },
+        )
+        expect(response)
+        found = (event_from(each) for each in read_json(stream.blocks()))
+        return (event for event in found if event is not None)
+
+    def logs(self, container_id: str, *, since_ns: int, follow: bool) -> Iterator[LogFrame]:
+        response, stream = self._connection.stream(
+            "GET",
+            f"/containers/{container_id}/logs",
+            params={
+                "stdout": "1",
+                "stderr": "1",
+                "timestamps": "1",
+                "since": format_since(since_ns),
+                "follow": "1" if follow else "0",
+            },
+        )
+        if response.status_code in {404, 409}:
+            # 409: it is marked for removal.
+            raise NoSuchContainer(message(response))
+        expect(response)
+        return read_frames(stream.blocks())
+
+    def usage(self, container_id: str) -> Usage | None:
+        response = self._connection.call(
+            "GET",
+            f"/containers/{container_id}/stats",
+            params={"stream": "0", "one-shot": "1"},
+        )
+        if response.status_code in {404, 409}:
+            return None
+        return usage_from_stats(answer(response))
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @property
+    def _label(self) -> str:
+        return f"{LABEL_INSTALLATION}={self._installation}"
+
+    def _create(self, spec: ContainerSpec) -> requests.Response:
+        return self._connection.call(
+            "POST",
+            "/containers/create",
+            params={"name": spec.name},
+            body=create_body(spec, self._installation),
+        )
+
+    def _start(self, container_id: str) -> requests.Response:
+        return self._connection.call("POST", f"/containers/{container_id}/start")
+
+    def _mended_network(self, container_id: str, response: requests.Response) -> bool:
+        """Whether the start failed for want of its network, which is there again now."""
+        said = message(response)
+        if not (said.startswith("network ") and ("not found" in said or "ambiguous" in said)):
+            return False
+        found = self._connection.call("GET", f"/containers/{container_id}/json")
+        if found.status_code == 404:
+            return False
+        self._networks.mend(answer(found)["HostConfig"]["NetworkMode"])
+        return True
+
+    def _was_started(self, container_id: str) -> bool:
+        """Whether a removed container ever ran, by the events up to its removal."""
+        response, stream = self._connection.stream(
+            "GET",
+            "/events",
+            params={
+                "since": "1",
+                "filters": as_filters(container=[container_id], event=["start", "destroy"]),
+            },
+        )
+        expect(response)
+        for each in read_json(stream.blocks()):
+            if each["Action"] == "start":
+                stream.close()
+                return True
+            if each["Action"] == "destroy":
+                break
+        stream.close()
+        return False
+
+
+def _network_is_gone(response: requests.Response, network: str) -> bool:
+    return response.status_code == 404 and message(response).startswith(f"network {network}")

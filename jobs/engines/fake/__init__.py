@@ -1,0 +1,11 @@
+"""An engine without containers, for tests and benchmarks only; never for real work.
+
+`FakeEngine("fake://name", ...)` speaks to the world of that name in this process. `world("name")`
+gives the world itself, where a test makes things happen: time, lost containers, restarts.
+"""
+
+from .engine import FakeEngine
+from .scripts import Exit, Output, Script
+from .world import World, world
+
+__all__ = ["Exit", "FakeEngine", "Output", "Script", "World", "world"]

@@ -1,0 +1,217 @@
+"""The engine protocol over a fake world. For tests and benchmarks only."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from jobs.domain.names import LABEL_INSTALLATION
+
+from ..base import (
+    AlreadyStarted,
+    CannotPull,
+    CannotStart,
+    ContainerPhase,
+    ContainerSpec,
+    ContainerStatus,
+    EngineError,
+    EngineEvent,
+    EngineInfo,
+    EngineUnreachable,
+    ImageMissing,
+    LogFrame,
+    NameTaken,
+    NodeCapacity,
+    PullProgress,
+    Usage,
+)
+from .world import Container, World, world
+
+_NOT_FOUND_EXIT_CODE = 127
+_SIGNAL_EXIT_CODES = {"SIGTERM": 143, "SIGKILL": 137}
+_SCHEME = "fake://"
+
+
+class FakeEngine:
+    """For tests and benchmarks only: speaks to the world that "fake://name" names."""
+
+    def __init__(self, url: str, *, installation: str) -> None:
+        if url and not url.startswith(_SCHEME):
+            raise EngineError(f"{url!r} is no address of a fake engine: use fake://name")
+        self.world: World = world(url.removeprefix(_SCHEME))
+        self.closed = False
+        self._installation = installation
+
+    def info(self) -> EngineInfo:
+        with self._open() as here:
+            return EngineInfo(version="fake", boot_id=here.boot_id)
+
+    def nodes(self) -> list[NodeCapacity]:
+        with self._open() as here:
+            return list(here.nodes)
+
+    def has_image(self, image: str) -> bool:
+        with self._open() as here:
+            return image in here.scripts
+
+    def pull(self, image: str, on_progress: Callable[[PullProgress], None]) -> None:
+        with self._open() as here:
+            if image not in here.pullable:
+                raise CannotPull(f"manifest for {image} not found")
+            here.scripts[image] = here.pullable[image]
+        on_progress(PullProgress("Downloading: 1 of 1 layers ready", 1, 1))
+
+    def create(self, spec: ContainerSpec) -> str:
+        with self._open() as here:
+            if here.find(spec.name) is not None:
+                raise NameTaken(f"The name {spec.name} is in use")
+            if spec.image not in here.scripts:
+                raise ImageMissing(f"No such image: {spec.image}")
+            most = max(node.milli_vcpus for node in here.nodes)
+            if spec.milli_vcpus > most:
+                raise EngineError(f"No node has more than {most / 1000} CPUs")
+            return here.add(spec, self._installation).id
+
+    def start(self, container_id: str) -> None:
+        with self._open() as here:
+            container = here.get(container_id)
+            if container.phase is ContainerPhase.RUNNING:
+                return
+            if container.phase is ContainerPhase.EXITED:
+                raise AlreadyStarted(f"{container.spec.name} has run already")
+            try:
+                script = here.scripts[container.spec.image](container.spec)
+            except CannotStart as error:
+                container.error, container.exit_code = str(error), _NOT_FOUND_EXIT_CODE
+                raise
+            here.begin(container, script)
+
+    def discard(self, container_id: str) -> None:
+        with self._open() as here:
+            container = here.find(container_id)
+            if container is None:
+                return
+            if container.phase is not ContainerPhase.CREATED:
+                raise AlreadyStarted(f"{container.spec.name} was started")
+            here.forget(container)
+
+    def remove(self, container_id: str) -> None:
+        with self._open() as here:
+            container = here.find(container_id)
+            if container is None:
+                return
+            if container.phase is ContainerPhase.RUNNING:
+                here.kill(container, _SIGNAL_EXIT_CODES["SIGKILL"])
+            here.forget(container)
+
+    def inspect(self, name_or_id: str) -> ContainerStatus | None:
+        with self._open() as here:
+            container = here.find(name_or_id)
+            return container.status() if container else None
+
+    def signal(self, container_id: str, name: str) -> None:
+        with self._open() as here:
+            container = here.find(container_id)
+            if container is None or container.phase is not ContainerPhase.RUNNING:
+                return
+            if name == "SIGKILL" or container.script.heeds_sigterm:
+                here.kill(container, _SIGNAL_EXIT_CODES[name])
+
+    def containers(self) -> list[ContainerStatus]:
+        with self._open() as here:
+            return [
+                container.status()
+                for container in here.containers.values()
+                if container.installation == self._installation
+            ]
+
+    def events(self, since_ns: int) -> Iterator[EngineEvent]:
+        with self._open() as here:
+            connection = here.connections
+        return self._follow_events(since_ns, connection)
+
+    def logs(self, container_id: str, *, since_ns: int, follow: bool) -> Iterator[LogFrame]:
+        with self._open() as here:
+            here.get(container_id)
+            connection = here.connections
+        return self._follow_logs(container_id, since_ns, follow, connection)
+
+    def usage(self, container_id: str) -> Usage | None:
+        with self._open() as here:
+            container = here.find(container_id)
+            if container is None or container.phase is not ContainerPhase.RUNNING:
+                return None
+            now_ns = here.now_ns()
+            ran_ns = now_ns - container.started_ns
+            return Usage(
+                at_ns=now_ns,
+                cpu_ns=ran_ns * container.spec.milli_vcpus // 1000,
+                memory_bytes=container.spec.memory_mib * 1024 * 1024 // 4,
+            )
+
+    def close(self) -> None:
+        with self.world.changed:
+            self.closed = True
+            self.world.changed.notify_all()
+
+    @contextmanager
+    def _open(self) -> Iterator[World]:
+        """The world, held, with all that is due done; raises if it cannot be reached."""
+        with self.world.changed:
+            if self.closed:
+                raise EngineUnreachable("The connection to the fake engine was closed")
+            if not self.world.reachable:
+                raise EngineUnreachable("The fake engine does not answer: it vanished")
+            self.world.settle()
+            yield self.world
+
+    def _connected(self, connection: int) -> bool:
+        """Whether a stream goes on; False after `close`. Raises if its connection broke."""
+        if self.closed:
+            return False
+        if self.world.connections != connection:
+            raise EngineUnreachable("The fake engine broke off: the connection ended")
+        return True
+
+    def _follow_events(self, since_ns: int, connection: int) -> Iterator[EngineEvent]:
+        at, here = 0, self.world
+        while True:
+            with here.changed:
+                here.settle()
+                while self._connected(connection) and at == len(here.events):
+                    here.wait()
+                if self.closed:
+                    return
+                news, at = here.events[at:], len(here.events)
+            yield from (
+                event
+                for event in news
+                if event.at_ns >= since_ns
+                and event.labels[LABEL_INSTALLATION] == self._installation
+            )
+
+    def _follow_logs(
+        self, container_id: str, since_ns: int, follow: bool, connection: int
+    ) -> Iterator[LogFrame]:
+        at, here = 0, self.world
+        while True:
+            with here.changed:
+                here.settle()
+                container = here.find(container_id)
+                while follow and self._connected(connection) and _is_quiet(container, at):
+                    here.wait()
+                    container = here.find(container_id)
+                if self.closed or container is None:
+                    return
+                news, at = container.frames[at:], len(container.frames)
+                done = not follow or container.phase is not ContainerPhase.RUNNING
+            yield from (frame for frame in news if frame.at_ns >= since_ns)
+            if done:
+                return
+
+
+def _is_quiet(container: Container | None, at: int) -> bool:
+    """Whether it runs and has written nothing after its first `at` records."""
+    return (
+        container is not None
+        and container.phase is ContainerPhase.RUNNING
+        and at == len(container.frames)
+    )
