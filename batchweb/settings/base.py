@@ -149,6 +149,8 @@ LOGGING: dict[str, Any] = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "loggers": {
         "batchweb": {"handlers": ["console"], "level": env_str("BATCHWEB_LOG_LEVEL", "INFO")},
+        # Without this, an error in a page would go unseen where DEBUG is off.
+        "django.request": {"handlers": ["console"], "level": "ERROR"},
     },
 }
 

@@ -1,16 +1,20 @@
 """Production: behind TLS, with PostgreSQL and Redis named by DATABASE_URL and REDIS_URL."""
 
+from pathlib import Path
+
 from .base import *  # noqa: F403
-from .base import DATABASES, STORAGES
+from .base import DATABASES, STORAGES, VAR_DIR
 from .environment import env_bool, env_str
 
 for _name in ("BATCHWEB_SECRET_KEY", "BATCHWEB_ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL"):
     if not env_str(_name):
-        raise RuntimeError(f"{_name} is not set: production needs it, see README.md")
+        raise RuntimeError(f"{_name} is not set: production needs it, see docs/production.md")
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # Under ASGI each request has its own thread; a pool spares it a new connection.
     DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 8}}
+# An image brings its static files along; `var`, which it keeps in a volume, outlives it.
+STATIC_ROOT = Path(env_str("BATCHWEB_STATIC_ROOT") or VAR_DIR / "staticfiles")
 STORAGES["staticfiles"] = {
     "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage",
 }
