@@ -1,0 +1,109 @@
+"""The scheduler's loop, run in a thread against the real database and the real Redis."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from django.db import connections
+from pytest_django import Settings
+
+from jobs import changes
+from jobs.models import Attempt, Job, JobStatus, SchedulerLease
+from jobs.processes.scheduler import Scheduler, WakeUps
+from jobs.services.lease import Standby
+from jobs.services.submit import submit_job
+from tests.builders import NOW, a_definition, a_queue, a_user
+from tests.installation import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Running:
+    """A scheduler in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.scheduler = Scheduler()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.scheduler.run()
+        finally:
+            connections.close_all()
+
+    def end(self) -> None:
+        self.scheduler.stop()
+        self._thread.join(20)
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    one = Running()
+    wait_until(lambda: one.scheduler.lease, seconds=20, what="the scheduler is active")
+    yield one
+    one.end()
+
+
+def submitted() -> Job:
+    fields = {"name": "work", "queue": a_queue().name, "definition": a_definition().name}
+    return submit_job(owner=a_user(), fields=fields, now=NOW)
+
+
+def test_a_submission_wakes_the_scheduler_long_before_its_safety_tick(
+    settings: Settings,
+) -> None:
+    settings.BATCHWEB_SCHEDULER_TICK_SECONDS = 3600
+    one = Running()
+    try:
+        wait_until(lambda: one.scheduler.lease, seconds=20, what="the scheduler is active")
+        job = submitted()
+        wait_until(
+            lambda: Job.objects.get(id=job.id).status == JobStatus.STARTING,
+            seconds=20,
+            what="the job is placed",
+        )
+    finally:
+        one.end()
+    assert Attempt.objects.get().job_id == job.id
+
+
+def test_what_redis_lost_is_found_by_the_safety_tick(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "wake_scheduler", lambda: None)
+    job = submitted()
+    wait_until(
+        lambda: Job.objects.get(id=job.id).status == JobStatus.STARTING,
+        seconds=20,
+        what="the job is placed",
+    )
+
+
+def test_a_scheduler_that_ends_gives_its_lease_back() -> None:
+    one = Running()
+    wait_until(lambda: one.scheduler.lease, seconds=20, what="the scheduler is active")
+    one.end()
+    assert SchedulerLease.objects.get().holder == ""
+
+
+def test_a_scheduler_whose_lease_was_taken_stands_by(running: Running) -> None:
+    usurper = Standby(holder="usurper")
+    usurper.try_acquire(monotonic=0)
+
+    def taken() -> bool:
+        # Its beats go on, so the usurper must be quick between two looks.
+        first = usurper.try_acquire(monotonic=0)
+        return bool(first or usurper.try_acquire(monotonic=1000))
+
+    wait_until(taken, seconds=20, what="the lease is taken")
+    wait_until(lambda: running.scheduler.lease is None, seconds=20, what="it has noticed")
+
+
+def test_news_that_piled_up_count_once() -> None:
+    wake_ups = WakeUps()
+    assert not wake_ups.wait(0.01)
+    for _ in range(5):
+        changes.redis_client().publish(changes.WAKE_CHANNEL, "")
+    assert wake_ups.wait(10)
+    assert not wake_ups.wait(0.01)

@@ -1,0 +1,50 @@
+from importlib import import_module
+
+import django_rq
+import pytest
+from django.conf import settings
+from django.db import transaction
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from jobs import queueing
+
+
+@pytest.fixture(autouse=True)
+def _empty_queues() -> None:
+    for name in set(queueing.QUEUE_OF.values()):
+        django_rq.get_queue(name).empty()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("task", queueing.QUEUE_OF)
+def test_every_dotted_name_resolves_to_a_task(task: str) -> None:
+    module, _, name = task.rpartition(".")
+    assert callable(getattr(import_module(module), name))
+
+
+def test_every_queue_is_configured_and_served() -> None:
+    from jobs.processes.workers import PULL_QUEUES, SHORT_QUEUES
+
+    assert set(queueing.QUEUE_OF.values()) == set(settings.RQ_QUEUES)
+    assert {*SHORT_QUEUES, *PULL_QUEUES} == set(settings.RQ_QUEUES)
+
+
+@pytest.mark.django_db
+def test_tasks_are_handed_over_after_the_commit_and_with_ids_only(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True), transaction.atomic():
+        queueing.enqueue_after_commit(queueing.REAP, [7, 8])
+        assert queueing.is_idle(queueing.REAP)
+    jobs = django_rq.get_queue("reap").jobs
+    assert [(job.func_name, job.args) for job in jobs] == [
+        (queueing.REAP, (7,)),
+        (queueing.REAP, (8,)),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rolled_back_transaction_hands_over_nothing() -> None:
+    with transaction.atomic():
+        queueing.enqueue_after_commit(queueing.REAP, [7])
+        transaction.set_rollback(True)
+    assert queueing.is_idle(queueing.REAP)
