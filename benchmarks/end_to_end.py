@@ -25,8 +25,8 @@ from pathlib import Path
 
 import docker
 from docker import APIClient
-
 from tests.images import ensure_busybox
+
 from tests.installation import COMMANDS, Installation, wait_until
 
 MILLI_VCPUS = 250

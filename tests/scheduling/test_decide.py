@@ -22,7 +22,7 @@ def a_node(
     return NodeView(id_, f"node-{id_}", Resources(vcpus * 1000, memory_mib), used)
 
 
-def an_environment(  # noqa: PLR0913
+def an_environment(
     id_: int = 1,
     *,
     nodes: tuple[int, ...] = (1,),
