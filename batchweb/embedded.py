@@ -50,7 +50,8 @@ def redis_command(var: Path) -> list[str]:
         "appendfsync": "everysec",
         "save": "",
         "daemonize": "no",
-        "loglevel": "warning",
+        "loglevel": "notice",
+        "logfile": str(data / "redis.log"),
         "databases": "1",
     }
     arguments = [word for name, value in options.items() for word in (f"--{name}", value)]

@@ -3,7 +3,8 @@
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 VAR=${BATCHWEB_VAR:-$ROOT/var}
-mkdir -p "$VAR"
+# Keys, tokens and job logs are in there: for this user only.
+[ -d "$VAR" ] || mkdir -p -m 0700 "$VAR"
 VAR=$(cd "$VAR" && pwd)
 export BATCHWEB_VAR=$VAR
 LOG=$VAR/log
@@ -53,3 +54,6 @@ has_systemd() { [ -d /run/systemd/system ]; }
 
 # /usr/sbin, where dockerd lives, is not on every user's PATH.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+# Compiled once, not at each start: that is most of the time a start takes.
+unset PYTHONDONTWRITEBYTECODE
