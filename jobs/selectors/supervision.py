@@ -1,0 +1,42 @@
+"""What an engine's supervisor reads of the database to compare it with what runs."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs.models import Attempt, JobStatus, LogStream
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAttempt:
+    """An attempt that has not ended. `starting`: its job is not RUNNING yet."""
+
+    id: int
+    container_id: str
+    starting: bool
+    launch_claimed_at: datetime | None
+    log: LogStream | None
+
+
+def live_attempts(*, engine_id: int) -> list[LiveAttempt]:
+    """The attempts on the engine that have not ended. One query."""
+    rows = (
+        Attempt.objects.filter(node__engine_id=engine_id, ended_at__isnull=True)
+        .select_related("job", "log_stream")
+        .only("container_id", "launch_claimed_at", "job__status", "log_stream")
+    )
+    return [
+        LiveAttempt(
+            id=row.id,
+            container_id=row.container_id,
+            starting=row.job.status == JobStatus.STARTING,
+            launch_claimed_at=row.launch_claimed_at,
+            log=getattr(row, "log_stream", None),
+        )
+        for row in rows
+    ]
+
+
+def stored_attempts(*, ids: Iterable[int]) -> set[int]:
+    """Those of the ids that are attempts, live or ended."""
+    return set(Attempt.objects.filter(id__in=list(ids)).values_list("id", flat=True))

@@ -1,0 +1,40 @@
+"""Records what running attempts use."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs.models import Attempt, UsageSample
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredUsage:
+    """`milli_vcpus` is the mean since the sample before, or since the container's start."""
+
+    attempt_id: int
+    milli_vcpus: int
+    memory_mib: int
+
+
+def record_samples(*, samples: Sequence[MeasuredUsage], now: datetime) -> int:
+    """Stores one sample for each attempt, all in one statement; how many it stored.
+
+    Attempts whose rows are gone are left out; a second sample of the same moment is, too.
+    """
+    known = set(
+        Attempt.objects.filter(id__in=[sample.attempt_id for sample in samples]).values_list(
+            "id", flat=True
+        )
+    )
+    rows = [
+        UsageSample(
+            attempt_id=sample.attempt_id,
+            at=now,
+            milli_vcpus=sample.milli_vcpus,
+            memory_mib=sample.memory_mib,
+        )
+        for sample in samples
+        if sample.attempt_id in known
+    ]
+    UsageSample.objects.bulk_create(rows, ignore_conflicts=True)
+    return len(rows)
