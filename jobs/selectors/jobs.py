@@ -56,7 +56,9 @@ class JobPage:
 
 def find_job(*, user: User | AnonymousUser, job_id: UUID) -> Job:
     """A visible job with queue, definition and owner. Raises NotFound, also if it is not his."""
-    job = visible_jobs(user).select_related("queue", "definition", "owner").filter(pk=job_id).first()
+    job = (
+        visible_jobs(user).select_related("queue", "definition", "owner").filter(pk=job_id).first()
+    )
     if job is None:
         raise NotFound(f"There is no job {job_id}.")
     return job

@@ -99,7 +99,9 @@ def require_staff(request: HttpRequest) -> User:
 def visible_topics(user: User, topics: list[str]) -> set[str]:
     """Those of the topics (`jobs.changes`) that this user may listen to; the others are left out."""
     shared = {topic for topic in topics if topic in SHARED_TOPICS}
-    job_ids = {UUID(topic[4:]) for topic in topics if topic.startswith("job:") and _is_uuid(topic[4:])}
+    job_ids = {
+        UUID(topic[4:]) for topic in topics if topic.startswith("job:") and _is_uuid(topic[4:])
+    }
     seen = visible_jobs(user).filter(pk__in=job_ids).values_list("pk", flat=True) if job_ids else []
     return shared | {f"job:{job_id}" for job_id in seen}
 

@@ -49,6 +49,9 @@ class MethodNotAllowed(Exception):
 def wants_json(request: HttpRequest) -> bool:
     """Whether the sender prefers JSON to a page. `*/*` and no header at all mean a page for browsers,
     but JSON for who brings a token or a JSON body: those are scripts."""
+    if request.GET.get("format") == "json":
+        # A link cannot set headers.
+        return True
     best = request.get_preferred_type(["text/html", "application/json"])
     accept = request.headers.get("Accept", "*/*").strip()
     if accept in ("*/*", ""):
@@ -77,7 +80,9 @@ def allow(*methods: str) -> Callable[[View[P]], View[P]]:
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
         def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
+            if request.method not in methods and not (
+                request.method == "HEAD" and "GET" in methods
+            ):
                 raise MethodNotAllowed(methods)
             return view(request, *args, **kwargs)
 

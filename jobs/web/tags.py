@@ -1,8 +1,8 @@
 """Template tags and filters of the dashboard; settings make them built in, so no template loads them."""
 
+import shlex
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
 
 from django import template
 from django.template.base import FilterExpression, NodeList, Parser, Token
@@ -12,6 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from jobs.domain import resources
+
+from . import plaintext
 
 register = template.Library()
 
@@ -101,13 +103,25 @@ def copy(text: object, label: str = "Copy") -> SafeString:
 
 
 def relative(seconds: float) -> str:
-    """"just now", "5 min ago", "in 2 h"."""
+    """ "just now", "5 min ago", "in 2 h"."""
     amount = abs(int(seconds))
     for size, unit in TIME_UNITS:
         if amount >= size:
             text = f"{amount // size} {unit}"
             return f"in {text}" if seconds < 0 else f"{text} ago"
     return "just now" if amount < 10 else f"{amount} s ago"
+
+
+@register.filter
+def visible(text: object) -> str:
+    """Text by others, with control characters and switches of direction made visible."""
+    return plaintext.visible(str(text))
+
+
+@register.filter
+def shell_words(command: list[str]) -> str:
+    """A command's words as a shell would take them."""
+    return plaintext.visible(shlex.join(command))
 
 
 @register.filter
@@ -153,49 +167,73 @@ def usd(amount: Decimal | None) -> str:
     return f"${amount:.6f}"
 
 
-class LiveNode(template.Node):
-    """`{% live id topics %}...{% endlive %}`: see `live`."""
+class RegionNode(template.Node):
+    """A part of a page that htmx can ask for on its own: see `live` and `region`."""
 
     def __init__(
-        self, region: FilterExpression, topics: FilterExpression, classes: FilterExpression | None,
+        self,
+        name: FilterExpression,
+        topics: FilterExpression | None,
+        classes: FilterExpression | None,
         nodes: NodeList,
     ) -> None:
-        self.region = region
+        self.name = name
         self.topics = topics
         self.classes = classes
         self.nodelist = nodes
 
     def render(self, context: template.Context) -> SafeString:
-        region = str(self.region.resolve(context))
+        name = str(self.name.resolve(context))
         wanted = context.get(REGION_IN_REQUEST)
         # A request for one region does no other region's work.
-        if wanted is not None and wanted != region:
+        if wanted is not None and wanted != name:
             return mark_safe("")
+        classes = self.classes.resolve(context) if self.classes else ""
         html = format_html(
-            '<div id="{}" class="bw-live {}" data-live="{}" hx-get="" hx-trigger="live" '
-            'hx-swap="outerMorph" hx-sync="this:queue last">{}</div>',
-            region,
-            self.classes.resolve(context) if self.classes else "",
-            self.topics.resolve(context),
+            '<div id="{}" class="bw-live {}"{}>{}</div>',
+            name,
+            classes,
+            self._live_attributes(context),
             self.nodelist.render(context),
         )
         found = context.get("found_regions")
         if found is not None:
-            found[region] = html
+            found[name] = html
         return html
+
+    def _live_attributes(self, context: template.Context) -> SafeString:
+        if self.topics is None:
+            return mark_safe("")
+        return format_html(
+            ' data-live="{}" hx-get="" hx-trigger="live" hx-swap="outerMorph"'
+            ' hx-sync="this:queue last"',
+            self.topics.resolve(context),
+        )
 
 
 @register.tag
-def live(parser: Parser, token: Token) -> LiveNode:
+def live(parser: Parser, token: Token) -> RegionNode:
     """`{% live "jobs-table" "jobs" ["css classes"] %}...{% endlive %}`: a part that renews itself.
 
-    When one of its topics (`jobs.changes`, several apart by spaces) is heard of, the browser asks for the page's own
-    URL again, gets only this part (`answers.page` sees to that) and morphs it in place.
+    When one of its topics (`jobs.changes`, several apart by spaces) is heard of, the browser asks for
+    the page's own URL again, gets only this part (`answers.page` sees to that) and morphs it in place.
     """
-    words: list[Any] = token.split_contents()[1:]
-    if len(words) not in (2, 3):
+    words = token.split_contents()[1:]
+    if len(words) not in {2, 3}:
         raise template.TemplateSyntaxError("live takes an id, topics and, if need be, classes")
-    expressions = [parser.compile_filter(word) for word in words]
+    name, topics, *rest = (parser.compile_filter(word) for word in words)
     nodes = parser.parse(("endlive",))
     parser.delete_first_token()
-    return LiveNode(expressions[0], expressions[1], expressions[2] if len(words) == 3 else None, nodes)
+    return RegionNode(name, topics, rest[0] if rest else None, nodes)
+
+
+@register.tag
+def region(parser: Parser, token: Token) -> RegionNode:
+    """`{% region "submit-form" %}...{% endregion %}`: a part that htmx gets alone when it targets it."""
+    words = token.split_contents()[1:]
+    if len(words) != 1:
+        raise template.TemplateSyntaxError("region takes an id")
+    name = parser.compile_filter(words[0])
+    nodes = parser.parse(("endregion",))
+    parser.delete_first_token()
+    return RegionNode(name, None, None, nodes)

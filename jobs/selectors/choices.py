@@ -1,0 +1,51 @@
+"""Names to choose from in forms."""
+
+from jobs.models import (
+    ComputeEnvironment,
+    DefinitionStatus,
+    EnvironmentState,
+    JobDefinition,
+    JobQueue,
+    JobQueueEnvironment,
+    QueueState,
+)
+
+# A select with more is of no use; the field takes typed names as well.
+MAX_CHOICES = 500
+
+
+def queue_names(*, enabled_only: bool = False) -> list[str]:
+    """Queues by name."""
+    rows = JobQueue.objects.order_by("name")
+    if enabled_only:
+        rows = rows.filter(state=QueueState.ENABLED)
+    return list(rows.values_list("name", flat=True)[:MAX_CHOICES])
+
+
+def definition_names() -> list[str]:
+    """The names of definitions with an active revision."""
+    rows = JobDefinition.objects.filter(status=DefinitionStatus.ACTIVE).order_by("name")
+    return list(rows.values_list("name", flat=True).distinct()[:MAX_CHOICES])
+
+
+def newest_definition(name: str) -> JobDefinition | None:
+    """The revision that `name` (its newest active one) or `name:revision` stands for; None if there is none."""
+    if "\0" in name:
+        return None
+    base, colon, revision = name.strip().partition(":")
+    rows = JobDefinition.objects.filter(name=base)
+    if not colon:
+        return rows.filter(status=DefinitionStatus.ACTIVE).order_by("-revision").first()
+    if not (revision.isascii() and revision.isdigit() and len(revision) <= 9):
+        return None
+    return rows.filter(revision=int(revision)).first()
+
+
+def environments_in_order(queue_name: str) -> list[ComputeEnvironment]:
+    """The enabled environments that a queue tries, first choice first."""
+    if "\0" in queue_name:
+        return []
+    places = JobQueueEnvironment.objects.filter(
+        queue__name=queue_name.strip(), environment__state=EnvironmentState.ENABLED
+    ).select_related("environment")
+    return [place.environment for place in places.order_by("order")]

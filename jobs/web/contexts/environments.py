@@ -1,0 +1,192 @@
+"""What the pages of compute environments, their forms and their JSON are drawn from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from jobs.domain.errors import NotFound
+from jobs.domain.resources import format_vcpus
+from jobs.models import (
+    ComputeEnvironment,
+    Engine,
+    EngineKind,
+    EngineStatus,
+    EnvironmentState,
+    EnvironmentStatus,
+    default_usd_per_gib_hour,
+    default_usd_per_vcpu_hour,
+)
+from jobs.selectors import environments as selectors
+
+from .lazily import lazily
+from .named import NameQuery, read_query
+
+FIELDS = ("name", "engine", "state", "max_vcpus", "usd_per_vcpu_hour", "usd_per_gib_hour")
+# What a change of the engine's state or of its jobs is told by.
+TOPICS = "environments jobs"
+
+
+def list_query(query: QueryDict) -> NameQuery:
+    return read_query("environments", query)
+
+
+def build_list(*, query: NameQuery) -> dict[str, Any]:
+    """Read when drawn; see `lazily`."""
+    page = lazily(lambda: selectors.list_environments(after=query.after, search=query.search))
+    return {
+        "query": query,
+        "page": page,
+        "next_url": lazily(lambda: query.next_url(page().next)),
+        "topics": TOPICS,
+    }
+
+
+def list_as_json(*, query: NameQuery) -> dict[str, Any]:
+    """`results` by name, and `next`: the URL of the page that follows, or null."""
+    page = selectors.list_environments(after=query.after, search=query.search)
+    return {
+        "results": [summary(row) for row in page.rows],
+        "next": query.next_url(page.next),
+    }
+
+
+def find(*, name: str) -> selectors.EnvironmentRow:
+    """The environment. Raises NotFound."""
+    found = selectors.find_environment(name=name)
+    if found is None:
+        raise NotFound(f"There is no compute environment {name}.")
+    return found
+
+
+def build(*, row: selectors.EnvironmentRow) -> dict[str, Any]:
+    """Read when drawn; see `lazily`."""
+    environment = row.environment
+    return {
+        "row": row,
+        "environment": environment,
+        "engine": environment.engine,
+        "is_enabled": environment.state == EnvironmentState.ENABLED,
+        "is_invalid": environment.status == EnvironmentStatus.INVALID,
+        "advice": advice(environment.engine),
+        "nodes": lazily(lambda: selectors.list_nodes(environment=environment)),
+        "queues": lazily(lambda: selectors.queues_using(environment=environment)),
+        "topics": TOPICS,
+    }
+
+
+def advice(engine: Engine) -> list[str]:
+    """What to do when the environment is INVALID because of its engine."""
+    if engine.status == EngineStatus.CONNECTED:
+        return ["The engine answers; the reason above says what else stands against it."]
+    if engine.kind != EngineKind.DOCKER:
+        return [f"Start the engine {engine.name}, or change its URL in the administration."]
+    where = engine.url or "the address in DOCKER_HOST, or this machine's own socket"
+    return [
+        f"See that Docker Engine runs there ({where}): systemctl status docker.",
+        "See that the supervisor may reach it: its user is in the docker group, or the TLS "
+        "certificates are in place.",
+        "Is the address wrong? Change the engine's URL in the administration.",
+    ]
+
+
+def as_json(*, row: selectors.EnvironmentRow) -> dict[str, Any]:
+    """An environment with its nodes."""
+    engine = row.environment.engine
+    return {
+        **summary(row),
+        "engine_version": engine.version,
+        "engine_last_seen_at": engine.last_seen_at,
+        "queues": [queue.name for queue in selectors.queues_using(environment=row.environment)],
+        "nodes": [
+            {
+                "name": each.node.name,
+                "instance_id": each.node.instance_id,
+                "state": each.node.state,
+                "architecture": each.node.architecture,
+                "used_vcpus": format_vcpus(each.used.milli_vcpus),
+                "total_vcpus": format_vcpus(each.node.milli_vcpus),
+                "used_memory_mib": each.used.memory_mib,
+                "total_memory_mib": each.node.memory_mib,
+                "live_attempts": each.live_attempts,
+            }
+            for each in selectors.list_nodes(environment=row.environment)
+        ],
+    }
+
+
+def summary(row: selectors.EnvironmentRow) -> dict[str, Any]:
+    """An environment as lists of environments give it."""
+    environment = row.environment
+    return {
+        "name": environment.name,
+        "type": environment.type,
+        "state": environment.state,
+        "status": environment.status,
+        "status_reason": environment.status_reason,
+        "engine": environment.engine.name,
+        "engine_status": environment.engine.status,
+        "max_vcpus": _max_vcpus(environment) or None,
+        "used_vcpus": format_vcpus(row.used.milli_vcpus),
+        "total_vcpus": format_vcpus(row.total.milli_vcpus),
+        "used_memory_mib": row.used.memory_mib,
+        "total_memory_mib": row.total.memory_mib,
+        "live_attempts": row.live_attempts,
+        "nodes_ready": row.nodes_ready,
+        "usd_per_vcpu_hour": f"{environment.usd_per_vcpu_hour:f}",
+        "usd_per_gib_hour": f"{environment.usd_per_gib_hour:f}",
+        "created_at": environment.created_at,
+        "url": reverse("environment", args=[environment.name]),
+    }
+
+
+def build_form(
+    *,
+    values: Mapping[str, object],
+    errors: Mapping[str, list[str]] | None = None,
+    row: selectors.EnvironmentRow | None = None,
+) -> dict[str, Any]:
+    """The form with these values; with `row` it changes that environment."""
+    return {
+        "row": row,
+        "values": values,
+        "engines": selectors.list_engines(),
+        "states": EnvironmentState.values,
+        "errors": dict(errors or {}),
+        "form_errors": [
+            f"{field}: {text}" if field else text
+            for field, texts in (errors or {}).items()
+            if field not in FIELDS
+            for text in texts
+        ],
+    }
+
+
+def new_values() -> dict[str, object]:
+    """The form's values for a new environment: its only engine, and the default prices."""
+    engines = selectors.list_engines()
+    return {
+        "engine": engines[0].name if len(engines) == 1 else "",
+        "state": EnvironmentState.ENABLED,
+        "usd_per_vcpu_hour": f"{default_usd_per_vcpu_hour():f}",
+        "usd_per_gib_hour": f"{default_usd_per_gib_hour():f}",
+    }
+
+
+def values_of(row: selectors.EnvironmentRow) -> dict[str, object]:
+    """The form's values for changing this environment."""
+    environment = row.environment
+    return {
+        "name": environment.name,
+        "engine": environment.engine.name,
+        "state": environment.state,
+        "max_vcpus": _max_vcpus(environment),
+        "usd_per_vcpu_hour": f"{environment.usd_per_vcpu_hour:f}",
+        "usd_per_gib_hour": f"{environment.usd_per_gib_hour:f}",
+    }
+
+
+def _max_vcpus(environment: ComputeEnvironment) -> str:
+    maximum = environment.max_milli_vcpus
+    return "" if maximum is None else format_vcpus(maximum)

@@ -1,0 +1,48 @@
+"""Lists of things with names: searched by `q`, paged by `after`, the last name of the page before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from django.urls import reverse
+
+
+@dataclass(frozen=True, slots=True)
+class NameQuery:
+    """A list's URL: which list (`route`), and what of it."""
+
+    route: str
+    after: str
+    search: str
+    # Parts of the query that only this list has, and that stay when it is paged.
+    extra: Mapping[str, str]
+
+    def url(self, *, after: str) -> str:
+        """The URL of the same list, from behind `after` on."""
+        parts = {"q": self.search, **self.extra, "after": after}
+        query = urlencode({name: value for name, value in parts.items() if value})
+        return reverse(self.route) + (f"?{query}" if query else "")
+
+    @property
+    def first_url(self) -> str | None:
+        """The first page's URL; None on the first page."""
+        return self.url(after="") if self.after else None
+
+    def next_url(self, after: str) -> str | None:
+        """The next page's URL, `after` being a selector's `Page.next`."""
+        return self.url(after=after) if after else None
+
+
+def read_query(route: str, query: QueryDict, *, extra: tuple[str, ...] = ()) -> NameQuery:
+    """The query of a URL; a NUL, which PostgreSQL refuses in a text, is left out."""
+    return NameQuery(
+        route=route,
+        after=_text(query, "after"),
+        search=_text(query, "q"),
+        extra={name: _text(query, name) for name in extra},
+    )
+
+
+def _text(query: QueryDict, name: str) -> str:
+    return query.get(name, "").replace("\0", "").strip()

@@ -1,0 +1,143 @@
+"""What the pages of job queues, their forms and their JSON are drawn from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest, QueryDict
+from django.urls import reverse
+
+from jobs.domain.errors import NotFound
+from jobs.domain.validation import MAX_QUEUE_ENVIRONMENTS
+from jobs.models import Job, QueueState
+from jobs.selectors import queues as selectors
+from jobs.selectors.environments import environment_names
+
+from .. import answers
+from .lazily import lazily
+from .named import NameQuery, read_query
+
+FIELDS = ("name", "priority", "state", "environments")
+PLACES = ("First choice", "Second choice", "Third choice")
+
+
+def list_query(query: QueryDict) -> NameQuery:
+    return read_query("queues", query)
+
+
+def build_list(*, query: NameQuery) -> dict[str, Any]:
+    """Read when drawn; see `lazily`."""
+    page = lazily(lambda: selectors.list_queues(after=query.after, search=query.search))
+    return {
+        "query": query,
+        "page": page,
+        "next_url": lazily(lambda: query.next_url(page().next)),
+    }
+
+
+def list_as_json(*, query: NameQuery) -> dict[str, Any]:
+    """`results` by name, and `next`: the URL of the page that follows, or null."""
+    page = selectors.list_queues(after=query.after, search=query.search)
+    return {
+        "results": [summary(row) for row in page.rows],
+        "next": query.next_url(page.next),
+    }
+
+
+def find(*, name: str) -> selectors.QueueRow:
+    """The queue. Raises NotFound."""
+    found = selectors.find_queue(name=name)
+    if found is None:
+        raise NotFound(f"There is no job queue {name}.")
+    return found
+
+
+def build(*, row: selectors.QueueRow) -> dict[str, Any]:
+    """Read when drawn; see `lazily`."""
+    return {
+        "row": row,
+        "queue": row.queue,
+        "is_enabled": row.queue.state == QueueState.ENABLED,
+        "front": lazily(lambda: selectors.front_of_queue(queue=row.queue)),
+        "front_size": selectors.FRONT_SIZE,
+    }
+
+
+def as_json(*, row: selectors.QueueRow, user: User) -> dict[str, Any]:
+    """A queue with its front: of other people's jobs only that they are there."""
+    return {
+        **summary(row),
+        "front": [
+            {
+                "position": each.position,
+                "id": str(each.job.pk) if may_see(user, each.job) else None,
+                "name": each.job.name if may_see(user, each.job) else None,
+                "since": each.job.status_changed_at,
+                "reason_code": each.code,
+                "reason": each.reason,
+            }
+            for each in selectors.front_of_queue(queue=row.queue)
+        ],
+    }
+
+
+def summary(row: selectors.QueueRow) -> dict[str, Any]:
+    """A queue as lists of queues give it."""
+    return {
+        "name": row.queue.name,
+        "priority": row.queue.priority,
+        "state": row.queue.state,
+        "environments": [environment.name for environment in row.environments],
+        "jobs": row.counts,
+        "created_at": row.queue.created_at,
+        "url": reverse("queue", args=[row.queue.name]),
+    }
+
+
+def may_see(user: User, job: Job) -> bool:
+    """As `selectors.jobs.visible_jobs` says, for a job that is at hand."""
+    return user.is_staff or job.owner_id == user.pk
+
+
+def build_form(
+    *,
+    values: Mapping[str, object],
+    errors: Mapping[str, list[str]] | None = None,
+    row: selectors.QueueRow | None = None,
+) -> dict[str, Any]:
+    """The form with these values; with `row` it changes that queue."""
+    chosen = values.get("environments")
+    names = [str(name) for name in chosen] if isinstance(chosen, list) else []
+    names += [""] * (MAX_QUEUE_ENVIRONMENTS - len(names))
+    return {
+        "row": row,
+        "values": values,
+        "places": list(zip(PLACES, names, strict=False)),
+        "environment_names": environment_names(),
+        "states": QueueState.values,
+        "errors": dict(errors or {}),
+        "form_errors": [
+            f"{field}: {text}" if field else text
+            for field, texts in (errors or {}).items()
+            if field not in FIELDS
+            for text in texts
+        ],
+    }
+
+
+def values_of(row: selectors.QueueRow) -> dict[str, object]:
+    """The form's values for changing this queue."""
+    return {
+        "name": row.queue.name,
+        "priority": row.queue.priority,
+        "state": row.queue.state,
+        "environments": [environment.name for environment in row.environments],
+    }
+
+
+def posted_fields(request: HttpRequest) -> dict[str, object]:
+    """What was posted; a form's `environments` come once for each place."""
+    fields = answers.posted(request)
+    if request.content_type != "application/json" and "environments" in fields:
+        fields["environments"] = request.POST.getlist("environments")
+    return fields

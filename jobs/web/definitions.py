@@ -1,0 +1,123 @@
+"""Job definitions: the list, a revision, two side by side, and registering one."""
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from jobs.domain.errors import InvalidInput
+from jobs.services.definitions import deregister_definition, register_definition
+
+from . import answers
+from .access import require_staff
+from .contexts import definitions as contexts
+
+MAX_REVISION_DIGITS = 9
+
+
+@answers.allow("GET", "POST")
+def definitions(request: HttpRequest) -> HttpResponse:
+    """GET: definitions by name. POST: registers one (201 for scripts)."""
+    if request.method == "POST":
+        return _register(request)
+    query = contexts.list_query(request.GET)
+    return answers.page(
+        request,
+        "definitions/list.html",
+        contexts.build_list(query=query),
+        as_json=lambda: contexts.list_as_json(query=query),
+    )
+
+
+@answers.allow("GET")
+def new(request: HttpRequest) -> HttpResponse:
+    """The form; `?from=name` or `?from=name:revision` starts it as a copy."""
+    require_staff(request)
+    name, _, revision = request.GET.get("from", "").replace("\0", "").partition(":")
+    if not name:
+        return answers.page(
+            request, "definitions/form.html", contexts.build_form(values=contexts.NEW)
+        )
+    source = contexts.find(name=name, revision=_revision(revision))
+    context = contexts.build_form(values=contexts.values_of(source), source=source)
+    return answers.page(request, "definitions/form.html", context)
+
+
+@answers.allow("GET")
+def definition(request: HttpRequest, name: str, revision: int | None = None) -> HttpResponse:
+    """One revision; without a number the newest active one."""
+    found = contexts.find(name=name, revision=revision)
+    return answers.page(
+        request,
+        "definitions/detail.html",
+        contexts.build(definition=found, before=_revision(request.GET.get("before", ""))),
+        as_json=lambda: contexts.summary(found),
+    )
+
+
+@answers.allow("GET")
+def compare(request: HttpRequest, name: str) -> HttpResponse:
+    """Revisions `old` and `new` side by side."""
+    old = contexts.find(name=name, revision=_wanted(request, "old"))
+    new_one = contexts.find(name=name, revision=_wanted(request, "new"))
+    return answers.page(
+        request,
+        "definitions/compare.html",
+        contexts.build_comparison(old=old, new=new_one),
+        as_json=lambda: contexts.comparison_as_json(old=old, new=new_one),
+    )
+
+
+@answers.allow("POST")
+def deregister(request: HttpRequest, name: str, revision: int) -> HttpResponse:
+    require_staff(request)
+    found = contexts.find(name=name, revision=revision)
+    changed = deregister_definition(definition=found, now=timezone.now())
+    found.refresh_from_db()
+    return answers.done(
+        request,
+        to=contexts.revision_url(found),
+        message=f"{found} is deregistered: it takes no new jobs."
+        if changed
+        else f"{found} was deregistered already.",
+        as_json=contexts.summary(found),
+    )
+
+
+def _register(request: HttpRequest) -> HttpResponse:
+    user = require_staff(request)
+    try:
+        made = register_definition(
+            fields=contexts.posted_fields(request), by=user, now=timezone.now()
+        )
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        return _form_again(request, error)
+    return answers.done(
+        request,
+        to=contexts.revision_url(made),
+        message=f"{made} is registered.",
+        as_json=contexts.summary(made),
+        status=201,
+    )
+
+
+def _form_again(request: HttpRequest, error: InvalidInput) -> HttpResponse:
+    posted = answers.posted(request)
+    document = str(posted.get(contexts.DOCUMENT) or "")
+    context = contexts.build_form(
+        values=contexts.NEW if document else posted, document=document, errors=error.errors
+    )
+    return answers.page(request, "definitions/form.html", context, status=400)
+
+
+def _wanted(request: HttpRequest, name: str) -> int:
+    revision = _revision(request.GET.get(name, ""))
+    if revision is None:
+        raise InvalidInput({name: ["The number of a revision."]})
+    return revision
+
+
+def _revision(text: str) -> int | None:
+    if text.isascii() and text.isdigit() and len(text) <= MAX_REVISION_DIGITS:
+        return int(text)
+    return None

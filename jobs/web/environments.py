@@ -1,0 +1,139 @@
+"""Compute environments: the list, one with its machines, making, changing, deleting one."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs.domain.errors import Conflict, InvalidInput
+from jobs.models import EnvironmentState
+from jobs.services.environments import create_environment, delete_environment, update_environment
+
+from . import answers
+from .access import require_staff
+from .contexts import environments as contexts
+
+
+@answers.allow("GET", "POST")
+def environments(request: HttpRequest) -> HttpResponse:
+    """GET: environments by name. POST: makes one (201 for scripts)."""
+    if request.method == "POST":
+        return _create(request)
+    query = contexts.list_query(request.GET)
+    return answers.page(
+        request,
+        "environments/list.html",
+        contexts.build_list(query=query),
+        as_json=lambda: contexts.list_as_json(query=query),
+    )
+
+
+@answers.allow("GET")
+def new(request: HttpRequest) -> HttpResponse:
+    require_staff(request)
+    return answers.page(
+        request, "environments/form.html", contexts.build_form(values=contexts.new_values())
+    )
+
+
+@answers.allow("GET", "POST")
+def environment(request: HttpRequest, name: str) -> HttpResponse:
+    """GET: an environment. POST: changes what is given of `state`, `max_vcpus` and the prices."""
+    if request.method == "POST":
+        return _update(request, name)
+    row = contexts.find(name=name)
+    return answers.page(
+        request,
+        "environments/detail.html",
+        contexts.build(row=row),
+        as_json=lambda: contexts.as_json(row=row),
+    )
+
+
+@answers.allow("GET")
+def edit(request: HttpRequest, name: str) -> HttpResponse:
+    require_staff(request)
+    row = contexts.find(name=name)
+    context = contexts.build_form(values=contexts.values_of(row), row=row)
+    return answers.page(request, "environments/form.html", context)
+
+
+@answers.allow("POST")
+def enable(request: HttpRequest, name: str) -> HttpResponse:
+    return _set_state(request, name, EnvironmentState.ENABLED, "is enabled.")
+
+
+@answers.allow("POST")
+def disable(request: HttpRequest, name: str) -> HttpResponse:
+    return _set_state(
+        request,
+        name,
+        EnvironmentState.DISABLED,
+        "is disabled: nothing new is placed there, what runs goes on.",
+    )
+
+
+@answers.allow("POST")
+def delete(request: HttpRequest, name: str) -> HttpResponse:
+    require_staff(request)
+    row = contexts.find(name=name)
+    try:
+        delete_environment(environment=row.environment, now=timezone.now())
+    except Conflict as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build_form(
+            values=contexts.values_of(row), row=row, errors={"": [str(error)]}
+        )
+        return answers.page(request, "environments/form.html", context, status=409)
+    return answers.done(
+        request,
+        to=reverse("environments"),
+        message=f"The environment {name} is deleted.",
+        as_json={},
+    )
+
+
+def _create(request: HttpRequest) -> HttpResponse:
+    require_staff(request)
+    fields = answers.posted(request)
+    try:
+        made = create_environment(fields=fields, now=timezone.now())
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build_form(values=fields, errors=error.errors)
+        return answers.page(request, "environments/form.html", context, status=400)
+    return _done(request, made.name, "is made.", status=201)
+
+
+def _update(request: HttpRequest, name: str) -> HttpResponse:
+    require_staff(request)
+    row = contexts.find(name=name)
+    fields = answers.posted(request)
+    try:
+        update_environment(environment=row.environment, fields=fields, now=timezone.now())
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build_form(
+            values={**contexts.values_of(row), **fields}, errors=error.errors, row=row
+        )
+        return answers.page(request, "environments/form.html", context, status=400)
+    return _done(request, name, "is changed.")
+
+
+def _set_state(request: HttpRequest, name: str, state: EnvironmentState, told: str) -> HttpResponse:
+    require_staff(request)
+    row = contexts.find(name=name)
+    update_environment(environment=row.environment, fields={"state": state}, now=timezone.now())
+    return _done(request, name, told)
+
+
+def _done(request: HttpRequest, name: str, told: str, *, status: int = 200) -> HttpResponse:
+    return answers.done(
+        request,
+        to=reverse("environment", args=[name]),
+        message=f"The environment {name} {told}",
+        as_json=contexts.summary(contexts.find(name=name)),
+        status=status,
+    )

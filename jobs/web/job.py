@@ -1,0 +1,99 @@
+"""One job: its page, and the posts that end it."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs.domain.errors import InvalidInput
+from jobs.models import Job
+from jobs.selectors.jobs import find_job
+from jobs.services.stop import cancel_job, terminate_job
+
+from . import answers
+from .access import user_of
+from .contexts import job as contexts
+
+
+@answers.allow("GET")
+def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    found, now = find_job(user=user_of(request), job_id=job_id), timezone.now()
+    attempt = request.GET.get("attempt", "")
+    number = int(attempt) if attempt.isascii() and attempt.isdigit() and len(attempt) < 5 else None
+    return answers.page(
+        request,
+        "jobs/job.html",
+        contexts.build(job=found, now=now, attempt_number=number),
+        as_json=lambda: contexts.as_json(job=found, now=now),
+    )
+
+
+@answers.allow("POST")
+def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """Cancels a job that still waits; does nothing to a later one."""
+    return _end(
+        request,
+        job_id,
+        act=cancel_job,
+        done="Cancelled.",
+        nothing="It had started already, so it was not cancelled. Terminate it instead.",
+    )
+
+
+@answers.allow("GET", "POST")
+def terminate(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """GET asks for a reason (for browsers without scripts); POST ends the job, whatever it does."""
+    if request.method != "POST":
+        found = find_job(user=user_of(request), job_id=job_id)
+        return answers.page(request, "jobs/terminate.html", {"job": found, "errors": {}})
+    return _end(
+        request,
+        job_id,
+        act=terminate_job,
+        done="It is told to stop; its container has a moment to end by itself.",
+        nothing="It had ended already.",
+    )
+
+
+def _end(
+    request: HttpRequest,
+    job_id: UUID,
+    *,
+    act: Callable[..., bool],
+    done: str,
+    nothing: str,
+) -> HttpResponse:
+    found = find_job(user=user_of(request), job_id=job_id)
+    fields = answers.posted(request)
+    try:
+        changed = act(job=found, reason=_reason(fields), now=timezone.now())
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        context = {"job": found, "errors": error.errors, "reason": fields.get("reason")}
+        return answers.page(request, "jobs/terminate.html", context, status=400)
+    found = find_job(user=user_of(request), job_id=job_id)
+    return answers.done(
+        request,
+        to=reverse("job", args=[found.pk]),
+        message=done if changed else nothing,
+        as_json=_as_json(found, changed=changed),
+    )
+
+
+def _reason(fields: dict[str, object]) -> str:
+    reason = answers.text_field(fields, "reason")
+    if "\0" in reason:
+        raise InvalidInput({"reason": ["A reason cannot hold NUL characters."]})
+    return reason
+
+
+def _as_json(found: Job, *, changed: bool) -> dict[str, object]:
+    return {
+        **contexts.summary(found),
+        "changed": changed,
+        "stop_requested_at": found.stop_requested_at,
+        "stop_reason": found.stop_reason,
+    }

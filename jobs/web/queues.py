@@ -1,0 +1,133 @@
+"""Job queues: the list, a queue with its front, making, changing, deleting one."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs.domain.errors import Conflict, InvalidInput
+from jobs.models import QueueState
+from jobs.services.queues import create_queue, delete_queue, update_queue
+
+from . import answers
+from .access import require_staff, user_of
+from .contexts import queues as contexts
+
+NEW: dict[str, object] = {"priority": "1", "state": QueueState.ENABLED}
+
+
+@answers.allow("GET", "POST")
+def queues(request: HttpRequest) -> HttpResponse:
+    """GET: queues by name. POST: makes one (201 for scripts)."""
+    if request.method == "POST":
+        return _create(request)
+    query = contexts.list_query(request.GET)
+    return answers.page(
+        request,
+        "queues/list.html",
+        contexts.build_list(query=query),
+        as_json=lambda: contexts.list_as_json(query=query),
+    )
+
+
+@answers.allow("GET")
+def new(request: HttpRequest) -> HttpResponse:
+    require_staff(request)
+    return answers.page(request, "queues/form.html", contexts.build_form(values=NEW))
+
+
+@answers.allow("GET", "POST")
+def queue(request: HttpRequest, name: str) -> HttpResponse:
+    """GET: a queue. POST: changes what is given of `priority`, `state`, `environments`."""
+    if request.method == "POST":
+        return _update(request, name)
+    row = contexts.find(name=name)
+    return answers.page(
+        request,
+        "queues/detail.html",
+        contexts.build(row=row),
+        as_json=lambda: contexts.as_json(row=row, user=user_of(request)),
+    )
+
+
+@answers.allow("GET")
+def edit(request: HttpRequest, name: str) -> HttpResponse:
+    require_staff(request)
+    row = contexts.find(name=name)
+    context = contexts.build_form(values=contexts.values_of(row), row=row)
+    return answers.page(request, "queues/form.html", context)
+
+
+@answers.allow("POST")
+def enable(request: HttpRequest, name: str) -> HttpResponse:
+    return _set_state(request, name, QueueState.ENABLED, "is enabled and takes jobs.")
+
+
+@answers.allow("POST")
+def disable(request: HttpRequest, name: str) -> HttpResponse:
+    return _set_state(
+        request, name, QueueState.DISABLED, "is disabled: it takes no jobs, and ends those it has."
+    )
+
+
+@answers.allow("POST")
+def delete(request: HttpRequest, name: str) -> HttpResponse:
+    require_staff(request)
+    row = contexts.find(name=name)
+    try:
+        delete_queue(queue=row.queue, now=timezone.now())
+    except Conflict as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build_form(
+            values=contexts.values_of(row), row=row, errors={"": [str(error)]}
+        )
+        return answers.page(request, "queues/form.html", context, status=409)
+    return answers.done(
+        request, to=reverse("queues"), message=f"The queue {name} is deleted.", as_json={}
+    )
+
+
+def _create(request: HttpRequest) -> HttpResponse:
+    require_staff(request)
+    fields = contexts.posted_fields(request)
+    try:
+        made = create_queue(fields=fields, now=timezone.now())
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build_form(values=fields, errors=error.errors)
+        return answers.page(request, "queues/form.html", context, status=400)
+    return _done(request, made.name, "is made.", status=201)
+
+
+def _update(request: HttpRequest, name: str) -> HttpResponse:
+    require_staff(request)
+    row = contexts.find(name=name)
+    fields = contexts.posted_fields(request)
+    try:
+        update_queue(queue=row.queue, fields=fields, now=timezone.now())
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build_form(
+            values={**contexts.values_of(row), **fields}, errors=error.errors, row=row
+        )
+        return answers.page(request, "queues/form.html", context, status=400)
+    return _done(request, name, "is changed.")
+
+
+def _set_state(request: HttpRequest, name: str, state: QueueState, told: str) -> HttpResponse:
+    require_staff(request)
+    row = contexts.find(name=name)
+    update_queue(queue=row.queue, fields={"state": state}, now=timezone.now())
+    return _done(request, name, told)
+
+
+def _done(request: HttpRequest, name: str, told: str, *, status: int = 200) -> HttpResponse:
+    return answers.done(
+        request,
+        to=reverse("queue", args=[name]),
+        message=f"The queue {name} {told}",
+        as_json=contexts.summary(contexts.find(name=name)),
+        status=status,
+    )

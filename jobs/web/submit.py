@@ -1,0 +1,43 @@
+"""The submit form, and the checks it makes while it is filled in. `jobs.web.jobs` takes its post."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+
+from jobs.selectors.jobs import find_job
+
+from . import answers
+from .access import user_of
+from .contexts import submit as contexts
+
+
+@answers.allow("GET")
+def submit(request: HttpRequest) -> HttpResponse:
+    """The form; its values may stand in the URL, `again` names a job to be like."""
+    user = user_of(request)
+    typed = contexts.fields_in_url(request)
+    again = request.GET.get("again", "")
+    if again:
+        typed = contexts.of_job(find_job(user=user, job_id=_uuid(again)))
+    return answers.page(request, "jobs/submit.html", contexts.build(user=user, typed=typed))
+
+
+@answers.allow("POST")
+def check(request: HttpRequest) -> HttpResponse:
+    """The messages beside the fields, and the estimate, for what is filled in so far."""
+    typed = contexts.typed_fields(request)
+    context = contexts.check(user=user_of(request), typed=typed)
+    return answers.page(
+        request,
+        "jobs/submit_check.html",
+        context,
+        as_json=lambda: {"errors": context["errors"]},
+    )
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        # As for an id that there is not: the answer is the same 404.
+        return UUID(int=0)
