@@ -3,7 +3,18 @@
 from django.contrib.auth import views as auth_views
 from django.urls import path
 
-from jobs.web import job, jobs, live, logs, overview, submit, tokens
+from jobs.web import (
+    definitions,
+    environments,
+    job,
+    jobs,
+    live,
+    logs,
+    overview,
+    queues,
+    submit,
+    tokens,
+)
 
 urlpatterns = [
     path("login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
@@ -22,6 +33,31 @@ urlpatterns = [
         logs.download,
         name="attempt_log_download",
     ),
+    # No name begins with a hyphen, so "-" never stands for one.
+    path("definitions/", definitions.definitions, name="definitions"),
+    path("definitions/-/new/", definitions.new, name="definition_new"),
+    path("definitions/<str:name>/", definitions.definition, name="definition"),
+    path("definitions/<str:name>/compare/", definitions.compare, name="definition_compare"),
+    path("definitions/<str:name>/<int:revision>/", definitions.definition, name="definition"),
+    path(
+        "definitions/<str:name>/<int:revision>/deregister/",
+        definitions.deregister,
+        name="definition_deregister",
+    ),
+    path("queues/", queues.queues, name="queues"),
+    path("queues/-/new/", queues.new, name="queue_new"),
+    path("queues/<str:name>/", queues.queue, name="queue"),
+    path("queues/<str:name>/edit/", queues.edit, name="queue_edit"),
+    path("queues/<str:name>/enable/", queues.enable, name="queue_enable"),
+    path("queues/<str:name>/disable/", queues.disable, name="queue_disable"),
+    path("queues/<str:name>/delete/", queues.delete, name="queue_delete"),
+    path("environments/", environments.environments, name="environments"),
+    path("environments/-/new/", environments.new, name="environment_new"),
+    path("environments/<str:name>/", environments.environment, name="environment"),
+    path("environments/<str:name>/edit/", environments.edit, name="environment_edit"),
+    path("environments/<str:name>/enable/", environments.enable, name="environment_enable"),
+    path("environments/<str:name>/disable/", environments.disable, name="environment_disable"),
+    path("environments/<str:name>/delete/", environments.delete, name="environment_delete"),
     path("submit/", submit.submit, name="submit"),
     path("submit/check/", submit.check, name="submit_check"),
     path("access/tokens/", tokens.tokens, name="tokens"),

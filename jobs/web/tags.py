@@ -103,7 +103,7 @@ def copy(text: object, label: str = "Copy") -> SafeString:
 
 
 def relative(seconds: float) -> str:
-    """ "just now", "5 min ago", "in 2 h"."""
+    """Seconds ago, in words: "just now", "5 min ago", "in 2 h"."""
     amount = abs(int(seconds))
     for size, unit in TIME_UNITS:
         if amount >= size:
