@@ -7,7 +7,7 @@ from pathlib import Path
 
 import docker
 import requests
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, DockerException, ImageNotFound
 
 from ..base import EngineError
 from .connection import Connection
@@ -30,27 +30,39 @@ _DIRECTORIES = {
 def import_busybox(
     client_or_url: docker.APIClient | str, tag: str, busybox_path: str = "/bin/busybox"
 ) -> str:
-    """Makes the image `tag` ("name:tag") and gives its id. `busybox_path` must be a static binary.
+    """Makes the image `tag` ("name:tag") unless there is one, and gives its id.
 
-    The root file system holds busybox with all its applets, root and nobody, and a /tmp; the
-    command is a shell. The same busybox gives the same layer each time, so repeating it is cheap.
-    Raises EngineError.
+    `busybox_path` must be a static binary. The root file system holds busybox with all its
+    applets, root and nobody, and a /tmp; the command is a shell. Raises EngineError.
     """
     client = Connection(client_or_url).client() if isinstance(client_or_url, str) else client_or_url
+    try:
+        return _image_id(client, tag)
+    except ImageNotFound:
+        pass
+    except (DockerException, requests.RequestException) as error:
+        raise EngineError(_failure(error)) from error
     name, _, version = tag.partition(":")
+    root = busybox_root(busybox_path)
     try:
         client.import_image_from_data(
-            busybox_root(busybox_path),
+            root,
             repository=name,
             tag=version or "latest",
             changes=['CMD ["sh"]', f"ENV PATH={_PATH}"],
         )
-        image_id: str = client.inspect_image(tag)["Id"]  # type: ignore[no-untyped-call]
-    except APIError as error:
-        raise EngineError(error.explanation or str(error)) from error
+        return _image_id(client, tag)
     except (DockerException, requests.RequestException) as error:
-        raise EngineError(connection_failure(error)) from error
-    return image_id
+        raise EngineError(_failure(error)) from error
+
+
+def _image_id(client: docker.APIClient, tag: str) -> str:
+    return str(client.inspect_image(tag)["Id"])  # type: ignore[no-untyped-call]
+
+
+def _failure(error: Exception) -> str:
+    said = error.explanation if isinstance(error, APIError) else None
+    return said or connection_failure(error)
 
 
 def busybox_root(busybox_path: str) -> bytes:

@@ -18,7 +18,7 @@ BLOCK_BYTES = 256 * 1024
 
 
 class Dechunker:
-    """Takes HTTP's chunked encoding off (RFC 9112, section 7.1; Docker sends no trailers)."""
+    """Takes HTTP's chunked encoding off (RFC 9112, section 7.1; Docker sends neither extensions nor trailers)."""
 
     def __init__(self) -> None:
         self.complete = False
@@ -31,7 +31,7 @@ class Dechunker:
         at = 0
         while (line_end := buffer.find(b"\r\n", at)) >= 0:
             start = line_end + 2
-            end = start + int(buffer[at:line_end].partition(b";")[0], 16)
+            end = start + int(buffer[at:line_end], 16)
             if len(buffer) < end + 2:
                 break
             at = end + 2

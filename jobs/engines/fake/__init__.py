@@ -6,6 +6,6 @@ gives the world itself, where a test makes things happen: time, lost containers,
 
 from .engine import FakeEngine
 from .scripts import Exit, Output, Script
-from .world import World, world
+from .world import World, forget_world, world
 
-__all__ = ["Exit", "FakeEngine", "Output", "Script", "World", "world"]
+__all__ = ["Exit", "FakeEngine", "Output", "Script", "World", "forget_world", "world"]

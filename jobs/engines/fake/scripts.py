@@ -43,8 +43,9 @@ ScriptWriter = Callable[[ContainerSpec], Script]
 def run_command(spec: ContainerSpec) -> Script:
     """The scripts of the image "fake/sh", chosen by the command:
 
-    `exit [CODE]`; `sleep [SECONDS]` (none: until signalled); `count LINES EVERY_SECONDS`;
-    `say SOURCE:HEX ...` writes bytes and exits with 0; `env NAME` prints a variable; `oom`.
+    `exit [CODE]`; `sleep [SECONDS]` (none: until signalled); `wait`, the same after a line of output;
+    `count LINES EVERY_SECONDS`; `say SOURCE:HEX ...` writes bytes and exits with 0; `env NAME`
+    prints a variable; `oom`.
     """
     name, *arguments = spec.command or ["exit"]
     if name not in _COMMANDS:
@@ -69,6 +70,10 @@ def _sleep(arguments: list[str], spec: ContainerSpec) -> Script:
     if not arguments:
         return Script()
     return Script((Exit(int(float(arguments[0]) * NS_PER_SECOND), 0),))
+
+
+def _wait(arguments: list[str], spec: ContainerSpec) -> Script:
+    return Script((Output(0, LogSource.STDOUT, b"ready\n"),))
 
 
 def _count(arguments: list[str], spec: ContainerSpec) -> Script:
@@ -98,6 +103,7 @@ def _oom(arguments: list[str], spec: ContainerSpec) -> Script:
 _COMMANDS: Mapping[str, Callable[[list[str], ContainerSpec], Script]] = {
     "exit": _exit,
     "sleep": _sleep,
+    "wait": _wait,
     "count": _count,
     "say": _say,
     "env": _env,

@@ -1,0 +1,87 @@
+"""Pulling images from a registry of the test's own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import docker
+import pytest
+
+from jobs.engines.base import CannotPull, PullProgress
+from jobs.engines.docker_engine import DockerEngine
+from tests.images import busybox_image
+
+from .registry import Registry
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    registry = Registry(tmp_path)
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture
+def engine(docker_engine_url: str) -> Iterator[DockerEngine]:
+    engine = DockerEngine(docker_engine_url, installation="pull")
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def client(docker_engine_url: str) -> Iterator[docker.APIClient]:
+    client = docker.APIClient(base_url=docker_engine_url, version="auto")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def pushed(registry: Registry, client: docker.APIClient, docker_engine_url: str) -> Iterator[str]:
+    """An image of two tags that the registry has and Docker does not."""
+    name = f"{registry.address}/{uuid4().hex[:8]}/busybox"
+    client.inspect_image(busybox_image(docker_engine_url))
+    for tag in ("latest", "other"):
+        client.tag(busybox_image(docker_engine_url), name, tag)
+        said = client.push(name, tag)
+        assert "errorDetail" not in said, said
+        client.remove_image(f"{name}:{tag}")
+    yield name
+    for image in client.images(name):
+        for tag in image["RepoTags"]:
+            client.remove_image(tag)
+
+
+def test_a_pull_fetches_the_image_and_tells_how_far_it_is(
+    engine: DockerEngine, pushed: str, client: docker.APIClient
+) -> None:
+    seen: list[PullProgress] = []
+    assert not engine.has_image(pushed)
+    engine.pull(pushed, seen.append)
+    assert engine.has_image(pushed)
+    assert seen[-1].detail == "Unpacking: 1 of 1 layers ready"
+    assert seen[-1].bytes_done == seen[-1].bytes_total
+
+
+def test_a_name_without_a_tag_is_its_latest_only(
+    engine: DockerEngine, pushed: str, client: docker.APIClient
+) -> None:
+    engine.pull(pushed, lambda _progress: None)
+    assert [image["RepoTags"] for image in client.images(pushed)]
+    assert not engine.has_image(f"{pushed}:other")
+    engine.pull(f"{pushed}:other", lambda _progress: None)
+    assert engine.has_image(f"{pushed}:other")
+
+
+def test_an_image_that_the_registry_does_not_have_cannot_be_pulled(
+    engine: DockerEngine, registry: Registry
+) -> None:
+    with pytest.raises(CannotPull, match="manifest unknown"):
+        engine.pull(f"{registry.address}/no/such:1", lambda _progress: None)
+
+
+def test_a_registry_that_is_down_is_told(engine: DockerEngine, registry: Registry) -> None:
+    registry.stop()
+    with pytest.raises(CannotPull, match="connection refused"):
+        engine.pull(f"{registry.address}/no/such:1", lambda _progress: None)
