@@ -11,6 +11,9 @@ LOG=$VAR/log
 mkdir -p "$LOG"
 cd "$ROOT" || exit 1
 
+# What the user called, for messages of scripts that it calls.
+export BATCHWEB_SCRIPT=${BATCHWEB_SCRIPT:-$0}
+
 say() { printf '%s\n' "$*"; }
 die() {
     printf 'batchweb: %s\n' "$*" >&2

@@ -33,7 +33,7 @@ start_engine() {
         state=$(engine_state)
     fi
     [ "$state" != denied ] || die "Docker Engine runs, but $(id -un) may not use it. \
-Join its group: sudo usermod -aG docker $(id -un) -- then log in again, or run: sg docker -c '$0'"
+Join its group: sudo usermod -aG docker $(id -un) -- then log in again, or run: sg docker -c $BATCHWEB_SCRIPT"
     [ "$state" = ok ] || die "Docker Engine does not start. See $LOG/dockerd.log, or: journalctl -u docker"
 }
 

@@ -25,7 +25,9 @@ find_uv() {
 can_make_venv() { have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
 need_for_uv() {
-    find_uv || can_make_venv || need python3 python3-venv
+    find_uv || can_make_venv && return 0
+    have python3 || need python3
+    need python3-venv
 }
 
 install_uv() {
