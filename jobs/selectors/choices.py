@@ -1,9 +1,12 @@
 """Names to choose from in forms."""
 
+from django.contrib.auth.models import User
+
 from jobs.models import (
     ComputeEnvironment,
     DefinitionStatus,
     EnvironmentState,
+    Job,
     JobDefinition,
     JobQueue,
     JobQueueEnvironment,
@@ -20,6 +23,20 @@ def queue_names(*, enabled_only: bool = False) -> list[str]:
     if enabled_only:
         rows = rows.filter(state=QueueState.ENABLED)
     return list(rows.values_list("name", flat=True)[:MAX_CHOICES])
+
+
+def usual_queue_name(user: User) -> str:
+    """The enabled queue that the user's newest job went to; before his first job the only one there is.
+
+    Empty if there is no such queue.
+    """
+    enabled = JobQueue.objects.filter(state=QueueState.ENABLED)
+    newest = Job.objects.filter(owner=user).order_by("-pk").values_list("queue_id", flat=True)[:1]
+    queue = enabled.filter(pk__in=list(newest)).first()
+    if queue is None:
+        few = list(enabled.order_by("name")[:2])
+        queue = few[0] if len(few) == 1 else None
+    return queue.name if queue else ""
 
 
 def definition_names() -> list[str]:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Count, Max, Prefetch, QuerySet
 
-from jobs.domain.states import LIVE, JobStatus
+from jobs.domain.states import CANCELLABLE, LIVE, JobStatus
 from jobs.models import ComputeEnvironment, Job, JobQueue, JobQueueEnvironment, WaitReason
 from jobs.models.job import LIVE_STATUSES
 
@@ -29,6 +29,11 @@ class QueueRow:
     @property
     def live_jobs(self) -> int:
         return sum(self.counts.values())
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that no node was found for yet."""
+        return sum(self.counts[status] for status in CANCELLABLE)
 
 
 @dataclass(frozen=True, slots=True)

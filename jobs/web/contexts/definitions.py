@@ -14,6 +14,7 @@ from jobs.domain.resources import format_vcpus
 from jobs.domain.validation import variables_text
 from jobs.models import DefinitionStatus, JobDefinition
 from jobs.selectors import definitions as selectors
+from jobs.selectors.paging import Page
 
 from .. import answers
 from .lazily import lazily
@@ -189,7 +190,7 @@ def revision_url(definition: JobDefinition) -> str:
     return reverse("definition", args=[definition.name, definition.revision])
 
 
-def _page(query: NameQuery) -> "selectors.Page[selectors.DefinitionRow]":
+def _page(query: NameQuery) -> Page[selectors.DefinitionRow]:
     return selectors.list_definitions(
         after=query.after, search=query.search, include_inactive=bool(query.extra["all"])
     )
