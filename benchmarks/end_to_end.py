@@ -25,7 +25,7 @@ from pathlib import Path
 
 import docker
 from docker import APIClient
-from tests.images import ensure_busybox
+from tests.images import busybox_image
 
 from tests.installation import COMMANDS, Installation, wait_until
 
@@ -155,7 +155,7 @@ def main() -> None:
     options = parser.parse_args()
 
     url = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    image = ensure_busybox(url)
+    image = busybox_image(url)
     client = APIClient(base_url=url)
     bare = Bare(url, image)
     version = docker.from_env().version()["Version"]

@@ -168,7 +168,9 @@ class Installation:
             rows = self.get("/environments/")["results"]
         except requests.RequestException:
             return False
-        return bool(rows) and all(row["status"] == "VALID" and row["capacity"] for row in rows)
+        return bool(rows) and all(
+            row["status"] == "VALID" and row["total_vcpus"] != "0" for row in rows
+        )
 
     def get(self, path: str, **parameters: Any) -> dict[str, Any]:
         """The JSON at a path (or a full URL of this installation)."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.images import ensure_busybox
+from tests.images import busybox_image
 from tests.installation import Installation, wait_until
 
 pytestmark = pytest.mark.processes
@@ -38,7 +38,7 @@ def proof() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def installation(proof: Path, docker_engine_url: str) -> Iterator[Installation]:
-    image = ensure_busybox(docker_engine_url)
+    image = busybox_image(docker_engine_url)
     with Installation(image=image, environment={"BATCHWEB_BINDS": f"{proof}:/proof"}) as running:
         yield running
 
