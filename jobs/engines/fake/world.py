@@ -202,10 +202,10 @@ class World:
         container.exit_code = exit_code
         container.finished_ns = at_ns
         self._tell(container, EventKind.DIED, at_ns)
-        self.changed.notify_all()
 
     def _tell(self, container: Container, kind: EventKind, at_ns: int) -> None:
         self.events.append(EngineEvent(kind, container.id, container.labels, at_ns))
+        self.changed.notify_all()
 
 
 _worlds: dict[str, World] = {}
