@@ -68,7 +68,7 @@ class AccessMiddleware(LoginRequiredMiddleware):
             request.user = bearer
         return super().process_view(request, view_func, view_args, view_kwargs)
 
-    def handle_no_permission(
+    def handle_no_permission(  # type: ignore[override]
         self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
     ) -> HttpResponseBase:
         if answers.wants_json(request) or "text/event-stream" in request.headers.get("Accept", ""):

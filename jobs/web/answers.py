@@ -119,7 +119,7 @@ def _html(request: HttpRequest, template_name: str, context: Mapping[str, Any]) 
         # htmx names its target as `tag#id`.
         region = request.headers.get("HX-Target", "").partition("#")[2]
         found: dict[str, str] = {}
-        template.render(
+        html = template.render(
             {
                 **full,
                 REGION_IN_REQUEST: region,
@@ -128,8 +128,7 @@ def _html(request: HttpRequest, template_name: str, context: Mapping[str, Any]) 
             },
             request,
         )
-        if region in found:
-            return found[region]
+        return found.get(region, html)
     return template.render(full, request)
 
 

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import escape
+from typing import Any
 
 from jobs.selectors.logs import LogLine
 
 from .plaintext import visible
 
 # Longer lines are cut for the page; the download has all of them.
-SHOWN_BYTES = 4096
+SHOWN_BYTES = 2048
 # Pieces of one very long line (the engine cuts at 16 KiB) after the first show only their beginning.
 SHOWN_BYTES_OF_PIECE = 256
 
@@ -58,7 +59,7 @@ class Style:
 
 
 PLAIN = Style()
-_SWITCHES: dict[int, dict[str, object]] = {
+_SWITCHES: dict[int, dict[str, Any]] = {
     1: {"bold": True},
     2: {"dim": True},
     3: {"italic": True},
@@ -157,8 +158,7 @@ def _apply(style: Style, parameters: str) -> Style:
         if code in {38, 48}:
             colour, used = _extended_colour(codes[position + 1 :])
             if colour is not None:
-                name = "foreground" if code == 38 else "background"
-                style = replace(style, **{name: colour})
+                style = _colour(style, "foreground" if code == 38 else "background", colour)
             position += used
         else:
             style = _apply_simple(style, code)
@@ -170,7 +170,7 @@ def _apply_simple(style: Style, code: int) -> Style:
     if code == 0:
         return PLAIN
     if code in _SWITCHES:
-        return replace(style, **_SWITCHES[code])  # type: ignore[arg-type]
+        return replace(style, **_SWITCHES[code])
     for first, brighter, name in (
         (30, 0, "foreground"),
         (40, 0, "background"),
@@ -178,8 +178,13 @@ def _apply_simple(style: Style, code: int) -> Style:
         (100, 8, "background"),
     ):
         if first <= code < first + 8:
-            return replace(style, **{name: code - first + brighter})
+            return _colour(style, name, code - first + brighter)
     return style
+
+
+def _colour(style: Style, name: str, colour: int) -> Style:
+    change: dict[str, Any] = {name: colour}
+    return replace(style, **change)
 
 
 def _extended_colour(codes: list[int]) -> tuple[int | None, int]:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import contextvars
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import FrameType
@@ -25,7 +25,7 @@ from .hub import hub
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Message = MutableMapping[str, Any]
+Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
@@ -82,7 +82,7 @@ class StreamingASGIHandler(ASGIHandler):
     """Django's handler, with lasting responses sent after the request has ended, and streams ended
     when the server stops (it would wait for them otherwise)."""
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
             return

@@ -119,6 +119,12 @@ def visible(text: object) -> str:
 
 
 @register.filter
+def short_id(job_id: object) -> str:
+    """The end of a UUID. Its beginning is a time, so neighbours in a list share it."""
+    return str(job_id)[-12:]
+
+
+@register.filter
 def shell_words(command: list[str]) -> str:
     """A command's words as a shell would take them."""
     return plaintext.visible(shlex.join(command))

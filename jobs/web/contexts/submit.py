@@ -18,6 +18,7 @@ from jobs.selectors.choices import (
     environments_in_order,
     newest_definition,
     queue_names,
+    usual_queue_name,
 )
 from jobs.selectors.jobs import median_run_seconds
 from jobs.services.submit import Submission, check_submission
@@ -110,8 +111,13 @@ def build(
     definition = newest_definition(_text(typed, "definition"))
     values: dict[str, object] = {name: _text(typed, name) for name in TEXT_FIELDS}
     values["environment"] = _rows(typed.get("environment"))
-    if definition is not None and typed.get("loaded") != _text(typed, "definition"):
-        values.update(_defaults(definition, keep=values if errors else {}))
+    if not values["queue"] and errors is None:
+        values["queue"] = usual_queue_name(user)
+    loaded = _text(typed, "loaded")
+    if definition is not None and loaded != values["definition"]:
+        # A name that only came from the definition before goes with it; a typed one stays.
+        own_name = "" if values["name"] == loaded.partition(":")[0] else values["name"]
+        values.update(_defaults(definition, keep=values if errors else {"name": own_name}))
     names = lazily(definition_names)
     return {
         "values": values,
@@ -177,6 +183,7 @@ def estimate(submission: Submission) -> Estimate | None:
 
 def _defaults(definition: JobDefinition, *, keep: Mapping[str, object]) -> dict[str, object]:
     defaults: dict[str, object] = {
+        "name": definition.name,
         "command": shlex.join(definition.command),
         "vcpus": format_vcpus(definition.milli_vcpus),
         "memory_mib": str(definition.memory_mib),
