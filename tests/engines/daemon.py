@@ -28,6 +28,8 @@ class Daemon:
             [
                 *("unshare", "--net", "dockerd", "--iptables=false", "--ip-masq=false"),
                 *("--data-root", f"{self.home}/data", "--exec-root", f"{self.home}/exec"),
+                # Commands that ignore SIGTERM are not waited for.
+                "--shutdown-timeout=1",
                 *("--pidfile", f"{self.home}/pid", "--host", self.url),
                 *self._options,
             ],
@@ -55,6 +57,21 @@ class Daemon:
             self._process.wait(PATIENCE_SECONDS)
             self._process = None
 
+    def kill(self) -> None:
+        """As a crash ends it: its containers run on, until it is started again."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(PATIENCE_SECONDS)
+            self._process = None
+            # Its containerd dies with it; under an init that reaps no orphans, the number in this
+            # file would look alive for ever, and the next start would wait for it.
+            (self.home / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
+
     def remove(self) -> None:
         self.stop()
+        # A daemon that was killed leaves mounts behind, deepest last.
+        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        for mount in reversed(mounts):
+            if mount.startswith(f"{self.home}/"):
+                subprocess.run(["umount", "--lazy", mount], check=True)
         shutil.rmtree(self.home)
