@@ -65,7 +65,6 @@ class TransitionInline(_TransitionInline):
 @admin.register(Job)
 class JobAdmin(Sized, ReadOnlyAdmin[Job]):
     list_display = (
-        "id",
         "name",
         "status",
         "queue",
@@ -77,8 +76,8 @@ class JobAdmin(Sized, ReadOnlyAdmin[Job]):
         "exit_code",
         "cost_usd",
         "created_at",
+        "id",
     )
-    list_display_links = ("id", "name")
     list_select_related = ("queue", "definition", "owner")
     list_filter = ("status", SubmittedFilter, "queue")
     search_fields = ("id", "name")

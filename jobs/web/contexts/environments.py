@@ -1,6 +1,7 @@
 """What the pages of compute environments, their forms and their JSON are drawn from."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from django.http import QueryDict
@@ -70,6 +71,10 @@ def build(*, row: selectors.EnvironmentRow) -> dict[str, Any]:
         "is_enabled": environment.state == EnvironmentState.ENABLED,
         "is_invalid": environment.status == EnvironmentStatus.INVALID,
         "advice": advice(environment.engine),
+        "prices": [
+            _dollars(environment.usd_per_vcpu_hour),
+            _dollars(environment.usd_per_gib_hour),
+        ],
         "nodes": lazily(lambda: selectors.list_nodes(environment=environment)),
         "queues": lazily(lambda: selectors.queues_using(environment=environment)),
         "topics": TOPICS,
@@ -134,8 +139,8 @@ def summary(row: selectors.EnvironmentRow) -> dict[str, Any]:
         "total_memory_mib": row.total.memory_mib,
         "live_attempts": row.live_attempts,
         "nodes_ready": row.nodes_ready,
-        "usd_per_vcpu_hour": f"{environment.usd_per_vcpu_hour:f}",
-        "usd_per_gib_hour": f"{environment.usd_per_gib_hour:f}",
+        "usd_per_vcpu_hour": _dollars(environment.usd_per_vcpu_hour),
+        "usd_per_gib_hour": _dollars(environment.usd_per_gib_hour),
         "created_at": environment.created_at,
         "url": reverse("environment", args=[environment.name]),
     }
@@ -169,8 +174,8 @@ def new_values() -> dict[str, object]:
     return {
         "engine": engines[0].name if len(engines) == 1 else "",
         "state": EnvironmentState.ENABLED,
-        "usd_per_vcpu_hour": f"{default_usd_per_vcpu_hour():f}",
-        "usd_per_gib_hour": f"{default_usd_per_gib_hour():f}",
+        "usd_per_vcpu_hour": _dollars(default_usd_per_vcpu_hour()),
+        "usd_per_gib_hour": _dollars(default_usd_per_gib_hour()),
     }
 
 
@@ -182,9 +187,14 @@ def values_of(row: selectors.EnvironmentRow) -> dict[str, object]:
         "engine": environment.engine.name,
         "state": environment.state,
         "max_vcpus": _max_vcpus(environment),
-        "usd_per_vcpu_hour": f"{environment.usd_per_vcpu_hour:f}",
-        "usd_per_gib_hour": f"{environment.usd_per_gib_hour:f}",
+        "usd_per_vcpu_hour": _dollars(environment.usd_per_vcpu_hour),
+        "usd_per_gib_hour": _dollars(environment.usd_per_gib_hour),
     }
+
+
+def _dollars(price: Decimal) -> str:
+    """All of its digits, without the zeros that the database fills it up with."""
+    return f"{price.normalize():f}"
 
 
 def _max_vcpus(environment: ComputeEnvironment) -> str:
