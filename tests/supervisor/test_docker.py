@@ -82,6 +82,18 @@ def test_a_line_of_ten_megabytes_is_kept(scene: DockerScene, news: News) -> None
     assert [line.continued for line in lines] == [True] * (len(lines) - 2) + [False, False]
 
 
+def test_lines_of_whole_frames_keep_their_newlines(scene: DockerScene, news: News) -> None:
+    with supervising(scene.row, timing=USUAL, connection=docker_connection):
+        # Docker's frames hold 16384 bytes.
+        attempt, _ = scene.run(
+            "for size in 16383 16384 16385 32768; do"
+            " head -c $size /dev/zero | tr '\\0' x; echo; done; printf end"
+        )
+        news.wait_for_hand_over(queueing.REAP, attempt)
+
+    assert [len(line) for line in log_of(attempt).split(b"\n")] == [16383, 16384, 16385, 32768, 3]
+
+
 def test_new_lines_are_there_within_two_seconds(scene: DockerScene, news: News) -> None:
     seen_at: dict[int, float] = {}
 

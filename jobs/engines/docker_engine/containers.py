@@ -32,8 +32,12 @@ _NO_LABELS = frozenset({"image", "name", "exitCode", "execDuration"})
 
 # Named in full, so that the daemon's own defaults cannot change what we rely on: the logs can be
 # read back, nothing is dropped under load, and nothing is rotated away before it was shipped
-# (Docker has no word for "unlimited", so the size is one that no disk has).
-_LOG_CONFIG = {"Type": "json-file", "Config": {"mode": "blocking", "max-size": "1000t"}}
+# (Docker has no word for "unlimited", so the size is one that no disk has). The driver "local", because
+# "json-file" puts a replacement character in the place of every byte that is not UTF-8.
+_LOG_CONFIG = {
+    "Type": "local",
+    "Config": {"mode": "blocking", "max-size": "1000t", "max-file": "1", "compress": "false"},
+}
 
 
 def create_body(spec: ContainerSpec, installation: str) -> dict[str, object]:
@@ -66,6 +70,10 @@ def status_from_inspect(found: Mapping[str, Any]) -> ContainerStatus:
     phase = _PHASES[state["Status"]]
     error = short_start_error(state.get("Error") or "")
     ended = phase is ContainerPhase.EXITED or bool(error)
+    started_ns, finished_ns = parse_time(state["StartedAt"]), parse_time(state["FinishedAt"])
+    if finished_ns:
+        # Docker notes the start when it hears of it, which may be after a short command's end.
+        started_ns = min(started_ns, finished_ns)
     return ContainerStatus(
         id=found["Id"],
         name=found["Name"].removeprefix("/"),
@@ -74,8 +82,8 @@ def status_from_inspect(found: Mapping[str, Any]) -> ContainerStatus:
         exit_code=state["ExitCode"] if ended else None,
         oom_killed=bool(state.get("OOMKilled")),
         error=error,
-        started_ns=parse_time(state["StartedAt"]),
-        finished_ns=parse_time(state["FinishedAt"]),
+        started_ns=started_ns,
+        finished_ns=finished_ns,
     )
 
 

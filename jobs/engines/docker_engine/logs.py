@@ -11,6 +11,8 @@ _HEADER = struct.Struct(">BxxxL")
 _SOURCES = {1: LogSource.STDOUT, 2: LogSource.STDERR}
 # Docker reports its own trouble with a log as a frame of this type, without a time.
 _SYSTEM_ERROR = 3
+# Longer lines come in pieces of exactly this size, and a last one that is smaller.
+_PIECE_BYTES = 16 * 1024
 # "2026-11-21T22:07:42.994574375Z ": whole seconds, the fraction, and where they end.
 _SECONDS, _FRACTION, _STAMP = slice(0, 19), slice(20, 29), 31
 
@@ -32,7 +34,26 @@ def split_frames(blocks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def read_frames(blocks: Iterable[bytes]) -> Iterator[LogFrame]:
-    """The log frames in `blocks`; raises EngineError if Docker could not read its own log."""
+    """The log frames in `blocks`; raises EngineError if Docker could not read its own log.
+
+    The log driver "local" leaves out the newline after a line of several pieces; it is put back. (One
+    thing it leaves unknown: whether an output that *ends* in such a line had a newline there. The
+    driver "json-file" tells, but loses every byte that is not UTF-8.)
+    """
+    in_pieces: set[LogSource] = set()
+    for frame in _read_as_sent(blocks):
+        if frame.data.endswith(b"\n"):
+            in_pieces.discard(frame.source)
+        elif len(frame.data) == _PIECE_BYTES:
+            in_pieces.add(frame.source)
+        elif frame.source in in_pieces:
+            in_pieces.discard(frame.source)
+            yield LogFrame(frame.at_ns, frame.source, frame.data + b"\n")
+            continue
+        yield frame
+
+
+def _read_as_sent(blocks: Iterable[bytes]) -> Iterator[LogFrame]:
     seconds, seconds_ns = b"", 0
     for kind, payload in split_frames(blocks):
         if kind == _SYSTEM_ERROR:
