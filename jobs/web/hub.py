@@ -108,6 +108,13 @@ class Hub:
         if self._task is not None:
             self._task.cancel()
 
+    async def stop(self) -> None:
+        """Ends all streams and waits until the connection to Redis is given back."""
+        self.close()
+        if self._task is not None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
     @property
     def viewer_count(self) -> int:
         return len(self._all)
@@ -171,11 +178,14 @@ class Hub:
         try:
             topics = json.loads(message)
         except ValueError:
+            topics = None
+        if not isinstance(topics, list):
             logger.warning("live news: not a message of ours: %r", message[:200])
             return
         for topic in topics:
-            for viewer in self._viewers.get(topic, ()):
-                viewer.tell([topic])
+            if isinstance(topic, str):
+                for viewer in self._viewers.get(topic, ()):
+                    viewer.tell([topic])
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

@@ -14,7 +14,7 @@ from typing import Any
 
 from jobs.selectors.logs import LogLine
 
-from .plaintext import visible
+from .plaintext import symbol, visible
 
 # Longer lines are cut for the page; the download has all of them.
 SHOWN_BYTES = 2048
@@ -133,7 +133,7 @@ def render_text(text: str) -> str:
         text = last or head.rpartition("\r")[2]
     for style, part in _styled(text):
         classes = style.classes()
-        content = escape(visible(part))
+        content = escape(visible(part).replace("\n", symbol("\n")))
         html.append(f'<span class="{classes}">{content}</span>' if classes else content)
     return "".join(html)
 

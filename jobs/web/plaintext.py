@@ -15,7 +15,7 @@ _CONTROL_PICTURES = 0x2400
 
 def visible(text: str) -> str:
     """The text with such characters as symbols: ESC as U+241B, a right-to-left override as its
-    number in angle quotes.
+    number in brackets.
 
     Tabs and newlines stay.
     """
@@ -29,4 +29,4 @@ def symbol(character: str) -> str:
         return chr(_CONTROL_PICTURES + code)
     if code == _DELETE:
         return "\u2421"
-    return f"\u2039U+{code:04X}\u203a"
+    return f"[U+{code:04X}]"

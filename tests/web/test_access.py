@@ -13,7 +13,15 @@ from jobs.web.access import visible_topics
 from tests.builders import a_job, a_user
 
 JSON = {"Accept": "application/json"}
-PAGES = ["/", "/jobs/", "/submit/", "/access/tokens/", "/definitions/", "/queues/", "/environments/"]
+PAGES = [
+    "/",
+    "/jobs/",
+    "/submit/",
+    "/access/tokens/",
+    "/definitions/",
+    "/queues/",
+    "/environments/",
+]
 
 
 @pytest.mark.django_db

@@ -117,7 +117,9 @@ def test_what_does_not_exist_is_a_404(page: Client, path: str, accept: str) -> N
     assert answer["Content-Type"].startswith(accept)
 
 
-@pytest.mark.parametrize("query", ["name=a%00b", "queue=%FF", "definition=x:%00", "definition=x:9" * 9])
+@pytest.mark.parametrize(
+    "query", ["name=a%00b", "queue=%FF", "definition=x:%00", "definition=x:9" * 9]
+)
 def test_a_filter_that_fits_nothing_gives_an_empty_list(script: Client, query: str) -> None:
     answer = script.get(f"/jobs/?{query}")
     assert answer.status_code == 200

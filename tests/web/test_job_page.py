@@ -1,0 +1,218 @@
+"""One job: what its page and its JSON say, and the ways to end it."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from jobs.models import ImagePull, Job, Transition, UsageSample, WaitReason
+from jobs.web.contexts import job as contexts
+from tests.builders import NOW, a_job, an_attempt
+
+JSON = {"Accept": "application/json"}
+
+
+def history(job: Job, *statuses: str) -> list[Transition]:
+    """SUBMITTED at NOW, then one status every ten seconds."""
+    before = "SUBMITTED"
+    for seconds, status in enumerate(statuses, 1):
+        Transition.objects.create(
+            job=job, from_status=before, to_status=status, at=NOW + timedelta(seconds=10 * seconds)
+        )
+        before = status
+    return list(job.transitions.order_by("id"))
+
+
+@pytest.mark.django_db
+def test_the_stepper_tells_when_each_state_began_and_how_long_it_took() -> None:
+    job = a_job(status="RUNNING", attempts_made=1)
+    lines = history(job, "RUNNABLE", "STARTING", "RUNNING")
+    steps = contexts.steps(job, lines, NOW + timedelta(seconds=100))
+    assert [(step.status, step.state, step.seconds) for step in steps] == [
+        ("SUBMITTED", "done", 10),
+        ("RUNNABLE", "done", 10),
+        ("STARTING", "done", 10),
+        ("RUNNING", "current", 70),
+        ("SUCCEEDED", "ahead", None),
+    ]
+    assert steps[3].since == NOW + timedelta(seconds=30)
+
+
+@pytest.mark.django_db
+def test_the_stepper_begins_anew_with_a_retry_but_adds_the_times_up() -> None:
+    job = a_job(status="RUNNABLE", attempts_made=1, attempts_allowed=2)
+    lines = history(job, "RUNNABLE", "STARTING", "RUNNING", "RUNNABLE")
+    steps = contexts.steps(job, lines, NOW + timedelta(seconds=60))
+    assert [(step.status, step.state, step.seconds) for step in steps[1:4]] == [
+        ("RUNNABLE", "current", 30),
+        ("STARTING", "ahead", 10),
+        ("RUNNING", "ahead", 10),
+    ]
+
+
+@pytest.mark.django_db
+def test_the_stepper_of_a_job_cancelled_while_it_waited_shows_that_it_never_ran() -> None:
+    job = a_job(status="FAILED")
+    steps = contexts.steps(job, history(job, "RUNNABLE", "FAILED"), NOW + timedelta(hours=1))
+    assert [step.state for step in steps] == ["done", "done", "ahead", "ahead", "current"]
+    assert steps[-1].status == "FAILED"
+    assert steps[1].seconds == 10
+
+
+def test_a_waiting_job_says_why(page: Client, script: Client) -> None:
+    job = a_job(status="RUNNABLE")
+    WaitReason.objects.create(job=job, code="OLD", reason="too old", since=NOW - timedelta(hours=1))
+    assert script.get(f"/jobs/{job.pk}/").json()["wait_reason"] is None
+    WaitReason.objects.create(job=job, code="CAPACITY", reason="Needs 4 vCPU.", since=NOW)
+    assert b"Needs 4 vCPU." in page.get(f"/jobs/{job.pk}/").content
+    assert script.get(f"/jobs/{job.pk}/").json()["wait_reason"]["code"] == "CAPACITY"
+
+
+def test_a_starting_job_shows_the_pull_of_its_image(page: Client) -> None:
+    attempt = an_attempt()
+    ImagePull.objects.create(
+        engine=attempt.node.engine,
+        image=attempt.job.image,
+        status="PULLING",
+        detail="2 of 3 layers",
+        bytes_done=500,
+        bytes_total=1000,
+        started_at=NOW,
+        updated_at=NOW,
+    )
+    html = page.get(f"/jobs/{attempt.job_id}/").content.decode()
+    assert "2 of 3 layers" in html
+    assert 'max="1000" value="500"' in html
+
+
+def failed_job() -> Job:
+    job = a_job(
+        status="FAILED",
+        status_reason="Essential container in task exited",
+        attempts_made=1,
+        exit_code=3,
+        cost_usd=Decimal("0.5"),
+    )
+    an_attempt(
+        job=job,
+        started_at=NOW,
+        stopped_at=NOW + timedelta(seconds=90),
+        ended_at=NOW + timedelta(seconds=91),
+        exit_code=3,
+        cost_usd=Decimal("0.5"),
+        explanation="The command ended with exit code 3.",
+    )
+    return job
+
+
+def test_a_failed_job_says_why_in_both_forms(page: Client, script: Client) -> None:
+    job = failed_job()
+    html = page.get(f"/jobs/{job.pk}/").content.decode()
+    assert "Essential container in task exited" in html
+    assert "The command ended with exit code 3." in html
+    assert "exit 3" in html
+    assert "1 min 30 s" in html
+    told = script.get(f"/jobs/{job.pk}/").json()
+    assert told["status_reason"] == "Essential container in task exited"
+    assert told["explanation"] == "The command ended with exit code 3."
+    assert told["exit_code"] == 3
+    assert Decimal(told["cost_usd"]) == Decimal("0.5")
+    assert told["attempts"][0]["exit_code"] == 3
+    assert told["attempts"][0]["log_url"] == f"/jobs/{job.pk}/attempts/1/log/"
+    assert told["transitions"][0]["to"] == "SUBMITTED"
+
+
+def test_the_json_is_also_had_by_a_link(page: Client) -> None:
+    job = a_job()
+    assert page.get(f"/jobs/{job.pk}/?format=json").json()["id"] == str(job.pk)
+
+
+def test_the_cost_of_a_running_job_grows(page: Client) -> None:
+    job = a_job(status="RUNNING", attempts_made=1)
+    an_attempt(job=job, started_at=timezone.now() - timedelta(hours=1))
+    html = page.get(f"/jobs/{job.pk}/").content.decode()
+    assert "$0.0427" in html
+    assert "data-usd-per-second" in html
+
+
+def test_what_an_attempt_used_is_drawn_against_what_it_asked_for(page: Client) -> None:
+    job = a_job(status="RUNNING", attempts_made=1)
+    attempt = an_attempt(job=job, started_at=NOW)
+    for second, milli_vcpus in enumerate((250, 750, 500)):
+        UsageSample.objects.create(
+            attempt=attempt,
+            at=NOW + timedelta(seconds=second),
+            milli_vcpus=milli_vcpus,
+            memory_mib=100,
+        )
+    html = page.get(f"/jobs/{job.pk}/").content.decode()
+    assert "0.5 of 1, at most 0.75" in html
+    lines = contexts.usage_lines(attempt)
+    assert lines is not None
+    assert lines.cpu.points == "0.0,22.9 50.0,8.6 100.0,15.7"
+
+
+@pytest.mark.parametrize("number", ["2", "99", "nonsense", "1e9", "9" * 400, "\0"])
+def test_an_attempt_that_there_is_not_shows_the_newest(page: Client, number: str) -> None:
+    job = failed_job()
+    answer = page.get(f"/jobs/{job.pk}/", {"attempt": number})
+    assert answer.status_code == 200
+    assert answer.context["shown_attempt"]().number == 1
+
+
+def test_cancel_ends_a_waiting_job_with_the_reason(script: Client) -> None:
+    job = a_job(status="RUNNABLE")
+    answer = script.post(f"/jobs/{job.pk}/cancel/", {"reason": "not needed"})
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["status"], told["status_reason"], told["changed"]) == (
+        "FAILED",
+        "not needed",
+        True,
+    )
+    again = script.post(f"/jobs/{job.pk}/cancel/").json()
+    assert (again["status_reason"], again["changed"]) == ("not needed", False)
+
+
+def test_terminate_asks_a_running_job_to_stop(page: Client, admin: User) -> None:
+    job = a_job(status="RUNNING", attempts_made=1)
+    an_attempt(job=job, started_at=NOW)
+    answer = page.post(f"/jobs/{job.pk}/terminate/", {"reason": "wrong input"}, follow=True)
+    html = answer.content.decode()
+    assert "It is told to stop" in html
+    assert "wrong input" in html
+    assert "Stopping" in html
+    job.refresh_from_db()
+    assert job.status == "RUNNING"
+    assert job.stop_requested_at is not None
+
+
+def test_terminate_works_without_scripts(page: Client) -> None:
+    job = a_job(status="RUNNING", attempts_made=1)
+    assert f"/jobs/{job.pk}/terminate/" in page.get(f"/jobs/{job.pk}/").content.decode()
+    form = page.get(f"/jobs/{job.pk}/terminate/").content.decode()
+    assert f'<form method="post" action="/jobs/{job.pk}/terminate/">' in form
+
+
+def test_htmx_is_sent_on_after_a_post(page: Client) -> None:
+    job = a_job(status="RUNNABLE")
+    answer = page.post(f"/jobs/{job.pk}/cancel/", headers={"HX-Request": "true"})
+    assert answer.status_code == 204
+    assert answer["HX-Redirect"] == f"/jobs/{job.pk}/"
+
+
+def test_an_ended_job_has_no_buttons_to_end_it(page: Client) -> None:
+    html = page.get(f"/jobs/{failed_job().pk}/").content.decode()
+    assert "data-opens" not in html
+    assert "/cancel/" not in html
+
+
+def test_a_part_does_not_read_what_other_parts_show(page: Client) -> None:
+    job = failed_job()
+    headers = {"HX-Request": "true", "HX-Target": "div#job-cost"}
+    html = page.get(f"/jobs/{job.pk}/", headers=headers).content.decode()
+    assert html.strip().startswith('<div id="job-cost"')
+    assert "Attempts" not in html

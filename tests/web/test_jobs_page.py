@@ -1,0 +1,146 @@
+"""The list of jobs: filters, pages, bulk actions."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from jobs.models import Job, Transition
+from tests.builders import a_definition, a_job, a_queue, an_attempt
+
+JSON = {"Accept": "application/json"}
+# Session, user, queues to choose from, and the jobs themselves.
+LIST_QUERIES = 4
+OVERVIEW_QUERIES = 18
+
+
+def ids(answer: object) -> list[str]:
+    return [row["id"] for row in answer.json()["results"]]  # type: ignore[attr-defined]
+
+
+def test_jobs_come_newest_first_page_by_page(script: Client, admin: User) -> None:
+    queue, definition = a_queue(), a_definition()
+    jobs = [a_job(queue=queue, definition=definition, owner=admin) for _ in range(5)]
+    url, found = "/jobs/?limit=2", []
+    while url:
+        answer = script.get(url)
+        found += ids(answer)
+        url = answer.json()["next"]
+    assert found == [str(job.pk) for job in reversed(jobs)]
+
+
+def test_a_job_that_comes_while_one_pages_neither_repeats_nor_hides_any(script: Client) -> None:
+    first, second = a_job(), a_job()
+    answer = script.get("/jobs/?limit=1")
+    a_job()
+    assert ids(answer) == [str(second.pk)]
+    assert ids(script.get(answer.json()["next"])) == [str(first.pk)]
+
+
+def test_the_filters_narrow_the_list_and_stay_in_the_url_of_the_next_page(script: Client) -> None:
+    queue, definition = a_queue(name="night"), a_definition(name="train", revision=2)
+    wanted = [
+        a_job(name="train-a", queue=queue, definition=definition, status="RUNNING"),
+        a_job(name="train-b", queue=queue, definition=definition, status="RUNNING"),
+    ]
+    a_job(name="train-c", queue=queue, definition=definition, status="FAILED")
+    a_job(name="other", queue=queue, definition=definition, status="RUNNING")
+    a_job(name="train-d", definition=definition, status="RUNNING")
+    a_job(name="train-e", queue=queue, status="RUNNING")
+    query = "?queue=night&status=running&name=train-&definition=train:2&limit=1"
+    answer = script.get("/jobs/" + query)
+    rest = script.get(answer.json()["next"])
+    assert ids(answer) + ids(rest) == [str(job.pk) for job in reversed(wanted)]
+    assert rest.json()["next"] is None
+
+
+def test_an_empty_list_says_what_to_do(page: Client) -> None:
+    assert b"Submit a job" in page.get("/jobs/").content
+    a_job()
+    html = page.get("/jobs/?name=none-such").content
+    assert b"No job fits these filters" in html
+    assert b"Show all jobs" in html
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_the_list_takes_as_many_queries_for_many_jobs_as_for_one(
+    page: Client, count: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(count):
+        a_job(status="FAILED", status_reason="x")
+    with django_assert_num_queries(LIST_QUERIES):
+        page.get("/jobs/")
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_the_overview_takes_as_many_queries_for_many_jobs_as_for_few(
+    page: Client, count: int, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(count):
+        job = a_job(status="RUNNING", attempts_made=1)
+        an_attempt(job=job, started_at=job.created_at)
+        a_job(status="FAILED")
+    with django_assert_max_num_queries(OVERVIEW_QUERIES):
+        page.get("/")
+
+
+def test_the_part_of_the_list_reads_no_choices_for_the_filters(
+    page: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    a_job()
+    with django_assert_num_queries(LIST_QUERIES - 1):
+        page.get("/jobs/", headers={"HX-Request": "true", "HX-Target": "div#jobs-table"})
+
+
+def test_hostile_texts_are_shown_and_not_obeyed(page: Client) -> None:
+    evil = '<script>alert(1)</script>"><img src=x onerror=alert(2)>\u202egnp.exe\x1b[31m'
+    job = a_job(status="FAILED", status_reason=evil, stop_reason=evil)
+    Job.objects.filter(pk=job.pk).update(
+        command=["sh", "-c", evil], environment=[{"name": evil, "value": evil}]
+    )
+    Transition.objects.filter(job=job).update(reason=evil)
+    for url in ("/", "/jobs/", f"/jobs/{job.pk}/", f"/jobs/{job.pk}/terminate/"):
+        html = page.get(url).content.decode()
+        assert "<script>alert" not in html
+        assert "<img" not in html.replace('<img src="/static', "")
+        assert "\u202e" not in html
+        assert "\x1b" not in html
+
+
+def test_bulk_cancel_ends_what_waits_and_leaves_the_rest(page: Client) -> None:
+    waiting, running = a_job(status="RUNNABLE"), a_job(status="RUNNING", attempts_made=1)
+    chosen = {"action": "cancel", "job": [str(waiting.pk), str(running.pk)], "query": "queue=x"}
+    answer = page.post("/jobs/bulk/", chosen)
+    assert answer.status_code == 302
+    assert answer["Location"] == "/jobs/?queue=x"
+    waiting.refresh_from_db()
+    running.refresh_from_db()
+    assert (waiting.status, running.status) == ("FAILED", "RUNNING")
+    assert running.stop_requested_at is None
+    assert b"1 of 2 jobs cancelled." in page.get("/jobs/").content
+
+
+def test_bulk_terminate_by_json_names_what_it_changed(script: Client) -> None:
+    running, ended = a_job(status="RUNNING", attempts_made=1), a_job(status="SUCCEEDED")
+    body = {"action": "terminate", "job": [str(running.pk), str(ended.pk)], "reason": "night"}
+    answer = script.post("/jobs/bulk/", body, content_type="application/json")
+    assert answer.json() == {"changed": [str(running.pk)]}
+    running.refresh_from_db()
+    assert running.stop_reason == "night"
+
+
+@pytest.mark.parametrize(
+    "query", ["//evil.example", "x\r\nSet-Cookie: a=b", "https://evil.example"]
+)
+def test_the_way_back_from_a_bulk_action_stays_on_the_list(page: Client, query: str) -> None:
+    chosen = {"action": "cancel", "job": [str(a_job().pk)], "query": query}
+    assert page.post("/jobs/bulk/", chosen)["Location"].startswith("/jobs/")
+
+
+def test_the_overview_counts_and_prices_for_scripts(script: Client) -> None:
+    job = a_job(status="RUNNING", attempts_made=1)
+    an_attempt(job=job, started_at=job.created_at)
+    numbers = script.get("/").json()
+    assert numbers["jobs"]["RUNNING"] == 1
+    assert float(numbers["cost_today_usd"]) > 0
+    assert numbers["environments"][0]["used_milli_vcpus"] == 1000

@@ -1,0 +1,186 @@
+"""Submitting: the form, its checks while it is filled in, and posts by scripts."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from jobs.models import Job, JobDefinition, JobQueue
+from tests.builders import NOW, a_definition, a_job, a_queue
+
+HTMX = {"HX-Request": "true", "Accept": "text/html"}
+
+
+@pytest.fixture
+def queue(db: None) -> JobQueue:
+    return a_queue(name="default")
+
+
+@pytest.fixture
+def hello(db: None) -> JobDefinition:
+    return a_definition(
+        name="hello",
+        command=["echo", "hello world"],
+        milli_vcpus=500,
+        memory_mib=256,
+        environment=[{"name": "MODE", "value": "fast"}],
+    )
+
+
+def filled(**fields: Any) -> dict[str, Any]:
+    return {"name": "first", "queue": "default", "definition": "hello", "loaded": "hello", **fields}
+
+
+@pytest.mark.usefixtures("queue", "hello")
+@pytest.mark.parametrize("content_type", ["application/json", None])
+def test_a_script_submits_with_a_token(script: Client, content_type: str | None) -> None:
+    fields = {
+        "name": "first",
+        "queue": "default",
+        "definition": "hello",
+        "command": "echo 'a b' c",
+        "vcpus": "0.25",
+        "memory_mib": "128",
+    }
+    kind: dict[str, Any] = {"content_type": content_type} if content_type else {}
+    answer = script.post("/jobs/", fields, **kind)
+    assert answer.status_code == 201
+    told = answer.json()
+    assert told["status"] == "SUBMITTED"
+    assert answer["Location"] == told["url"] == f"/jobs/{told['id']}/"
+    job = Job.objects.get(pk=told["id"])
+    assert job.command == ["echo", "a b", "c"]
+    assert (job.milli_vcpus, job.memory_mib) == (250, 128)
+    assert script.get(told["url"]).json()["command"] == ["echo", "a b", "c"]
+
+
+@pytest.mark.usefixtures("queue", "hello")
+def test_a_script_gets_all_errors_at_once_beside_their_fields(script: Client) -> None:
+    answer = script.post("/jobs/", {"name": "a b", "queue": "none", "definition": "hello"})
+    assert answer.status_code == 400
+    assert set(answer.json()["errors"]) == {"name", "queue"}
+    assert not Job.objects.exists()
+
+
+@pytest.mark.usefixtures("queue", "hello")
+def test_the_form_submits_and_leads_to_the_job(page: Client) -> None:
+    variables = {"environment_name": ["A", "", "B"], "environment_value": ["1", "", "x=y"]}
+    answer = page.post("/jobs/", filled(command="", **variables))
+    job = Job.objects.get()
+    assert answer.status_code == 302
+    assert answer["Location"] == f"/jobs/{job.pk}/"
+    assert job.command == ["echo", "hello world"]
+    assert {row["name"]: row["value"] for row in job.environment} == {
+        "MODE": "fast",
+        "A": "1",
+        "B": "x=y",
+    }
+
+
+@pytest.mark.usefixtures("queue", "hello")
+def test_a_refused_form_keeps_all_that_was_typed(page: Client) -> None:
+    typed = filled(
+        name="not a name",
+        command="echo 'unclosed",
+        vcpus="many",
+        environment_name=["A", "B"],
+        environment_value=["1", "<2>"],
+    )
+    answer = page.post("/jobs/", typed)
+    html = answer.content.decode()
+    assert answer.status_code == 400
+    for shown in ('value="not a name"', "echo &#x27;unclosed", 'value="many"', 'value="&lt;2&gt;"'):
+        assert shown in html
+    assert set(answer.context["errors"]) == {"name", "command", "vcpus"}
+    assert "Not valid shell words" in html
+
+
+@pytest.mark.usefixtures("queue", "hello")
+def test_choosing_a_definition_fills_its_values_in(page: Client) -> None:
+    answer = page.get(
+        "/submit/",
+        {"name": "mine", "queue": "default", "definition": "hello", "loaded": "", "vcpus": "9"},
+        headers={**HTMX, "HX-Target": "div#submit-region"},
+    )
+    html = answer.content.decode()
+    assert html.strip().startswith('<div id="submit-region"')
+    assert "echo &#x27;hello world&#x27;" in html
+    assert 'value="0.5"' in html
+    assert 'value="256"' in html
+    assert 'value="mine"' in html
+    assert "MODE=fast" in html
+
+
+@pytest.mark.usefixtures("queue", "hello")
+def test_the_same_definition_again_leaves_what_was_typed(page: Client) -> None:
+    answer = page.get("/submit/", {"definition": "hello", "loaded": "hello", "vcpus": "9"})
+    assert 'value="9"' in answer.content.decode()
+
+
+@pytest.mark.usefixtures("queue", "hello")
+def test_the_check_complains_beside_the_field_but_not_about_empty_ones(page: Client) -> None:
+    answer = page.post("/submit/check/", filled(name="", vcpus="x"), headers=HTMX)
+    html = answer.content.decode()
+    assert answer.status_code == 200
+    assert "vCPUs are a number such as 1 or 0.25." in html
+    assert "Give a name." not in html
+    assert 'id="error-vcpus"' in html
+    assert not Job.objects.exists()
+
+
+@pytest.mark.usefixtures("queue", "hello")
+def test_the_estimate_follows_what_is_asked_for(page: Client) -> None:
+    html = page.post("/submit/check/", filled(name=""), headers=HTMX).content.decode()
+    assert "$0.0214" in html
+    assert "per hour" in html
+    twice = filled(vcpus="1", memory_mib="512")
+    assert "$0.0427" in page.post("/submit/check/", twice, headers=HTMX).content.decode()
+
+
+@pytest.mark.usefixtures("queue")
+def test_the_estimate_of_a_run_is_for_the_median_of_earlier_runs(
+    page: Client, hello: JobDefinition
+) -> None:
+    for minutes in (10, 20, 90):
+        stopped = NOW + timedelta(minutes=minutes)
+        a_job(definition=hello, status="SUCCEEDED", started_at=NOW, stopped_at=stopped)
+    html = page.post("/submit/check/", filled(), headers=HTMX).content.decode()
+    assert "per run" in html
+    assert "20 min 0 s" in html
+    assert "$0.0071" in html
+
+
+@pytest.mark.usefixtures("queue")
+def test_submit_again_fills_the_form_with_the_job(
+    page: Client, admin: User, hello: JobDefinition, queue: JobQueue
+) -> None:
+    job = a_job(
+        name="old",
+        owner=admin,
+        queue=queue,
+        definition=hello,
+        command=["sh", "-c", "echo $A"],
+        milli_vcpus=2000,
+        environment=[{"name": "MODE", "value": "fast"}, {"name": "A", "value": "1"}],
+    )
+    html = page.get(f"/submit/?again={job.pk}").content.decode()
+    for shown in ('value="old"', "sh -c &#x27;echo $A&#x27;", 'value="2"', 'value="A"'):
+        assert shown in html
+    assert 'value="MODE"' not in html
+    assert "<option selected>hello:1</option>" in html
+
+
+def test_without_queue_or_definition_the_form_says_what_to_make_first(page: Client) -> None:
+    html = page.get("/submit/").content.decode()
+    assert "Register one" in html
+    assert "Make one" in html
+
+
+@pytest.mark.usefixtures("hello")
+def test_the_usual_queue_is_chosen_beforehand(page: Client, admin: User, queue: JobQueue) -> None:
+    assert page.get("/submit/").context["values"]["queue"] == "default"
+    other = a_queue(name="night")
+    a_job(owner=admin, queue=other)
+    assert page.get("/submit/").context["values"]["queue"] == "night"
