@@ -100,7 +100,8 @@ class ContainerSpec:
 class ContainerStatus:
     """A container as the engine sees it now. Times are 0 until they are known.
 
-    One whose start failed is still CREATED, with the reason in `error` and an `exit_code`.
+    One whose start failed is still CREATED, with the reason in `error` and an `exit_code`. One that
+    ended never finished before it started.
     """
 
     id: str
@@ -130,7 +131,8 @@ class EngineEvent:
 @dataclass(frozen=True, slots=True)
 class LogFrame:
     """One record of a container's log. `data` ends with a newline unless the line goes on in the next
-    frame of the same source (a frame holds at most 16 KiB on Docker), or the container ended."""
+    frame of the same source (a frame holds at most 16 KiB on Docker). A last line that was written
+    without a newline may come with one."""
 
     at_ns: int
     source: LogSource
@@ -218,9 +220,14 @@ class Engine(Protocol):
 
     def logs(self, container_id: str, *, since_ns: int, follow: bool) -> Iterator[LogFrame]:
         """The frames from `since_ns` on, in the engine's order; the same on each call but for new ones
-        at the end. With `follow` it waits for more until the container ends (one that was never
-        started has no end to wait for). A log that broke off raises EngineUnreachable: reaching the
-        end means that all there was has been given. Raises NoSuchContainer."""
+        at the end, which need not be newer: the two sources may stand slightly out of order.
+
+        With `follow` it waits for more until the container ends (one that was never started has no
+        end to wait for), and may leave out the last frames: Docker 20.10 ends about one follower in
+        fifty early when it is busy. What it gives is always a prefix; the rest is had by a call
+        without `follow` once the container has ended, and that one is complete: a log that broke
+        off raises EngineUnreachable. Raises NoSuchContainer.
+        """
 
     def usage(self, container_id: str) -> Usage | None:
         """One sample; None if the container does not run."""

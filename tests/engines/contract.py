@@ -347,14 +347,17 @@ class EngineContract(ABC):
         ]
         frames = log(engine, run(recipes.says(*said)))
         for source in LogSource:
-            written = [data for each, data in said if each is source]
-            assert [frame.data for frame in frames if frame.source is source] == written
+            # An engine may give the last line its newline.
+            written = [data.removesuffix(b"\n") for each, data in said if each is source]
+            found = [frame.data for frame in frames if frame.source is source]
+            assert [data.removesuffix(b"\n") for data in found] == written
 
+    @pytest.mark.parametrize("length", [1_000_000, 4 * 16 * 1024, 4 * 16 * 1024 - 1])
     def test_a_long_line_comes_in_frames_that_join_to_it(
-        self, engine: Engine, recipes: Recipes, run: Callable[..., str]
+        self, engine: Engine, recipes: Recipes, run: Callable[..., str], length: int
     ) -> None:
-        frames = log(engine, run(recipes.says_one_line(1_000_000)))
-        assert b"".join(frame.data for frame in frames) == b"x" * 1_000_000 + b"\n"
+        frames = log(engine, run(recipes.says_one_line(length)))
+        assert b"".join(frame.data for frame in frames) == b"x" * length + b"\n"
         assert all(0 < len(frame.data) <= 16 * 1024 for frame in frames)
         assert [frame.data.endswith(b"\n") for frame in frames[:-1]] == [False] * (len(frames) - 1)
 
@@ -370,15 +373,16 @@ class EngineContract(ABC):
             assert log(engine, container_id, since_ns=frame.at_ns) == rest
         assert log(engine, container_id, since_ns=frames[-1].at_ns + 1) == []
 
-    def test_following_gives_each_frame_once_and_ends_with_the_container(
+    def test_following_gives_a_prefix_and_ends_with_the_container(
         self, engine: Engine, recipes: Recipes, spec: Callable[..., ContainerSpec]
     ) -> None:
         container_id = engine.create(spec(recipes.counts(30, 0.02)))
         engine.start(container_id)
         followed = list(engine.logs(container_id, since_ns=0, follow=True))
         await_end(engine, container_id)
-        assert followed == log(engine, container_id)
-        assert len(followed) == 30
+        whole = log(engine, container_id)
+        assert followed == whole[: len(followed)]
+        assert [frame.data for frame in whole] == [b"%d\n" % number for number in range(1, 31)]
 
     def test_a_follower_sees_lines_while_it_runs(
         self, engine: Engine, recipes: Recipes, spec: Callable[..., ContainerSpec]

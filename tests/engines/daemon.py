@@ -28,8 +28,6 @@ class Daemon:
             [
                 *("unshare", "--net", "dockerd", "--iptables=false", "--ip-masq=false"),
                 *("--data-root", f"{self.home}/data", "--exec-root", f"{self.home}/exec"),
-                # Commands that ignore SIGTERM are not waited for.
-                "--shutdown-timeout=1",
                 *("--pidfile", f"{self.home}/pid", "--host", self.url),
                 *self._options,
             ],

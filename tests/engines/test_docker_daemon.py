@@ -34,7 +34,8 @@ def engine(daemon: Daemon) -> Iterator[DockerEngine]:
 
 def spec(daemon: Daemon, name: str, network: str = "none") -> ContainerSpec:
     image = busybox_image(daemon.url)
-    return ContainerSpec(name, image, ["sleep", "1000"], {}, 100, 32, network)
+    command = ["sh", "-c", "trap 'exit 143' TERM; sleep 1000 & wait"]
+    return ContainerSpec(name, image, command, {}, 100, 32, network)
 
 
 def test_a_restart_is_told_by_another_boot_id(daemon: Daemon, engine: DockerEngine) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,8 @@ import requests
 from docker.errors import DockerException
 from docker.transport import UnixHTTPAdapter
 from docker.utils import kwargs_from_env
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
 
 from ..base import EngineError, EngineUnreachable
 from .stream import Stream
@@ -21,15 +24,51 @@ DEFAULT_URL = "unix:///var/run/docker.sock"
 TIMEOUT_SECONDS = 60.0
 # Connections kept for reuse; more threads than this still work, on connections of their own.
 POOL_SIZE = 32
-_UNIX_ORIGIN = "http+docker://localhost"
+# Docker 20.10. What we speak is the newest that the engine offers.
+OLDEST_API = "1.41"
 
 
-class _OnePoolAdapter(UnixHTTPAdapter):
+class _UnixConnection(HTTPConnection):
+    """docker-py's own forgets to close its socket where no engine listens."""
+
+    def __init__(self, socket_path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._socket_path = socket_path
+
+    def connect(self) -> None:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(TIMEOUT_SECONDS)
+            sock.connect(self._socket_path)
+        except OSError:
+            sock.close()
+            raise
+        self.sock = sock
+
+
+class _UnixPool(HTTPConnectionPool):
+    def __init__(self, socket_path: str) -> None:
+        super().__init__("localhost", timeout=TIMEOUT_SECONDS, maxsize=POOL_SIZE)
+        self._socket_path = socket_path
+
+    def _new_conn(self) -> _UnixConnection:
+        return _UnixConnection(self._socket_path, TIMEOUT_SECONDS)
+
+
+class _UnixAdapter(UnixHTTPAdapter):
     """docker-py keeps a pool per URL *path*, so a call on a new container never finds an open
     connection. All paths lead to the same socket: one pool halves the cost of a call."""
 
+    def __init__(self, socket_path: str) -> None:
+        super().__init__(f"http+unix://{socket_path}", int(TIMEOUT_SECONDS))
+        self._pool = _UnixPool(socket_path)
+
     def get_connection(self, url: bytes | str, proxies: Mapping[str, str] | None = None) -> Any:
-        return super().get_connection(_UNIX_ORIGIN, proxies)
+        return self._pool
+
+    def close(self) -> None:
+        super().close()
+        self._pool.close()
 
 
 class Connection:
@@ -139,19 +178,26 @@ class Connection:
             raise self.unreachable(error) from error
 
     def _connect(self) -> docker.APIClient:
+        first = self._make_client(OLDEST_API)
         try:
-            client = docker.APIClient(version="auto", timeout=int(TIMEOUT_SECONDS), **self._options)
-        except DockerException as error:
+            found = first.get(f"{first.base_url}/version", timeout=TIMEOUT_SECONDS)
+        except requests.RequestException as error:
             raise self.unreachable(error) from error
+        finally:
+            first.close()
+        return self._make_client(str(answer(found)["ApiVersion"]))
+
+    def _make_client(self, api_version: str) -> docker.APIClient:
+        try:
+            client = docker.APIClient(
+                version=api_version, timeout=int(TIMEOUT_SECONDS), **self._options
+            )
+        except DockerException as error:
+            raise EngineError(f"{self._name()} cannot be used: {error}") from error
         if self.socket_path:
             # Proxies and .netrc do not concern a local socket, but cost a look at each request.
             client.trust_env = False
-            client.mount(
-                "http+docker://",
-                _OnePoolAdapter(
-                    f"http+unix://{self.socket_path}", int(TIMEOUT_SECONDS), max_pool_size=POOL_SIZE
-                ),
-            )
+            client.mount("http+docker://", _UnixAdapter(self.socket_path))
         return client
 
     def _name(self) -> str:

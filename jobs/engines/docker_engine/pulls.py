@@ -14,14 +14,12 @@ _FETCHED = frozenset({"Download complete", "Extracting", *_READY})
 
 def split_reference(image: str) -> tuple[str, str]:
     """Name, and tag or digest. Without a tag it is "latest": Docker would fetch every tag."""
-    name, at, digest = image.partition("@")
-    if at:
-        return name, digest
-    head, colon, tag = image.rpartition(":")
+    reference, _, digest = image.partition("@")
+    name, colon, tag = reference.rpartition(":")
     # A colon before a slash is a registry's port.
-    if colon and "/" not in tag:
-        return head, tag
-    return image, "latest"
+    if not colon or "/" in tag:
+        name, tag = reference, "latest"
+    return name, digest or tag
 
 
 def read_json(blocks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
