@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
 
@@ -109,27 +109,27 @@ def record_whole_log(*, attempt_id: int, frames: Sequence[LogFrame], now: dateti
     has a stream already (then append to it) or is gone.
     """
     encoded, truncated = _within_limit(frames, 0)
-    with transaction.atomic():
-        attempt = _attempt(attempt_id)
-        if attempt is None or hasattr(attempt, "log_stream"):
-            return False
-        stream, created = LogStream.objects.get_or_create(
-            attempt=attempt,
-            defaults={
-                "name": _stream_name(attempt),
-                "line_count": encoded.line_count,
-                "byte_count": encoded.byte_count,
-                "first_ns": encoded.first_ns,
-                "last_ns": encoded.last_ns,
-                "truncated_at_bytes": settings.BATCHWEB_LOG_LIMIT_BYTES if truncated else None,
-                "completed_at": now,
-            },
-        )
-        if not created:
-            return False
-        if encoded.line_count:
-            _new_chunk(stream.id, 0, encoded).save(force_insert=True)
-        changes.publish([changes.log_topic(attempt_id)])
+    attempt = _attempt(attempt_id)
+    if attempt is None or hasattr(attempt, "log_stream"):
+        return False
+    try:
+        with transaction.atomic():
+            stream = LogStream.objects.create(
+                attempt=attempt,
+                name=_stream_name(attempt),
+                line_count=encoded.line_count,
+                byte_count=encoded.byte_count,
+                first_ns=encoded.first_ns,
+                last_ns=encoded.last_ns,
+                truncated_at_bytes=settings.BATCHWEB_LOG_LIMIT_BYTES if truncated else None,
+                completed_at=now,
+            )
+            if encoded.line_count:
+                _new_chunk(stream.id, 0, encoded).save(force_insert=True)
+            changes.publish([changes.log_topic(attempt_id)])
+    except IntegrityError:
+        # Somebody made the stream, or deleted the attempt, at the same moment.
+        return False
     logfiles.seal_rest(stream_id=stream.id, byte_count=encoded.byte_count)
     return True
 

@@ -8,7 +8,7 @@ from django.core.files.storage import storages
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from jobs.joblogs.position import Anchor
-from jobs.models import LogChunk, LogStream
+from jobs.models import Attempt, LogChunk, LogStream
 from jobs.selectors.logs import iter_raw
 from jobs.services import logfiles, logs
 from tests.builders import NOW, an_attempt
@@ -209,8 +209,8 @@ def test_a_short_job_writes_its_log_in_few_statements(
 ) -> None:
     attempt = an_attempt()
 
-    # Read the attempt; look for a stream and make it (with a savepoint); one row of lines.
-    with django_assert_max_num_queries(8):
+    # The attempt is read, the stream and its lines are written (in a savepoint of this test's).
+    with django_assert_max_num_queries(5):
         assert logs.record_whole_log(attempt_id=attempt.id, frames=numbered(3), now=NOW)
 
     stream = LogStream.objects.get(attempt=attempt)
@@ -224,6 +224,22 @@ def test_a_whole_log_is_refused_where_a_part_was_stored() -> None:
 
     assert not logs.record_whole_log(attempt_id=writer.attempt.id, frames=numbered(3), now=NOW)
     assert raw(writer) == b"line 0\nline 1\n"
+
+
+def test_of_two_who_store_a_whole_log_at_once_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt = an_attempt()
+    read = logs._attempt
+
+    def read_and_be_overtaken(attempt_id: int) -> Attempt | None:
+        found = read(attempt_id)
+        monkeypatch.setattr(logs, "_attempt", read)
+        assert logs.record_whole_log(attempt_id=attempt_id, frames=numbered(1), now=NOW)
+        return found
+
+    monkeypatch.setattr(logs, "_attempt", read_and_be_overtaken)
+
+    assert not logs.record_whole_log(attempt_id=attempt.id, frames=numbered(1), now=NOW)
+    assert b"".join(iter_raw(stream=LogStream.objects.get(attempt=attempt))) == b"line 0\n"
 
 
 def test_a_job_that_prints_nothing_has_a_complete_log() -> None:

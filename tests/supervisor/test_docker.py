@@ -132,9 +132,10 @@ def test_what_a_container_uses_is_measured(scene: DockerScene, news: News) -> No
 def supervisor_process(row: Engine) -> Iterator[subprocess.Popen[bytes]]:
     """`manage.py supervisor` on the test's database."""
     code = (
-        "import django; django.setup()\n"
+        "import django; from pathlib import PosixPath; django.setup()\n"
         "from django.conf import settings\n"
         f"settings.DATABASES['default']['NAME'] = {db.connection.settings_dict['NAME']!r}\n"
+        f"settings.STORAGES['joblogs'] = {settings.STORAGES['joblogs']!r}\n"
         "from django.core.management import call_command\n"
         f"call_command('supervisor', engine={row.name!r})\n"
     )
