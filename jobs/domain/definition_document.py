@@ -93,8 +93,8 @@ class _AwsReader:
         readers: Mapping[str, Callable[[object], object]],
     ) -> None:
         for member, value in given.items():
-            # AWS's own answers are full of empty members: they ask for nothing.
-            if value in (None, "", [], {}):
+            # AWS's own answers are full of empty and false members: they ask for nothing.
+            if value is False or value in (None, "", [], {}):
                 continue
             if member in readers:
                 readers[member](value)

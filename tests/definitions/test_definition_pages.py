@@ -1,0 +1,172 @@
+"""The pages of job definitions, their JSON, and what they cost in queries."""
+
+import json
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from jobs.domain.states import JobStatus
+from jobs.models import JobDefinition
+from jobs.selectors.definitions import list_definitions
+from tests.builders import a_definition, a_job, a_user
+
+pytestmark = pytest.mark.django_db
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def boss(client: Client) -> User:
+    user = User.objects.create_superuser("boss")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def visitor(client: Client) -> User:
+    user = a_user()
+    client.force_login(user)
+    return user
+
+
+def test_the_list_has_each_name_once_with_its_newest_active_revision(
+    client: Client, visitor: User
+) -> None:
+    for revision, status in ((1, "ACTIVE"), (2, "ACTIVE"), (3, "INACTIVE")):
+        a_definition(name="hello", revision=revision, status=status)
+    a_definition(name="old", status="INACTIVE")
+    found = client.get("/definitions/", headers=JSON).json()
+    assert found["next"] is None
+    assert [(row["name"], row["revision"]) for row in found["results"]] == [("hello", 2)]
+    assert found["results"][0]["revisions"] == 3
+    both = client.get("/definitions/?all=1", headers=JSON).json()["results"]
+    assert [(row["name"], row["revision"]) for row in both] == [("hello", 3), ("old", 1)]
+
+
+def test_the_list_is_searched_and_paged_by_name() -> None:
+    for name in ("apple", "banana", "cherry"):
+        a_definition(name=name)
+    first = list_definitions(size=2)
+    assert [row.definition.name for row in first.rows] == ["apple", "banana"]
+    assert first.next == "banana"
+    last = list_definitions(size=2, after=first.next)
+    assert ([row.definition.name for row in last.rows], last.next) == (["cherry"], "")
+    assert [row.definition.name for row in list_definitions(search="NAN").rows] == ["banana"]
+
+
+def test_the_list_costs_as_many_queries_for_many_rows_as_for_one(
+    django_assert_num_queries: object,
+) -> None:
+    for _ in range(10):
+        a_job(status=JobStatus.RUNNING)
+    with django_assert_num_queries(3):  # type: ignore[operator]
+        rows = list_definitions().rows
+    assert [row.live_jobs for row in rows] == [1] * 10
+
+
+def test_a_page_shows_the_revision_its_use_and_what_a_stranger_may_not_do(
+    client: Client, visitor: User
+) -> None:
+    definition = a_definition(name="hello", command=["echo", "a b"], description="Greets")
+    a_job(definition=definition, status=JobStatus.RUNNING)
+    a_job(definition=definition, status=JobStatus.SUCCEEDED)
+    page = client.get("/definitions/hello/")
+    assert page.status_code == 200
+    assert "echo &#x27;a b&#x27;" in page.text
+    assert "Deregister" not in page.text
+    usage = page.context["usage"]()
+    assert (usage.live_jobs, usage.jobs) == (1, 2)
+    assert client.get("/definitions/hello/1/", headers=JSON).json()["name"] == "hello"
+    assert client.get("/definitions/hello/2/").status_code == 404
+    assert client.get("/definitions/none/").status_code == 404
+
+
+def test_two_revisions_stand_side_by_side(client: Client, visitor: User) -> None:
+    a_definition(name="hello", environment=[{"name": "A", "value": "1"}])
+    a_definition(name="hello", revision=2, image="busybox:2", environment=[])
+    page = client.get("/definitions/hello/compare/?old=1&new=2")
+    assert "2 fields differ" in page.text
+    found = client.get("/definitions/hello/compare/?old=1&new=2", headers=JSON).json()
+    assert found["changed"] == [
+        {"field": "Image", "old": "busybox:1.36", "new": "busybox:2"},
+        {"field": "Variable A", "old": "1", "new": ""},
+    ]
+    assert client.get("/definitions/hello/compare/?old=1&new=x").status_code == 400
+
+
+def test_the_form_starts_as_a_copy_and_registers_the_next_revision(
+    client: Client, boss: User
+) -> None:
+    a_definition(name="hello", command=["echo", "a b"], environment=[{"name": "A", "value": "1"}])
+    values = client.get("/new/definition/?from=hello:1").context["values"]
+    assert (values["command"], values["environment"]) == ("echo 'a b'", "A=1")
+    answer = client.post("/definitions/", {**values, "image": "busybox:2"})
+    assert answer.headers["Location"] == "/definitions/hello/2/"
+    new = JobDefinition.objects.get(revision=2)
+    assert (new.command, new.image, new.created_by) == (["echo", "a b"], "busybox:2", boss)
+
+
+def test_a_refused_form_keeps_what_was_typed_and_says_what_is_wrong_beside_it(
+    client: Client, boss: User
+) -> None:
+    page = client.post("/definitions/", {"name": "a b", "image": "busybox", "vcpus": "many"})
+    assert page.status_code == 400
+    assert 'value="a b"' in page.text
+    assert "vCPUs are a number such as 1 or 0.25." in page.text
+    assert page.context["errors"]["name"][0].startswith("A name starts with")
+
+
+def test_pasted_json_is_registered_or_refused_with_the_text_kept(
+    client: Client, boss: User
+) -> None:
+    document = {
+        "jobDefinitionName": "pasted",
+        "containerProperties": {"image": "busybox", "vcpus": 1, "memory": 64},
+    }
+    answer = client.post("/definitions/", {"document": json.dumps(document)})
+    assert answer.headers["Location"] == "/definitions/pasted/1/"
+    document["timeout"] = {"attemptDurationSeconds": 60}
+    page = client.post("/definitions/", {"document": json.dumps(document)})
+    assert page.status_code == 400
+    assert "timeout is not supported here." in page.text
+    assert "attemptDurationSeconds" in page.text
+    for wrong in ("{", "[1]", "[" * 100_000):
+        assert client.post("/definitions/", {"document": wrong}).status_code == 400
+
+
+def test_a_script_registers_with_a_form_or_a_json_body(client: Client, boss: User) -> None:
+    fields = {"name": "hello", "image": "busybox", "vcpus": "1", "memory_mib": "64"}
+    made = client.post("/definitions/", fields, headers=JSON)
+    assert (made.status_code, made.json()["revision"]) == (201, 1)
+    made = client.post(
+        "/definitions/", {**fields, "vcpus": 0.5}, content_type="application/json", headers=JSON
+    )
+    assert (made.status_code, made.json()["vcpus"]) == (201, "0.5")
+    refused = client.post("/definitions/", {"name": "x"}, headers=JSON)
+    assert refused.status_code == 400
+    assert set(refused.json()["errors"]) == {"image", "vcpus", "memory_mib"}
+
+
+def test_deregistering_answers_a_browser_and_a_script(client: Client, boss: User) -> None:
+    a_definition(name="hello")
+    gone = client.post("/definitions/hello/1/deregister/", headers=JSON).json()
+    assert gone["status"] == "INACTIVE"
+    again = client.post("/definitions/hello/1/deregister/", follow=True)
+    assert "was deregistered already" in again.text
+    assert "This revision takes no new jobs" in again.text
+
+
+def test_only_an_administrator_changes_anything(client: Client, visitor: User) -> None:
+    a_definition(name="hello")
+    assert client.get("/new/definition/").status_code == 403
+    assert client.post("/definitions/", {"name": "x"}).status_code == 403
+    assert client.post("/definitions/hello/1/deregister/").status_code == 403
+
+
+def test_a_fragment_brings_only_its_part(client: Client, visitor: User) -> None:
+    a_definition(name="hello")
+    headers = {"HX-Request": "true", "HX-Target": "div#definitions-table"}
+    part = client.get("/definitions/", headers=headers).text
+    assert "hello" in part
+    assert "<html" not in part
+    assert "id_q" not in part
