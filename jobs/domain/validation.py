@@ -40,7 +40,7 @@ STATES = ("ENABLED", "DISABLED")
 MAX_USD_PER_HOUR = Decimal(100_000)
 PRICE_DECIMALS = 6
 MAX_ENGINE_URL_CHARACTERS = 255
-ENGINE_URL_PATTERN = re.compile(r"(unix:///|tcp://|https?://)[^\s]+")
+ENGINE_URL_PATTERN = re.compile(r"(unix:///|tcp://|https?://|fake://)[^\s]+")
 
 
 class FieldError(ValueError):

@@ -1,0 +1,144 @@
+"""Making, changing and deleting environments and engines; each refusal says why."""
+
+from decimal import Decimal
+
+import pytest
+
+from jobs.domain.errors import Conflict, InvalidInput, NotFound
+from jobs.models import ComputeEnvironment, Engine, EngineStatus, Node
+from jobs.services.engines import create_engine, delete_engine, update_engine
+from jobs.services.environments import create_environment, delete_environment, update_environment
+from jobs.services.queues import delete_queue, update_queue
+from tests.builders import NOW, a_node, a_queue, an_attempt, an_engine, an_environment
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_new_environment_has_the_default_prices_and_all_of_its_engine() -> None:
+    an_engine(name="local")
+    environment = create_environment(fields={"name": "here", "engine": "local"}, now=NOW)
+    assert environment.usd_per_vcpu_hour == Decimal("0.04048")
+    assert environment.usd_per_gib_hour == Decimal("0.004445")
+    assert environment.max_milli_vcpus is None
+    assert (environment.state, environment.status) == ("ENABLED", "VALID")
+
+
+def test_on_an_engine_that_does_not_answer_it_is_invalid_from_the_start() -> None:
+    an_engine(name="far", status=EngineStatus.UNREACHABLE, status_reason="Connection refused")
+    environment = create_environment(fields={"name": "there", "engine": "far"}, now=NOW)
+    assert (environment.status, environment.status_reason) == ("INVALID", "Connection refused")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "said"),
+    [
+        ({"name": "taken"}, "name", "There is an environment named taken already."),
+        ({"engine": ""}, "engine", "Choose an engine."),
+        ({"engine": "none"}, "engine", "There is no engine named none."),
+        ({"engine": "a\0"}, "engine", "There is no engine named"),
+        ({"state": ""}, "state", "The state is ENABLED or DISABLED."),
+        ({"max_vcpus": "0"}, "max_vcpus", "Give more than 0 vCPUs"),
+        ({"usd_per_vcpu_hour": "free"}, "usd_per_vcpu_hour", "A price is a number"),
+        ({"usd_per_vcpu_hour": "-0.1"}, "usd_per_vcpu_hour", "A price is between 0 and"),
+        ({"usd_per_gib_hour": "0.0000001"}, "usd_per_gib_hour", "A price has at most 6"),
+        ({"type": "MANAGED"}, "type", "There is no such field."),
+    ],
+)
+def test_a_refusal_names_the_field(fields: dict[str, object], field: str, said: str) -> None:
+    an_environment(name="taken", engine=an_engine(name="local"))
+    with pytest.raises(InvalidInput) as caught:
+        create_environment(fields={"name": "new", "engine": "local", **fields}, now=NOW)
+    assert list(caught.value.errors) == [field]
+    assert caught.value.errors[field][0].startswith(said)
+    assert ComputeEnvironment.objects.count() == 1
+
+
+def test_an_update_changes_what_is_given_and_never_the_status() -> None:
+    environment = an_environment(max_milli_vcpus=1500)
+    ComputeEnvironment.objects.update(status="INVALID", status_reason="Gone")
+    update_environment(environment=environment, fields={"usd_per_gib_hour": "0"}, now=NOW)
+    environment.refresh_from_db()
+    assert (environment.usd_per_gib_hour, environment.max_milli_vcpus) == (Decimal(0), 1500)
+    assert environment.status == "INVALID"
+    update_environment(environment=environment, fields={"max_vcpus": ""}, now=NOW)
+    environment.refresh_from_db()
+    assert environment.max_milli_vcpus is None
+
+
+def test_name_and_engine_stay() -> None:
+    environment = an_environment()
+    other = an_engine()
+    with pytest.raises(InvalidInput, match=r"keeps its name.*keeps its engine"):
+        update_environment(
+            environment=environment, fields={"name": "other", "engine": other.name}, now=NOW
+        )
+
+
+def test_an_environment_is_deleted_only_when_nothing_names_it() -> None:
+    environment = an_environment()
+    queue = a_queue(environment, state="DISABLED")
+    with pytest.raises(Conflict, match="is enabled"):
+        delete_environment(environment=environment, now=NOW)
+    update_environment(environment=environment, fields={"state": "DISABLED"}, now=NOW)
+    with pytest.raises(Conflict, match=f"The queue {queue.name} uses"):
+        delete_environment(environment=environment, now=NOW)
+    delete_queue(queue=queue, now=NOW)
+    delete_environment(environment=environment, now=NOW)
+    delete_environment(environment=environment, now=NOW)
+    with pytest.raises(NotFound):
+        update_environment(environment=environment, fields={}, now=NOW)
+
+
+def test_an_environment_where_jobs_ran_is_kept() -> None:
+    attempt = an_attempt()
+    environment = attempt.environment
+    update_environment(environment=environment, fields={"state": "DISABLED"}, now=NOW)
+    other = an_environment(name="other")
+    update_queue(queue=attempt.job.queue, fields={"environments": [other.name]}, now=NOW)
+    with pytest.raises(Conflict, match="Jobs have run in the environment"):
+        delete_environment(environment=environment, now=NOW)
+
+
+def test_an_engine_is_made_changed_and_deleted_with_its_nodes() -> None:
+    engine = create_engine(fields={"name": "farm", "url": "tcp://farm:2376"})
+    assert (engine.kind, engine.status) == ("docker", EngineStatus.UNKNOWN)
+    update_engine(engine=engine, fields={"url": " "})
+    engine.refresh_from_db()
+    assert engine.url == ""
+    a_node(engine=engine)
+    delete_engine(engine=engine)
+    assert not Engine.objects.exists()
+    assert not Node.objects.exists()
+    with pytest.raises(NotFound):
+        update_engine(engine=engine, fields={})
+
+
+def test_an_engine_with_an_environment_is_kept() -> None:
+    environment = an_environment(name="here")
+    with pytest.raises(Conflict, match="The environment here lies on the engine"):
+        delete_engine(engine=environment.engine)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"name": "taken"}, "name"),
+        ({"kind": "podman"}, "kind"),
+        ({"url": "farm"}, "url"),
+        ({"url": "tcp://a b"}, "url"),
+        ({"url": "tcp://" + "x" * 250}, "url"),
+        ({"status": "CONNECTED"}, "status"),
+    ],
+)
+def test_an_engine_s_refusal_names_the_field(fields: dict[str, object], field: str) -> None:
+    an_engine(name="taken")
+    with pytest.raises(InvalidInput) as caught:
+        create_engine(fields={"name": "new", **fields})
+    assert list(caught.value.errors) == [field]
+
+
+def test_an_engine_keeps_its_name_and_kind() -> None:
+    engine = an_engine()
+    with pytest.raises(InvalidInput) as caught:
+        update_engine(engine=engine, fields={"name": "x", "kind": "docker"})
+    assert set(caught.value.errors) == {"name", "kind"}

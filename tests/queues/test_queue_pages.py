@@ -1,0 +1,176 @@
+"""The pages of queues: counts, the front with its reasons, changes, and what others may not see."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from jobs.domain.states import JobStatus
+from jobs.models import JobQueue, WaitReason
+from jobs.selectors.queues import find_queue, front_of_queue, list_queues
+from tests.builders import NOW, a_job, a_queue, a_user, an_environment
+
+pytestmark = pytest.mark.django_db
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def boss(client: Client) -> User:
+    user = User.objects.create_superuser("boss")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def visitor(client: Client) -> User:
+    user = a_user()
+    client.force_login(user)
+    return user
+
+
+def test_the_list_counts_unfinished_jobs_by_status(client: Client, visitor: User) -> None:
+    queue = a_queue(an_environment(name="here"), name="default", priority=3)
+    for status in (JobStatus.RUNNABLE, JobStatus.RUNNABLE, JobStatus.RUNNING, JobStatus.FAILED):
+        a_job(queue=queue, status=status)
+    a_queue(name="empty")
+    found = client.get("/queues/", headers=JSON).json()
+    assert [row["name"] for row in found["results"]] == ["default", "empty"]
+    first = found["results"][0]
+    assert (first["priority"], first["state"], first["environments"]) == (3, "ENABLED", ["here"])
+    assert first["jobs"] == {
+        "SUBMITTED": 0,
+        "PENDING": 0,
+        "RUNNABLE": 2,
+        "STARTING": 0,
+        "RUNNING": 1,
+    }
+    assert client.get("/queues/").status_code == 200
+
+
+def test_the_list_is_paged_by_name(client: Client, visitor: User) -> None:
+    for number in range(52):
+        a_queue(an_environment(name=f"e{number}"), name=f"queue-{number:02}")
+    first = client.get("/queues/", headers=JSON).json()
+    assert len(first["results"]) == 50
+    rest = client.get(first["next"], headers=JSON).json()
+    assert ([row["name"] for row in rest["results"]], rest["next"]) == (
+        ["queue-50", "queue-51"],
+        None,
+    )
+
+
+def test_the_list_costs_as_many_queries_for_many_rows_as_for_one(
+    django_assert_num_queries: object,
+) -> None:
+    for _ in range(10):
+        a_job(status=JobStatus.RUNNING)
+    with django_assert_num_queries(3):  # type: ignore[operator]
+        rows = list_queues().rows
+    assert [row.live_jobs for row in rows] == [1] * 10
+
+
+def test_the_front_is_in_order_of_submission_with_the_newest_reason(
+    django_assert_num_queries: object,
+) -> None:
+    queue = a_queue()
+    jobs = [a_job(queue=queue, status=JobStatus.RUNNABLE) for _ in range(3)]
+    a_job(queue=queue, status=JobStatus.RUNNING)
+    for text, at in (("Old.", NOW), ("Full.", NOW + timedelta(minutes=1))):
+        WaitReason.objects.create(job=jobs[0], code="CAPACITY", reason=text, since=at)
+    # From before a retry: it does not say why the job waits now.
+    WaitReason.objects.create(
+        job=jobs[1], code="CAPACITY", reason="Gone.", since=NOW - timedelta(minutes=1)
+    )
+    with django_assert_num_queries(2):  # type: ignore[operator]
+        front = front_of_queue(queue=queue)
+    assert [(each.position, each.job) for each in front] == list(enumerate(jobs, start=1))
+    assert [each.reason for each in front] == ["Full.", "", ""]
+    assert front[0].reason_since == NOW + timedelta(minutes=1)
+    assert len(front_of_queue(queue=queue, size=2)) == 2
+
+
+def test_other_peoples_jobs_at_the_front_have_no_name(client: Client, visitor: User) -> None:
+    queue = a_queue(name="default")
+    a_job(queue=queue, status=JobStatus.RUNNABLE, name="secret-plan")
+    a_job(queue=queue, status=JobStatus.RUNNABLE, name="mine", owner=visitor)
+    page = client.get("/queues/default/").text
+    assert "secret-plan" not in page
+    assert "mine" in page
+    front = client.get("/queues/default/", headers=JSON).json()["front"]
+    assert [(row["position"], row["name"]) for row in front] == [(1, None), (2, "mine")]
+
+
+def test_a_queue_is_made_and_changed_with_plain_forms(client: Client, boss: User) -> None:
+    an_environment(name="a")
+    an_environment(name="b")
+    assert client.get("/new/queue/").status_code == 200
+    form = {"name": "q", "priority": "2", "state": "ENABLED", "environments": ["b", "a", ""]}
+    assert client.post("/queues/", form).headers["Location"] == "/queues/q/"
+    shown = client.get("/queues/q/edit/").context["places"]
+    assert [name for _, name in shown] == ["b", "a", ""]
+    form = {"priority": "5", "state": "DISABLED", "environments": ["a", "", ""]}
+    page = client.post("/queues/q/", form, follow=True)
+    assert "The queue q is changed." in page.text
+    assert "It takes no new jobs." in page.text
+    row = find_queue(name="q")
+    assert row is not None
+    assert (row.queue.priority, [each.name for each in row.environments]) == (5, ["a"])
+
+
+def test_a_refused_form_keeps_what_was_typed(client: Client, boss: User) -> None:
+    a_queue(an_environment(name="a"), name="q")
+    page = client.post("/queues/", {"name": "q", "priority": "x", "environments": ["a", "a"]})
+    assert page.status_code == 400
+    assert "There is a queue named q already." in page.text
+    assert "Choose each environment once." in page.text
+    assert 'value="x"' in page.text
+    page = client.post("/queues/q/", {"priority": "", "environments": ["a"]})
+    assert page.status_code == 400
+    assert page.context["errors"]["priority"] == [
+        "Priority is a whole number such as 1; a higher one goes first."
+    ]
+
+
+def test_a_script_makes_changes_and_deletes_a_queue(client: Client, boss: User) -> None:
+    an_environment(name="a")
+    fields = {"name": "q", "environments": ["a"]}
+    made = client.post("/queues/", fields, headers=JSON)
+    assert (made.status_code, made.headers["Location"]) == (201, "/queues/q/")
+    changed = client.post(
+        "/queues/q/", {"priority": 4}, content_type="application/json", headers=JSON
+    )
+    assert (changed.status_code, changed.json()["priority"]) == (200, 4)
+    refused = client.post("/queues/q/delete/", headers=JSON)
+    assert (refused.status_code, refused.json()["message"]) == (
+        409,
+        "The queue q is enabled. Disable it before you delete it.",
+    )
+    assert client.post("/queues/q/disable/", headers=JSON).json()["state"] == "DISABLED"
+    assert client.post("/queues/q/delete/", headers=JSON).status_code == 200
+    assert not JobQueue.objects.exists()
+
+
+def test_a_browser_that_may_not_delete_stays_on_the_form_with_the_reason(
+    client: Client, boss: User
+) -> None:
+    a_queue(name="q")
+    page = client.post("/queues/q/delete/")
+    assert page.status_code == 409
+    assert "The queue q is enabled." in page.text
+
+
+def test_only_an_administrator_changes_anything(client: Client, visitor: User) -> None:
+    a_queue(name="q")
+    for path in ("/new/queue/", "/queues/q/edit/"):
+        assert client.get(path).status_code == 403
+    for path in ("", "q/", "q/enable/", "q/disable/", "q/delete/"):
+        assert client.post(f"/queues/{path}", {"priority": "9"}).status_code == 403
+    page = client.get("/queues/q/").text
+    assert "Disable" not in page
+    assert JobQueue.objects.get().priority == 1
+
+
+def test_an_unknown_queue_is_not_found(client: Client, boss: User) -> None:
+    assert client.get("/queues/none/").status_code == 404
+    assert client.post("/queues/none/enable/").status_code == 404
