@@ -13,8 +13,6 @@ _SOURCES = {1: LogSource.STDOUT, 2: LogSource.STDERR}
 _SYSTEM_ERROR = 3
 # Longer lines come in pieces of exactly this size, and a last one that is smaller.
 _PIECE_BYTES = 16 * 1024
-# How much of a line Docker puts into one record.
-FRAME_BYTES = 16 * 1024
 # "2026-11-21T22:07:42.994574375Z ": whole seconds, the fraction, and where they end.
 _SECONDS, _FRACTION, _STAMP = slice(0, 19), slice(20, 29), 31
 
@@ -62,21 +60,11 @@ def _read_as_sent(blocks: Iterable[bytes]) -> Iterator[LogFrame]:
             raise EngineError(payload.decode(errors="replace").strip())
         if payload[29:_STAMP] != b"Z ":
             stamp, _, data = payload.partition(b" ")
-            yield LogFrame(parse_time(stamp.decode()), _SOURCES[kind], _with_newline(data))
+            yield LogFrame(parse_time(stamp.decode()), _SOURCES[kind], data)
             continue
         # Lines come many to a second, so the whole seconds are parsed once for all of them.
         if payload[_SECONDS] != seconds:
             seconds = payload[_SECONDS]
             seconds_ns = parse_time(f"{seconds.decode()}Z") // NS_PER_SECOND * NS_PER_SECOND
         at_ns = seconds_ns + int(payload[_FRACTION])
-        yield LogFrame(at_ns, _SOURCES[kind], _with_newline(payload[_STAMP:]))
-
-
-def _with_newline(data: bytes) -> bytes:
-    """Docker's `local` log forgets the newline behind a line that was longer than one record.
-
-    A record that is not full ends its line; so it also gives one to a last line that had none.
-    """
-    if len(data) < FRAME_BYTES and not data.endswith(b"\n"):
-        return data + b"\n"
-    return data
+        yield LogFrame(at_ns, _SOURCES[kind], payload[_STAMP:])

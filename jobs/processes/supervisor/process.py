@@ -6,6 +6,8 @@ import threading
 import time
 from types import FrameType
 
+from django import db
+
 from jobs.models import Engine
 
 from .background import database_may_fail, start_thread
@@ -34,6 +36,7 @@ class Supervisor:
                 self._match(self._rows())
             self._stopped.wait(self._timing.engines_every)
         self._end(list(self._running))
+        db.connections.close_all()
 
     def stop(self) -> None:
         """Ends `run` soon. Safe from any thread and from a signal handler."""
