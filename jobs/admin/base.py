@@ -152,6 +152,12 @@ class ServiceForm(_ModelForm[M]):
 class ServiceAdmin(BatchAdmin[M]):
     """Adds, changes and deletes through services. `form` is a ServiceForm."""
 
+    # What is chosen once, when the row is added.
+    fixed_fields: ClassVar[tuple[str, ...]] = ()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: M | None = None) -> Any:
+        return self.readonly_fields if obj is None else (*self.readonly_fields, *self.fixed_fields)
+
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> M:
         row: M = form.write_with_service(request, form.service_fields())
         return row

@@ -48,6 +48,7 @@ class EngineAdmin(ServiceAdmin[Engine]):
     search_fields = ("name",)
     fields = ("name", "kind", "url", *SEEN)
     readonly_fields = SEEN
+    fixed_fields = ("name", "kind")
 
     def delete_with_service(self, row: Engine) -> None:
         delete_engine(engine=row)

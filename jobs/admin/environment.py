@@ -43,7 +43,6 @@ class EnvironmentForm(ServiceForm[ComputeEnvironment]):
         super().__init__(*args, **kwargs)
         row = self.instance
         if row.pk:
-            self.initial["engine"] = row.engine.name
             maximum = row.max_milli_vcpus
             self.initial["max_vcpus"] = "" if maximum is None else format_vcpus(maximum)
         else:
@@ -52,8 +51,9 @@ class EnvironmentForm(ServiceForm[ComputeEnvironment]):
 
     def service_fields(self) -> dict[str, object]:
         fields = super().service_fields()
-        engine = fields["engine"]
-        fields["engine"] = engine.name if isinstance(engine, Engine) else ""
+        if "engine" in fields:
+            engine = fields["engine"]
+            fields["engine"] = engine.name if isinstance(engine, Engine) else ""
         return fields
 
     def check_with_service(self, fields: dict[str, object]) -> None:
@@ -98,6 +98,7 @@ class EnvironmentAdmin(ServiceAdmin[ComputeEnvironment]):
         "created_at",
     )
     readonly_fields = ("type", "status", "status_reason", "created_at")
+    fixed_fields = ("name", "engine")
     actions = ("enable_selected", "disable_selected")
 
     @admin.display(description="maximum vCPUs", empty_value="all")

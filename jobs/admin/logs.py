@@ -1,6 +1,8 @@
 """The index of logs. Its rows and the chunks' files belong together, so all is read-only."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from jobs.models import LogChunk, LogStream
 
@@ -29,3 +31,6 @@ class LogChunkAdmin(OfJobAdmin[LogChunk]):
     list_select_related = ("stream",)
     # The lines themselves are on the job's page.
     exclude = ("data",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LogChunk]:
+        return super().get_queryset(request).defer("data")

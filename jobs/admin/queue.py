@@ -44,13 +44,10 @@ class QueueForm(ServiceForm[JobQueue]):
                 self.initial[field] = place.environment.name
 
     def service_fields(self) -> dict[str, object]:
-        chosen = [self.cleaned_data.get(field) for field in CHOICES]
-        return {
-            "name": self.cleaned_data.get("name"),
-            "priority": self.cleaned_data.get("priority"),
-            "state": self.cleaned_data.get("state"),
-            "environments": [environment.name for environment in chosen if environment],
-        }
+        fields = super().service_fields()
+        chosen = [fields.pop(field) for field in CHOICES]
+        names = [each.name for each in chosen if isinstance(each, ComputeEnvironment)]
+        return {**fields, "environments": names}
 
     def check_with_service(self, fields: dict[str, object]) -> None:
         check_queue(fields=fields, queue=self.instance if self.instance.pk else None)
@@ -71,6 +68,7 @@ class QueueAdmin(ServiceAdmin[JobQueue]):
     date_hierarchy = "created_at"
     fields = ("name", "priority", "state", *CHOICES, "created_at")
     readonly_fields = ("created_at",)
+    fixed_fields = ("name",)
     actions = ("enable_selected", "disable_selected")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JobQueue]:
