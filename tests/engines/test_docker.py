@@ -22,10 +22,11 @@ from jobs.engines.base import (
     NoSuchContainer,
 )
 from jobs.engines.docker_engine import DockerEngine
-from jobs.engines.docker_engine.local_image import busybox_root, import_busybox
+from jobs.engines.docker_engine.local_image import busybox_root
 from tests.images import busybox_image, busybox_path
 
-from .contract import EngineContract, Piece, Recipes, await_end, log, status, text
+from .basis import Piece, Recipes, await_end, log, status, text
+from .contract import EngineContract
 
 pytestmark = pytest.mark.engine
 MIB = 1024 * 1024
@@ -368,35 +369,3 @@ def test_an_empty_address_means_docker_host(
     engine = DockerEngine("", installation="x")
     assert engine.info().version
     engine.close()
-
-
-def test_the_local_image_has_a_shell_its_users_and_a_place_to_write(
-    docker_engine_url: str, client: docker.APIClient
-) -> None:
-    tag = f"batchweb/local:{uuid4().hex[:8]}"
-    image_id = import_busybox(docker_engine_url, tag, busybox_path())
-    try:
-        assert import_busybox(docker_engine_url, tag, busybox_path()) == image_id
-        config = client.inspect_image(tag)["Config"]  # type: ignore[no-untyped-call]
-        assert config["Cmd"] == ["sh"]
-        assert any(variable.startswith("PATH=") for variable in config["Env"])
-        made = client.create_container(
-            tag, ["sh", "-c", "id -un; touch /tmp/x && echo written"], user="nobody"
-        )
-        try:
-            client.start(made["Id"])
-            client.wait(made["Id"])
-            assert client.logs(made["Id"]) == b"nobody\nwritten\n"
-        finally:
-            client.remove_container(made["Id"], force=True)
-    finally:
-        client.remove_image(tag)
-
-
-def test_the_local_images_root_is_the_same_each_time() -> None:
-    assert busybox_root(busybox_path()) == busybox_root(busybox_path())
-
-
-def test_what_is_no_busybox_makes_no_image(docker_engine_url: str) -> None:
-    with pytest.raises(EngineError, match="no busybox"):
-        import_busybox(docker_engine_url, "batchweb/none:x", "/no/such/busybox")

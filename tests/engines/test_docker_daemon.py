@@ -8,7 +8,7 @@ from jobs.engines.base import ContainerSpec, EngineError, EngineUnreachable
 from jobs.engines.docker_engine import DockerEngine, boot
 from tests.images import busybox_image
 
-from .contract import in_background, status
+from .basis import in_background, status
 from .daemon import Daemon
 
 pytestmark = pytest.mark.engine

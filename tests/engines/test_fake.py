@@ -20,7 +20,8 @@ from jobs.engines.fake import FakeEngine, World, forget_world, world
 from jobs.engines.fake.scripts import run_command
 from jobs.engines.registry import connect
 
-from .contract import EngineContract, Piece, Recipes, in_background
+from .basis import Piece, Recipes, in_background
+from .contract import EngineContract
 
 
 class FakeRecipes(Recipes):

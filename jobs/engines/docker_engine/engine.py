@@ -1,6 +1,7 @@
 """Docker Engine, API 1.41 (20.10) and later. One node: the machine that the daemon runs on."""
 
 from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 import requests
@@ -144,7 +145,7 @@ class DockerEngine:
         if response.status_code == 409:
             raise AlreadyStarted(message(response))
         expect(response)
-        if self._was_started(found.id):
+        if self._was_started(found.id, removed_at=response.headers["Date"]):
             raise AlreadyStarted(f"Container {found.name} ran while it was being removed")
 
     def remove(self, container_id: str) -> None:
@@ -249,25 +250,26 @@ class DockerEngine:
         self._networks.mend(answer(found)["HostConfig"]["NetworkMode"])
         return True
 
-    def _was_started(self, container_id: str) -> bool:
-        """Whether a removed container ever ran, by the events up to its removal."""
+    def _was_started(self, container_id: str, *, removed_at: str) -> bool:
+        """Whether a removed container ever ran, by the events up to its removal.
+
+        `removed_at`: the engine's own time then, as HTTP gives it, in whole seconds.
+        """
         response, stream = self._connection.stream(
             "GET",
             "/events",
             params={
                 "since": "1",
+                # The removal's own event ends it at once; should that be lost, this does.
+                "until": str(int(parsedate_to_datetime(removed_at).timestamp()) + 1),
                 "filters": as_filters(container=[container_id], event=["start", "destroy"]),
             },
         )
         expect(response)
-        for each in read_json(stream.blocks()):
-            if each["Action"] == "start":
-                stream.close()
-                return True
-            if each["Action"] == "destroy":
-                break
+        told = (each["Action"] for each in read_json(stream.blocks()))
+        first = next(told, "destroy")
         stream.close()
-        return False
+        return bool(first == "start")
 
 
 def _network_is_gone(response: requests.Response, network: str) -> bool:
