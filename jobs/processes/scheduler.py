@@ -19,7 +19,7 @@ from jobs.domain.errors import LostLease
 from jobs.scheduling.decide import decide
 from jobs.selectors.snapshot import load_snapshot
 from jobs.services.lease import BEAT_SECONDS, Lease, Standby, beat, release
-from jobs.services.placement import accept_submitted, apply_plan
+from jobs.services.placement import PORTION, accept_submitted, apply_plan
 from jobs.services.stopping import next_kill_at
 from jobs.services.sweep import sweep
 
@@ -28,19 +28,24 @@ logger = logging.getLogger("batchweb.scheduler")
 # How many jobs of each queue a pass looks at. Those behind cannot start before them.
 FRONT = 100
 SWEEP_SECONDS = 5.0
+# The first news is acted on at once; what comes in a burst behind it waits for one pass together.
+PASS_SECONDS = 0.05
+# Reasons are for people: under load they are brought up to date this often, not with every pass.
+WAITS_SECONDS = 1.0
 STANDBY_SECONDS = 0.5
 # A pass that fails is tried again, but not in a hurry.
 PAUSE_AFTER_ERROR_SECONDS = 1.0
 
 
-def schedule_once(*, lease: Lease, now: datetime) -> int:
+def schedule_once(*, lease: Lease, now: datetime, with_waits: bool = True) -> bool:
     """One pass: new jobs become RUNNABLE, what fits is placed, what waits gets its reason.
 
-    How many jobs moved. Raises LostLease.
+    Whether there may be more to do at once, because a portion was full. Raises LostLease.
     """
     accepted = accept_submitted(lease=lease, now=now)
     plan = decide(load_snapshot(front=FRONT), now)
-    return accepted + apply_plan(plan=plan, lease=lease)
+    placed = apply_plan(plan=plan, lease=lease, with_waits=with_waits)
+    return accepted == PORTION or placed >= FRONT
 
 
 class WakeUps:
@@ -84,6 +89,7 @@ class Scheduler:
         self._standby = Standby(holder=f"{socket.gethostname()}:{os.getpid()}")
         self._next_beat = 0.0
         self._next_sweep = 0.0
+        self._next_waits = 0.0
 
     def stop(self) -> None:
         self._stop.set()
@@ -114,9 +120,12 @@ class Scheduler:
         if monotonic >= self._next_sweep:
             sweep(now=now)
             self._next_sweep = monotonic + SWEEP_SECONDS
-        moved = schedule_once(lease=self.lease, now=now)
-        if not moved:
-            self._wait(now)
+        with_waits = monotonic >= self._next_waits
+        if with_waits:
+            self._next_waits = monotonic + WAITS_SECONDS
+        more = schedule_once(lease=self.lease, now=now, with_waits=with_waits)
+        if not more:
+            self._wait(now, monotonic + PASS_SECONDS, with_waits=with_waits)
 
     def _stand_by(self) -> None:
         self.lease = self._standby.try_acquire(monotonic=time.monotonic())
@@ -126,9 +135,13 @@ class Scheduler:
         logger.info("active with token %d", self.lease.token)
         self._next_beat = self._next_sweep = 0.0
 
-    def _wait(self, now: datetime) -> None:
-        """Until there is news, a stop's grace time is over, or the safety tick; with beats between."""
-        due = now + timedelta(seconds=settings.BATCHWEB_SCHEDULER_TICK_SECONDS)
+    def _wait(self, now: datetime, not_before: float, *, with_waits: bool) -> None:
+        """Until there is news, a stop's grace time is over, or the safety tick; with beats between.
+
+        Not before `not_before` on the monotonic clock. A pass without reasons is soon followed by one.
+        """
+        tick = settings.BATCHWEB_SCHEDULER_TICK_SECONDS if with_waits else WAITS_SECONDS
+        due = now + timedelta(seconds=tick)
         kill_at = next_kill_at()
         if kill_at and kill_at < due:
             due = kill_at
@@ -139,6 +152,7 @@ class Scheduler:
             if left <= 0:
                 return
             if self._wake_ups.wait(min(left, BEAT_SECONDS)):
+                self._stop.wait(max(0.0, not_before - time.monotonic()))
                 return
             assert self.lease is not None
             beat(self.lease)

@@ -35,13 +35,13 @@ def accept_submitted(*, lease: Lease, now: datetime) -> int:
         )
 
 
-def apply_plan(*, plan: Plan, lease: Lease) -> int:
+def apply_plan(*, plan: Plan, lease: Lease, with_waits: bool = True) -> int:
     """Writes the plan's placements as attempts and hands them to the launchers; how many.
 
     A job that was cancelled since the snapshot is no longer RUNNABLE and is left alone. Raises
     LostLease before anything is written.
     """
-    changed_waits = _changed_waits(plan.waits)
+    changed_waits = _changed_waits(plan.waits) if with_waits else []
     if not plan.placements and not changed_waits:
         return 0
     with transaction.atomic():

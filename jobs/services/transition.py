@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from jobs import changes
-from jobs.domain.states import TERMINAL, JobStatus, is_allowed
+from jobs.domain.states import PLACED, TERMINAL, JobStatus, is_allowed
 from jobs.models import Job, Transition
 
 
@@ -32,7 +32,7 @@ def transition(
     """Moves those of the jobs that are in `old` to `new` and gives back their ids.
 
     `fields` are further columns to set with the status; `reason` becomes the status reason and is kept
-    in the history. After the commit, live pages hear of it, and the scheduler if it has work now.
+    in the history. After the commit, live pages hear of it, and the scheduler if room was given back.
     """
     if not is_allowed(old, new):
         raise IllegalTransition(f"{old} -> {new}")
@@ -51,7 +51,8 @@ def transition(
         )
         if winners:
             announce(winners)
-            if new in TERMINAL or new in {JobStatus.RUNNABLE, JobStatus.SUBMITTED}:
+            # The scheduler's own steps give it nothing new to do.
+            if old in PLACED and new not in PLACED:
                 changes.wake_scheduler()
     return winners
 
