@@ -63,7 +63,7 @@ def in_background(work: Callable[[], T]) -> Callable[[], T]:
 
 
 class EngineFixtures(ABC):
-    """Fixtures `recipes` and `connect` come from the engine's own test file."""
+    """Fixtures `recipes`, `connect_as` and `unreachable` come from the engine's own test file."""
 
     @pytest.fixture
     @abstractmethod
