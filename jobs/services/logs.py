@@ -26,7 +26,6 @@ from . import logfiles
 
 # The newest chunk grows up to this size, so that a slow log does not become many rows.
 ROW_BYTES = 16 * 1024
-START = Anchor()
 
 
 class LogMoved(Exception):

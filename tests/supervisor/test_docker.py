@@ -15,10 +15,11 @@ from django.conf import settings
 
 from jobs import queueing
 from jobs.engines.docker_engine import DockerEngine
-from jobs.models import Attempt, Engine, EngineKind, LogStream, UsageSample
+from jobs.models import Attempt, Engine, EngineKind, EngineStatus, LogStream, UsageSample
 from jobs.processes.supervisor import Timing
 from jobs.selectors.logs import read_lines
 from tests.builders import an_engine
+from tests.engines.daemon import Daemon
 from tests.images import busybox_image
 from tests.supervisor.world import News, Scene, is_complete, log_of, supervising
 
@@ -177,3 +178,36 @@ def test_the_process_ends_at_once_when_asked(scene: DockerScene) -> None:
 
     assert time.monotonic() - began < 3
     assert not is_complete(attempt)
+
+
+@pytest.fixture
+def daemon() -> Iterator[Daemon]:
+    own = Daemon("--default-address-pool", "base=10.214.0.0/22,size=24")
+    own.start()
+    yield own
+    own.remove()
+
+
+def test_an_engine_that_is_restarted_loses_its_containers_but_not_their_logs(
+    transactional_db: None, daemon: Daemon, news: News
+) -> None:
+    row = an_engine(kind=EngineKind.DOCKER, url=daemon.url)
+    connection = docker_connection(row)
+    own = DockerScene(row, connection, busybox_image(daemon.url))
+
+    with supervising(row, timing=USUAL, connection=docker_connection):
+        attempt, _ = own.run("trap 'echo asked; exit 143' TERM; echo hello; sleep 60 & wait")
+        news.wait_for(lambda: log_of(attempt) == b"hello\n")
+        daemon.stop()
+        news.wait_for(lambda: Engine.objects.get(id=row.id).status == EngineStatus.UNREACHABLE)
+        news.handed_over.clear()
+        daemon.start()
+        news.wait_for_hand_over(queueing.REAP, attempt)
+
+    met = Engine.objects.get(id=row.id)
+    assert met.status == EngineStatus.CONNECTED
+    assert met.gap_from
+    assert met.gap_until
+    assert is_complete(attempt)
+    assert log_of(attempt) == b"hello\nasked\n"
+    connection.close()

@@ -45,7 +45,7 @@ class EngineSupervisor:
         self._lost_at: datetime | None = None
 
     def run(self) -> None:
-        """Returns when stopped. An engine that is away is tried again within two seconds."""
+        """Returns when stopped. An engine that is away is tried again every second."""
         pause = FIRST_PAUSE_SECONDS
         while not self._stopped.is_set():
             met = self._supervise()

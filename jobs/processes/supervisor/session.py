@@ -159,10 +159,13 @@ class Session:
             self._meet(None)
 
     def _listen(self, since_ns: int) -> None:
+        """Subscribes to events, so that nothing is missed between now and the reconciliation."""
+        events = self._engine.events(since_ns)
+
         def read() -> None:
             reason = f"The engine {self._row.name} closed its stream of events"
             try:
-                for event in self._engine.events(since_ns):
+                for event in events:
                     self._inbox.put(partial(self._on_event, event))
             except EngineError as error:
                 reason = str(error)

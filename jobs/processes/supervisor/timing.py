@@ -19,7 +19,7 @@ class Timing:
     nodes_every: float = 60.0
     usage_every: float = 5.0
     # The longest pause between two tries to reach an engine that is away.
-    reconnect_within: float = 2.0
+    reconnect_within: float = 1.0
     # A hand-over of an exit that had no effect by then is repeated.
     reap_again_after: float = 30.0
     # A container of ours that belongs to no attempt is removed when it is found for so long.
