@@ -1,10 +1,11 @@
 """Engines that vanish, come back, restart, are added and deleted."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from django.db import OperationalError
 
 from jobs import changes, queueing
 from jobs.engines.fake import World
@@ -17,6 +18,8 @@ from jobs.models import (
     UsageSample,
 )
 from jobs.processes.supervisor import Supervisor
+from jobs.selectors import supervision
+from jobs.services import logs
 from tests.builders import an_engine
 from tests.supervisor.world import (
     FAST,
@@ -168,3 +171,45 @@ def test_an_engine_with_another_address_is_connected_anew(news: News, scene: Sce
         news.wait_for(lambda: status(scene.row) == EngineStatus.UNREACHABLE)
 
     assert "no address" in Engine.objects.get(id=scene.row.id).status_reason
+
+
+def test_a_database_that_is_away_for_a_while_does_not_end_the_supervision(
+    scene: Scene, news: News, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([True] * 5)
+    read, store = supervision.live_attempts, logs.record_whole_log
+
+    def away(function: Callable[..., object]) -> Callable[..., object]:
+        def call(**arguments: object) -> object:
+            if next(failures, False):
+                raise OperationalError("server closed the connection unexpectedly")
+            return function(**arguments)
+
+        return call
+
+    monkeypatch.setattr("jobs.processes.supervisor.ending.FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(supervision, "live_attempts", away(read))
+    monkeypatch.setattr(logs, "record_whole_log", away(store))
+    with supervising(scene.row):
+        attempt, _ = scene.start("say", "stdout:" + b"hello\n".hex())
+        news.wait_for_hand_over(queueing.REAP, attempt)
+
+    assert log_of(attempt) == b"hello\n"
+    assert status(scene.row) == EngineStatus.CONNECTED
+
+
+def test_a_fault_of_a_session_is_answered_with_a_new_one(
+    scene: Scene, news: News, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([True, True])
+    read = supervision.live_attempts
+
+    def faulty(*, engine_id: int) -> object:
+        if next(failures, False):
+            raise ZeroDivisionError
+        return read(engine_id=engine_id)
+
+    monkeypatch.setattr(supervision, "live_attempts", faulty)
+    with supervising(scene.row):
+        attempt, _ = scene.start("exit")
+        news.wait_for_hand_over(queueing.REAP, attempt)
