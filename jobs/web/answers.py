@@ -34,6 +34,7 @@ ERROR_TEXTS = {
     405: ("That method does not work here", "Use the page's own buttons, or see its Allow header."),
     409: ("Too late", "It has changed meanwhile. Look at its present state and decide again."),
     413: ("Too large", "Send less at once."),
+    503: ("Cannot be read now", "An administrator finds the cause in the server's log."),
     500: ("Something broke on our side", "It has been logged. Try again in a moment."),
 }
 

@@ -21,7 +21,8 @@ from jobs.changes import CHANGES_CHANNEL
 
 logger = logging.getLogger("batchweb.live")
 
-LISTEN_SECONDS = 10.0
+# redis-py can swallow a cancellation, so the end is also looked for between two waits for a message.
+LISTEN_SECONDS = 1.0
 FIRST_RETRY_SECONDS = 0.2
 MAX_RETRY_SECONDS = 5.0
 
@@ -140,7 +141,7 @@ class Hub:
 
     async def _listen_for_ever(self) -> None:
         retry = FIRST_RETRY_SECONDS
-        while True:
+        while not self._closed:
             try:
                 async for message in self._messages():
                     retry = FIRST_RETRY_SECONDS
@@ -160,7 +161,7 @@ class Hub:
         pubsub = client.pubsub()
         try:
             await pubsub.subscribe(CHANGES_CHANNEL)
-            while True:
+            while not self._closed:
                 message = await pubsub.get_message(timeout=LISTEN_SECONDS)
                 if message is None:
                     continue

@@ -174,9 +174,13 @@ def _next_batch(attempt: Attempt, after: int) -> Batch:
     ended = Attempt.objects.filter(pk=attempt.pk, ended_at__isnull=False).exists()
     # The state first: if the log is complete before its lines are read, none can be missed.
     stream = job_selectors.log_stream_of(attempt)
-    html, last = _render(stream, after, PAGE_LINES)
+    state = _state(stream)
+    try:
+        html, last = _render(stream, after, PAGE_LINES)
+    except selectors.LogUnreadable as error:
+        return Batch(html="", last=after, is_complete=True, state={**state, "notice": str(error)})
     complete = stream.completed_at is not None if stream else ended
-    return Batch(html=html, last=last, is_complete=complete, state=_state(stream))
+    return Batch(html=html, last=last, is_complete=complete, state=state)
 
 
 def _state(stream: LogStream | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from jobs.domain.errors import Conflict, InvalidInput, NotFound
+from jobs.selectors.logs import LogUnreadable
 
 from . import answers
 
@@ -68,6 +69,7 @@ class ErrorAnswerMiddleware:
 STATUS_OF_ERROR: tuple[tuple[type[Exception], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
+    (LogUnreadable, 503),
     (RequestDataTooBig, 413),
     (BadRequest, 400),
 )

@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import contextvars
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import FrameType
@@ -126,33 +127,40 @@ async def _disconnected(receive: Receive) -> None:
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.startup":
-            _end_streams_on_signal()
-            await send({"type": "lifespan.startup.complete"})
-        else:
-            hub().close()
-            await send({"type": "lifespan.shutdown.complete"})
-            return
+    with _streams_end_on_signal():
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await hub().stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
 
 
-def _end_streams_on_signal() -> None:
+@contextlib.contextmanager
+def _streams_end_on_signal() -> Iterator[None]:
     """Servers wait for open answers before they stop, and a stream never ends: so end the streams first."""
+    if threading.current_thread() is not threading.main_thread():
+        # Only the main thread may set handlers; elsewhere the embedder ends the server himself.
+        yield
+        return
     loop, streams = asyncio.get_running_loop(), hub()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
-    def chain(number: int, previous: Any) -> None:
-        def handler(received: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(streams.close)
-            if callable(previous):
-                previous(received, frame)
+    def handler(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(streams.close)
+        previous = before[signal.Signals(number)]
+        if callable(previous):
+            previous(number, frame)
 
+    for number in before:
         signal.signal(number, handler)
-
-    # Only the main thread may set handlers; elsewhere the embedder ends the server himself.
-    with contextlib.suppress(ValueError):
-        for number in (signal.SIGTERM, signal.SIGINT):
-            chain(number, signal.getsignal(number))
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
 
 
 def get_asgi_application() -> StreamingASGIHandler:

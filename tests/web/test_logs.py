@@ -1,0 +1,237 @@
+"""A log by pages, by rows, whole, and live."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from jobs.models import Attempt, LogChunk
+from tests.builders import NOW, a_job, a_user, an_attempt
+from tests.joblogs.writing import Writer, frame, numbered
+
+from .asgi import open_stream
+from .test_live import cookie_of, run
+
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture(autouse=True)
+def _files_of_its_own(settings: Settings, tmp_path: Path) -> None:
+    own = {**settings.STORAGES["joblogs"], "OPTIONS": {"location": tmp_path}}
+    settings.STORAGES = {**settings.STORAGES, "joblogs": own}
+
+
+def a_running_attempt(owner: User | None = None) -> Attempt:
+    job = a_job(status="RUNNING", attempts_made=1, **({"owner": owner} if owner else {}))
+    return an_attempt(job=job, started_at=NOW)
+
+
+def url(attempt: Attempt, rest: str = "") -> str:
+    return f"/jobs/{attempt.job_id}/attempts/{attempt.number}/log/{rest}"
+
+
+def test_a_script_reads_a_log_page_by_page(script: Client) -> None:
+    attempt = a_running_attempt()
+    Writer(attempt).write(numbered(1050))
+    at, texts = url(attempt), []
+    while at:
+        told = script.get(at).json()
+        texts += [line["text"] for line in told["lines"]]
+        at = told["next"]
+    assert texts == [f"line {number}" for number in range(1050)]
+    assert told["line_count"] == 1050
+    assert not told["complete"]
+
+
+def test_lines_are_numbered_from_one_with_their_time_and_source(script: Client) -> None:
+    attempt = a_running_attempt()
+    Writer(attempt).write(numbered(3))
+    line = script.get(url(attempt, "?start=2&limit=1")).json()["lines"]
+    assert line == [
+        {
+            "line": 2,
+            "at": "2026-01-05T09:00:00.001Z",
+            "stream": "stdout",
+            "text": "line 1",
+            "continued": False,
+        }
+    ]
+
+
+def test_people_see_the_newest_lines_first_and_can_go_back(page: Client) -> None:
+    attempt = a_running_attempt()
+    Writer(attempt).write(numbered(1200))
+    html = page.get(url(attempt), headers=HTML).content.decode()
+    assert 'id="L1200"' in html
+    assert 'id="L700"' not in html
+    assert "?start=201" in html
+    earlier = page.get(url(attempt, "?start=201"), headers=HTML).content.decode()
+    assert 'id="L201"' in earlier
+    assert "?start=701" in earlier
+
+
+@pytest.mark.parametrize(
+    "query", ["start=-1", "start=x", "limit=1e3", "start=%00", "limit=" + "9" * 99]
+)
+@pytest.mark.parametrize("rest", ["", "rows/"])
+def test_a_bad_line_number_is_a_400(page: Client, query: str, rest: str) -> None:
+    assert page.get(url(a_running_attempt(), f"{rest}?{query}")).status_code == 400
+
+
+def test_lines_beyond_the_end_are_none(page: Client) -> None:
+    attempt = a_running_attempt()
+    Writer(attempt).write(numbered(3))
+    told = page.get(url(attempt, "rows/?start=999999999999")).json()
+    assert told["html"] == ""
+    assert told["line_count"] == 3
+
+
+def test_an_attempt_without_a_log_has_an_empty_one(page: Client) -> None:
+    attempt = a_running_attempt()
+    assert page.get(url(attempt, "rows/")).json()["html"] == ""
+    assert page.get(url(attempt), headers=HTML).status_code == 200
+
+
+def test_a_row_that_goes_on_with_a_line_of_the_page_before_is_marked(page: Client) -> None:
+    attempt = a_running_attempt()
+    Writer(attempt).write([frame(b"x" * 16384), frame(b"y" * 16384), frame(b"end\n")])
+    html = page.get(url(attempt, "rows/?start=2&limit=1")).json()["html"]
+    assert "bw-ll-piece" in html
+    assert "goes on" in html
+
+
+def test_a_page_far_into_a_long_log_takes_few_queries(
+    page: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    attempt = a_running_attempt()
+    Writer(attempt).write(numbered(5000), batch=500)
+    with django_assert_max_num_queries(6):
+        page.get(url(attempt, "rows/?start=4000&limit=100"))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("parts", [[], [b"caf\xe9 \x1b[31mred\n", b"<b>\x00\n"]])
+def test_the_download_is_byte_for_byte_what_was_written(parts: list[bytes]) -> None:
+    attempt = a_running_attempt()
+    cookie = cookie_of(attempt.job.owner)
+    Writer(attempt).write([frame(part) for part in parts])
+
+    async def test() -> None:
+        async with open_stream(url(attempt, "download/"), cookie=cookie) as stream:
+            assert await stream.body() == b"".join(parts)
+            assert stream.headers["content-disposition"].startswith("attachment; filename=")
+            assert stream.headers["x-content-type-options"] == "nosniff"
+            assert stream.headers["content-type"].startswith("text/plain")
+
+    run(test)
+
+
+def test_a_log_that_was_cut_off_says_so(page: Client, settings: Settings) -> None:
+    settings.BATCHWEB_LOG_LIMIT_BYTES = 1024
+    attempt = a_running_attempt()
+    Writer(attempt).write(numbered(1000))
+    assert "Cut off at the limit of 1.0\xa0KB" in page.get(url(attempt, "rows/")).json()["notice"]
+
+
+def test_a_part_that_cannot_be_read_is_a_readable_error(page: Client) -> None:
+    attempt = a_running_attempt()
+    Writer(attempt).write(numbered(3))
+    LogChunk.objects.update(data=b"damaged")
+    answer = page.get(url(attempt, "rows/"), headers={"Accept": "application/json"})
+    assert answer.status_code == 503
+    assert answer.json()["message"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_new_lines_come_live_until_the_log_is_complete() -> None:
+    attempt = a_running_attempt(a_user(username="owner"))
+    cookie = cookie_of(attempt.job.owner)
+    writer = Writer(attempt)
+    writer.write(numbered(2))
+
+    async def test() -> None:
+        async with open_stream(url(attempt, "live/"), cookie=cookie) as stream:
+            first = json.loads(await stream.event("lines"))
+            assert (first["last"], first["html"].count("bw-lx")) == (2, 2)
+            await _in_thread(lambda: writer.write(numbered(3, first=2)))
+            second = json.loads(await stream.event("lines"))
+            assert second["last"] == 5
+            assert "line 1<" not in second["html"]
+            assert "line 4<" in second["html"]
+            await _in_thread(writer.finish)
+            end = json.loads(await stream.event("end"))
+            assert end["complete"]
+            assert end["line_count"] == 5
+            await stream.body()
+            assert stream.ended.is_set()
+
+    run(test)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [("", {"last-event-id": "700"}), ("?after=700", {}), ("?after=700", {"last-event-id": "x"})],
+)
+def test_a_viewer_that_reconnects_goes_on_after_the_last_line_it_has(
+    query: str, headers: dict[str, str]
+) -> None:
+    attempt = a_running_attempt()
+    cookie = cookie_of(attempt.job.owner)
+    writer = Writer(attempt)
+    writer.write(numbered(1500))
+    writer.finish()
+
+    async def test() -> None:
+        path = url(attempt, f"live/{query}")
+        async with open_stream(path, cookie=cookie, headers=headers) as stream:
+            text = (await stream.body()).decode()
+            numbers = [int(part.split('\\"')[0]) for part in text.split('id=\\"L')[1:]]
+            assert numbers == list(range(701, 1501))
+            assert "id: 1500" in text
+
+    run(test)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_live_log_of_an_attempt_that_never_had_one_ends_with_it() -> None:
+    attempt = a_running_attempt()
+    cookie = cookie_of(attempt.job.owner)
+    Attempt.objects.filter(pk=attempt.pk).update(ended_at=NOW)
+
+    async def test() -> None:
+        async with open_stream(url(attempt, "live/"), cookie=cookie) as stream:
+            assert json.loads(await stream.event("end"))["line_count"] == 0
+
+    run(test)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_follows_the_log_of_anothers_job() -> None:
+    attempt, stranger = a_running_attempt(), a_user()
+    cookie = cookie_of(stranger)
+
+    async def test() -> None:
+        async with open_stream(url(attempt, "live/"), cookie=cookie) as stream:
+            assert stream.status == 404
+            await stream.body()
+
+    run(test)
+
+
+async def _in_thread(work: Callable[[], None]) -> None:
+    """The database may not be used on the event loop's thread; the thread's connection is closed."""
+
+    def in_thread() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    await asyncio.to_thread(in_thread)
