@@ -1,0 +1,297 @@
+"""Random submits, cancels, exits, losses and deaths, in any order: nothing stuck, nothing twice.
+
+Workers are played one task at a time; any of them can die at any call to the engine, before or after it
+took effect. Tasks can be lost and doubled, as when Redis is emptied or a hand-over repeated. At the end
+everything that was left undone must come to its end by the sweep and the supervisor's look alone.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from jobs import queueing, tasks
+from jobs.domain.names import LABEL_ATTEMPT
+from jobs.domain.states import CANCELLABLE, PLACED, TERMINAL, JobStatus, is_allowed
+from jobs.engines.base import ContainerPhase
+from jobs.engines.fake import FakeEngine
+from jobs.engines.fake.world import SHELL_IMAGE, forget_world
+from jobs.models import Attempt, Engine, Job, Node, Transition
+from jobs.processes.scheduler import schedule_once
+from jobs.services import connections, launch, reap, stopping
+from jobs.services.lease import Lease, Standby
+from jobs.services.stop import cancel_job, terminate_job
+from jobs.services.submit import submit_job
+from jobs.services.sweep import sweep
+from tests.builders import a_definition, a_node, a_queue, a_user, an_engine, an_environment
+
+pytestmark = pytest.mark.django_db
+
+COMMANDS = ["exit", "exit 3", "sleep 5", "sleep", "oom", "nosuch"]
+_worlds = itertools.count()
+
+
+class Killed(BaseException):
+    """The process dies here: nothing may catch it."""
+
+
+class MortalEngine(FakeEngine):
+    """Dies with its process at the call that was chosen, before or after the call took effect."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, installation="test")
+        self.calls_left: int | None = None
+        self.dies_after_effect = False
+        self.starts: Counter[str] = Counter()
+
+    def _mortal(self, call: Callable[[], Any]) -> Any:
+        if self.calls_left is None:
+            return call()
+        self.calls_left -= 1
+        if self.calls_left < 0 and not self.dies_after_effect:
+            raise Killed
+        result = call()
+        if self.calls_left < 0:
+            raise Killed
+        return result
+
+    def create(self, spec: Any) -> str:
+        return str(self._mortal(lambda: FakeEngine.create(self, spec)))
+
+    def start(self, container_id: str) -> None:
+        def begin() -> None:
+            name = self.world.get(container_id).spec.name
+            FakeEngine.start(self, container_id)
+            self.starts[name] += 1
+
+        self._mortal(begin)
+
+    def inspect(self, name_or_id: str) -> Any:
+        return self._mortal(lambda: FakeEngine.inspect(self, name_or_id))
+
+    def discard(self, container_id: str) -> None:
+        self._mortal(lambda: FakeEngine.discard(self, container_id))
+
+    def signal(self, container_id: str, name: str) -> None:
+        self._mortal(lambda: FakeEngine.signal(self, container_id, name))
+
+    def remove(self, container_id: str) -> None:
+        self._mortal(lambda: FakeEngine.remove(self, container_id))
+
+
+class Lifecycle(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        self.queue: list[tuple[str, int]] = []
+        self.patch.setattr(queueing, "_enqueue", self._enqueue)
+        self.patch.setattr(queueing.transaction, "on_commit", lambda call, robust=False: call())
+        self.patch.setattr(queueing, "is_idle", self._is_idle)
+        url = f"fake://lifecycle-{next(_worlds)}"
+        self.mortal = MortalEngine(url)
+        self.world = self.mortal.world
+        self.world.stop_clock()
+        for module in (connections, launch, reap, stopping):
+            self.patch.setattr(module, "connection_to", lambda engine: self.mortal)
+        for module in (launch, tasks):
+            self.patch.setattr(module.timezone, "now", self.now)
+        self.patch.setattr(tasks, "close_old_connections", lambda: None)
+        self.engine = an_engine(url=url)
+        self.node = a_node(engine=self.engine, milli_vcpus=3000, memory_mib=2048)
+        self.jobs_queue = a_queue(an_environment(engine=self.engine))
+        self.definition = a_definition(image=SHELL_IMAGE)
+        self.owner = a_user()
+        self.jobs: list[Job] = []
+        self.lease = self._lease()
+
+    def teardown(self) -> None:
+        try:
+            self._everything_comes_to_its_end()
+        finally:
+            self.patch.undo()
+            forget_world(self.engine.url.removeprefix("fake://"))
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.world.now_ns() / 1e9, tz=UTC)
+
+    def _lease(self) -> Lease:
+        standby = Standby(holder=f"test-{id(self)}")
+        for monotonic in itertools.count(step=1000):
+            lease = standby.try_acquire(monotonic=monotonic)
+            if lease:
+                return lease
+        raise AssertionError
+
+    def _enqueue(self, task: str, ids: list[int]) -> None:
+        self.queue.extend((task, id_) for id_ in ids)
+
+    def _is_idle(self, task: str) -> bool:
+        return all(name != task for name, _ in self.queue)
+
+    def _run(self, task: str, row_id: int) -> None:
+        getattr(tasks, task.rpartition(".")[2])(row_id)
+
+    # --- What happens ---------------------------------------------------------------------
+
+    @rule(command=st.sampled_from(COMMANDS), attempts=st.integers(1, 3))
+    def submit(self, command: str, attempts: int) -> None:
+        fields = {
+            "name": "work",
+            "queue": self.jobs_queue.name,
+            "definition": self.definition.name,
+            "command": command,
+            "attempts": attempts,
+        }
+        self.jobs.append(submit_job(owner=self.owner, fields=fields, now=self.now()))
+
+    @rule()
+    def schedule(self) -> None:
+        schedule_once(lease=self.lease, now=self.now())
+
+    @precondition(lambda self: self.queue)
+    @rule(
+        data=st.data(),
+        calls_left=st.none() | st.integers(0, 3),
+        dies_after_effect=st.booleans(),
+    )
+    def work(self, data: st.DataObject, calls_left: int | None, dies_after_effect: bool) -> None:
+        task, row_id = self.queue.pop(data.draw(st.integers(0, len(self.queue) - 1)))
+        self.mortal.calls_left = calls_left
+        self.mortal.dies_after_effect = dies_after_effect
+        try:
+            self._run(task, row_id)
+        except Killed:
+            pass
+        finally:
+            self.mortal.calls_left = None
+
+    @precondition(lambda self: self.queue)
+    @rule(data=st.data(), doubled=st.booleans())
+    def lose_or_double_a_task(self, data: st.DataObject, doubled: bool) -> None:
+        at = data.draw(st.integers(0, len(self.queue) - 1))
+        if doubled:
+            self.queue.append(self.queue[at])
+        else:
+            self.queue.pop(at)
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), terminate=st.booleans())
+    def stop(self, data: st.DataObject, terminate: bool) -> None:
+        job = Job.objects.get(id=data.draw(st.sampled_from(self.jobs)).id)
+        (terminate_job if terminate else cancel_job)(job=job, reason="enough", now=self.now())
+
+    @rule(seconds=st.sampled_from([1, 10, 40, 200]))
+    def time_passes(self, seconds: int) -> None:
+        self.world.advance(seconds)
+
+    @rule()
+    def the_sweep(self) -> None:
+        sweep(now=self.now())
+
+    @rule()
+    def the_supervisor_looks(self) -> None:
+        self.world.settle()
+        live = Attempt.objects.filter(ended_at__isnull=True, node=self.node)
+        present = {int(one.labels[LABEL_ATTEMPT]): one for one in self.mortal.containers()}
+        for attempt in live:
+            container = present.get(attempt.id)
+            if container is None:
+                if attempt.container_id:
+                    self.queue.append((queueing.REAP, attempt.id))
+            elif container.phase is ContainerPhase.EXITED:
+                self.queue.append((queueing.REAP, attempt.id))
+            elif container.phase is ContainerPhase.RUNNING and attempt.started_at is None:
+                self.queue.append((queueing.LAUNCH, attempt.id))
+
+    @rule()
+    def the_engine_restarts(self) -> None:
+        before = self.now() - timedelta(seconds=1)
+        self.world.restart()
+        Engine.objects.filter(id=self.engine.id).update(gap_from=before, gap_until=self.now())
+
+    @precondition(lambda self: self.world.containers)
+    @rule(data=st.data())
+    def a_container_is_lost(self, data: st.DataObject) -> None:
+        self.world.lose(data.draw(st.sampled_from(sorted(self.world.containers))))
+
+    # --- What always holds ----------------------------------------------------------------
+
+    @invariant()
+    def no_attempt_ran_twice(self) -> None:
+        assert max(self.mortal.starts.values(), default=0) <= 1
+
+    @invariant()
+    def a_job_has_a_live_attempt_just_while_it_is_placed(self) -> None:
+        for job in Job.objects.filter(queue=self.jobs_queue):
+            live = job.attempts.filter(ended_at__isnull=True).count()
+            assert live == (1 if job.status in PLACED else 0), job.status
+            assert job.attempts.count() == job.attempts_made <= job.attempts_allowed
+
+    @invariant()
+    def the_node_is_never_overfilled(self) -> None:
+        live = Attempt.objects.filter(node=self.node, ended_at__isnull=True)
+        assert sum(attempt.milli_vcpus for attempt in live) <= 3000
+        assert sum(attempt.memory_mib for attempt in live) <= 2048
+
+    def _everything_comes_to_its_end(self) -> None:
+        for job in self.jobs:
+            fresh = Job.objects.get(id=job.id)
+            # Some would run for ever; the rest must end by themselves.
+            if fresh.command == ["sleep"] or fresh.status in CANCELLABLE:
+                terminate_job(job=fresh, reason="the end", now=self.now())
+        for _ in range(60):
+            if not self._undone():
+                break
+            self.world.advance(50)
+            self.schedule()
+            self.the_supervisor_looks()
+            self.the_sweep()
+            waiting, self.queue = self.queue, []
+            for task, row_id in waiting:
+                self._run(task, row_id)
+            self.no_attempt_ran_twice()
+            self.the_node_is_never_overfilled()
+        assert not self._undone()
+        for job in Job.objects.filter(queue=self.jobs_queue):
+            self._check_history(job)
+
+    def _undone(self) -> bool:
+        jobs = Job.objects.filter(queue=self.jobs_queue)
+        return (
+            jobs.exclude(status__in=TERMINAL).exists()
+            or Attempt.objects.filter(node=self.node, removed_at__isnull=True).exists()
+            or bool(self.world.containers)
+        )
+
+    @staticmethod
+    def _check_history(job: Job) -> None:
+        lines = list(Transition.objects.filter(job=job))
+        assert lines[0].to_status == JobStatus.SUBMITTED
+        for before, after in itertools.pairwise(lines):
+            assert after.from_status == before.to_status
+            assert is_allowed(JobStatus(after.from_status), JobStatus(after.to_status))
+            assert after.at >= before.at
+        assert lines[-1].to_status == job.status
+        assert job.status_reason
+        assert job.cost_usd == sum(attempt.cost_usd for attempt in job.attempts.all())
+
+
+def test_every_job_comes_to_its_right_end_whatever_happens() -> None:
+    from hypothesis.stateful import run_state_machine_as_test
+
+    assert Node.objects.count() == 0
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        Lifecycle,
+        settings=settings(
+            max_examples=40,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
