@@ -53,6 +53,16 @@ def explain_exit(*, exit_code: int, oom_killed: bool, memory_mib: int) -> str:
     return f"The command ended with exit code {exit_code}. Its log says more."
 
 
+def explain_refusal(detail: str, *, is_the_command: bool) -> str:
+    """One sentence for people about a container that the engine did not start."""
+    if is_the_command:
+        return (
+            f"The command could not be run: {detail}. Check its first word, and that the image "
+            "has that program."
+        )
+    return f"The engine refused to run the container: {detail}"
+
+
 def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name

@@ -172,11 +172,16 @@ def _end_unlaunched(launch: _Launch, now: datetime) -> None:
 def _end_refused(launch: _Launch, error: EngineError) -> None:
     """The engine refused for good: the attempt ends here, and its rules decide about another."""
     reason = reasons.cannot_start(str(error))
-    not_found = reasons.NOT_FOUND_EXIT_CODE if isinstance(error, CannotStart) else None
+    found = launch.engine.inspect(launch.name)
     finish_attempt(
         attempt=launch.attempt,
         outcome=AttemptOutcome(
-            status_reason=reason, reason=reason, explanation=reason, exit_code=not_found
+            status_reason=reason,
+            reason=reason,
+            explanation=reasons.explain_refusal(
+                str(error), is_the_command=isinstance(error, CannotStart)
+            ),
+            exit_code=found.exit_code if found else None,
         ),
         now=timezone.now(),
     )

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -91,7 +92,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.queue: list[tuple[str, int]] = []
         self.patch.setattr(queueing, "_enqueue", self._enqueue)
-        self.patch.setattr(queueing.transaction, "on_commit", lambda call, robust=False: call())
+        self.patch.setattr(transaction, "on_commit", lambda call, robust=False: call())
         self.patch.setattr(queueing, "is_idle", self._is_idle)
         url = f"fake://lifecycle-{next(_worlds)}"
         self.mortal = MortalEngine(url)
@@ -286,7 +287,7 @@ def test_every_job_comes_to_its_right_end_whatever_happens() -> None:
     from hypothesis.stateful import run_state_machine_as_test
 
     assert Node.objects.count() == 0
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Lifecycle,
         settings=settings(
             max_examples=40,
