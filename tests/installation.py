@@ -23,6 +23,7 @@ import requests
 ROOT = Path(__file__).resolve().parent.parent
 KEEP = ROOT / "script" / "lib" / "keep"
 PYTHON = sys.executable
+PASSWORD = "secret-of-tests"
 TERMINAL = frozenset({"SUCCEEDED", "FAILED"})
 T = TypeVar("T")
 
@@ -73,7 +74,7 @@ class Installation:
 
     def __enter__(self) -> Self:
         self.manage("migrate", "--verbosity", "0")
-        self.manage("seed", "--image", self._image, "--password", "secret-of-tests")
+        self.manage("seed", "--image", self._image, "--password", PASSWORD)
         self.manage("write_dev_env", "--url", self.url)
         for line in (self.var / "dev.env").read_text().splitlines():
             name, _, value = line.partition("=")
