@@ -17,14 +17,17 @@ from django.http import (
 from django.http.response import HttpResponseBase
 from django.template.loader import get_template
 from django.utils.cache import patch_vary_headers
+from django.utils.html import format_html
 
 from jobs.domain.errors import InvalidInput
 
-from .tags import REGION_IN_REQUEST
+from .tags import FOUND_REGIONS, WANTED_REGIONS
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
+# Ids of the live parts that static/js/live.js asks for, apart by spaces.
+LIVE_REGIONS = "X-Live-Regions"
 # What an error page says, by status code: a title and what to do now.
 ERROR_TEXTS = {
     400: ("This request cannot be understood", "Go back, check what you sent, and try again."),
@@ -100,7 +103,7 @@ def page(
     as_json: Callable[[], Mapping[str, Any]] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """The page; for scripts what `as_json` gives; for htmx only the `{% live %}` region it targets.
+    """The page; for scripts what `as_json` gives; for htmx only the regions that it asks for.
 
     Values of `context` may be functions without arguments: those of other regions are never called.
     """
@@ -108,7 +111,9 @@ def page(
         response: HttpResponse = JsonResponse(as_json(), status=status)
     else:
         response = HttpResponse(_html(request, template_name, context), status=status)
-    patch_vary_headers(response, ("Accept", "HX-Request", "HX-Target", "Authorization"))
+    patch_vary_headers(
+        response, ("Accept", "HX-Request", "HX-Target", LIVE_REGIONS, "Authorization")
+    )
     response.headers.setdefault("Cache-Control", "private, no-cache")
     return response
 
@@ -116,21 +121,30 @@ def page(
 def _html(request: HttpRequest, template_name: str, context: Mapping[str, Any]) -> str:
     template = get_template(template_name)
     full = {"layout": "base.html", **context}
-    if wants_fragment(request):
-        # htmx names its target as `tag#id`.
-        region = request.headers.get("HX-Target", "").partition("#")[2]
-        found: dict[str, str] = {}
-        html = template.render(
-            {
-                **full,
-                REGION_IN_REQUEST: region,
-                "found_regions": found,
-                "layout": "fragment.html",
-            },
-            request,
-        )
-        return found.get(region, html)
-    return template.render(full, request)
+    if not wants_fragment(request):
+        return template.render(full, request)
+    live = request.headers.get(LIVE_REGIONS, "").split()
+    # htmx names its target as `tag#id`.
+    target = request.headers.get("HX-Target", "").partition("#")[2]
+    found: dict[str, str] = {}
+    parts = {
+        "layout": "fragment.html",
+        WANTED_REGIONS: frozenset(live or [target]),
+        FOUND_REGIONS: found,
+    }
+    html = template.render({**full, **parts}, request)
+    if live:
+        return "".join(_partial(name, region) for name, region in found.items())
+    return found.get(target, html)
+
+
+def _partial(name: str, region: str) -> str:
+    """A part that htmx puts in its own place, whatever the request's target was."""
+    return format_html(
+        '<template hx type="partial" hx-target="#{}" hx-swap="outerMorph">{}</template>',
+        name,
+        region,
+    )
 
 
 def done(
@@ -176,7 +190,10 @@ def error(
         context["layout"] = "fragment.html" if wants_fragment(request) else "base.html"
         html = get_template("error.html").render(context, request)
         response = HttpResponse(html, status=status)
-        if wants_fragment(request):
+        if LIVE_REGIONS in request.headers:
+            # Nobody asked for this by a click; the next signal asks again.
+            response["HX-Reswap"] = "none"
+        elif wants_fragment(request):
             # A part of a page must not be replaced by an error: it goes to the toasts.
             response["HX-Retarget"] = "#toasts"
             response["HX-Reswap"] = "beforeend"

@@ -28,7 +28,9 @@ STATUS_ICONS = {
 }
 # The largest unit first: a relative time is told in the first that it fills.
 TIME_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
-REGION_IN_REQUEST = "wanted_region"
+# Context keys by which `answers.page` asks for some regions alone, and gets them.
+WANTED_REGIONS = "wanted_regions"
+FOUND_REGIONS = "found_regions"
 
 
 @register.simple_tag
@@ -190,9 +192,9 @@ class RegionNode(template.Node):
 
     def render(self, context: template.Context) -> SafeString:
         name = str(self.name.resolve(context))
-        wanted = context.get(REGION_IN_REQUEST)
+        wanted = context.get(WANTED_REGIONS)
         # A request for one region does no other region's work.
-        if wanted is not None and wanted != name:
+        if wanted is not None and name not in wanted:
             return mark_safe("")
         classes = self.classes.resolve(context) if self.classes else ""
         html = format_html(
@@ -202,7 +204,7 @@ class RegionNode(template.Node):
             self._live_attributes(context),
             self.nodelist.render(context),
         )
-        found = context.get("found_regions")
+        found = context.get(FOUND_REGIONS)
         if found is not None:
             found[name] = html
         return html
@@ -210,11 +212,7 @@ class RegionNode(template.Node):
     def _live_attributes(self, context: template.Context) -> SafeString:
         if self.topics is None:
             return mark_safe("")
-        return format_html(
-            ' data-live="{}" hx-get="" hx-trigger="live" hx-swap="outerMorph"'
-            ' hx-sync="this:queue last"',
-            self.topics.resolve(context),
-        )
+        return format_html(' data-live="{}"', self.topics.resolve(context))
 
 
 @register.tag
@@ -222,7 +220,7 @@ def live(parser: Parser, token: Token) -> RegionNode:
     """`{% live "jobs-table" "jobs" ["css classes"] %}...{% endlive %}`: a part that renews itself.
 
     When one of its topics (`jobs.changes`, several apart by spaces) is heard of, the browser asks for
-    the page's own URL again, gets only this part (`answers.page` sees to that) and morphs it in place.
+    the page's own URL again, gets only such parts (`answers.page` sees to that) and morphs them in place.
     """
     words = token.split_contents()[1:]
     if len(words) not in {2, 3}:

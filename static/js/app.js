@@ -175,9 +175,8 @@
 
   document.addEventListener("htmx:after:swap", () => { refreshTimes(); showBulk(); });
   document.addEventListener("htmx:error", (event) => {
-    const source = event.target;
     // A live part tries again by itself with the next signal.
-    if (source instanceof Element && source.matches("[data-live]")) return;
+    if (event.detail?.ctx?.request?.headers?.["X-Live-Regions"]) return;
     toast("The server did not answer. Try again.", "error");
   });
 

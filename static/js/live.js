@@ -8,7 +8,8 @@
   let listening = "";
   let retry = 1000;
   let timer = 0;
-  // Topics heard of while the tab was hidden; null stands for all of them.
+  let busy = false;
+  // Topics heard of but not yet renewed, because the tab is hidden or a request is under way; null stands for all.
   let waiting = new Set();
   const badge = document.querySelector("[data-connection]");
 
@@ -16,15 +17,29 @@
   const topicsOf = (region) => region.dataset.live.split(/\s+/).filter(Boolean);
 
   function refresh(topics) {
-    if (document.hidden) {
-      waiting = topics === null || waiting === null ? null : new Set([...waiting, ...topics]);
-      return;
+    waiting = topics === null || waiting === null ? null : new Set([...waiting, ...topics]);
+    if (!document.hidden) renew();
+  }
+
+  // Asks for all parts concerned in one request; what changes meanwhile is asked for after it.
+  async function renew() {
+    if (busy) return;
+    busy = true;
+    while (!document.hidden && (waiting === null || waiting.size)) {
+      const topics = waiting;
+      waiting = new Set();
+      const ids = regions()
+        .filter((region) => topics === null || topicsOf(region).some((topic) => topics.has(topic)))
+        .map((region) => region.id);
+      if (!ids.length) continue;
+      await htmx.ajax("GET", location.pathname + location.search, {
+        source: document.body,
+        target: document.body,
+        swap: "none",
+        headers: { "X-Live-Regions": ids.join(" ") },
+      });
     }
-    for (const region of regions()) {
-      if (topics === null || topicsOf(region).some((topic) => topics.has(topic))) {
-        htmx.trigger(region, "live", {}, false);
-      }
-    }
+    busy = false;
   }
 
   function showConnection(up) {
@@ -59,9 +74,7 @@
 
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
-    const missed = waiting;
-    waiting = new Set();
-    if (missed === null || missed.size) refresh(missed);
+    renew();
     if (!stream) connect();
   });
   document.addEventListener("htmx:after:swap", () => {

@@ -200,3 +200,20 @@ def test_an_error_in_a_part_goes_to_the_toasts_and_not_in_its_place(page: Client
     assert answer.status_code == 400
     assert answer["HX-Retarget"] == "#toasts"
     assert "<html" not in answer.content.decode()
+
+
+def test_live_parts_are_asked_for_together_and_each_goes_to_its_place(page: Client) -> None:
+    job = a_job(status="RUNNABLE")
+    wanted = {"HX-Request": "true", "X-Live-Regions": "job-state job-cost no-such"}
+    html = page.get(f"/jobs/{job.pk}/", headers=wanted).content.decode()
+    assert html.count('<template hx type="partial"') == 2
+    assert 'hx-target="#job-state" hx-swap="outerMorph"><div id="job-state"' in html
+    assert 'hx-target="#job-cost" hx-swap="outerMorph"><div id="job-cost"' in html
+    assert "job-attempts" not in html
+
+
+def test_an_error_while_live_parts_are_renewed_changes_nothing_on_the_page(page: Client) -> None:
+    wanted = {"HX-Request": "true", "X-Live-Regions": "jobs-table"}
+    answer = page.get("/jobs/?before=nonsense", headers=wanted)
+    assert answer.status_code == 400
+    assert answer["HX-Reswap"] == "none"

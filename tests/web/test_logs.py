@@ -39,11 +39,11 @@ def url(attempt: Attempt, rest: str = "") -> str:
 def test_a_script_reads_a_log_page_by_page(script: Client) -> None:
     attempt = a_running_attempt()
     Writer(attempt).write(numbered(1050))
-    at, texts = url(attempt), []
-    while at:
-        told = script.get(at).json()
+    told = script.get(url(attempt)).json()
+    texts = [line["text"] for line in told["lines"]]
+    while told["next"]:
+        told = script.get(told["next"]).json()
         texts += [line["text"] for line in told["lines"]]
-        at = told["next"]
     assert texts == [f"line {number}" for number in range(1050)]
     assert told["line_count"] == 1050
     assert not told["complete"]

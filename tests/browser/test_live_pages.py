@@ -1,0 +1,128 @@
+"""Pages follow what happens, part by part, without a reload."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from jobs import changes
+from jobs.domain.states import JobStatus
+from jobs.models import Job
+from jobs.services.transition import transition
+from tests.builders import a_definition, a_job, a_queue, an_attempt
+
+pytestmark = pytest.mark.browser
+Visit = Callable[[str], Page]
+MARK = "document.querySelector('{}').marked = true; window.marked = true"
+
+
+def test_a_row_changes_in_place_and_the_rest_of_the_page_stays(visit: Visit) -> None:
+    job, other = a_job(status="RUNNABLE"), a_job(status="RUNNABLE")
+    page = visit("/jobs/")
+    row = page.locator(f"#job-{job.pk}")
+    expect(row).to_contain_text("RUNNABLE")
+    page.evaluate(MARK.format(f"#job-{job.pk}"))
+    page.locator(f"#select-{other.pk}").check()
+    page.locator("#filter-name").fill("half-typed")
+
+    transition(job_ids=[job.pk], old=JobStatus.RUNNABLE, new=JobStatus.STARTING, now=timezone.now())
+
+    expect(row).to_contain_text("STARTING")
+    assert page.evaluate("window.marked")
+    assert page.evaluate(f"document.querySelector('#job-{job.pk}').marked")
+    expect(page.locator(f"#select-{other.pk}")).to_be_checked()
+    expect(page.locator("#filter-name")).to_have_value("half-typed")
+    expect(page.locator("#filter-name")).to_be_focused()
+
+
+def test_a_new_job_comes_to_the_top_of_the_list(visit: Visit) -> None:
+    first = a_job(name="first")
+    page = visit("/jobs/")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.evaluate(MARK.format(f"#job-{first.pk}"))
+    a_job(name="second")
+    changes.publish([changes.JOBS])
+    expect(page.locator("tbody tr")).to_have_count(2)
+    expect(page.locator("tbody tr").first).to_contain_text("second")
+    assert page.evaluate(f"document.querySelector('#job-{first.pk}').marked")
+
+
+def test_a_job_is_watched_from_waiting_to_its_end(visit: Visit) -> None:
+    job = a_job(status="RUNNABLE", queue=a_queue(name="default"))
+    page = visit(f"/jobs/{job.pk}/")
+    page.evaluate("window.marked = true")
+    step = page.locator("[aria-current=step]")
+    expect(step).to_contain_text("RUNNABLE")
+    before = JobStatus.RUNNABLE
+    for status in (JobStatus.STARTING, JobStatus.RUNNING, JobStatus.SUCCEEDED):
+        transition(job_ids=[job.pk], old=before, new=status, now=timezone.now())
+        expect(step).to_contain_text(str(status))
+        before = status
+    expect(page.get_by_role("link", name="Terminate")).to_have_count(0)
+    assert page.evaluate("window.marked")
+
+
+def test_terminate_asks_in_a_dialog_that_survives_live_changes(visit: Visit) -> None:
+    job = a_job(status="RUNNING", attempts_made=1)
+    an_attempt(job=job, started_at=timezone.now())
+    page = visit(f"/jobs/{job.pk}/")
+    page.get_by_role("link", name="Terminate").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    dialog.get_by_label("Reason").fill("wrong input")
+    Job.objects.filter(pk=job.pk).update(cost_usd=1)
+    with page.expect_response(re.compile(f"/jobs/{job.pk}/$")):
+        changes.publish([changes.job_topic(job.pk)])
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("button", name="Terminate").click()
+    expect(page.locator(".bw-toast")).to_contain_text("told to stop")
+    expect(page.locator("#job-state")).to_contain_text("wrong input")
+
+
+def test_a_page_that_lost_its_stream_catches_up(visit: Visit) -> None:
+    job = a_job(status="RUNNABLE")
+    page = visit("/jobs/")
+    row = page.locator(f"#job-{job.pk}")
+    expect(row).to_contain_text("RUNNABLE")
+    page.context.set_offline(True)
+    Job.objects.filter(pk=job.pk).update(status="STARTING")
+    page.context.set_offline(False)
+    for viewer_connection in changes.redis_client().client_list(_type="pubsub"):
+        changes.redis_client().client_kill(viewer_connection["addr"])
+    expect(row).to_contain_text("STARTING")
+
+
+def test_submitting_in_the_browser(visit: Visit) -> None:
+    a_queue(name="default")
+    a_definition(name="hello", command=["echo", "hello world"])
+    page = visit("/submit/")
+    page.get_by_label("Definition").select_option("hello")
+    expect(page.get_by_label("Command")).to_have_value("echo 'hello world'")
+    expect(page.locator("#estimate")).to_contain_text("per hour")
+    page.get_by_label("vCPUs").fill("many")
+    expect(page.locator("#error-vcpus")).to_contain_text("vCPUs are a number")
+    page.get_by_label("vCPUs").fill("2")
+    expect(page.locator("#error-vcpus")).to_be_empty()
+    expect(page.locator("#estimate")).to_contain_text("2 vCPU")
+    page.get_by_role("button", name="Add a variable").click()
+    page.get_by_label("Variable's name").last.fill("MODE")
+    page.get_by_label("Variable's value").last.fill("fast")
+    page.get_by_label("Job name").fill("first")
+    page.get_by_role("button", name="Submit job").click()
+    expect(page.locator("h1")).to_have_text("first")
+    job = Job.objects.get()
+    assert (job.milli_vcpus, job.environment) == (2000, [{"name": "MODE", "value": "fast"}])
+
+
+def test_the_theme_is_kept_and_the_slash_key_searches(visit: Visit) -> None:
+    page = visit("/jobs/")
+    html = page.locator("html")
+    expect(html).to_have_attribute("data-bs-theme", "light")
+    page.get_by_role("button", name="Switch between light and dark").click()
+    expect(html).to_have_attribute("data-bs-theme", "dark")
+    page.reload()
+    expect(html).to_have_attribute("data-bs-theme", "dark")
+    page.keyboard.press("/")
+    expect(page.locator("#filter-name")).to_be_focused()

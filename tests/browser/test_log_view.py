@@ -1,0 +1,104 @@
+"""The log viewer: it follows the end, lets go, and keeps its window small on any length."""
+
+from collections.abc import Callable
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from jobs.models import Attempt
+from tests.builders import a_job, an_attempt
+from tests.joblogs.writing import Writer, frame, numbered
+
+pytestmark = pytest.mark.browser
+Visit = Callable[[str], Page]
+AT_END = """(() => {
+    const box = document.querySelector('[data-log-box]');
+    return box.scrollHeight - box.scrollTop - box.clientHeight < 3;
+})()"""
+
+
+def a_running_attempt() -> Attempt:
+    job = a_job(status="RUNNING", attempts_made=1)
+    return an_attempt(job=job, started_at=timezone.now())
+
+
+def test_the_log_follows_its_end_and_lets_go_when_one_scrolls_up(visit: Visit) -> None:
+    attempt = a_running_attempt()
+    writer = Writer(attempt)
+    writer.write(numbered(200))
+    page = visit(f"/jobs/{attempt.job_id}/")
+    expect(page.locator("#L200")).to_be_visible()
+    writer.write(numbered(10, first=200))
+    expect(page.locator("#L210")).to_be_visible()
+    assert page.evaluate(AT_END)
+
+    page.locator("[data-log-box]").hover()
+    page.mouse.wheel(0, -900)
+    page.wait_for_function("!" + AT_END)
+    top = page.evaluate("document.querySelector('[data-log-box]').scrollTop")
+    writer.write(numbered(7, first=210))
+    more = page.locator("[data-log-more]")
+    expect(more).to_have_text("7 new lines")
+    assert page.evaluate("document.querySelector('[data-log-box]').scrollTop") == top
+
+    more.click()
+    expect(page.locator("#L217")).to_be_in_viewport()
+    expect(more).to_be_hidden()
+    writer.write(numbered(1, first=217))
+    expect(page.locator("#L218")).to_be_in_viewport()
+
+
+def test_a_first_line_and_the_end_of_the_log_are_seen_live(visit: Visit) -> None:
+    attempt = a_running_attempt()
+    page = visit(f"/jobs/{attempt.job_id}/")
+    expect(page.locator("[data-log-empty]")).to_be_visible()
+    writer = Writer(attempt)
+    writer.write([frame(b"\x1b[31mred\x1b[0m <b>bold</b>\n")])
+    expect(page.locator("#L1 .bw-lx")).to_have_text("red <b>bold</b>")
+    expect(page.locator("#L1 .f-1")).to_have_text("red")
+    writer.finish("Lines are missing: the engine restarted.")
+    expect(page.locator("[data-log-notice]")).to_contain_text("the engine restarted")
+
+
+def test_a_long_log_is_scrolled_through_without_holding_all_of_it(visit: Visit) -> None:
+    attempt = a_running_attempt()
+    writer = Writer(attempt)
+    writer.write(numbered(8000))
+    writer.finish()
+    page = visit(f"/jobs/{attempt.job_id}/")
+    expect(page.locator("#L8000")).to_be_visible()
+    assert page.locator("[data-log-lines] > div").count() == 500
+    box = "document.querySelector('[data-log-box]')"
+    for first in range(7001, 2500, -500):
+        page.evaluate(f"{box}.scrollTop = 0")
+        page.wait_for_selector(f"#L{first}", state="attached")
+    numbers = page.evaluate(
+        "[...document.querySelectorAll('[data-log-lines] > div')].map(r => +r.dataset.n)"
+    )
+    assert len(numbers) <= 4000
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    page.locator("[data-log-more]").click()
+    expect(page.locator("#L8000")).to_be_in_viewport()
+
+
+def test_a_permalink_goes_to_its_line(visit: Visit) -> None:
+    attempt = a_running_attempt()
+    Writer(attempt).write(numbered(3000))
+    page = visit(f"/jobs/{attempt.job_id}/#L1234")
+    expect(page.locator("#L1234")).to_be_in_viewport()
+    expect(page.locator(".bw-ll-here")).to_contain_text("line 1233")
+
+
+def test_times_and_wrapping_are_switched_and_remembered(visit: Visit) -> None:
+    attempt = a_running_attempt()
+    Writer(attempt).write([frame(b"x" * 3000 + b"\n")])
+    page = visit(f"/jobs/{attempt.job_id}/")
+    time = page.locator("#L1 time")
+    expect(time).to_be_hidden()
+    page.get_by_role("button", name="Times").click()
+    expect(time).to_be_visible()
+    page.get_by_role("button", name="Wrap").click()
+    page.reload()
+    expect(page.locator("#L1 time")).to_be_visible()
+    expect(page.get_by_role("button", name="Wrap")).to_have_attribute("aria-pressed", "false")
