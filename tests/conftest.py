@@ -17,6 +17,7 @@ import redis
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from batchweb.embedded import find_redis_server
+from tests.chromium import chromium_path
 
 # A place of this run's own, which the test settings made.
 _var = Path(os.environ["BATCHWEB_TEST_VAR"])
@@ -74,14 +75,6 @@ def _engine_where_marked(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("docker_engine_url")
 
 
-def _chromium() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        found = shutil.which(name)
-        if found:
-            return found
-    pytest.fail("No Chromium found. script/test installs one (Debian: apt-get install chromium).")
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, one per module.
@@ -93,7 +86,7 @@ def browser() -> Iterator[Browser]:
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         chromium = playwright.chromium.launch(
-            executable_path=_chromium(),
+            executable_path=chromium_path(),
             args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"],
         )
         yield chromium

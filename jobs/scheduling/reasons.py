@@ -49,7 +49,8 @@ def never_fits(
             WaitCode.MAX_RESOURCE,
             f"{WaitCode.MAX_RESOURCE} - CE(s) associated with the job queue cannot meet the CPU "
             f"requirement of the job. It needs {format_vcpus(needs.milli_vcpus)} vCPU; "
-            f"the most that one machine here can give is {format_vcpus(largest_milli_vcpus)}.",
+            f"the most that one machine here can give is {format_vcpus(largest_milli_vcpus)}. "
+            "Ask for fewer, or add a larger machine.",
         )
     if needs.memory_mib > largest_memory_mib:
         return (
@@ -57,7 +58,8 @@ def never_fits(
             f"{WaitCode.JOB_REQUIREMENT} - CE(s) associated with the job queue cannot meet the "
             f"memory requirement of the job. It needs {format_memory(needs.memory_mib)} "
             f"({needs.memory_mib} MiB); the most that one machine here can give is "
-            f"{format_memory(largest_memory_mib)} ({largest_memory_mib} MiB).",
+            f"{format_memory(largest_memory_mib)} ({largest_memory_mib} MiB). "
+            "Ask for less, or add a larger machine.",
         )
     return (
         WaitCode.JOB_REQUIREMENT,

@@ -24,16 +24,19 @@ NOTHING = Resources(milli_vcpus=0, memory_mib=0)
 
 
 def load_snapshot(*, front: int) -> Snapshot:
-    """The snapshot with the first `front` RUNNABLE jobs of each queue."""
+    """The snapshot with the first `front` RUNNABLE jobs of each queue; an empty one if none waits."""
+    queues = _queues()
+    # One look at the index per queue: a count of all that waits would grow with it.
+    jobs = tuple(job for queue in queues for job in _front(queue.id, front))
+    if not jobs:
+        return Snapshot(nodes=(), environments=(), queues=(), jobs=())
     used_by_node, used_by_environment = _used()
     nodes, node_ids_by_engine = _nodes(used_by_node)
-    queues = _queues()
     return Snapshot(
         nodes=nodes,
         environments=_environments(node_ids_by_engine, used_by_environment),
         queues=queues,
-        # One look at the index per queue: a count of all that waits would grow with it.
-        jobs=tuple(job for queue in queues for job in _front(queue.id, front)),
+        jobs=jobs,
     )
 
 

@@ -8,6 +8,8 @@ from jobs.processes.supervisor import run_supervisor
 
 
 class Command(BaseCommand):
+    # Checks import every page; this process has no use for them. The web process runs them.
+    requires_system_checks = ()
     help = (
         "Follows the engines: ships logs and usage, hands exits to the workers, finds what was "
         "missed. Run one for all engines, or one for each."

@@ -9,6 +9,8 @@ from jobs.processes.workers import run_workers
 
 
 class Command(BaseCommand):
+    # Checks import every page; this process has no use for them. The web process runs them.
+    requires_system_checks = ()
     help = "Runs a pool of workers that launch, stop and reap containers and pull images."
 
     def add_arguments(self, parser: CommandParser) -> None:
