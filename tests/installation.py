@@ -34,7 +34,7 @@ COMMANDS = {
         "-m",
         "uvicorn",
         "batchweb.asgi:application",
-        *("--lifespan", "off", "--no-access-log", "--log-level", "warning"),
+        *("--no-access-log", "--log-level", "warning"),
         *("--timeout-graceful-shutdown", "1"),
     ],
     "scheduler": [PYTHON, "manage.py", "scheduler"],

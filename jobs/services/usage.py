@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from jobs import changes
 from jobs.models import Attempt, UsageSample
 
 
@@ -21,9 +22,9 @@ def record_samples(*, samples: Sequence[MeasuredUsage], now: datetime) -> int:
 
     Attempts whose rows are gone are left out; a second sample of the same moment is, too.
     """
-    known = set(
+    job_ids = dict(
         Attempt.objects.filter(id__in=[sample.attempt_id for sample in samples]).values_list(
-            "id", flat=True
+            "id", "job_id"
         )
     )
     rows = [
@@ -34,7 +35,9 @@ def record_samples(*, samples: Sequence[MeasuredUsage], now: datetime) -> int:
             memory_mib=sample.memory_mib,
         )
         for sample in samples
-        if sample.attempt_id in known
+        if sample.attempt_id in job_ids
     ]
     UsageSample.objects.bulk_create(rows, ignore_conflicts=True)
+    if rows:
+        changes.publish(changes.job_topic(job_id) for job_id in job_ids.values())
     return len(rows)
