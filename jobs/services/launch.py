@@ -129,8 +129,18 @@ def _adopt(launch: _Launch, container_id: str) -> None:
 
 
 def mark_running(*, attempt: Attempt, now: datetime) -> None:
-    """Writes RUNNING. If a stop was asked for meanwhile, it is handed over now."""
+    """Writes RUNNING. If a stop was asked for meanwhile, it is handed over now.
+
+    Nothing is written if the attempt has ended meanwhile: its job may be STARTING again, but then that
+    is another attempt's start.
+    """
     with transaction.atomic():
+        # The attempt first, as `finish_attempt` does: so one of the two waits for the other.
+        live = Attempt.objects.filter(
+            id=attempt.id, ended_at__isnull=True, started_at__isnull=True
+        ).update(started_at=now)
+        if not live:
+            return
         transition(
             job_ids=[attempt.job_id],
             old=JobStatus.STARTING,
@@ -139,9 +149,6 @@ def mark_running(*, attempt: Attempt, now: datetime) -> None:
             attempt_number=attempt.number,
             started_at=now,
         )
-        Attempt.objects.filter(
-            id=attempt.id, ended_at__isnull=True, started_at__isnull=True
-        ).update(started_at=now)
         if Job.objects.filter(id=attempt.job_id, stop_requested_at__isnull=False).exists():
             queueing.enqueue_after_commit(queueing.STOP, [attempt.id])
 
