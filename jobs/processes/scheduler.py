@@ -55,12 +55,17 @@ class WakeUps:
         self._pubsub: redis.client.PubSub | None = None
 
     def wait(self, seconds: float) -> bool:
-        """True as soon as there is news (all that has piled up counts once), False after `seconds`."""
+        """True as soon as there is news (all that has piled up counts once), False after `seconds`.
+
+        True also when it had to subscribe first: what was said before that, nobody heard.
+        """
         try:
-            pubsub = self._subscription()
-            if not pubsub.get_message(timeout=max(seconds, 0.001)):
+            if self._pubsub is None:
+                self._pubsub = _subscribe()
+                return True
+            if not self._pubsub.get_message(timeout=max(seconds, 0.001)):
                 return False
-            while pubsub.get_message(timeout=0):
+            while self._pubsub.get_message(timeout=0):
                 pass
         except redis.RedisError as error:
             logger.warning("no wake-ups from Redis, going by the clock: %s", error)
@@ -69,14 +74,13 @@ class WakeUps:
             return False
         return True
 
-    def _subscription(self) -> redis.client.PubSub:
-        if self._pubsub is None:
-            pubsub: redis.client.PubSub = changes.redis_client().pubsub()  # type: ignore[no-untyped-call]
-            pubsub.subscribe(changes.WAKE_CHANNEL)
-            # Only a confirmed subscription hears everything; and what came before counts as news.
-            pubsub.get_message(timeout=5)
-            self._pubsub = pubsub
-        return self._pubsub
+
+def _subscribe() -> redis.client.PubSub:
+    pubsub: redis.client.PubSub = changes.redis_client().pubsub()  # type: ignore[no-untyped-call]
+    pubsub.subscribe(changes.WAKE_CHANNEL)
+    # Only a confirmed subscription hears everything.
+    pubsub.get_message(timeout=5)
+    return pubsub
 
 
 class Scheduler:
@@ -142,7 +146,7 @@ class Scheduler:
         """
         tick = settings.BATCHWEB_SCHEDULER_TICK_SECONDS if with_waits else WAITS_SECONDS
         due = now + timedelta(seconds=tick)
-        kill_at = next_kill_at()
+        kill_at = next_kill_at(now)
         if kill_at and kill_at < due:
             due = kill_at
             # The sweep is what carries kills out.

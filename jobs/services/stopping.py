@@ -8,7 +8,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from jobs import queueing
 from jobs.domain.states import PLACED, JobStatus
@@ -51,16 +51,17 @@ def due_kills(now: datetime) -> QuerySet[Attempt]:
     return _signalled().filter(stop_signalled_at__lte=now - _grace())
 
 
-def next_kill_at() -> datetime | None:
-    """When the next grace time is over."""
-    first = _signalled().order_by("stop_signalled_at").first()
+def next_kill_at(now: datetime) -> datetime | None:
+    """When the next grace time after `now` is over. One that is over already is the sweep's to repeat."""
+    ahead = _signalled().filter(stop_signalled_at__gt=now - _grace())
+    first = ahead.order_by("stop_signalled_at").first()
     return first.stop_signalled_at + _grace() if first and first.stop_signalled_at else None
 
 
 def _signalled() -> QuerySet[Attempt]:
     # By way of the jobs that are placed, of which there are few, to those that were asked to stop.
     return Attempt.objects.filter(
-        Q(job__status__in=PLACED),
+        job__status__in=PLACED,
         ended_at__isnull=True,
         job__stop_requested_at__isnull=False,
         stop_signalled_at__isnull=False,

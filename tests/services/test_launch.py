@@ -14,11 +14,11 @@ from jobs.engines.fake.world import SHELL_IMAGE, World, forget_world, world
 from jobs.engines.registry import connect
 from jobs.models import Attempt, ImagePull, ImagePullStatus, JobStatus
 from jobs.services.claim import CLAIM_SECONDS, claim
-from jobs.services.launch import launch_attempt
+from jobs.services.launch import launch_attempt, mark_running
 from jobs.services.pulls import pull_image
 from jobs.services.reap import clean_up_attempt, reap_attempt
 from jobs.services.stop import terminate_job
-from jobs.services.stopping import stop_attempt
+from jobs.services.stopping import due_kills, next_kill_at, stop_attempt
 from tests.builders import NOW, a_definition, a_job, an_attempt
 
 pytestmark = pytest.mark.django_db
@@ -184,6 +184,21 @@ def test_terminate_sends_sigterm_once_and_sigkill_after_the_grace_time(attempt: 
     assert attempt.explanation.startswith("It was asked to stop.")
 
 
+def test_a_grace_time_is_waited_for_until_it_is_over_and_not_after(attempt: Attempt) -> None:
+    launch_attempt(attempt_id=attempt.id, now=NOW)
+    container = world_of(attempt).get(container_name(attempt.job_id, 1))
+    container.script = type(container.script)(heeds_sigterm=False)
+    attempt.job.refresh_from_db()
+    terminate_job(job=attempt.job, reason="enough", now=NOW)
+    stop_attempt(attempt_id=attempt.id, now=NOW)
+    over = NOW + timedelta(seconds=30)
+    assert next_kill_at(NOW) == over
+    assert not due_kills(over - timedelta(seconds=1))
+    assert list(due_kills(over)) == [attempt]
+    # A scheduler that waited for a moment that has passed would never rest.
+    assert next_kill_at(over) is None
+
+
 def test_a_retry_makes_a_second_attempt_with_its_own_container(attempt: Attempt) -> None:
     job = attempt.job
     job.attempts_allowed, job.command = 2, ["exit", "3"]
@@ -194,6 +209,24 @@ def test_a_retry_makes_a_second_attempt_with_its_own_container(attempt: Attempt)
     assert (attempt.exit_code, attempt.status_reason) == (3, "Essential container in task exited")
     clean_up_attempt(attempt_id=attempt.id, now=timezone.now())
     assert not world_of(attempt).containers
+
+
+def test_a_start_that_is_told_late_is_not_taken_for_the_next_attempts(attempt: Attempt) -> None:
+    job = attempt.job
+    job.attempts_allowed, job.command = 2, ["exit", "3"]
+    job.save()
+    launch_attempt(attempt_id=attempt.id, now=NOW)
+    assert reap_attempt(attempt_id=attempt.id, now=timezone.now())
+    job.refresh_from_db()
+    job.status, job.attempts_made = JobStatus.STARTING, 2
+    job.save()
+    second = an_attempt(job=job)
+
+    mark_running(attempt=attempt, now=timezone.now())
+    assert status_of(second) == JobStatus.STARTING
+    launch_attempt(attempt_id=second.id, now=timezone.now())
+    assert status_of(second) == JobStatus.RUNNING
+    assert second.container_id
 
 
 def test_a_container_that_is_gone_ends_the_attempt_as_host_loss(attempt: Attempt) -> None:
