@@ -1,10 +1,11 @@
 """Reading jobs: who may see which, the list page by page, one job with all that belongs to it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from jobs.domain.errors import InvalidInput, NotFound
 from jobs.models import (
@@ -133,6 +134,19 @@ def wait_reasons_of(job: Job, *, limit: int = 20) -> list[WaitReason]:
 def newest_wait_reason(job: Job) -> WaitReason | None:
     """Why the job waits, or waited last."""
     return WaitReason.objects.filter(job=job).order_by("-id").first()
+
+
+def newest_wait_reasons(job_ids: Collection[UUID]) -> dict[UUID, WaitReason]:
+    """The same for several jobs, each reason with its job. One query, whatever waiting came before."""
+    newest = (
+        WaitReason.objects.filter(job__in=job_ids)
+        .order_by()
+        .values("job")
+        .annotate(newest=Max("id"))
+        .values("newest")
+    )
+    rows = WaitReason.objects.filter(id__in=newest).select_related("job")
+    return {row.job_id: row for row in rows}
 
 
 def pull_for(attempt: Attempt) -> ImagePull | None:

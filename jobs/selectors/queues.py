@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Max, Prefetch, QuerySet
+from django.db.models import Count, Prefetch, QuerySet
 
 from jobs.domain.states import CANCELLABLE, LIVE, JobStatus
 from jobs.models import ComputeEnvironment, Job, JobQueue, JobQueueEnvironment, WaitReason
 from jobs.models.job import LIVE_STATUSES
 
+from .jobs import newest_wait_reasons
 from .paging import PAGE_SIZE, Page, page_of
 
 # As many as AWS Batch's GetJobQueueSnapshot gives.
@@ -72,14 +73,7 @@ def front_of_queue(*, queue: JobQueue, size: int = FRONT_SIZE) -> list[FrontRow]
         .select_related("owner", "definition")
         .order_by("id")[:size]
     )
-    newest = (
-        WaitReason.objects.filter(job__in=[job.id for job in jobs])
-        .order_by()
-        .values("job")
-        .annotate(newest=Max("id"))
-        .values("newest")
-    )
-    reasons = {row.job_id: row for row in WaitReason.objects.filter(id__in=newest)}
+    reasons = newest_wait_reasons([job.id for job in jobs])
     return [
         _front_row(position, job, reasons.get(job.id)) for position, job in enumerate(jobs, start=1)
     ]

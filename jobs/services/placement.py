@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
@@ -11,6 +12,7 @@ from jobs import changes, queueing
 from jobs.domain.states import JobStatus
 from jobs.models import Attempt, ComputeEnvironment, Job, WaitReason
 from jobs.scheduling.plan import Placement, Plan, Wait
+from jobs.selectors.jobs import newest_wait_reasons
 
 from .lease import Lease, fence
 from .transition import transition
@@ -54,9 +56,11 @@ def apply_plan(*, plan: Plan, lease: Lease, with_waits: bool = True) -> int:
 def _place(placements: Iterable[Placement], now: datetime) -> int:
     # An attempt's number goes into its history, so jobs are moved together by number.
     by_number: dict[int, list[Placement]] = defaultdict(list)
-    for placement in placements:
-        by_number[placement.job.attempts_made + 1].append(placement)
     environments = ComputeEnvironment.objects.in_bulk()
+    for placement in placements:
+        # One that was deleted since the snapshot takes nothing.
+        if placement.environment_id in environments:
+            by_number[placement.job.attempts_made + 1].append(placement)
     attempts: list[Attempt] = []
     for number, group in sorted(by_number.items()):
         winners = set(
@@ -102,12 +106,12 @@ def _attempt(
 
 def _changed_waits(waits: tuple[Wait, ...]) -> list[tuple[Wait, WaitReason | None]]:
     """The reasons that are not recorded yet, each with the job's newest one if its code is the same."""
-    rows = WaitReason.objects.filter(job_id__in=[wait.job_id for wait in waits]).order_by("id")
-    newest = {row.job_id: row for row in rows}
+    newest = newest_wait_reasons([wait.job_id for wait in waits])
     changed: list[tuple[Wait, WaitReason | None]] = []
     for wait in waits:
         row = newest.get(wait.job_id)
-        if row is None or row.code != wait.code:
+        # A job that was elsewhere meanwhile (a retry) has another status reason: it waits anew.
+        if row is None or row.code != wait.code or row.reason != row.job.status_reason:
             changed.append((wait, None))
         elif row.reason != wait.reason:
             changed.append((wait, row))
@@ -128,10 +132,11 @@ def _record_waits(changed: list[tuple[Wait, WaitReason | None]], now: datetime) 
             renewed.append(row)
     WaitReason.objects.bulk_create(new)
     WaitReason.objects.bulk_update(renewed, ["reason"])
-    # The status reason is where the API and the page look for it.
+    # The status reason is where the API and the page look for it. Most jobs wait for the same reason.
+    job_ids: dict[str, list[UUID]] = defaultdict(list)
     for wait, _ in changed:
-        Job.objects.filter(id=wait.job_id, status=JobStatus.RUNNABLE).update(
-            status_reason=wait.reason
-        )
+        job_ids[wait.reason].append(wait.job_id)
+    for reason, ids in job_ids.items():
+        Job.objects.filter(id__in=ids, status=JobStatus.RUNNABLE).update(status_reason=reason)
     if changed:
         changes.publish([changes.JOBS, *(changes.job_topic(wait.job_id) for wait, _ in changed)])

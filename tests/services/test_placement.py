@@ -99,6 +99,47 @@ def test_a_wait_is_recorded_once_per_reason_and_its_numbers_are_kept_fresh(lease
     assert row.since == NOW
 
 
+def test_a_job_that_waits_again_after_a_retry_is_told_why(lease: Lease) -> None:
+    queue = a_queue(an_environment(engine=a_node(milli_vcpus=500).engine))
+    job = a_job(queue=queue, status=JobStatus.RUNNABLE)
+    apply_plan(plan=decide(load_snapshot(front=9), NOW), lease=lease)
+    later = NOW + timedelta(hours=1)
+    Job.objects.update(status_reason="Essential container in task exited", status_changed_at=later)
+
+    for _ in range(2):
+        apply_plan(plan=decide(load_snapshot(front=9), later), lease=lease)
+    first, second = WaitReason.objects.all()
+    assert (first.since, second.since) == (NOW, later)
+    assert first.reason == second.reason
+    job.refresh_from_db()
+    assert job.status_reason == second.reason
+
+
+def test_jobs_that_wait_for_the_same_reason_are_told_together(
+    lease: Lease, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    definition, queue = a_definition(milli_vcpus=64_000), a_queue()
+    for _ in range(20):
+        a_job(queue=queue, definition=definition, status=JobStatus.RUNNABLE)
+    plan = decide(load_snapshot(front=100), NOW)
+    with django_assert_max_num_queries(9):
+        apply_plan(plan=plan, lease=lease)
+    assert WaitReason.objects.count() == 20
+    assert Job.objects.exclude(status_reason="").count() == 20
+
+
+def test_an_environment_that_was_deleted_after_the_snapshot_takes_nothing(lease: Lease) -> None:
+    environment = an_environment()
+    queue = a_queue(environment)
+    job = a_job(queue=queue, status=JobStatus.RUNNABLE)
+    plan = decide(load_snapshot(front=9), NOW)
+    queue.environment_order.all().delete()
+    environment.delete()
+    assert apply_plan(plan=plan, lease=lease) == 0
+    job.refresh_from_db()
+    assert job.status == JobStatus.RUNNABLE
+
+
 def test_a_pass_reads_the_front_of_each_queue_and_not_the_rest(
     lease: Lease, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
