@@ -120,7 +120,7 @@ def batchweb_jobs_per_second(installation: Installation, jobs: int, client: APIC
         interval=0.25,
     )
     wait_until(
-        lambda: not client.containers(all=True, filters={"label": "batchweb.job"}),
+        lambda: not client.containers(all=True, filters={"label": installation.containers_label}),
         seconds=60,
         what="all containers removed",
         interval=0.1,

@@ -20,6 +20,8 @@ from typing import Any, Self, TypeVar
 
 import requests
 
+from jobs.domain.names import LABEL_INSTALLATION
+
 ROOT = Path(__file__).resolve().parent.parent
 KEEP = ROOT / "script" / "lib" / "keep"
 PYTHON = sys.executable
@@ -67,6 +69,7 @@ class Installation:
             **{name: value for name, value in os.environ.items() if name != "REDIS_URL"},
             "DJANGO_SETTINGS_MODULE": "batchweb.settings.dev",
             "BATCHWEB_VAR": str(self.var),
+            "BATCHWEB_INSTALLATION": self.var.name,
             "BATCHWEB_SERVER_PID": str(os.getpid()),
             **(environment or {}),
         }
@@ -102,6 +105,11 @@ class Installation:
             keeper.wait(30)
         self._http.close()
         shutil.rmtree(self.var, ignore_errors=True)
+
+    @property
+    def containers_label(self) -> str:
+        """The label that its containers carry, and no other installation's."""
+        return f"{LABEL_INSTALLATION}={self.var.name}"
 
     def manage(self, *arguments: str) -> str:
         """Runs a management command to its end and gives back what it printed."""
