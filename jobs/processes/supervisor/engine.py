@@ -6,14 +6,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django import db
-from django.conf import settings
 from django.utils import timezone
 
 from jobs.engines import base
 from jobs.engines.base import EngineError
-from jobs.engines.registry import connect
 from jobs.models import Engine
 from jobs.services import contact
+from jobs.services.connections import connection_to
 
 from .background import database_may_fail
 from .session import Session
@@ -26,16 +25,11 @@ FIRST_PAUSE_SECONDS = 0.1
 Connect = Callable[[Engine], base.Engine]
 
 
-def connect_to(row: Engine) -> base.Engine:
-    """This process's connection to the engine."""
-    return connect(row.kind, row.url, installation=settings.BATCHWEB_INSTALLATION)
-
-
 class EngineSupervisor:
     """Supervises one engine until `stop` is called."""
 
     def __init__(
-        self, row: Engine, *, timing: Timing = DEFAULT, connection: Connect = connect_to
+        self, row: Engine, *, timing: Timing = DEFAULT, connection: Connect = connection_to
     ) -> None:
         self.row = row
         self._timing = timing

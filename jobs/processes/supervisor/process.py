@@ -9,9 +9,10 @@ from types import FrameType
 from django import db
 
 from jobs.models import Engine
+from jobs.services.connections import connection_to
 
 from .background import database_may_fail, start_thread
-from .engine import Connect, EngineSupervisor, connect_to
+from .engine import Connect, EngineSupervisor
 from .timing import DEFAULT, Timing
 
 logger = logging.getLogger("batchweb.supervisor")
@@ -21,7 +22,11 @@ class Supervisor:
     """Supervises all engines, or the one named `engine_name`, also when it is made later."""
 
     def __init__(
-        self, engine_name: str = "", *, timing: Timing = DEFAULT, connection: Connect = connect_to
+        self,
+        engine_name: str = "",
+        *,
+        timing: Timing = DEFAULT,
+        connection: Connect = connection_to,
     ) -> None:
         self._engine_name = engine_name
         self._timing = timing
