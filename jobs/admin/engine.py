@@ -27,7 +27,7 @@ class EngineForm(ServiceForm[Engine]):
         required=False,
         label="URL",
         help_text="Such as unix:///var/run/docker.sock. Empty: as DOCKER_HOST says. "
-        "Processes use a changed URL from their next start on.",
+        "A changed URL is in use within seconds.",
         widget=forms.TextInput(attrs={"size": 60}),
     )
 

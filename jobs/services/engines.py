@@ -29,9 +29,7 @@ def check_engine(*, fields: Mapping[str, object], engine: Engine | None = None) 
     `name`, `kind` and `url` (empty: as DOCKER_HOST says). With `engine`, what is left out stays.
     """
     checker = Checker()
-    for field in fields:
-        if field not in FIELDS:
-            checker.add(field, "There is no such field.")
+    checker.only(fields, FIELDS)
     current = (
         {"name": engine.name, "kind": engine.kind, "url": engine.url}
         if engine
@@ -61,7 +59,7 @@ def create_engine(*, fields: Mapping[str, object]) -> Engine:
 
 
 def update_engine(*, engine: Engine, fields: Mapping[str, object]) -> Engine:
-    """Changes the URL. Processes that hold a connection use it from their next start on.
+    """Changes the URL: workers use it from their next task on, the supervisor within seconds.
 
     Raises InvalidInput, or NotFound if the engine was deleted meanwhile.
     """
