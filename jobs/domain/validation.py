@@ -8,7 +8,7 @@ Batch API (`RegisterJobDefinition`, `SubmitJob`) unless a comment says otherwise
 import json
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 
@@ -29,6 +29,11 @@ MIN_MEMORY_MIB = 4
 MAX_MEMORY_MIB = 16 * 1024 * 1024
 MAX_MILLI_VCPUS = 1_000_000
 MAX_COMMAND_BYTES = 20 * 1024
+# Reading shell words takes time by the square of their length; every character in quotes of its own
+# still fits.
+MAX_COMMAND_TEXT_CHARACTERS = 5 * MAX_COMMAND_BYTES
+# As much as AWS Batch allows for a whole definition; Linux refuses one variable of 128 KiB.
+MAX_ENVIRONMENT_BYTES = 24 * 1024
 MAX_REASON_CHARACTERS = 1024
 MIN_TIMEOUT_SECONDS = 60
 MAX_DESCRIPTION_CHARACTERS = 255
@@ -41,6 +46,11 @@ MAX_USD_PER_HOUR = Decimal(100_000)
 PRICE_DECIMALS = 6
 MAX_ENGINE_URL_CHARACTERS = 255
 ENGINE_URL_PATTERN = re.compile(r"(unix:///|tcp://|https?://|fake://)[^\s]+")
+
+
+TOO_LONG_A_COMMAND = (
+    f"A command has at most {MAX_COMMAND_BYTES // 1024} KiB. Put long scripts in the image."
+)
 
 
 class FieldError(ValueError):
@@ -60,6 +70,12 @@ class Checker:
         except FieldError as error:
             self.add(field, str(error))
             return default
+
+    def only(self, fields: Iterable[str], known: Container[str]) -> None:
+        """An error for each field that is not a known one: a slip in its name must not go unseen."""
+        for field in fields:
+            if field not in known:
+                self.add(field, "There is no such field.")
 
     def add(self, field: str, message: str) -> None:
         self._errors.setdefault(field, []).append(message)
@@ -104,6 +120,8 @@ def command(value: object) -> list[str]:
     if value is None:
         return []
     if isinstance(value, str):
+        if len(value) > MAX_COMMAND_TEXT_CHARACTERS:
+            raise FieldError(TOO_LONG_A_COMMAND)
         try:
             words = shlex.split(value)
         except ValueError as error:
@@ -118,9 +136,7 @@ def command(value: object) -> list[str]:
     if any(UNSTORABLE_PATTERN.search(word) for word in words):
         raise FieldError("A command cannot hold NUL characters or broken Unicode.")
     if sum(len(word.encode()) for word in words) > MAX_COMMAND_BYTES:
-        raise FieldError(
-            f"A command has at most {MAX_COMMAND_BYTES // 1024} KiB. Put long scripts in the image."
-        )
+        raise FieldError(TOO_LONG_A_COMMAND)
     return words
 
 
@@ -165,13 +181,21 @@ def environment(value: object) -> list[dict[str, str]]:
     pairs = _environment_pairs(value)
     seen: dict[str, str] = {}
     for variable, content in pairs:
+        # First, so that no message can repeat what has no UTF-8.
+        if UNSTORABLE_PATTERN.search(variable + content):
+            raise FieldError("A variable cannot hold NUL characters or broken Unicode.")
         if not ENVIRONMENT_NAME_PATTERN.fullmatch(variable):
             raise FieldError("A variable's name has 1 to 256 characters and no equals sign.")
         if variable.startswith(RESERVED_ENVIRONMENT_PREFIX):
             raise FieldError(f"{variable}: names that start with AWS_BATCH are reserved.")
-        if UNSTORABLE_PATTERN.search(variable + content):
-            raise FieldError("A variable cannot hold NUL characters or broken Unicode.")
         seen[variable] = content
+    if sum(len(f"{name}={content}".encode()) for name, content in seen.items()) > (
+        MAX_ENVIRONMENT_BYTES
+    ):
+        raise FieldError(
+            f"Variables have at most {MAX_ENVIRONMENT_BYTES // 1024} KiB in all. "
+            "Put more in the image or in a file."
+        )
     return [{"name": variable, "value": content} for variable, content in seen.items()]
 
 
@@ -309,14 +333,11 @@ def _text(value: object) -> str:
 def _integer(value: object, message: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise FieldError(message)
-    try:
-        # Digits alone: `int` would also take underscores and other scripts' digits.
-        text = str(value).strip()
-        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
-            raise FieldError(message)
-        return int(text)
-    except ValueError:
-        raise FieldError(message) from None
+    # Digits alone: `int` would also take underscores and other scripts' digits.
+    text = str(value).strip()
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+        raise FieldError(message)
+    return int(text)
 
 
 def _decimal(value: object, message: str) -> Decimal:

@@ -54,9 +54,7 @@ def check_definition(*, fields: Mapping[str, object]) -> DefinitionFields:
     (a list, or text in shell words), `environment`, `attempts` (1), `description`.
     """
     checker = Checker()
-    for field in fields:
-        if field not in FIELDS:
-            checker.add(field, "There is no such field.")
+    checker.only(fields, FIELDS)
     attempts = fields.get("attempts")
     clean = DefinitionFields(
         name=checker.check("name", validation.name, fields.get("name"), ""),

@@ -49,9 +49,7 @@ def check_environment(
     is left out stays as it is.
     """
     checker = Checker()
-    for field in fields:
-        if field not in FIELDS:
-            checker.add(field, "There is no such field.")
+    checker.only(fields, FIELDS)
     given = {**_defaults(environment), **fields}
     name = checker.check(
         "name", lambda value: _free_name(value, environment), given.get("name"), ""

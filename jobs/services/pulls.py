@@ -10,7 +10,7 @@ from django.utils import timezone
 from jobs import changes, queueing
 from jobs.domain import reasons
 from jobs.domain.states import JobStatus
-from jobs.engines.base import CannotPull, EngineError, EngineUnreachable, PullProgress
+from jobs.engines.base import EngineError, EngineUnreachable, PullProgress
 from jobs.models import Attempt, Engine, ImagePull, ImagePullStatus
 
 from .connections import connection_to
@@ -64,9 +64,6 @@ def pull_image(*, pull_id: int) -> None:
     except EngineUnreachable as error:
         # Not the image's fault: the attempts stay, and the sweep asks for the pull again.
         _close(pull, ImagePullStatus.FAILED, str(error))
-    except CannotPull as error:
-        _close(pull, ImagePullStatus.FAILED, str(error))
-        _end_waiting(pull, reasons.cannot_pull(pull.image, str(error)))
     except EngineError as error:
         _close(pull, ImagePullStatus.FAILED, str(error))
         _end_waiting(pull, reasons.cannot_pull(pull.image, str(error)))

@@ -33,9 +33,7 @@ def check_queue(*, fields: Mapping[str, object], queue: JobQueue | None = None) 
     one) `name` and `environments` are required; with it, what is left out stays as it is.
     """
     checker = Checker()
-    for field in fields:
-        if field not in FIELDS:
-            checker.add(field, "There is no such field.")
+    checker.only(fields, FIELDS)
     clean = QueueFields(
         name=checker.check(
             "name", lambda value: _free_name(value, queue), _name(fields, queue), ""

@@ -59,9 +59,7 @@ def check_submission(*, owner: User, fields: Mapping[str, object]) -> Submission
     text in shell words), `vcpus`, `memory_mib`, `environment` (merged by name), `image`, `attempts`.
     """
     checker = Checker()
-    for field in fields:
-        if field not in FIELDS:
-            checker.add(field, "There is no such field.")
+    checker.only(fields, FIELDS)
     name = checker.check("name", validation.name, fields.get("name"), "")
     queue = checker.check("queue", _find_queue, fields.get("queue"), None)
     definition = checker.check("definition", _find_definition, fields.get("definition"), None)
