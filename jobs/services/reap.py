@@ -103,7 +103,7 @@ def _outcome(attempt: Attempt, found: ContainerStatus) -> AttemptOutcome:
         oom_killed=found.oom_killed,
         started_at=started_at,
         stopped_at=stopped_at,
-        succeeded=exit_code == 0 and not stopped_by_us,
+        succeeded=found.exit_code == 0 and not stopped_by_us,
     )
 
 

@@ -6,7 +6,6 @@ Source: AWS Batch API, `CancelJob` and `TerminateJob`. Both are idempotent; the 
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
 
 from jobs import changes, queueing
 from jobs.domain import reasons, validation
@@ -34,12 +33,11 @@ def terminate_job(*, job: Job, reason: str, now: datetime) -> bool:
     """
     text = _check_reason(reason) or reasons.TERMINATED_BY_USER
     with transaction.atomic():
-        # A retry can move the job between the two looks; placed jobs end up here again at its end,
-        # because the reap asks for `stop_requested_at` before it retries.
+        # The lock of the first look holds until the end, so the job cannot move between the two.
         if _fail_unplaced(job, text, now):
             return True
         asked = Job.objects.filter(
-            Q(status__in=PLACED), id=job.id, stop_requested_at__isnull=True
+            id=job.id, status__in=PLACED, stop_requested_at__isnull=True
         ).update(stop_requested_at=now, stop_reason=text)
         if asked:
             attempts = Attempt.objects.filter(job_id=job.id, ended_at__isnull=True)
