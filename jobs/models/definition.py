@@ -29,7 +29,12 @@ class JobDefinition(models.Model):
     milli_vcpus = models.PositiveIntegerField(help_text="Thousandths of a vCPU.")
     memory_mib = models.PositiveIntegerField(help_text="Hard limit, in MiB.")
     attempts = models.PositiveSmallIntegerField(default=1)
-    evaluate_on_exit = models.JSONField(default=list, blank=True)
+    evaluate_on_exit = models.JSONField(
+        default=list, blank=True, help_text="Rules on whether a failed attempt is tried again."
+    )
+    timeout_seconds = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The time limit of each attempt. Empty: none."
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -48,6 +53,10 @@ class JobDefinition(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(attempts__gte=1) & Q(attempts__lte=10), name="definition_attempts"
+            ),
+            models.CheckConstraint(
+                condition=Q(timeout_seconds__isnull=True) | Q(timeout_seconds__gte=60),
+                name="definition_timeout_of_a_minute",
             ),
         ]
 

@@ -61,6 +61,9 @@ class Job(models.Model):
     memory_mib = models.PositiveIntegerField()
     attempts_allowed = models.PositiveSmallIntegerField(default=1)
     evaluate_on_exit = models.JSONField(default=list, blank=True)
+    timeout_seconds = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The time limit of each attempt. Empty: none."
+    )
 
     attempts_made = models.PositiveSmallIntegerField(default=0)
     stop_requested_at = models.DateTimeField(null=True, blank=True)
@@ -85,6 +88,10 @@ class Job(models.Model):
             models.CheckConstraint(
                 condition=Q(status__in=LIVE_STATUSES) | Q(stopped_at__isnull=False),
                 name="job_terminal_has_end",
+            ),
+            models.CheckConstraint(
+                condition=Q(timeout_seconds__isnull=True) | Q(timeout_seconds__gte=60),
+                name="job_timeout_of_a_minute",
             ),
         ]
         indexes = [
@@ -131,6 +138,12 @@ class Attempt(models.Model):
     launch_claimed_at = models.DateTimeField(null=True, blank=True)
     container_id = models.CharField(max_length=128, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its time limit is over, counted from its start."
+    )
+    timed_out_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was asked to stop because of its time limit."
+    )
     stop_signalled_at = models.DateTimeField(
         null=True, blank=True, help_text="When its container was sent SIGTERM."
     )
@@ -162,6 +175,12 @@ class Attempt(models.Model):
                 fields=["node", "environment"],
                 condition=Q(ended_at__isnull=True),
                 name="attempt_live",
+            ),
+            # The next deadline is found among what runs, not among all that ever ran.
+            models.Index(
+                fields=["deadline_at"],
+                condition=Q(ended_at__isnull=True, deadline_at__isnull=False),
+                name="attempt_deadline",
             ),
             models.Index(
                 fields=["ended_at"],
