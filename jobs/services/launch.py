@@ -109,7 +109,11 @@ def _create(launch: _Launch) -> str | None:
         except AlreadyStarted:
             _adopt(launch, found.id)
             return None
-        container_id = launch.engine.create(_spec(launch))
+        try:
+            container_id = launch.engine.create(_spec(launch))
+        except NameTaken:
+            # Another launcher made his own at the same moment, or the old one is not gone yet.
+            raise EngineUnreachable(f"{launch.name} is being removed") from None
     if record_container(
         attempt_id=launch.attempt.id, token=launch.token, container_id=container_id
     ):

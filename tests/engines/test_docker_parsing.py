@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs.engines.base import CannotPull, EngineError, LogSource, PullProgress
+from jobs.engines.base import CannotPull, ContainerPhase, EngineError, LogSource, PullProgress
+from jobs.engines.docker_engine.containers import status_from_inspect, status_from_list
 from jobs.engines.docker_engine.logs import read_frames
 from jobs.engines.docker_engine.pulls import Layers, follow_pull, read_json, split_reference
 from jobs.engines.docker_engine.stream import Dechunker
@@ -112,6 +113,35 @@ def test_an_error_within_a_pull_is_told() -> None:
     said = b'{"status":"Pulling"}\n{"errorDetail":{"message":"no space left"},"error":"x"}\n'
     with pytest.raises(CannotPull, match="no space left"):
         follow_pull(read_json([said[:25], said[25:]]), lambda _progress: None)
+
+
+@pytest.mark.parametrize(
+    ("state", "started", "phase"),
+    [
+        ("removing", "0001-01-01T00:00:00Z", ContainerPhase.CREATED),
+        ("dead", "0001-01-01T00:00:00Z", ContainerPhase.CREATED),
+        ("removing", "1970-01-01T00:00:01Z", ContainerPhase.EXITED),
+        ("exited", "1970-01-01T00:00:01Z", ContainerPhase.EXITED),
+    ],
+)
+def test_what_is_removed_has_ended_only_if_it_ran(
+    state: str, started: str, phase: ContainerPhase
+) -> None:
+    times = {"StartedAt": started, "FinishedAt": started}
+    found = {
+        "Id": "1",
+        "Name": "/x",
+        "State": {"Status": state, "ExitCode": 0, **times},
+        "Config": {},
+    }
+    status = status_from_inspect(found)
+    assert status.phase is phase
+    assert (status.exit_code is None) is (phase is ContainerPhase.CREATED)
+
+
+def test_a_list_takes_what_is_being_removed_for_no_end() -> None:
+    listed = {"Id": "1", "Names": ["/x"], "State": "removing"}
+    assert status_from_list(listed).phase is ContainerPhase.CREATED
 
 
 @pytest.mark.parametrize(

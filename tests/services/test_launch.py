@@ -106,6 +106,24 @@ def test_a_container_that_runs_already_is_adopted(attempt: Attempt) -> None:
     assert attempt.container_id == first
 
 
+def test_a_name_that_is_taken_again_at_once_is_tried_later_and_no_refusal(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch_attempt(attempt_id=attempt.id, now=NOW)
+    spec = world_of(attempt).get(container_name(attempt.job_id, 1)).spec
+    engine_of(attempt).remove(spec.name)
+    engine_of(attempt).create(spec)
+    Attempt.objects.update(container_id="", launch_token="", started_at=None)
+    attempt.job.status = JobStatus.STARTING
+    attempt.job.save()
+    # Its removal takes a while.
+    monkeypatch.setattr(FakeEngine, "discard", lambda self, container_id: None)
+
+    launch_attempt(attempt_id=attempt.id, now=NOW)
+    assert status_of(attempt) == JobStatus.STARTING
+    assert attempt.launch_token == ""
+
+
 def test_a_stop_asked_for_before_the_launch_ends_the_job_without_a_container(
     attempt: Attempt,
 ) -> None:

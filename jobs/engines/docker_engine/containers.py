@@ -16,7 +16,7 @@ from ..base import (
 from .texts import short_start_error
 from .times import parse_time
 
-# Docker's states; what is being removed has ended, and a paused one still holds its resources.
+# Docker's states; a paused one still holds its resources.
 _PHASES = {
     "created": ContainerPhase.CREATED,
     "running": ContainerPhase.RUNNING,
@@ -68,12 +68,15 @@ def create_body(spec: ContainerSpec, installation: str) -> dict[str, object]:
 def status_from_inspect(found: Mapping[str, Any]) -> ContainerStatus:
     state = found["State"]
     phase = _PHASES[state["Status"]]
-    error = short_start_error(state.get("Error") or "")
-    ended = phase is ContainerPhase.EXITED or bool(error)
     started_ns, finished_ns = parse_time(state["StartedAt"]), parse_time(state["FinishedAt"])
+    if phase is ContainerPhase.EXITED and not started_ns:
+        # It is being removed and never ran: nothing has ended.
+        phase = ContainerPhase.CREATED
     if finished_ns:
         # Docker notes the start when it hears of it, which may be after a short command's end.
         started_ns = min(started_ns, finished_ns)
+    error = short_start_error(state.get("Error") or "")
+    ended = phase is ContainerPhase.EXITED or bool(error)
     return ContainerStatus(
         id=found["Id"],
         name=found["Name"].removeprefix("/"),
@@ -89,10 +92,12 @@ def status_from_inspect(found: Mapping[str, Any]) -> ContainerStatus:
 
 def status_from_list(found: Mapping[str, Any]) -> ContainerStatus:
     names = found.get("Names") or [""]
+    state = found["State"]
     return ContainerStatus(
         id=found["Id"],
         name=names[0].removeprefix("/"),
-        phase=_PHASES[found["State"]],
+        # A list does not tell whether one that is being removed ever ran; soon it is gone anyway.
+        phase=ContainerPhase.CREATED if state == "removing" else _PHASES[state],
         labels=found.get("Labels") or {},
     )
 

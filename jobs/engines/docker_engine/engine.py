@@ -142,6 +142,9 @@ class DockerEngine:
         response = self._connection.call("DELETE", f"/containers/{found.id}", params={"v": "1"})
         if response.status_code == 404:
             return
+        if response.status_code == 409 and "already in progress" in message(response):
+            # Somebody else's removal of it is under way.
+            return
         if response.status_code == 409:
             raise AlreadyStarted(message(response))
         expect(response)
