@@ -29,9 +29,9 @@ MIN_MEMORY_MIB = 4
 MAX_MEMORY_MIB = 16 * 1024 * 1024
 MAX_MILLI_VCPUS = 1_000_000
 MAX_COMMAND_BYTES = 20 * 1024
-# Reading shell words takes time by the square of their length; every character in quotes of its own
-# still fits.
-MAX_COMMAND_TEXT_CHARACTERS = 5 * MAX_COMMAND_BYTES
+# Reading shell words takes time by the square of their length. A quote alone in its word is the longest
+# that a byte becomes: eight characters.
+MAX_COMMAND_TEXT_CHARACTERS = 8 * MAX_COMMAND_BYTES
 # As much as AWS Batch allows for a whole definition; Linux refuses one variable of 128 KiB.
 MAX_ENVIRONMENT_BYTES = 24 * 1024
 MAX_REASON_CHARACTERS = 1024
@@ -46,8 +46,6 @@ MAX_USD_PER_HOUR = Decimal(100_000)
 PRICE_DECIMALS = 6
 MAX_ENGINE_URL_CHARACTERS = 255
 ENGINE_URL_PATTERN = re.compile(r"(unix:///|tcp://|https?://|fake://)[^\s]+")
-
-
 TOO_LONG_A_COMMAND = (
     f"A command has at most {MAX_COMMAND_BYTES // 1024} KiB. Put long scripts in the image."
 )
@@ -179,16 +177,9 @@ def environment(value: object) -> list[dict[str, str]]:
     if value in (None, [], {}):
         return []
     pairs = _environment_pairs(value)
-    seen: dict[str, str] = {}
     for variable, content in pairs:
-        # First, so that no message can repeat what has no UTF-8.
-        if UNSTORABLE_PATTERN.search(variable + content):
-            raise FieldError("A variable cannot hold NUL characters or broken Unicode.")
-        if not ENVIRONMENT_NAME_PATTERN.fullmatch(variable):
-            raise FieldError("A variable's name has 1 to 256 characters and no equals sign.")
-        if variable.startswith(RESERVED_ENVIRONMENT_PREFIX):
-            raise FieldError(f"{variable}: names that start with AWS_BATCH are reserved.")
-        seen[variable] = content
+        _check_variable(variable, content)
+    seen = dict(pairs)
     if sum(len(f"{name}={content}".encode()) for name, content in seen.items()) > (
         MAX_ENVIRONMENT_BYTES
     ):
@@ -197,6 +188,16 @@ def environment(value: object) -> list[dict[str, str]]:
             "Put more in the image or in a file."
         )
     return [{"name": variable, "value": content} for variable, content in seen.items()]
+
+
+def _check_variable(variable: str, content: str) -> None:
+    # First, so that no message can repeat what has no UTF-8.
+    if UNSTORABLE_PATTERN.search(variable + content):
+        raise FieldError("A variable cannot hold NUL characters or broken Unicode.")
+    if not ENVIRONMENT_NAME_PATTERN.fullmatch(variable):
+        raise FieldError("A variable's name has 1 to 256 characters and no equals sign.")
+    if variable.startswith(RESERVED_ENVIRONMENT_PREFIX):
+        raise FieldError(f"{variable}: names that start with AWS_BATCH are reserved.")
 
 
 def reason(value: object) -> str:

@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.contrib import messages
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, TooManyFieldsSent
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -53,7 +53,7 @@ class MethodNotAllowed(Exception):
 def wants_json(request: HttpRequest) -> bool:
     """Whether the sender prefers JSON to a page. `*/*` and no header at all mean a page for browsers,
     but JSON for who brings a token or a JSON body: those are scripts."""
-    if request.GET.get("format") == "json":
+    if _format_in_url(request) == "json":
         # A link cannot set headers.
         return True
     best = request.get_preferred_type(["text/html", "application/json"])
@@ -61,6 +61,14 @@ def wants_json(request: HttpRequest) -> bool:
     if accept in ("*/*", ""):
         return is_script(request)
     return best == "application/json"
+
+
+def _format_in_url(request: HttpRequest) -> str:
+    try:
+        return request.GET.get("format", "")
+    except TooManyFieldsSent:
+        # That error's own answer is made here, too.
+        return ""
 
 
 def is_script(request: HttpRequest) -> bool:
@@ -208,12 +216,13 @@ def posted(request: HttpRequest) -> dict[str, object]:
     Raises BadRequest on a body that is neither, or that holds text which is not valid Unicode.
     """
     if request.content_type == "application/json":
-        return _json_object(request.body)
+        return json_object(request.body)
     form: QueryDict = request.POST
     return {name: form.get(name) for name in form if name != "csrfmiddlewaretoken"}
 
 
-def _json_object(body: bytes) -> dict[str, object]:
+def json_object(body: bytes) -> dict[str, object]:
+    """The object that a JSON text in UTF-8 holds. Raises BadRequest, which says what is wrong with it."""
     try:
         value = json.loads(body.decode("utf-8"))
         # Half of a surrogate pair is legal in JSON but is no text: no database could keep it.

@@ -1,5 +1,6 @@
 """Headers and errors that are the same for every answer."""
 
+import codecs
 import logging
 from collections.abc import Callable
 
@@ -38,6 +39,20 @@ class ContentSecurityPolicyMiddleware:
         policy = ADMIN_CONTENT_SECURITY_POLICY if in_admin else CONTENT_SECURITY_POLICY
         response.headers.setdefault("Content-Security-Policy", policy)
         return response
+
+
+class EncodingMiddleware:
+    """Refuses forms in other encodings than UTF-8: some (UTF-7) can spell what is no text at all."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        encoding = request.encoding
+        if encoding and codecs.lookup(encoding).name not in {"utf-8", "ascii"}:
+            request.encoding = "utf-8"
+            return answers.error(request, 400, "Send it in UTF-8.")
+        return self.get_response(request)
 
 
 class ErrorAnswerMiddleware:

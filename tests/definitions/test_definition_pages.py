@@ -130,7 +130,7 @@ def test_pasted_json_is_registered_or_refused_with_the_text_kept(
     assert page.status_code == 400
     assert "timeout is not supported here." in page.text
     assert "attemptDurationSeconds" in page.text
-    for wrong in ("{", "[1]", "[" * 100_000):
+    for wrong in ("{", "[1]", "[" * 100_000, '{"\\ud800": 1}', '{"environment": ["\\ud800"]}'):
         assert client.post("/definitions/", {"document": wrong}).status_code == 400
 
 

@@ -1,3 +1,4 @@
+import shlex
 from contextlib import suppress
 
 import pytest
@@ -84,11 +85,30 @@ def test_memory_is_a_whole_number_of_mib_from_four_on(bad: object) -> None:
         [{"value": "no name"}],
         ["A=B"],
         7,
+        {"A": "x" * 25_000},
     ],
 )
 def test_an_environment_that_a_container_cannot_have_is_refused(bad: object) -> None:
     with pytest.raises(FieldError):
         validation.environment(bad)
+
+
+def test_no_message_repeats_broken_unicode() -> None:
+    with pytest.raises(FieldError) as refused:
+        validation.environment({"AWS_BATCH\ud800": "x"})
+    assert str(refused.value).encode()
+
+
+def test_a_long_command_is_refused_before_its_words_are_read() -> None:
+    with pytest.raises(FieldError) as refused:
+        # An open quote would be named if anybody looked.
+        validation.command("'" + "x" * 200_000)
+    assert "20 KiB" in str(refused.value)
+
+
+def test_the_longest_command_of_quotes_survives_the_form() -> None:
+    words = ["'"] * 20 * 1024
+    assert validation.command(shlex.join(words)) == words
 
 
 def test_a_variable_given_twice_has_its_last_value() -> None:

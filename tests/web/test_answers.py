@@ -38,6 +38,19 @@ def test_a_body_that_is_not_a_json_object_is_refused(script: Client, body: bytes
     assert answer.json()["message"]
 
 
+@pytest.mark.parametrize("path", ["/jobs/", "/queues/", "/access/tokens/", "/login/"])
+@pytest.mark.parametrize("encoding", ["utf-7", "unicode_escape", "utf-16", "latin-1"])
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+def test_a_form_in_another_encoding_is_refused(
+    page: Client, path: str, encoding: str, accept: str
+) -> None:
+    part = b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\n+2AA-\\ud800\r\n--x--\r\n'
+    kind = f"multipart/form-data; boundary=x; charset={encoding}"
+    answer = page.post(path, part, content_type=kind, headers={"Accept": accept})
+    assert answer.status_code == 400
+    assert answer["Content-Type"].startswith(accept)
+
+
 BAD_VALUES: list[tuple[str, Any]] = [
     ("name", "a\0b"),
     ("name", ""),
@@ -86,6 +99,8 @@ def test_a_bad_value_is_named_with_its_field(script: Client, field: str, value: 
         "/jobs/?status=DONE",
         "/live/",
         "/live/?" + "topic=jobs&" * 200,
+        "/login/?" + "next=/&" * 2000,
+        "/jobs/?" + "format=json&" * 2000,
     ],
 )
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])

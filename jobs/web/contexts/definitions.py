@@ -1,10 +1,10 @@
 """What the pages of job definitions, their forms and their JSON are drawn from."""
 
-import json
 import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
@@ -160,11 +160,9 @@ def posted_fields(request: HttpRequest) -> dict[str, object]:
     if not isinstance(document, str) or not document.strip():
         return {name: value for name, value in posted.items() if name != DOCUMENT}
     try:
-        parsed = json.loads(document)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput({"": [f"This is not valid JSON: {error}."]}) from None
-    if not isinstance(parsed, dict):
-        raise InvalidInput({"": ['A definition is a JSON object, such as {"name": "hello", ...}.']})
+        parsed = answers.json_object(document.encode())
+    except BadRequest as error:
+        raise InvalidInput({"": [str(error)]}) from None
     return definition_fields(parsed)
 
 
