@@ -4,6 +4,7 @@ import os
 import tempfile
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
@@ -82,6 +83,10 @@ def secret_key(var: Path) -> str:
 
 
 def installation_id(var: Path) -> str:
-    """A short id that all processes of one installation agree on: of its database, else of `var`."""
-    source = env_str("DATABASE_URL") or str(var)
+    """A short id that all processes of one installation agree on: of its database, else of `var`.
+
+    User and password are left out: containers that run must not become strangers when these change.
+    """
+    url = urlsplit(env_str("DATABASE_URL"))
+    source = f"{url.netloc.rpartition('@')[2]}{url.path}?{url.query}" if url.scheme else str(var)
     return sha256(source.encode()).hexdigest()[:12]

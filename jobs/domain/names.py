@@ -1,4 +1,4 @@
-"""Names that the outside sees: containers, instances, log streams, ARNs.
+"""Names that the outside sees: containers, instances, log streams.
 
 They are derived, never stored twice: the same job and attempt always give the same container name,
 so that a second launch is refused by the engine itself.
@@ -11,7 +11,6 @@ CONTAINER_PREFIX = "batchweb"
 LABEL_JOB = "batchweb.job"
 LABEL_ATTEMPT = "batchweb.attempt"
 LABEL_INSTALLATION = "batchweb.installation"
-LOG_GROUP = "/aws/batch/job"
 
 
 def container_name(job_id: UUID, attempt_number: int) -> str:
@@ -33,8 +32,3 @@ def log_stream_name(definition_name: str, job_id: UUID, attempt_number: int) -> 
 def network_name(environment_id: int) -> str:
     """The bridge network of an environment's containers."""
     return f"{CONTAINER_PREFIX}-env-{environment_id}"
-
-
-def batch_arn(region: str, account_id: str, kind: str, name: str) -> str:
-    """An AWS Batch ARN; `kind` is "job", "job-queue", "job-definition" or "compute-environment"."""
-    return f"arn:aws:batch:{region}:{account_id}:{kind}/{name}"
