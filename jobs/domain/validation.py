@@ -36,6 +36,8 @@ MAX_COMMAND_TEXT_CHARACTERS = 8 * MAX_COMMAND_BYTES
 MAX_ENVIRONMENT_BYTES = 24 * 1024
 MAX_REASON_CHARACTERS = 1024
 MIN_TIMEOUT_SECONDS = 60
+# AWS gives no upper bound: this is what its integer holds.
+MAX_TIMEOUT_SECONDS = 2_147_483_647
 MAX_DESCRIPTION_CHARACTERS = 255
 # AWS gives no bound: this is what a database's integer holds.
 MAX_PRIORITY = 2_147_483_647
@@ -164,6 +166,18 @@ def attempts(value: object) -> int:
     amount = _integer(value, "Attempts are a whole number.")
     if not 1 <= amount <= MAX_ATTEMPTS:
         raise FieldError(f"Attempts are between 1 and {MAX_ATTEMPTS}.")
+    return amount
+
+
+def timeout_seconds(value: object) -> int | None:
+    """How long an attempt may run, counted from its start; empty (None): as long as it likes."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    amount = _integer(value, "A time limit is a whole number of seconds, such as 3600.")
+    if not MIN_TIMEOUT_SECONDS <= amount <= MAX_TIMEOUT_SECONDS:
+        raise FieldError(
+            f"A time limit is between {MIN_TIMEOUT_SECONDS} and {MAX_TIMEOUT_SECONDS} seconds."
+        )
     return amount
 
 
