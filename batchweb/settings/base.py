@@ -8,7 +8,6 @@ import dj_database_url
 
 from .environment import (
     BASE_DIR,
-    env_bool,
     env_int,
     env_list,
     env_str,
@@ -156,9 +155,6 @@ LOGGING: dict[str, Any] = {
 }
 
 # --- Batchweb's own ------------------------------------------------------------------
-# The account id in ARNs; AWS's documentation uses this one in its examples.
-BATCHWEB_ACCOUNT_ID = env_str("BATCHWEB_ACCOUNT_ID", "123456789012")
-BATCHWEB_REGION = env_str("BATCHWEB_REGION", "us-east-1")
 # Marks this installation's containers, so that several can share a Docker Engine. Two installations
 # have two var folders (or databases): the id follows from them unless it is set.
 BATCHWEB_INSTALLATION = env_str("BATCHWEB_INSTALLATION") or installation_id(VAR_DIR)
@@ -175,7 +171,5 @@ BATCHWEB_PIDS_LIMIT = env_int("BATCHWEB_PIDS_LIMIT", 4096)
 BATCHWEB_LOG_LIMIT_BYTES = env_int("BATCHWEB_LOG_LIMIT_BYTES", 1024**3)
 BATCHWEB_SCHEDULER_TICK_SECONDS = 3.0
 BATCHWEB_WORKERS = env_int("BATCHWEB_WORKERS", 4)
-# An image that the engine already holds is not pulled again unless asked.
-BATCHWEB_ALWAYS_PULL = env_bool("BATCHWEB_ALWAYS_PULL")
 # Directories of the nodes that every job sees, such as "/data:/data:ro": the administrator's to give.
 BATCHWEB_BINDS = env_list("BATCHWEB_BINDS")
