@@ -1,5 +1,8 @@
 """One's own access tokens: making and revoking them."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -12,6 +15,8 @@ from jobs.services.tokens import create_token, revoke_token
 
 from . import answers
 from .access import user_of
+
+NO_ERRORS: Mapping[str, list[str]] = MappingProxyType({})
 
 
 @answers.allow("GET", "POST")
@@ -48,12 +53,18 @@ def revoke(request: HttpRequest, token_id: int) -> HttpResponse:
     )
 
 
-def _page(request: HttpRequest, *, status: int = 200, **shown: object) -> HttpResponse:
+def _page(
+    request: HttpRequest,
+    *,
+    errors: Mapping[str, list[str]] = NO_ERRORS,
+    status: int = 200,
+    **shown: object,
+) -> HttpResponse:
     rows = selectors.tokens_of(user_of(request))
     return answers.page(
         request,
         "access/tokens.html",
-        {"tokens": rows, "errors": {}, **shown},
+        {"tokens": rows, "errors": errors, "form_errors": errors.get("", []), **shown},
         as_json=lambda: {"results": [_as_json(row) for row in rows], "next": None},
         status=status,
     )

@@ -25,6 +25,15 @@
   async function renew() {
     if (busy) return;
     busy = true;
+    try {
+      await renewParts();
+    } finally {
+      // Also where a request failed: else this page would never hear of anything again.
+      busy = false;
+    }
+  }
+
+  async function renewParts() {
     while (!document.hidden && (waiting === null || waiting.size)) {
       const topics = waiting;
       waiting = new Set();
@@ -39,7 +48,6 @@
         headers: { "X-Live-Regions": ids.join(" ") },
       });
     }
-    busy = false;
   }
 
   function showConnection(up) {

@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import AccessToken, Job
+from jobs.services import tokens
 from jobs.services.tokens import create_token, revoke_token, user_of_token
 from jobs.web.access import visible_topics
 from tests.builders import a_job, a_user
@@ -148,6 +149,16 @@ def test_a_token_needs_a_printable_name(page: Client, name: str) -> None:
     assert answer.status_code == 400
     assert b"printable" in answer.content
     assert not AccessToken.objects.exists()
+
+
+def test_who_has_too_many_tokens_is_told_so_on_the_page(
+    page: Client, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "MAX_TOKENS_PER_USER", 1)
+    create_token(user=admin, name="first", now=timezone.now())
+    answer = page.post("/access/tokens/", {"name": "second"})
+    assert answer.status_code == 400
+    assert "At most 1 tokens: revoke one first." in answer.content.decode()
 
 
 def test_every_answer_forbids_foreign_and_inline_scripts(page: Client) -> None:
