@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 from django.utils import timezone
 
+from jobs import changes
 from jobs.selectors.jobs import visible_jobs
 from jobs.services import tokens
 
@@ -28,7 +29,10 @@ __all__ = [
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="batchweb"'}
 BAD_TOKEN = {"WWW-Authenticate": 'Bearer realm="batchweb", error="invalid_token"'}
-SHARED_TOPICS = frozenset({"jobs", "queues", "environments", "definitions", "pulls"})
+SHARED_TOPICS = frozenset(
+    {changes.JOBS, changes.QUEUES, changes.ENVIRONMENTS, changes.DEFINITIONS, changes.PULLS}
+)
+JOB_TOPIC = changes.job_topic("")
 
 
 class BearerTokenMiddleware:
@@ -99,11 +103,10 @@ def require_staff(request: HttpRequest) -> User:
 def visible_topics(user: User, topics: list[str]) -> set[str]:
     """Those of the topics (`jobs.changes`) that this user may listen to; the others are left out."""
     shared = {topic for topic in topics if topic in SHARED_TOPICS}
-    job_ids = {
-        UUID(topic[4:]) for topic in topics if topic.startswith("job:") and _is_uuid(topic[4:])
-    }
+    named = {topic.removeprefix(JOB_TOPIC) for topic in topics if topic.startswith(JOB_TOPIC)}
+    job_ids = {UUID(text) for text in named if _is_uuid(text)}
     seen = visible_jobs(user).filter(pk__in=job_ids).values_list("pk", flat=True) if job_ids else []
-    return shared | {f"job:{job_id}" for job_id in seen}
+    return shared | {changes.job_topic(job_id) for job_id in seen}
 
 
 def _is_uuid(text: str) -> bool:

@@ -68,7 +68,7 @@ def _end(
     found = find_job(user=user_of(request), job_id=job_id)
     fields = answers.posted(request)
     try:
-        changed = act(job=found, reason=_reason(fields), now=timezone.now())
+        changed = act(job=found, reason=answers.text_field(fields, "reason"), now=timezone.now())
     except InvalidInput as error:
         if answers.wants_json(request):
             raise
@@ -81,13 +81,6 @@ def _end(
         message=done if changed else nothing,
         as_json=_as_json(found, changed=changed),
     )
-
-
-def _reason(fields: dict[str, object]) -> str:
-    reason = answers.text_field(fields, "reason")
-    if "\0" in reason:
-        raise InvalidInput({"reason": ["A reason cannot hold NUL characters."]})
-    return reason
 
 
 def _as_json(found: Job, *, changed: bool) -> dict[str, object]:
