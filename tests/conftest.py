@@ -1,4 +1,4 @@
-"""Shared by all tests: a Redis of their own, a place for files, Docker Engine and Chromium.
+"""Shared by all tests: a Redis of their own, a place for files, Docker Engine, Chromium, logins.
 
 A test that needs a part of the machine fails where that part is missing; it is never skipped.
 """
@@ -14,9 +14,12 @@ from pathlib import Path
 import docker
 import pytest
 import redis
+from django.contrib.auth.models import User
+from django.test import Client
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from batchweb.embedded import find_redis_server
+from tests.builders import a_user
 from tests.chromium import chromium_path
 
 # A place of this run's own, which the test settings made.
@@ -99,3 +102,19 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context()
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def boss(db: None, client: Client) -> User:
+    """An administrator, logged in with `client`."""
+    user = a_user(username="boss", is_staff=True, is_superuser=True)
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def visitor(db: None, client: Client) -> User:
+    """A user who is no administrator, logged in with `client`."""
+    user = a_user()
+    client.force_login(user)
+    return user

@@ -9,24 +9,10 @@ from django.test import Client
 from jobs.domain.states import JobStatus
 from jobs.models import JobDefinition
 from jobs.selectors.definitions import list_definitions
-from tests.builders import a_definition, a_job, a_user
+from tests.builders import a_definition, a_job
 
 pytestmark = pytest.mark.django_db
 JSON = {"Accept": "application/json"}
-
-
-@pytest.fixture
-def boss(client: Client) -> User:
-    user = User.objects.create_superuser("boss")
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
-def visitor(client: Client) -> User:
-    user = a_user()
-    client.force_login(user)
-    return user
 
 
 def test_the_list_has_each_name_once_with_its_newest_active_revision(

@@ -14,7 +14,6 @@ from tests.builders import (
     a_job,
     a_node,
     a_queue,
-    a_user,
     an_attempt,
     an_engine,
     an_environment,
@@ -22,20 +21,6 @@ from tests.builders import (
 
 pytestmark = pytest.mark.django_db
 JSON = {"Accept": "application/json"}
-
-
-@pytest.fixture
-def boss(client: Client) -> User:
-    user = User.objects.create_superuser("boss")
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
-def visitor(client: Client) -> User:
-    user = a_user()
-    client.force_login(user)
-    return user
 
 
 def run_in(

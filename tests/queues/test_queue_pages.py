@@ -9,24 +9,10 @@ from django.test import Client
 from jobs.domain.states import JobStatus
 from jobs.models import JobQueue, WaitReason
 from jobs.selectors.queues import find_queue, front_of_queue, list_queues
-from tests.builders import NOW, a_job, a_queue, a_user, an_environment
+from tests.builders import NOW, a_job, a_queue, an_environment
 
 pytestmark = pytest.mark.django_db
 JSON = {"Accept": "application/json"}
-
-
-@pytest.fixture
-def boss(client: Client) -> User:
-    user = User.objects.create_superuser("boss")
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
-def visitor(client: Client) -> User:
-    user = a_user()
-    client.force_login(user)
-    return user
 
 
 def test_the_list_counts_unfinished_jobs_by_status(client: Client, visitor: User) -> None:
