@@ -1,6 +1,7 @@
 // Small comforts that every page shares. Each page works without them.
 "use strict";
 (() => {
+  const TOAST_SECONDS = 8;
   const UNITS = [[86400, "d"], [3600, "h"], [60, "min"]];
 
   function relative(seconds) {
@@ -80,6 +81,15 @@
     button.textContent = "×";
     box.append(words, button);
     document.getElementById("toasts").append(box);
+  }
+
+  // What only confirms leaves by itself, unless it is being read; what warns stays until it is dismissed.
+  function ageToasts() {
+    for (const box of document.querySelectorAll(".bw-toast-success, .bw-toast-info")) {
+      if (box.matches(":hover, :focus-within")) continue;
+      box.secondsShown = (box.secondsShown ?? 0) + 1;
+      if (box.secondsShown > TOAST_SECONDS) box.remove();
+    }
   }
 
   async function copy(button) {
@@ -184,7 +194,7 @@
     document.documentElement.classList.add("bw-js");
     refreshTimes();
     showBulk();
-    setInterval(refreshTimes, 1000);
+    setInterval(() => { refreshTimes(); ageToasts(); }, 1000);
   };
   start();
   window.batchweb = { toast, refreshTimes, relative, duration };

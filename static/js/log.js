@@ -29,6 +29,7 @@
       this.loading = false;
       this.unseen = 0;
       this.stream = null;
+      this.following = false;
       this.box.addEventListener("scroll", () => this.scrolled(), { passive: true });
       this.more.addEventListener("click", () => this.toEnd());
       this.toggle("times", "bw-log-times", "0");
@@ -102,13 +103,17 @@
       this.complete = news.complete;
       const text = `${this.count.toLocaleString()} ${this.count === 1 ? "line" : "lines"}`;
       this.card.querySelector("[data-log-count]").textContent = this.count ? text : "";
-      this.card.querySelector("[data-log-empty]").hidden = this.count > 0;
+      const empty = this.card.querySelector("[data-log-empty]");
+      empty.hidden = this.count > 0;
+      // The card is kept when its surroundings are renewed, so that the end has to be told here.
+      if (this.complete && this.following) empty.textContent = "This attempt wrote nothing.";
       const notice = this.card.querySelector("[data-log-notice]");
       notice.hidden = !news.notice;
       notice.textContent = news.notice;
     }
 
     follow() {
+      this.following = true;
       this.stream?.close();
       // While older lines are looked at, only the number of new ones is of interest, but they are
       // read from the same stream: it goes on where the log's known end is.

@@ -116,6 +116,20 @@ def test_submitting_in_the_browser(visit: Visit) -> None:
     assert (job.milli_vcpus, job.environment) == (2000, [{"name": "MODE", "value": "fast"}])
 
 
+def test_enter_in_a_field_submits_and_what_confirms_it_leaves_by_itself(visit: Visit) -> None:
+    a_queue(name="default")
+    a_definition(name="hello")
+    page = visit("/submit/?definition=hello")
+    page.clock.install()
+    page.get_by_label("Job name").fill("by-keyboard")
+    page.get_by_label("Job name").press("Enter")
+    expect(page.locator("h1")).to_have_text("by-keyboard")
+    toast = page.locator(".bw-toast")
+    expect(toast).to_contain_text("is submitted")
+    page.clock.run_for(10_000)
+    expect(toast).to_have_count(0)
+
+
 def test_the_theme_is_kept_and_the_slash_key_searches(visit: Visit) -> None:
     page = visit("/jobs/")
     html = page.locator("html")

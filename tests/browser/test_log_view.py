@@ -49,6 +49,14 @@ def test_the_log_follows_its_end_and_lets_go_when_one_scrolls_up(visit: Visit) -
     expect(page.locator("#L218")).to_be_in_viewport()
 
 
+def test_an_end_without_a_line_is_seen_live(visit: Visit) -> None:
+    attempt = a_running_attempt()
+    page = visit(f"/jobs/{attempt.job_id}/")
+    expect(page.locator("[data-log-empty]")).to_have_text("No output yet.")
+    Writer(attempt).finish("")
+    expect(page.locator("[data-log-empty]")).to_have_text("This attempt wrote nothing.")
+
+
 def test_a_first_line_and_the_end_of_the_log_are_seen_live(visit: Visit) -> None:
     attempt = a_running_attempt()
     page = visit(f"/jobs/{attempt.job_id}/")
