@@ -53,6 +53,22 @@ def explain_exit(*, exit_code: int, oom_killed: bool, memory_mib: int) -> str:
     return f"The command ended with exit code {exit_code}. Its log says more."
 
 
+def brief(*, status_reason: str, exit_code: int | None) -> str:
+    """The reason for a list: where AWS's words say only that the container exited, its exit code."""
+    if status_reason == ESSENTIAL_EXITED and exit_code is not None:
+        return f"Exit code {exit_code}"
+    return status_reason
+
+
+def explain_time_out(timeout_seconds: int | None) -> str:
+    """One sentence for people about an attempt that came to the end of its time limit."""
+    limit = f" of {timeout_seconds} seconds" if timeout_seconds else ""
+    return (
+        f"It ran until its time limit{limit} was over and was told to stop. Give the job a longer "
+        "limit, or less to do; a job is not tried again after that."
+    )
+
+
 def explain_refusal(detail: str, *, is_the_command: bool) -> str:
     """One sentence for people about a container that the engine did not start."""
     if is_the_command:

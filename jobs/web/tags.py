@@ -5,13 +5,15 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from django import template
+from django.conf import settings
 from django.template.base import FilterExpression, NodeList, Parser, Token
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from jobs.domain import resources
+from jobs.domain import reasons, resources
+from jobs.models import Job
 
 from . import plaintext
 
@@ -112,6 +114,19 @@ def relative(seconds: float) -> str:
             text = f"{amount // size} {unit}"
             return f"in {text}" if seconds < 0 else f"{text} ago"
     return "just now" if amount < 10 else f"{amount} s ago"
+
+
+@register.filter
+def brief_reason(job: Job) -> str:
+    """Why a job ended as it did, in a few words, with what others wrote made visible."""
+    brief = reasons.brief(status_reason=job.status_reason, exit_code=job.exit_code)
+    return plaintext.visible(brief)
+
+
+@register.simple_tag
+def stop_grace_seconds() -> int:
+    """How many seconds a container has between SIGTERM and SIGKILL."""
+    return int(settings.BATCHWEB_STOP_GRACE_SECONDS)
 
 
 @register.filter

@@ -3,8 +3,10 @@
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from jobs.domain import reasons
 from jobs.models import Job, Transition
 from tests.builders import a_definition, a_job, a_queue, an_attempt
 
@@ -105,6 +107,17 @@ def test_hostile_texts_are_shown_and_not_obeyed(page: Client) -> None:
         assert "<img" not in html.replace('<img src="/static', "")
         assert "\u202e" not in html
         assert "\x1b" not in html
+
+
+def test_a_failure_is_listed_with_its_exit_code(page: Client) -> None:
+    a_job(
+        status="FAILED",
+        status_reason=reasons.ESSENTIAL_EXITED,
+        exit_code=3,
+        stopped_at=timezone.now(),
+    )
+    for url in ("/", "/jobs/"):
+        assert "Exit code 3" in page.get(url).content.decode()
 
 
 def test_bulk_cancel_ends_what_waits_and_leaves_the_rest(page: Client) -> None:
