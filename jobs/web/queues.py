@@ -65,7 +65,10 @@ def enable(request: HttpRequest, name: str) -> HttpResponse:
 @answers.allow("POST")
 def disable(request: HttpRequest, name: str) -> HttpResponse:
     return _set_state(
-        request, name, QueueState.DISABLED, "is disabled: it takes no jobs, and ends those it has."
+        request,
+        name,
+        QueueState.DISABLED,
+        "is disabled: it takes no new jobs. Those it has are still run.",
     )
 
 
