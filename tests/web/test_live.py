@@ -81,6 +81,12 @@ def test_signals_in_quick_succession_come_as_one(cookie: str) -> None:
 def test_many_viewers_share_one_subscription_and_hold_no_threads(cookie: str) -> None:
     async def test() -> None:
         client = redis.Redis.from_url(settings.REDIS_URL)
+
+        def subscriptions() -> int:
+            return int(client.pubsub_numsub(changes.CHANGES_CHANNEL)[0][1])
+
+        # The server of the browser tests may hold one on the same Redis.
+        before = subscriptions()
         async with AsyncExitStack() as stack:
             opened = [
                 await stack.enter_async_context(open_stream("/live/?topic=jobs", cookie=cookie))
@@ -88,9 +94,7 @@ def test_many_viewers_share_one_subscription_and_hold_no_threads(cookie: str) ->
             ]
             for stream in opened:
                 await stream.event("resync")
-            assert client.pubsub_numsub(changes.CHANGES_CHANNEL) == [
-                (changes.CHANGES_CHANNEL.encode(), 1)
-            ]
+            assert subscriptions() <= before + 1
             assert hub().viewer_count == 20
             tell("jobs")
             for stream in opened:
