@@ -48,6 +48,16 @@ def test_only_workers_and_supervisor_get_the_engines_socket(
     assert "data:/var/lib/batchweb" in services[role]["volumes"]
 
 
+def test_each_setting_of_the_manual_reaches_the_roles(services: dict[str, Any]) -> None:
+    manual = (ROOT / "docs" / "production.md").read_text()
+    rows = [line for line in manual.splitlines() if line.startswith("| `")]
+    settings = {name for row in rows for name in re.findall(r"`([A-Z_]{8,})`", row.split("|")[1])}
+
+    assert "BATCHWEB_WORKERS" in settings
+    # The image sets its own.
+    assert settings - {"BATCHWEB_VAR"} <= set(services["workers"]["environment"])
+
+
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_secret_has_no_default(text: str, secret: str) -> None:
     uses = re.findall(r"\$\{" + secret + r"([^}]*)\}", text)
