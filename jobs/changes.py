@@ -33,10 +33,12 @@ PULLS = "pulls"
 
 
 def job_topic(job_id: UUID | str) -> str:
+    """The topic of one job: its status, its attempts, why it waits."""
     return f"job:{job_id}"
 
 
 def log_topic(attempt_id: int) -> str:
+    """The topic of one attempt's log."""
     return f"log:{attempt_id}"
 
 

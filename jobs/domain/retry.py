@@ -12,6 +12,8 @@ MAX_ATTEMPTS = 10
 
 
 class RetryAction(StrEnum):
+    """What a rule says of an attempt that it matches."""
+
     RETRY = "RETRY"
     EXIT = "EXIT"
 

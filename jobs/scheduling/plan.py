@@ -22,6 +22,8 @@ class WaitCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
+    """A job starts now, on this node and on the account of this environment."""
+
     job: JobView
     environment_id: int
     node_id: int
@@ -38,6 +40,8 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """What a pass decided at `at`. Every job of its snapshot has a placement or a wait."""
+
     at: datetime
     placements: tuple[Placement, ...]
     waits: tuple[Wait, ...]

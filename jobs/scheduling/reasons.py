@@ -15,6 +15,7 @@ Reason = tuple[WaitCode, str]
 
 
 def no_enabled_environment(queue: QueueView, environments: Sequence[EnvironmentView]) -> Reason:
+    """The queue has no environment, or only disabled ones."""
     if not environments:
         detail = f"The queue {queue.name} has no compute environment. Add one to it."
     else:
@@ -24,6 +25,7 @@ def no_enabled_environment(queue: QueueView, environments: Sequence[EnvironmentV
 
 
 def environment_invalid(environments: Sequence[EnvironmentView]) -> Reason:
+    """All enabled environments are INVALID."""
     details = "; ".join(f"{env.name}: {env.invalid_reason}" for env in environments)
     return (
         WaitCode.ENVIRONMENT_INVALID,
@@ -71,6 +73,7 @@ def never_fits(
 def environment_full(
     needs: Resources, environment: EnvironmentView, used_milli_vcpus: Mapping[int, int]
 ) -> Reason:
+    """The environment's maximum of vCPUs leaves too little, whatever its machines have."""
     maximum = format_vcpus(environment.max_milli_vcpus or 0)
     used = format_vcpus(used_milli_vcpus[environment.id])
     return (
@@ -81,11 +84,13 @@ def environment_full(
 
 
 def no_room(needs: Resources, free_by_node: Mapping[str, Resources]) -> Reason:
+    """Machines that could hold the job have too little left now."""
     free = "; ".join(f"{amount} free on {name}" for name, amount in _emptiest(free_by_node))
     return WaitCode.CAPACITY, f"{WaitCode.CAPACITY} - Needs {needs}; {free}."
 
 
 def behind_earlier_jobs(queue: QueueView) -> Reason:
+    """What is free is kept for a job whose turn comes first."""
     return (
         WaitCode.TURN,
         f"{WaitCode.TURN} - Waits its turn in the queue {queue.name}: "

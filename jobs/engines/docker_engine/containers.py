@@ -66,6 +66,7 @@ def create_body(spec: ContainerSpec, installation: str) -> dict[str, object]:
 
 
 def status_from_inspect(found: Mapping[str, Any]) -> ContainerStatus:
+    """Of an answer to `GET /containers/<id>/json`."""
     state = found["State"]
     phase = _PHASES[state["Status"]]
     started_ns, finished_ns = parse_time(state["StartedAt"]), parse_time(state["FinishedAt"])
@@ -91,6 +92,7 @@ def status_from_inspect(found: Mapping[str, Any]) -> ContainerStatus:
 
 
 def status_from_list(found: Mapping[str, Any]) -> ContainerStatus:
+    """Of one entry of `GET /containers/json`, which has no exit code and no times."""
     names = found.get("Names") or [""]
     state = found["State"]
     return ContainerStatus(

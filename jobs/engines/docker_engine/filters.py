@@ -5,4 +5,5 @@ from collections.abc import Sequence
 
 
 def as_filters(**filters: Sequence[str]) -> str:
+    """As JSON, the form in which Docker takes them."""
     return json.dumps({name: list(values) for name, values in filters.items()})
