@@ -5,7 +5,8 @@
 2. A job tries its queue's environments in their order, and in each the node on which it leaves the
    least vCPUs free, so that large holes stay for large jobs.
 3. The first job of a queue that could run but finds no room closes what it waits for: whatever comes
-   later may not take that room away, or a large job would wait for ever behind small ones.
+   later may not take that room away, or a large job would wait for ever behind small ones. Where only
+   its environments' maximum stands in its way, their machines stay open to other environments.
 4. A job that no environment could ever hold closes nothing: the others pass it.
 """
 
@@ -35,7 +36,7 @@ class _Room:
         self.free = {node.id: node.capacity - node.used for node in snapshot.nodes}
         self.environments = {env.id: env for env in snapshot.environments}
         self.used_milli_vcpus = {env.id: env.used_milli_vcpus for env in snapshot.environments}
-        # Environments in which an earlier job waits for room; its whole nodes are kept for it.
+        # Environments in which an earlier job waits for room, and the nodes that are kept for it.
         self.closed: set[int] = set()
         self.closed_nodes: set[int] = set()
 
@@ -43,10 +44,11 @@ class _Room:
         self.free[node_id] = self.free[node_id] - needs
         self.used_milli_vcpus[environment_id] += needs.milli_vcpus
 
-    def close(self, environments: Sequence[EnvironmentView]) -> None:
+    def close(self, environments: Sequence[EnvironmentView], *, with_nodes: bool) -> None:
         for environment in environments:
             self.closed.add(environment.id)
-            self.closed_nodes.update(environment.node_ids)
+            if with_nodes:
+                self.closed_nodes.update(environment.node_ids)
 
     def below_maximum(self, environment: EnvironmentView, needs: Resources) -> bool:
         if environment.max_milli_vcpus is None:
@@ -72,6 +74,8 @@ class _Verdict:
     wait: Wait | None = None
     # The environments whose room the job waits for.
     waits_for: tuple[EnvironmentView, ...] = ()
+    # Whether it waits for room on their nodes, too, and not for their maximum alone.
+    waits_for_nodes: bool = True
 
 
 def decide(snapshot: Snapshot, now: datetime) -> Plan:
@@ -91,7 +95,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
             placements.append(placement)
         if verdict.wait:
             waits.append(verdict.wait)
-        room.close(verdict.waits_for)
+        room.close(verdict.waits_for, with_nodes=verdict.waits_for_nodes)
     return Plan(at=now, placements=tuple(placements), waits=tuple(waits))
 
 
@@ -123,7 +127,11 @@ def _blocked(
     if not open_environments:
         return _waiting(job, *behind_earlier_jobs(queue))
     code, text = _why_no_room(job, open_environments, room)
-    return _Verdict(wait=Wait(job.id, code, text), waits_for=tuple(possible))
+    return _Verdict(
+        wait=Wait(job.id, code, text),
+        waits_for=tuple(possible),
+        waits_for_nodes=code is not WaitCode.ENVIRONMENT_FULL,
+    )
 
 
 def _is_closed(environment: EnvironmentView, room: _Room) -> bool:

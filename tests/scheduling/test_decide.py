@@ -115,6 +115,18 @@ def test_a_blocked_job_holds_up_nothing_on_other_machines() -> None:
     assert placed(plan) == [2]
 
 
+def test_a_job_that_waits_for_its_environments_maximum_holds_up_no_other_environment() -> None:
+    plan = plan_for(
+        a_job(1),
+        a_job(2),
+        a_job(3, queue=2),
+        environments=(an_environment(1, max_vcpus=1, used_milli_vcpus=1000), an_environment(2)),
+        queues=(a_queue(1), a_queue(2, environments=(2,))),
+    )
+    assert placed(plan) == [3]
+    assert codes(plan) == {1: WaitCode.ENVIRONMENT_FULL, 2: WaitCode.TURN}
+
+
 def test_a_job_that_no_machine_could_ever_hold_is_passed() -> None:
     plan = plan_for(a_job(1, memory_mib=99_999), a_job(2))
     assert placed(plan) == [2]
