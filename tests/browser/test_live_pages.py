@@ -81,6 +81,24 @@ def test_terminate_asks_in_a_dialog_that_survives_live_changes(visit: Visit) -> 
     expect(page.locator("#job-state")).to_contain_text("wrong input")
 
 
+def test_terminating_several_asks_first_and_enter_on_a_box_ends_nothing(visit: Visit) -> None:
+    job = a_job(status="RUNNING", attempts_made=1)
+    an_attempt(job=job, started_at=timezone.now())
+    page = visit("/jobs/")
+    box = page.locator(f"#select-{job.pk}")
+    box.check()
+    box.press("Enter")
+    page.get_by_role("button", name="Terminate").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("link", name="Keep them").click()
+    expect(dialog).to_be_hidden()
+    expect(box).to_be_checked()
+    assert not Job.objects.exclude(stop_requested_at=None).exists()
+    page.get_by_role("button", name="Terminate").click()
+    dialog.get_by_role("button", name="Terminate them").click()
+    expect(page.locator(f"#job-{job.pk}")).to_contain_text("stopping")
+
+
 def test_a_page_that_lost_its_stream_catches_up(visit: Visit) -> None:
     job = a_job(status="RUNNABLE")
     page = visit("/jobs/")
