@@ -1,9 +1,16 @@
 """The ASGI entry point: pages, form posts and live streams."""
 
 import os
+import warnings
 
 from jobs.web.streaming import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchweb.settings.dev")
+
+# WhiteNoise answers with plain iterators. Django reads them in a thread, which is right for such
+# small files, and would say so in the output of every server.
+warnings.filterwarnings(
+    "ignore", message="StreamingHttpResponse must consume synchronous iterators"
+)
 
 application = get_asgi_application()
