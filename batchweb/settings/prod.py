@@ -4,7 +4,7 @@ from pathlib import Path
 
 from .base import *  # noqa: F403
 from .base import DATABASES, STORAGES, VAR_DIR
-from .environment import env_bool, env_str
+from .environment import env_bool, env_int, env_str
 
 for _name in ("BATCHWEB_SECRET_KEY", "BATCHWEB_ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL"):
     if not env_str(_name):
@@ -12,7 +12,9 @@ for _name in ("BATCHWEB_SECRET_KEY", "BATCHWEB_ALLOWED_HOSTS", "DATABASE_URL", "
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # Under ASGI each request has its own thread; a pool spares it a new connection.
-    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 8}}
+    DATABASES["default"]["OPTIONS"] = {
+        "pool": {"min_size": 1, "max_size": env_int("BATCHWEB_DATABASE_POOL", 20)}
+    }
 # An image brings its static files along; `var`, which it keeps in a volume, outlives it.
 STATIC_ROOT = Path(env_str("BATCHWEB_STATIC_ROOT") or VAR_DIR / "staticfiles")
 STORAGES["staticfiles"] = {

@@ -5,8 +5,9 @@
 2. A job tries its queue's environments in their order, and in each the node on which it leaves the
    least vCPUs free, so that large holes stay for large jobs.
 3. The first job of a queue that could run but finds no room closes what it waits for: whatever comes
-   later may not take that room away, or a large job would wait for ever behind small ones. Where only
-   its environments' maximum stands in its way, their machines stay open to other environments.
+   later may not take that room away, or a large job would wait for ever behind small ones. Machines
+   that are too small for it stay open, and where only its environments' maximum stands in its way, so
+   do all machines for other environments.
 4. A job that no environment could ever hold closes nothing: the others pass it.
 """
 
@@ -36,7 +37,7 @@ class _Room:
         self.free = {node.id: node.capacity - node.used for node in snapshot.nodes}
         self.environments = {env.id: env for env in snapshot.environments}
         self.used_milli_vcpus = {env.id: env.used_milli_vcpus for env in snapshot.environments}
-        # Environments in which an earlier job waits for room, and the nodes that are kept for it.
+        # What is kept for earlier jobs that wait: the rest of an environment's maximum, and nodes.
         self.closed: set[int] = set()
         self.closed_nodes: set[int] = set()
 
@@ -44,11 +45,24 @@ class _Room:
         self.free[node_id] = self.free[node_id] - needs
         self.used_milli_vcpus[environment_id] += needs.milli_vcpus
 
-    def close(self, environments: Sequence[EnvironmentView], *, with_nodes: bool) -> None:
+    def close(
+        self, environments: Sequence[EnvironmentView], needs: Resources, *, with_nodes: bool
+    ) -> None:
         for environment in environments:
-            self.closed.add(environment.id)
+            if environment.max_milli_vcpus is not None:
+                self.closed.add(environment.id)
             if with_nodes:
-                self.closed_nodes.update(environment.node_ids)
+                self.closed_nodes.update(self.large_enough(environment, needs))
+
+    def large_enough(self, environment: EnvironmentView, needs: Resources) -> list[int]:
+        """The nodes that would hold the job if nothing else ran on them."""
+        return [id_ for id_ in environment.node_ids if needs.fits_in(self.nodes[id_].capacity)]
+
+    def is_closed(self, environment: EnvironmentView, needs: Resources) -> bool:
+        """Whether an earlier job waits for all the room that this one could use."""
+        if environment.id in self.closed:
+            return True
+        return self.closed_nodes.issuperset(self.large_enough(environment, needs))
 
     def below_maximum(self, environment: EnvironmentView, needs: Resources) -> bool:
         if environment.max_milli_vcpus is None:
@@ -95,13 +109,16 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
             placements.append(placement)
         if verdict.wait:
             waits.append(verdict.wait)
-        room.close(verdict.waits_for, with_nodes=verdict.waits_for_nodes)
+        room.close(verdict.waits_for, job.needs, with_nodes=verdict.waits_for_nodes)
     return Plan(at=now, placements=tuple(placements), waits=tuple(waits))
 
 
 def _judge(job: JobView, queue: QueueView, room: _Room) -> _Verdict:
     """Where the job goes, or the one thing that would let it start."""
-    all_environments = [room.environments[id_] for id_ in queue.environment_ids]
+    # One that was deleted while the snapshot was read is no longer there.
+    all_environments = [
+        room.environments[id_] for id_ in queue.environment_ids if id_ in room.environments
+    ]
     enabled = [environment for environment in all_environments if environment.enabled]
     if not enabled:
         return _waiting(job, *no_enabled_environment(queue, all_environments))
@@ -123,7 +140,7 @@ def _judge(job: JobView, queue: QueueView, room: _Room) -> _Verdict:
 def _blocked(
     job: JobView, queue: QueueView, possible: list[EnvironmentView], room: _Room
 ) -> _Verdict:
-    open_environments = [env for env in possible if not _is_closed(env, room)]
+    open_environments = [env for env in possible if not room.is_closed(env, job.needs)]
     if not open_environments:
         return _waiting(job, *behind_earlier_jobs(queue))
     code, text = _why_no_room(job, open_environments, room)
@@ -134,17 +151,15 @@ def _blocked(
     )
 
 
-def _is_closed(environment: EnvironmentView, room: _Room) -> bool:
-    return environment.id in room.closed or room.closed_nodes.issuperset(environment.node_ids)
-
-
 def _why_no_room(
     job: JobView, environments: list[EnvironmentView], room: _Room
 ) -> tuple[WaitCode, str]:
     below_maximum = [env for env in environments if room.below_maximum(env, job.needs)]
     if not below_maximum:
         return environment_full(job.needs, environments[0], room.used_milli_vcpus)
-    node_ids = {node_id for env in below_maximum for node_id in env.node_ids}
+    node_ids = {
+        id_ for env in below_maximum for id_ in room.large_enough(env, job.needs)
+    } - room.closed_nodes
     free = {room.nodes[node_id].name: room.free[node_id] for node_id in sorted(node_ids)}
     return no_room(job.needs, free)
 
@@ -154,7 +169,7 @@ def _could_hold(environment: EnvironmentView, needs: Resources, room: _Room) -> 
     maximum = environment.max_milli_vcpus
     if maximum is not None and needs.milli_vcpus > maximum:
         return False
-    return any(needs.fits_in(room.nodes[node_id].capacity) for node_id in environment.node_ids)
+    return bool(room.large_enough(environment, needs))
 
 
 def _waiting(job: JobView, code: WaitCode, text: str) -> _Verdict:

@@ -104,6 +104,19 @@ def test_a_lower_queue_does_not_take_it_either() -> None:
     assert codes(plan) == {1: WaitCode.CAPACITY, 2: WaitCode.TURN}
 
 
+def test_machines_that_are_too_small_for_the_waiting_job_stay_open() -> None:
+    plan = plan_for(
+        a_job(1, vcpus=4),
+        a_job(2, vcpus=1),
+        a_job(3, vcpus=1),
+        nodes=(a_node(1, used=Resources(1000, 0)), a_node(2, vcpus=1)),
+        environments=(an_environment(nodes=(1, 2)),),
+    )
+    assert placed(plan) == [2]
+    assert codes(plan) == {1: WaitCode.CAPACITY, 3: WaitCode.CAPACITY}
+    assert "node-1" not in reason(plan, 3)
+
+
 def test_a_blocked_job_holds_up_nothing_on_other_machines() -> None:
     plan = plan_for(
         a_job(1, vcpus=4),
