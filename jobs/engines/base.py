@@ -10,8 +10,11 @@ when a launcher dies or stalls between any two steps (see `jobs.services.launch`
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
+
+NANOSECONDS = 1_000_000_000
 
 
 class EngineError(Exception):
@@ -28,6 +31,10 @@ class NameTaken(EngineError):
 
 class ImageMissing(EngineError):
     """The node does not hold the image."""
+
+
+class InvalidSpec(EngineError):
+    """The engine does not accept what is asked for, and never will."""
 
 
 class CannotPull(EngineError):
@@ -114,6 +121,21 @@ class ContainerStatus:
     started_ns: int = 0
     finished_ns: int = 0
 
+    @property
+    def started_at(self) -> datetime | None:
+        return _moment(self.started_ns)
+
+    @property
+    def finished_at(self) -> datetime | None:
+        return _moment(self.finished_ns)
+
+
+def _moment(nanoseconds: int) -> datetime | None:
+    if not nanoseconds:
+        return None
+    seconds, rest = divmod(nanoseconds, NANOSECONDS)
+    return datetime.fromtimestamp(seconds, tz=UTC) + timedelta(microseconds=rest // 1000)
+
 
 class EventKind(StrEnum):
     STARTED = "started"
@@ -178,7 +200,7 @@ class Engine(Protocol):
     def create(self, spec: ContainerSpec) -> str:
         """Makes the container, and its network if need be, and gives the container's id.
 
-        Raises NameTaken, ImageMissing, or EngineError if the engine refuses the spec.
+        Raises NameTaken, ImageMissing, or InvalidSpec if the engine refuses the spec.
         """
 
     def start(self, container_id: str) -> None:
@@ -200,8 +222,8 @@ class Engine(Protocol):
     def inspect(self, name_or_id: str) -> ContainerStatus | None:
         """Any container of the engine, also another installation's; None if there is none."""
 
-    def signal(self, container_id: str, name: str) -> None:
-        """Sends "SIGTERM" or "SIGKILL"; one that does not run any more is fine."""
+    def signal(self, container_id: str, name: str) -> bool:
+        """Sends "SIGTERM" or "SIGKILL". Whether it was sent: to one that runs no more it is not."""
 
     def containers(self) -> list[ContainerStatus]:
         """All containers, of any phase, that carry this installation's label.

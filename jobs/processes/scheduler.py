@@ -20,7 +20,7 @@ from jobs.scheduling.decide import decide
 from jobs.selectors.snapshot import load_snapshot
 from jobs.services.lease import BEAT_SECONDS, Lease, Standby, beat, release
 from jobs.services.placement import PORTION, accept_submitted, apply_plan
-from jobs.services.stopping import next_kill_at
+from jobs.services.stopping import next_stop_at
 from jobs.services.sweep import sweep
 
 logger = logging.getLogger("batchweb.scheduler")
@@ -94,6 +94,7 @@ class Scheduler:
         self._next_beat = 0.0
         self._next_sweep = 0.0
         self._next_waits = 0.0
+        self._next_stop_at: datetime | None = None
 
     def stop(self) -> None:
         self._stop.set()
@@ -121,13 +122,15 @@ class Scheduler:
             beat(self.lease)
             self._next_beat = monotonic + BEAT_SECONDS
         now = timezone.now()
-        if monotonic >= self._next_sweep:
+        # The sweep is what hands over stops, so it is due when one of them is.
+        if monotonic >= self._next_sweep or (self._next_stop_at and now >= self._next_stop_at):
             sweep(now=now)
             self._next_sweep = monotonic + SWEEP_SECONDS
         with_waits = monotonic >= self._next_waits
         if with_waits:
             self._next_waits = monotonic + WAITS_SECONDS
         more = schedule_once(lease=self.lease, now=now, with_waits=with_waits)
+        self._next_stop_at = next_stop_at(now)
         if not more:
             self._wait(now, monotonic + PASS_SECONDS, with_waits=with_waits)
 
@@ -140,17 +143,14 @@ class Scheduler:
         self._next_beat = self._next_sweep = 0.0
 
     def _wait(self, now: datetime, not_before: float, *, with_waits: bool) -> None:
-        """Until there is news, a stop's grace time is over, or the safety tick; with beats between.
+        """Until there is news, a time limit or grace time is over, or the safety tick; with beats between.
 
         Not before `not_before` on the monotonic clock. A pass without reasons is soon followed by one.
         """
         tick = settings.BATCHWEB_SCHEDULER_TICK_SECONDS if with_waits else WAITS_SECONDS
         due = now + timedelta(seconds=tick)
-        kill_at = next_kill_at(now)
-        if kill_at and kill_at < due:
-            due = kill_at
-            # The sweep is what carries kills out.
-            self._next_sweep = 0.0
+        if self._next_stop_at:
+            due = min(due, self._next_stop_at)
         while not self._stop.is_set():
             left = (due - timezone.now()).total_seconds()
             if left <= 0:

@@ -8,7 +8,8 @@ from django.db import transaction
 from django.db.models import F
 
 from jobs import changes
-from jobs.domain.retry import AttemptEnd, ExitRule, RetryAction, should_retry
+from jobs.domain.exit_rules import as_rules
+from jobs.domain.retry import AttemptEnd, should_retry
 from jobs.domain.states import JobStatus
 from jobs.models import Attempt, Job
 from jobs.pricing.cost import Rates, seconds_between, usd
@@ -28,6 +29,8 @@ class AttemptOutcome:
     started_at: datetime | None = None
     stopped_at: datetime | None = None
     succeeded: bool = False
+    # False: another attempt would be in vain, or is not wanted, whatever the rules say.
+    may_retry: bool = True
 
 
 def finish_attempt(*, attempt: Attempt, outcome: AttemptOutcome, now: datetime) -> bool:
@@ -89,7 +92,7 @@ def _move_on(
 def _next_status(job: Job, outcome: AttemptOutcome) -> JobStatus:
     if outcome.succeeded:
         return JobStatus.SUCCEEDED
-    if job.stop_requested_at is not None:
+    if job.stop_requested_at is not None or not outcome.may_retry:
         return JobStatus.FAILED
     retry = should_retry(
         AttemptEnd(
@@ -99,22 +102,9 @@ def _next_status(job: Job, outcome: AttemptOutcome) -> JobStatus:
         ),
         attempts_made=job.attempts_made,
         attempts_allowed=job.attempts_allowed,
-        rules=exit_rules(job),
+        rules=as_rules(job.evaluate_on_exit),
     )
     return JobStatus.RUNNABLE if retry else JobStatus.FAILED
-
-
-def exit_rules(job: Job) -> list[ExitRule]:
-    """The job's `evaluateOnExit` rules, as they were checked when the definition was registered."""
-    return [
-        ExitRule(
-            action=RetryAction(rule["action"].upper()),
-            on_status_reason=rule.get("onStatusReason"),
-            on_reason=rule.get("onReason"),
-            on_exit_code=rule.get("onExitCode"),
-        )
-        for rule in job.evaluate_on_exit
-    ]
 
 
 def _price(attempt: Attempt, outcome: AttemptOutcome) -> Decimal:

@@ -8,7 +8,7 @@ Each step may be the last one that this process makes. What the next launcher fi
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -22,10 +22,12 @@ from jobs.engines.base import (
     CannotStart,
     ContainerPhase,
     ContainerSpec,
+    ContainerStatus,
     Engine,
     EngineError,
     EngineUnreachable,
     ImageMissing,
+    InvalidSpec,
     NameTaken,
     NoSuchContainer,
 )
@@ -102,12 +104,12 @@ def _create(launch: _Launch) -> str | None:
         if found is None:
             raise EngineUnreachable(f"{launch.name} is being removed") from None
         if found.phase is not ContainerPhase.CREATED:
-            _adopt(launch, found.id)
+            _adopt(launch, found)
             return None
         try:
             launch.engine.discard(found.id)
         except AlreadyStarted:
-            _adopt(launch, found.id)
+            _adopt(launch, found)
             return None
         try:
             container_id = launch.engine.create(_spec(launch))
@@ -122,27 +124,35 @@ def _create(launch: _Launch) -> str | None:
     return None
 
 
-def _adopt(launch: _Launch, container_id: str) -> None:
+def _adopt(launch: _Launch, found: ContainerStatus) -> None:
     """The container was started by a launcher who did not live to say so."""
     attempt = launch.attempt
-    if not record_container(attempt_id=attempt.id, token=launch.token, container_id=container_id):
+    if not record_container(attempt_id=attempt.id, token=launch.token, container_id=found.id):
         return
-    mark_running(attempt=attempt, now=timezone.now())
+    now = timezone.now()
+    # Its time limit counts from its true start; a clock of the engine that is ahead must not extend it.
+    mark_running(attempt=attempt, now=now, started_at=min(found.started_at or now, now))
     # It may have ended unseen: the reap looks, and does nothing if it still runs.
     queueing.enqueue_after_commit(queueing.REAP, [attempt.id])
 
 
-def mark_running(*, attempt: Attempt, now: datetime) -> None:
-    """Writes RUNNING. If a stop was asked for meanwhile, it is handed over now.
+def mark_running(*, attempt: Attempt, now: datetime, started_at: datetime | None = None) -> None:
+    """Writes RUNNING, and from when to when it may run. If a stop was asked for meanwhile, it is
+    handed over now. `started_at` is the container's start, if that was not just now.
 
     Nothing is written if the attempt has ended meanwhile: its job may be STARTING again, but then that
     is another attempt's start.
     """
+    started_at = started_at or now
+    limit = attempt.job.timeout_seconds
     with transaction.atomic():
         # The attempt first, as `finish_attempt` does: so one of the two waits for the other.
         live = Attempt.objects.filter(
             id=attempt.id, ended_at__isnull=True, started_at__isnull=True
-        ).update(started_at=now)
+        ).update(
+            started_at=started_at,
+            deadline_at=started_at + timedelta(seconds=limit) if limit else None,
+        )
         if not live:
             return
         transition(
@@ -151,7 +161,7 @@ def mark_running(*, attempt: Attempt, now: datetime) -> None:
             new=JobStatus.RUNNING,
             now=now,
             attempt_number=attempt.number,
-            started_at=now,
+            started_at=started_at,
         )
         if Job.objects.filter(id=attempt.job_id, stop_requested_at__isnull=False).exists():
             queueing.enqueue_after_commit(queueing.STOP, [attempt.id])
@@ -162,12 +172,12 @@ def _end_unlaunched(launch: _Launch, now: datetime) -> None:
     found = launch.engine.inspect(launch.name)
     if found is not None:
         if found.phase is not ContainerPhase.CREATED:
-            _adopt(launch, found.id)
+            _adopt(launch, found)
             return
         try:
             launch.engine.discard(found.id)
         except AlreadyStarted:
-            _adopt(launch, found.id)
+            _adopt(launch, found)
             return
     finish_attempt(
         attempt=launch.attempt,
@@ -181,7 +191,10 @@ def _end_unlaunched(launch: _Launch, now: datetime) -> None:
 
 
 def _end_refused(launch: _Launch, error: EngineError) -> None:
-    """The engine refused for good: the attempt ends here, and its rules decide about another."""
+    """The engine refused for good: the attempt ends here, and its rules decide about another.
+
+    None is made of a definition that the engine never accepts.
+    """
     reason = reasons.cannot_start(str(error))
     found = launch.engine.inspect(launch.name)
     finish_attempt(
@@ -193,6 +206,7 @@ def _end_refused(launch: _Launch, error: EngineError) -> None:
                 str(error), is_the_command=isinstance(error, CannotStart)
             ),
             exit_code=found.exit_code if found else None,
+            may_retry=not isinstance(error, InvalidSpec),
         ),
         now=timezone.now(),
     )

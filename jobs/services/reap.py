@@ -1,7 +1,8 @@
 """Reaping: reading from the engine how a container ended, and ending its attempt with it."""
 
 import logging
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from jobs.domain import names, reasons
 from jobs.engines.base import ContainerPhase, ContainerStatus, EngineUnreachable
@@ -16,7 +17,6 @@ logger = logging.getLogger("batchweb.reap")
 EXIT_CODES_OF_A_LOST_HOST = frozenset({137, 143, 255})
 # Clocks and heartbeats are coarser than a container's end.
 GAP_MARGIN = timedelta(seconds=6)
-NANOSECONDS = 1_000_000_000
 
 
 def reap_attempt(*, attempt_id: int, now: datetime) -> bool:
@@ -60,51 +60,93 @@ def clean_up_attempt(*, attempt_id: int, now: datetime) -> None:
     Attempt.objects.filter(id=attempt.id).update(removed_at=now)
 
 
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """Why a container ended: the status reason, what to say first, and whether it was ended on purpose."""
+
+    status_reason: str
+    explanation: str = ""
+    on_purpose: bool = False
+
+
 def _end_vanished(attempt: Attempt, now: datetime) -> bool:
     if not attempt.container_id:
         # Not created yet, or not recorded: the launch is still to come.
         return False
+    cause = _Cause(reasons.host_lost(attempt.node.instance_id))
+    if attempt.stop_signalled_at is not None:
+        cause = _stopped(attempt)
+    gone = (
+        "Its container is gone from the engine: it was removed by somebody else, "
+        "or its machine was lost."
+    )
     return finish_attempt(
         attempt=attempt,
         outcome=AttemptOutcome(
-            status_reason=reasons.host_lost(attempt.node.instance_id),
-            explanation="Its container is gone from the engine: it was removed by somebody else, "
-            "or its machine was lost.",
+            status_reason=cause.status_reason,
+            explanation=f"{cause.explanation} {gone}".strip(),
             started_at=attempt.started_at,
             stopped_at=now if attempt.started_at else None,
+            may_retry=not cause.on_purpose,
         ),
         now=now,
     )
 
 
 def _outcome(attempt: Attempt, found: ContainerStatus) -> AttemptOutcome:
-    started_at = _time(found.started_ns) or attempt.started_at
-    stopped_at = _time(found.finished_ns) or started_at
+    started_at = found.started_at or attempt.started_at
+    stopped_at = found.finished_at or started_at
     exit_code = 0 if found.exit_code is None else found.exit_code
-    stopped_by_us = attempt.stop_signalled_at is not None
-    status_reason = reasons.ESSENTIAL_EXITED
-    reason = reasons.OUT_OF_MEMORY if found.oom_killed else ""
-    explanation = reasons.explain_exit(
+    cause = _cause(attempt, found, stopped_at)
+    ending = reasons.explain_exit(
         exit_code=exit_code, oom_killed=found.oom_killed, memory_mib=attempt.memory_mib
     )
-    if stopped_by_us:
-        status_reason = attempt.job.stop_reason
-        explanation = f"It was asked to stop. {explanation}"
-    elif not found.oom_killed and _lost_with_host(attempt.node.engine, exit_code, stopped_at):
-        status_reason = reasons.host_lost(attempt.node.instance_id)
-        explanation = f"The engine went down while it ran. {explanation}"
-    elif found.error:
-        explanation = f"{explanation} The engine says: {found.error}"
+    if found.error and not cause.explanation:
+        ending = f"{ending} The engine says: {found.error}"
     return AttemptOutcome(
-        status_reason=status_reason,
-        reason=reason,
-        explanation=explanation,
+        status_reason=cause.status_reason,
+        reason=reasons.OUT_OF_MEMORY if found.oom_killed else "",
+        explanation=f"{cause.explanation} {ending}".strip(),
         exit_code=exit_code,
         oom_killed=found.oom_killed,
         started_at=started_at,
         stopped_at=stopped_at,
-        succeeded=found.exit_code == 0 and not stopped_by_us,
+        succeeded=found.exit_code == 0 and not cause.on_purpose,
+        may_retry=not cause.on_purpose,
     )
+
+
+def _cause(attempt: Attempt, found: ContainerStatus, stopped_at: datetime | None) -> _Cause:
+    if attempt.stop_signalled_at is not None:
+        return _stopped(attempt)
+    exit_code = found.exit_code or 0
+    if not found.oom_killed and _lost_with_host(attempt.node.engine, exit_code, stopped_at):
+        return _Cause(
+            reasons.host_lost(attempt.node.instance_id), "The engine went down while it ran."
+        )
+    if exit_code and stopped_at:
+        # It failed after a stop was due: a worker that dies between its signal and the record of it
+        # leaves no more than that. (With exit code 0 it ended well, before any signal.)
+        if _is_at_or_after(stopped_at, attempt.job.stop_requested_at):
+            return _stopped(attempt)
+        if _is_at_or_after(stopped_at, attempt.deadline_at):
+            return _timed_out(attempt)
+    return _Cause(reasons.ESSENTIAL_EXITED)
+
+
+def _stopped(attempt: Attempt) -> _Cause:
+    if attempt.timed_out_at is not None:
+        return _timed_out(attempt)
+    return _Cause(attempt.job.stop_reason, "It was asked to stop.", on_purpose=True)
+
+
+def _timed_out(attempt: Attempt) -> _Cause:
+    said = reasons.explain_time_out(attempt.job.timeout_seconds)
+    return _Cause(reasons.TIMED_OUT, said, on_purpose=True)
+
+
+def _is_at_or_after(at: datetime, due: datetime | None) -> bool:
+    return due is not None and at >= due
 
 
 def _lost_with_host(engine: Engine, exit_code: int, stopped_at: datetime | None) -> bool:
@@ -118,10 +160,3 @@ def _lost_with_host(engine: Engine, exit_code: int, stopped_at: datetime | None)
     if stopped_at is None:
         return True
     return engine.gap_from - GAP_MARGIN <= stopped_at <= engine.gap_until + GAP_MARGIN
-
-
-def _time(nanoseconds: int) -> datetime | None:
-    if not nanoseconds:
-        return None
-    seconds, rest = divmod(nanoseconds, NANOSECONDS)
-    return datetime.fromtimestamp(seconds, tz=UTC) + timedelta(microseconds=rest // 1000)

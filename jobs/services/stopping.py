@@ -1,30 +1,40 @@
 """Carrying out a stop: SIGTERM, the grace time, SIGKILL.
 
-Source: AWS Batch API, `TerminateJob`. No process waits for the grace time: the scheduler looks at what
-is due, so a stop is on time even when a worker dies in between.
+Source: AWS Batch API, `TerminateJob` and `JobTimeout`. No process waits for a deadline or for the grace time:
+the scheduler looks at what is due, so a stop is on time even when a worker dies in between.
+
+Whoever stops first gives the reason: a terminate by its request, a time limit by its signal. So a
+container that ends by itself before the signal reaches it has ended in its own way.
 """
 
 import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Q, QuerySet
 
-from jobs import queueing
+from jobs import changes, queueing
+from jobs.domain import reasons
 from jobs.domain.states import PLACED, JobStatus
 from jobs.engines.base import EngineUnreachable
-from jobs.models import Attempt
+from jobs.models import Attempt, EngineStatus, Job
 
 from .connections import connection_to
+from .transition import announce
 
 logger = logging.getLogger("batchweb.stopping")
 
 
 def stop_attempt(*, attempt_id: int, now: datetime) -> None:
-    """Does the next step of a stop that was asked for, if one is due. Safe to repeat."""
+    """Does the next step of a stop that was asked for, or of a time limit that is over, if one is due.
+
+    Safe to repeat.
+    """
     attempt = (
         Attempt.objects.select_related("job", "node__engine")
-        .filter(id=attempt_id, ended_at__isnull=True, job__stop_requested_at__isnull=False)
+        .filter(id=attempt_id, ended_at__isnull=True)
+        .filter(Q(job__stop_requested_at__isnull=False) | Q(deadline_at__lte=now))
         .first()
     )
     if attempt is None:
@@ -36,19 +46,61 @@ def stop_attempt(*, attempt_id: int, now: datetime) -> None:
     engine = connection_to(attempt.node.engine)
     try:
         if attempt.stop_signalled_at is None:
-            engine.signal(attempt.container_id, "SIGTERM")
-            Attempt.objects.filter(id=attempt_id, stop_signalled_at__isnull=True).update(
-                stop_signalled_at=now
-            )
+            if engine.signal(attempt.container_id, "SIGTERM"):
+                _record_signal(attempt, now)
         elif now >= attempt.stop_signalled_at + _grace():
             engine.signal(attempt.container_id, "SIGKILL")
     except EngineUnreachable as error:
         logger.warning("attempt %s not stopped, will be tried again: %s", attempt_id, error)
 
 
+def _record_signal(attempt: Attempt, now: datetime) -> None:
+    with transaction.atomic():
+        # The attempt first, as `finish_attempt` does: so one of the two waits for the other.
+        recorded = Attempt.objects.filter(
+            id=attempt.id, ended_at__isnull=True, stop_signalled_at__isnull=True
+        ).update(stop_signalled_at=now)
+        if not recorded:
+            return
+        # Nobody had asked for it, so it is the time limit's; a request that came just now is first.
+        timed_out = Job.objects.filter(
+            id=attempt.job_id, status__in=PLACED, stop_requested_at__isnull=True
+        ).update(stop_requested_at=now, stop_reason=reasons.TIMED_OUT)
+        if timed_out:
+            Attempt.objects.filter(id=attempt.id).update(timed_out_at=now)
+            announce([attempt.job_id])
+        # It must be on time when the grace time is over.
+        changes.wake_scheduler()
+
+
+def due_time_outs(now: datetime) -> QuerySet[Attempt]:
+    """Attempts whose time limit is over and who were not told so yet."""
+    return Attempt.objects.filter(
+        ended_at__isnull=True,
+        deadline_at__lte=now,
+        stop_signalled_at__isnull=True,
+        job__status=JobStatus.RUNNING,
+        job__stop_requested_at__isnull=True,
+    )
+
+
 def due_kills(now: datetime) -> QuerySet[Attempt]:
-    """Attempts whose grace time is over and whose container still runs."""
-    return _signalled().filter(stop_signalled_at__lte=now - _grace())
+    """Attempts whose grace time is over and whose container still runs, on an engine that answers."""
+    return _signalled().filter(
+        stop_signalled_at__lte=now - _grace(), node__engine__status=EngineStatus.CONNECTED
+    )
+
+
+def next_stop_at(now: datetime) -> datetime | None:
+    """When the next time limit or grace time after `now` is over."""
+    due = [at for at in (next_deadline_at(now), next_kill_at(now)) if at]
+    return min(due, default=None)
+
+
+def next_deadline_at(now: datetime) -> datetime | None:
+    """When the next time limit after `now` is over: one look at the index of deadlines."""
+    ahead = Attempt.objects.filter(ended_at__isnull=True, deadline_at__gt=now)
+    return ahead.order_by("deadline_at").values_list("deadline_at", flat=True).first()
 
 
 def next_kill_at(now: datetime) -> datetime | None:

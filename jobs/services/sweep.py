@@ -16,7 +16,7 @@ from jobs.models import Attempt, EngineStatus, ImagePull, ImagePullStatus
 
 from .claim import CLAIM_SECONDS
 from .pulls import SILENT_AFTER, request_pull
-from .stopping import due_kills
+from .stopping import due_kills, due_time_outs
 
 LOST_AFTER = timedelta(seconds=10)
 LONG_AFTER = timedelta(seconds=120)
@@ -29,6 +29,7 @@ def sweep(*, now: datetime) -> int:
     found = 0
     for task, attempts in (
         (queueing.STOP, due_kills(now)),
+        (queueing.STOP, _untold_time_outs(now)),
         (queueing.STOP, _unheard_stops(now)),
         (queueing.LAUNCH, _stuck_launches(now)),
         (queueing.CLEAN_UP, _left_over_containers(now)),
@@ -58,6 +59,12 @@ def _stuck_launches(now: datetime) -> QuerySet[Attempt]:
             node__engine_id=engine_id, job__image=image, job__stop_requested_at__isnull=True
         )
     return attempts
+
+
+def _untold_time_outs(now: datetime) -> QuerySet[Attempt]:
+    """At once when the time limit is over; after that only what seems lost."""
+    due = due_time_outs(now)
+    return due if queueing.is_idle(queueing.STOP) else due.filter(deadline_at__gt=now - LOST_AFTER)
 
 
 def _unheard_stops(now: datetime) -> QuerySet[Attempt]:

@@ -144,15 +144,15 @@ class EngineContract(EngineFixtures):
         container_id = engine.create(spec(recipes.sleeps()))
         engine.start(container_id)
         await_line(engine, container_id)
-        engine.signal(container_id, signal)
+        assert engine.signal(container_id, signal)
         await_end(engine, container_id)
         assert status(engine, container_id).exit_code == exit_code
 
     def test_signalling_what_does_not_run_is_fine(
         self, engine: Engine, recipes: Recipes, run: Callable[..., str]
     ) -> None:
-        engine.signal(run(recipes.exits(0)), "SIGTERM")
-        engine.signal(uuid4().hex, "SIGKILL")
+        assert not engine.signal(run(recipes.exits(0)), "SIGTERM")
+        assert not engine.signal(uuid4().hex, "SIGKILL")
 
     def test_removal_is_for_any_phase_and_safe_to_repeat(
         self, engine: Engine, recipes: Recipes, spec: Callable[..., ContainerSpec]

@@ -79,8 +79,8 @@ class MortalEngine(FakeEngine):
     def discard(self, container_id: str) -> None:
         self._mortal(lambda: FakeEngine.discard(self, container_id))
 
-    def signal(self, container_id: str, name: str) -> None:
-        self._mortal(lambda: FakeEngine.signal(self, container_id, name))
+    def signal(self, container_id: str, name: str) -> bool:
+        return bool(self._mortal(lambda: FakeEngine.signal(self, container_id, name)))
 
     def remove(self, container_id: str) -> None:
         self._mortal(lambda: FakeEngine.remove(self, container_id))

@@ -20,6 +20,7 @@ from ..base import (
     EngineEvent,
     EngineInfo,
     ImageMissing,
+    InvalidSpec,
     LogFrame,
     NameTaken,
     NodeCapacity,
@@ -109,6 +110,8 @@ class DockerEngine:
             raise NameTaken(message(response))
         if response.status_code == 404:
             raise ImageMissing(message(response))
+        if response.status_code == 400:
+            raise InvalidSpec(message(response))
         container_id: str = answer(response)["Id"]
         return container_id
 
@@ -165,13 +168,15 @@ class DockerEngine:
             return None
         return status_from_inspect(answer(response))
 
-    def signal(self, container_id: str, name: str) -> None:
+    def signal(self, container_id: str, name: str) -> bool:
         response = self._connection.call(
             "POST", f"/containers/{container_id}/kill", params={"signal": name}
         )
         # 409: it does not run.
-        if response.status_code not in {404, 409}:
-            expect(response)
+        if response.status_code in {404, 409}:
+            return False
+        expect(response)
+        return True
 
     def containers(self) -> list[ContainerStatus]:
         response = self._connection.call(

@@ -17,6 +17,7 @@ from ..base import (
     EngineInfo,
     EngineUnreachable,
     ImageMissing,
+    InvalidSpec,
     LogFrame,
     NameTaken,
     NodeCapacity,
@@ -67,7 +68,7 @@ class FakeEngine:
                 raise ImageMissing(f"No such image: {spec.image}")
             most = max(node.milli_vcpus for node in here.nodes)
             if spec.milli_vcpus > most:
-                raise EngineError(f"No node has more than {most / 1000} CPUs")
+                raise InvalidSpec(f"No node has more than {most / 1000} CPUs")
             return here.add(spec, self._installation).id
 
     def start(self, container_id: str) -> None:
@@ -107,13 +108,14 @@ class FakeEngine:
             container = here.find(name_or_id)
             return container.status() if container else None
 
-    def signal(self, container_id: str, name: str) -> None:
+    def signal(self, container_id: str, name: str) -> bool:
         with self._open() as here:
             container = here.find(container_id)
             if container is None or container.phase is not ContainerPhase.RUNNING:
-                return
+                return False
             if name == "SIGKILL" or container.script.heeds_sigterm:
                 here.kill(container, _SIGNAL_EXIT_CODES[name])
+            return True
 
     def containers(self) -> list[ContainerStatus]:
         with self._open() as here:
