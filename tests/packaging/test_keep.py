@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -64,6 +65,14 @@ def keep() -> Iterator[Keep]:
         keeper.stdout.close()
 
 
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        # The process has ended meanwhile.
+        return ""
+
+
 def _line(keeper: "subprocess.Popen[str]") -> str:
     assert keeper.stdout
     return keeper.stdout.readline().strip()
@@ -89,6 +98,15 @@ def test_a_killed_command_is_started_again(keep: Keep) -> None:
 
     assert _line(keeper) == "part ended (status 137), starting it again in 200 ms"
     assert _child(keeper) != first
+
+
+def test_only_the_command_itself_is_found_by_its_command_line(keep: Keep) -> None:
+    mark = f"mark of {uuid4()}"
+    keeper = keep(sys.executable, "-c", COMMAND, mark, server=os.getpid())
+    child = _child(keeper)
+    lines = {path.parent.name: _text_of(path) for path in Path("/proc").glob("[0-9]*/cmdline")}
+    assert {int(pid) for pid, line in lines.items() if mark in line} == {child}
+    assert "KEEP_COMMAND" not in _text_of(Path(f"/proc/{child}/environ"))
 
 
 def test_a_command_that_keeps_ending_gets_longer_pauses(keep: Keep) -> None:
