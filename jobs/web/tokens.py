@@ -34,10 +34,12 @@ def tokens(request: HttpRequest) -> HttpResponse:
         if answers.wants_json(request):
             raise
         return _page(request, errors=error.errors, name=str(fields.get("name", "")), status=400)
+    response: HttpResponse
     if answers.wants_json(request):
-        return JsonResponse({**_as_json(token), "token": secret}, status=201)
-    # No redirect: the secret is kept nowhere, so it can only be shown in this very answer.
-    response = _page(request, secret=secret, token=token, status=201)
+        response = JsonResponse({**_as_json(token), "token": secret}, status=201)
+    else:
+        # No redirect: the secret is kept nowhere, so it can only be shown in this very answer.
+        response = _page(request, secret=secret, token=token, status=201)
     response["Cache-Control"] = "no-store"
     return response
 

@@ -134,6 +134,12 @@ def test_live_topics_are_limited_to_what_one_may_see(bob: User, admin: User) -> 
     }
 
 
+def test_a_new_token_is_kept_by_no_cache_on_a_scripts_way_either(script: Client) -> None:
+    answer = script.post("/access/tokens/", {"name": "nightly"})
+    assert answer.json()["token"].startswith("bw_")
+    assert answer["Cache-Control"] == "no-store"
+
+
 def test_a_new_token_is_shown_once(page: Client) -> None:
     answer = page.post("/access/tokens/", {"name": "nightly"})
     assert answer.status_code == 201
