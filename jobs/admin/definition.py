@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from jobs.domain.exit_rules import rules_text
 from jobs.domain.resources import format_vcpus
 from jobs.domain.validation import variables_text
 from jobs.models import DefinitionStatus, JobDefinition
@@ -25,6 +26,13 @@ from jobs.services.definitions import (
 from .base import ServiceAdmin, ServiceForm, Sized
 
 SOURCE = "source"
+RESOURCES_AND_RETRIES = (
+    "vcpus",
+    "memory_mib",
+    "attempts",
+    "evaluate_on_exit",
+    "timeout_seconds",
+)
 
 
 class DefinitionForm(ServiceForm[JobDefinition]):
@@ -46,6 +54,18 @@ class DefinitionForm(ServiceForm[JobDefinition]):
     vcpus = forms.CharField(required=False, label="vCPUs", initial="1")
     memory_mib = forms.CharField(required=False, label="Memory (MiB)", initial="512")
     attempts = forms.CharField(required=False, initial="1")
+    evaluate_on_exit = forms.CharField(
+        required=False,
+        label="Retry rules",
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 80}),
+        help_text='JSON, such as [{"onExitCode": "137", "action": "RETRY"}]. The first that matches '
+        "decides; if none does, a failed attempt is tried again.",
+    )
+    timeout_seconds = forms.CharField(
+        required=False,
+        label="Time limit (seconds)",
+        help_text="Of each attempt, at least 60. Empty: none.",
+    )
 
     def check_with_service(self, fields: dict[str, object]) -> None:
         check_definition(fields=fields)
@@ -76,7 +96,7 @@ class DefinitionAdmin(Sized, ServiceAdmin[JobDefinition]):
     actions = ("deregister_selected",)
     fieldsets = (
         (None, {"fields": ("name", "description", "image", "command", "environment")}),
-        ("Resources and retries", {"fields": ("vcpus", "memory_mib", "attempts")}),
+        ("Resources and retries", {"fields": RESOURCES_AND_RETRIES}),
     )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -101,6 +121,7 @@ class DefinitionAdmin(Sized, ServiceAdmin[JobDefinition]):
             "memory",
             "attempts",
             "evaluate_on_exit",
+            "timeout_seconds",
             "created_by",
             "created_at",
         )
@@ -124,6 +145,8 @@ class DefinitionAdmin(Sized, ServiceAdmin[JobDefinition]):
             "vcpus": format_vcpus(row.milli_vcpus),
             "memory_mib": row.memory_mib,
             "attempts": row.attempts,
+            "evaluate_on_exit": rules_text(row.evaluate_on_exit),
+            "timeout_seconds": row.timeout_seconds or "",
         }
 
     @admin.display(description="command", empty_value="the image's own")

@@ -41,6 +41,7 @@ class _AwsReader:
                     "containerProperties", value, self._container
                 ),
                 "retryStrategy": lambda value: self._object("retryStrategy", value, self._retry),
+                "timeout": lambda value: self._object("timeout", value, self._timeout),
             },
         )
 
@@ -79,7 +80,21 @@ class _AwsReader:
 
     def _retry(self, strategy: Mapping[str, object]) -> None:
         self._read(
-            "retryStrategy", strategy, {"attempts": lambda value: self._set("attempts", value)}
+            "retryStrategy",
+            strategy,
+            {
+                "attempts": lambda value: self._set("attempts", value),
+                "evaluateOnExit": lambda value: self._set("evaluate_on_exit", value),
+            },
+        )
+        if "evaluate_on_exit" in self.fields and "attempts" not in self.fields:
+            self.problems.append("retryStrategy: evaluateOnExit needs attempts beside it.")
+
+    def _timeout(self, timeout: Mapping[str, object]) -> None:
+        self._read(
+            "timeout",
+            timeout,
+            {"attemptDurationSeconds": lambda value: self._set("timeout_seconds", value)},
         )
 
     def _type(self, value: object) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, QuerySet
 
+from jobs.domain.exit_rules import rules_text
 from jobs.domain.resources import format_vcpus
 from jobs.models import DefinitionStatus, Job, JobDefinition
 from jobs.models.job import LIVE_STATUSES
@@ -144,6 +145,8 @@ def _texts(definition: JobDefinition) -> list[tuple[str, str]]:
         ("vCPUs", format_vcpus(definition.milli_vcpus)),
         ("Memory (MiB)", str(definition.memory_mib)),
         ("Attempts", str(definition.attempts)),
+        ("Retry rules", rules_text(definition.evaluate_on_exit)),
+        ("Time limit (seconds)", str(definition.timeout_seconds or "")),
     ]
 
 

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from jobs import changes
-from jobs.domain import validation
+from jobs.domain import exit_rules, validation
 from jobs.domain.errors import Conflict
 from jobs.domain.validation import Checker
 from jobs.models import DefinitionStatus, JobDefinition
@@ -25,6 +25,8 @@ FIELDS = frozenset(
         "vcpus",
         "memory_mib",
         "attempts",
+        "evaluate_on_exit",
+        "timeout_seconds",
     }
 )
 # AWS Batch's limit for a whole definition.
@@ -45,13 +47,16 @@ class DefinitionFields:
     milli_vcpus: int
     memory_mib: int
     attempts: int
+    evaluate_on_exit: list[dict[str, str]]
+    timeout_seconds: int | None
 
 
 def check_definition(*, fields: Mapping[str, object]) -> DefinitionFields:
     """The clean definition, or InvalidInput with every field that is wrong. Writes nothing.
 
     Required: `name`, `image`, `vcpus`, `memory_mib`. The rest may be left out or empty: `command`
-    (a list, or text in shell words), `environment`, `attempts` (1), `description`.
+    (a list, or text in shell words), `environment`, `attempts` (1), `evaluate_on_exit` (a list, or text
+    in JSON), `timeout_seconds` (none), `description`.
     """
     checker = Checker()
     checker.only(fields, FIELDS)
@@ -71,8 +76,15 @@ def check_definition(*, fields: Mapping[str, object]) -> DefinitionFields:
         attempts=checker.check(
             "attempts", validation.attempts, 1 if attempts in (None, "") else attempts, 1
         ),
+        evaluate_on_exit=checker.check(
+            "evaluate_on_exit", exit_rules.evaluate_on_exit, fields.get("evaluate_on_exit"), []
+        ),
+        timeout_seconds=checker.check(
+            "timeout_seconds", validation.timeout_seconds, fields.get("timeout_seconds"), None
+        ),
     )
-    if len(json.dumps([clean.command, clean.environment]).encode()) > MAX_DEFINITION_BYTES:
+    parts = [clean.command, clean.environment, clean.evaluate_on_exit]
+    if len(json.dumps(parts).encode()) > MAX_DEFINITION_BYTES:
         checker.add("", f"A definition has at most {MAX_DEFINITION_BYTES // 1024} KiB in all.")
     checker.done()
     return clean
@@ -122,6 +134,8 @@ def _insert_next(clean: DefinitionFields, by: User | None, now: datetime) -> Job
         milli_vcpus=clean.milli_vcpus,
         memory_mib=clean.memory_mib,
         attempts=clean.attempts,
+        evaluate_on_exit=clean.evaluate_on_exit,
+        timeout_seconds=clean.timeout_seconds,
         created_by=by,
         created_at=now,
     )

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from jobs import changes
-from jobs.domain import validation
+from jobs.domain import exit_rules, validation
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import (
     DefinitionStatus,
@@ -32,6 +32,8 @@ FIELDS = frozenset(
         "environment",
         "image",
         "attempts",
+        "evaluate_on_exit",
+        "timeout_seconds",
     }
 )
 
@@ -49,6 +51,8 @@ class Submission:
     milli_vcpus: int
     memory_mib: int
     attempts: int
+    evaluate_on_exit: list[dict[str, str]]
+    timeout_seconds: int | None
 
 
 def check_submission(*, owner: User, fields: Mapping[str, object]) -> Submission:
@@ -56,7 +60,8 @@ def check_submission(*, owner: User, fields: Mapping[str, object]) -> Submission
 
     Required: `name`, `queue` (its name), `definition` (`name` for the newest active revision, or
     `name:revision`). Overrides, each left out or empty for the definition's own: `command` (a list, or
-    text in shell words), `vcpus`, `memory_mib`, `environment` (merged by name), `image`, `attempts`.
+    text in shell words), `vcpus`, `memory_mib`, `environment` (merged by name), `image`, `attempts`,
+    `evaluate_on_exit` (a list, or text in JSON; `[]` for no rules), `timeout_seconds`.
     """
     checker = Checker()
     checker.only(fields, FIELDS)
@@ -67,6 +72,7 @@ def check_submission(*, owner: User, fields: Mapping[str, object]) -> Submission
     checker.done()
     assert queue is not None
     assert definition is not None
+    rules = overrides["evaluate_on_exit"]
     return Submission(
         name=name,
         queue=queue,
@@ -77,6 +83,8 @@ def check_submission(*, owner: User, fields: Mapping[str, object]) -> Submission
         milli_vcpus=overrides["vcpus"] or definition.milli_vcpus,
         memory_mib=overrides["memory_mib"] or definition.memory_mib,
         attempts=overrides["attempts"] or definition.attempts,
+        evaluate_on_exit=definition.evaluate_on_exit if rules is None else rules,
+        timeout_seconds=overrides["timeout_seconds"] or definition.timeout_seconds,
     )
 
 
@@ -97,7 +105,8 @@ def submit_job(*, owner: User, fields: Mapping[str, object], now: datetime) -> J
             milli_vcpus=submission.milli_vcpus,
             memory_mib=submission.memory_mib,
             attempts_allowed=submission.attempts,
-            evaluate_on_exit=submission.definition.evaluate_on_exit,
+            evaluate_on_exit=submission.evaluate_on_exit,
+            timeout_seconds=submission.timeout_seconds,
             created_at=now,
         )
         Transition.objects.create(job=job, to_status=JobStatus.SUBMITTED, at=now)
@@ -115,6 +124,9 @@ def _check_overrides(checker: Checker, fields: Mapping[str, object]) -> dict[str
         "vcpus": (validation.milli_vcpus, 0),
         "memory_mib": (validation.memory_mib, 0),
         "attempts": (validation.attempts, 0),
+        # No rules at all are an override as well.
+        "evaluate_on_exit": (exit_rules.evaluate_on_exit, None),
+        "timeout_seconds": (validation.timeout_seconds, None),
     }
     clean: dict[str, Any] = {}
     for field, (check, nothing) in checks.items():

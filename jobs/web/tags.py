@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from jobs.domain import reasons, resources
+from jobs.domain import exit_rules, reasons, resources
 from jobs.models import Job
 
 from . import plaintext
@@ -145,6 +145,12 @@ def short_id(job_id: object) -> str:
 def shell_words(command: list[str]) -> str:
     """A command's words as a shell would take them."""
     return plaintext.visible(shlex.join(command))
+
+
+@register.filter
+def exit_rule(rule: dict[str, str]) -> str:
+    """A retry rule in words."""
+    return plaintext.visible(exit_rules.in_words(rule))
 
 
 @register.filter

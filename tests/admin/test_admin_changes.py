@@ -180,7 +180,10 @@ def test_an_engine_is_added_changed_and_deleted_and_its_status_cannot_be_typed(
 
 
 def test_a_definition_is_registered_from_an_older_revision(client: Client, boss: User) -> None:
-    old = a_definition(name="hello", command=["echo", "a b"])
+    rules = [{"onExitCode": "1", "action": "EXIT"}]
+    old = a_definition(
+        name="hello", command=["echo", "a b"], evaluate_on_exit=rules, timeout_seconds=60
+    )
     page = client.get(url(JobDefinition, "change", old.pk)).text
     link = f"{url(JobDefinition, 'add')}?source={old.pk}"
     assert link in page
@@ -192,6 +195,7 @@ def test_a_definition_is_registered_from_an_older_revision(client: Client, boss:
     new = JobDefinition.objects.get(revision=2)
     assert (new.name, new.command, new.image) == ("hello", ["echo", "a b"], "busybox:1.37")
     assert new.created_by == boss
+    assert (new.evaluate_on_exit, new.timeout_seconds) == (rules, 60)
 
 
 def test_a_definition_s_errors_stand_beside_their_fields(client: Client) -> None:

@@ -25,7 +25,11 @@ def test_the_form_of_register_job_definition_is_taken() -> None:
                     {"type": "MEMORY", "value": "64"},
                 ],
             },
-            "retryStrategy": {"attempts": 3},
+            "retryStrategy": {
+                "attempts": 3,
+                "evaluateOnExit": [{"onExitCode": "1", "action": "exit"}],
+            },
+            "timeout": {"attemptDurationSeconds": 60},
         }
     )
     assert fields == {
@@ -36,6 +40,8 @@ def test_the_form_of_register_job_definition_is_taken() -> None:
         "vcpus": "0.25",
         "memory_mib": "64",
         "attempts": 3,
+        "evaluate_on_exit": [{"onExitCode": "1", "action": "exit"}],
+        "timeout_seconds": 60,
     }
 
 
@@ -62,14 +68,15 @@ def test_empty_and_false_members_ask_for_nothing() -> None:
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        ({"jobDefinitionName": "a", "timeout": {"x": 1}}, "timeout is not supported here"),
+        ({"jobDefinitionName": "a", "timeout": {"x": 1}}, "timeout.x is not supported here"),
+        ({"jobDefinitionName": "a", "timeout": 60}, "timeout is an object"),
         (
             {"containerProperties": {"jobRoleArn": "arn"}},
             "containerProperties.jobRoleArn is not supported here",
         ),
         (
             {"retryStrategy": {"evaluateOnExit": [{"action": "EXIT"}]}},
-            "retryStrategy.evaluateOnExit is not supported here",
+            "evaluateOnExit needs attempts beside it",
         ),
         (
             {"containerProperties": {"resourceRequirements": [{"type": "GPU", "value": "1"}]}},

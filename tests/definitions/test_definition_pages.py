@@ -83,13 +83,26 @@ def test_two_revisions_stand_side_by_side(client: Client, visitor: User) -> None
 def test_the_form_starts_as_a_copy_and_registers_the_next_revision(
     client: Client, boss: User
 ) -> None:
-    a_definition(name="hello", command=["echo", "a b"], environment=[{"name": "A", "value": "1"}])
+    rules = [{"onExitCode": "137", "action": "RETRY"}, {"onReason": "*", "action": "EXIT"}]
+    a_definition(
+        name="hello",
+        command=["echo", "a b"],
+        environment=[{"name": "A", "value": "1"}],
+        evaluate_on_exit=rules,
+        timeout_seconds=90,
+    )
     values = client.get("/new/definition/?from=hello:1").context["values"]
     assert (values["command"], values["environment"]) == ("echo 'a b'", "A=1")
     answer = client.post("/definitions/", {**values, "image": "busybox:2"})
     assert answer.headers["Location"] == "/definitions/hello/2/"
     new = JobDefinition.objects.get(revision=2)
     assert (new.command, new.image, new.created_by) == (["echo", "a b"], "busybox:2", boss)
+    assert (new.evaluate_on_exit, new.timeout_seconds) == (rules, 90)
+    page = client.get("/definitions/hello/2/").text
+    assert "If the exit code is &quot;137&quot;: try again." in page
+    assert "1 min 30 s" in page
+    found = client.get("/definitions/hello/2/", headers=JSON).json()
+    assert (found["evaluate_on_exit"], found["timeout_seconds"]) == (rules, 90)
 
 
 def test_a_refused_form_keeps_what_was_typed_and_says_what_is_wrong_beside_it(
@@ -111,11 +124,11 @@ def test_pasted_json_is_registered_or_refused_with_the_text_kept(
     }
     answer = client.post("/definitions/", {"document": json.dumps(document)})
     assert answer.headers["Location"] == "/definitions/pasted/1/"
-    document["timeout"] = {"attemptDurationSeconds": 60}
+    document["tags"] = {"team": "blue"}
     page = client.post("/definitions/", {"document": json.dumps(document)})
     assert page.status_code == 400
-    assert "timeout is not supported here." in page.text
-    assert "attemptDurationSeconds" in page.text
+    assert "tags is not supported here." in page.text
+    assert "blue" in page.text
     for wrong in ("{", "[1]", "[" * 100_000, '{"\\ud800": 1}', '{"environment": ["\\ud800"]}'):
         assert client.post("/definitions/", {"document": wrong}).status_code == 400
 

@@ -40,6 +40,8 @@ def test_every_wrong_field_is_named_at_once_and_nothing_is_written() -> None:
             vcpus="0",
             memory_mib="1",
             attempts="11",
+            evaluate_on_exit="[{}]",
+            timeout_seconds="59",
             description="x" * 256,
             color="red",
         )
@@ -51,6 +53,8 @@ def test_every_wrong_field_is_named_at_once_and_nothing_is_written() -> None:
         "vcpus",
         "memory_mib",
         "attempts",
+        "evaluate_on_exit",
+        "timeout_seconds",
         "description",
         "color",
     }

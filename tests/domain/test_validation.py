@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.domain import validation
+from jobs.domain import exit_rules, validation
 from jobs.domain.errors import InvalidInput
 from jobs.domain.validation import Checker, FieldError
 
@@ -127,6 +127,8 @@ def test_no_value_of_any_kind_escapes_as_another_error(value: object) -> None:
         validation.milli_vcpus,
         validation.memory_mib,
         validation.attempts,
+        validation.timeout_seconds,
+        exit_rules.evaluate_on_exit,
         validation.environment,
         validation.reason,
     ):
@@ -141,3 +143,17 @@ def test_a_checker_reports_all_wrong_fields_at_once() -> None:
     with pytest.raises(InvalidInput) as caught:
         checker.done()
     assert set(caught.value.errors) == {"name", "vcpus"}
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [(None, None), ("", None), (" ", None), (60, 60), ("3600", 3600), (2_147_483_647, 2**31 - 1)],
+)
+def test_a_time_limit_is_whole_seconds_or_none(given: object, seconds: int | None) -> None:
+    assert validation.timeout_seconds(given) == seconds
+
+
+@pytest.mark.parametrize("given", [59, 0, -60, "1.5", 60.0, True, "an hour", [60], 2**31])
+def test_another_time_limit_is_refused(given: object) -> None:
+    with pytest.raises(FieldError, match=r"A time limit is (between 60 and|a whole number)"):
+        validation.timeout_seconds(given)

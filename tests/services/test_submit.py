@@ -39,6 +39,27 @@ def test_a_job_takes_what_its_definition_says() -> None:
     assert (job.milli_vcpus, job.memory_mib, job.attempts_allowed) == (1000, 512, 3)
 
 
+RULES = [{"onExitCode": "1", "action": "EXIT"}]
+OTHER_RULES = [{"onReason": "*", "action": "RETRY"}]
+
+
+@pytest.mark.parametrize(
+    ("given", "rules", "timeout_seconds"),
+    [
+        ({}, RULES, 90),  # as the definition says
+        ({"evaluate_on_exit": "", "timeout_seconds": ""}, RULES, 90),  # an empty form
+        ({"evaluate_on_exit": OTHER_RULES, "timeout_seconds": 60}, OTHER_RULES, 60),
+        ({"evaluate_on_exit": [], "timeout_seconds": "120"}, [], 120),  # none is an override, too
+    ],
+)
+def test_retry_rules_and_time_limit_are_the_definition_s_unless_overridden(
+    given: dict[str, object], rules: object, timeout_seconds: int
+) -> None:
+    definition = a_definition(evaluate_on_exit=RULES, timeout_seconds=90)
+    job = submit(definition=definition.name, **given)
+    assert (job.evaluate_on_exit, job.timeout_seconds) == (rules, timeout_seconds)
+
+
 def test_overrides_replace_and_variables_are_merged_by_name() -> None:
     definition = a_definition(
         environment=[{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
@@ -98,6 +119,8 @@ def test_every_wrong_field_is_named_at_once() -> None:
         memory_mib="1",
         image="not an image",
         attempts="11",
+        evaluate_on_exit="[{}]",
+        timeout_seconds="59",
         environment={"AWS_BATCH_X": "1"},
         colour="blue",
     )
@@ -108,6 +131,8 @@ def test_every_wrong_field_is_named_at_once() -> None:
         "command",
         "vcpus",
         "memory_mib",
+        "evaluate_on_exit",
+        "timeout_seconds",
         "image",
         "attempts",
         "environment",

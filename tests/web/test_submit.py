@@ -80,6 +80,38 @@ def test_the_form_submits_and_leads_to_the_job(page: Client) -> None:
 
 
 @pytest.mark.usefixtures("queue", "hello")
+def test_retry_rules_and_a_time_limit_are_given_in_the_form(page: Client) -> None:
+    rules = '[{"onExitCode": "137", "action": "retry"}]'
+    refused = page.post("/jobs/", filled(evaluate_on_exit="[{}]", timeout_seconds="59"))
+    assert refused.status_code == 400
+    assert set(refused.context["errors"]) == {"evaluate_on_exit", "timeout_seconds"}
+    assert 'value="59"' in refused.content.decode()
+    page.post("/jobs/", filled(evaluate_on_exit=rules, timeout_seconds="90"))
+    job = Job.objects.get()
+    assert job.evaluate_on_exit == [{"onExitCode": "137", "action": "RETRY"}]
+    assert job.timeout_seconds == 90
+    again = page.get("/submit/", {"again": str(job.pk)}).context["values"]
+    assert again["evaluate_on_exit"] == '[{"onExitCode": "137", "action": "RETRY"}]'
+    assert again["timeout_seconds"] == "90"
+
+
+def test_a_job_without_the_definition_s_rules_is_submitted_again_without_them(
+    page: Client, queue: JobQueue
+) -> None:
+    a_definition(
+        name="ruled", evaluate_on_exit=[{"onReason": "*", "action": "EXIT"}], timeout_seconds=60
+    )
+    page.post("/jobs/", filled(definition="ruled", evaluate_on_exit="[]"))
+    job = Job.objects.get()
+    assert (job.evaluate_on_exit, job.timeout_seconds) == ([], 60)
+    again = page.get("/submit/", {"again": str(job.pk)}).context["values"]
+    assert (again["evaluate_on_exit"], again["timeout_seconds"]) == ("[]", "60")
+    chosen = page.get("/submit/", {"definition": "ruled"}).context["values"]
+    assert chosen["evaluate_on_exit"] == '[{"onReason": "*", "action": "EXIT"}]'
+    assert chosen["timeout_seconds"] == "60"
+
+
+@pytest.mark.usefixtures("queue", "hello")
 def test_a_refused_form_keeps_all_that_was_typed(page: Client) -> None:
     typed = filled(
         name="not a name",

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from jobs.domain.definition_document import definition_fields
 from jobs.domain.errors import InvalidInput, NotFound
+from jobs.domain.exit_rules import rules_text
 from jobs.domain.resources import format_vcpus
 from jobs.domain.validation import variables_text
 from jobs.models import DefinitionStatus, JobDefinition
@@ -31,6 +32,8 @@ TEXT_FIELDS = (
     "vcpus",
     "memory_mib",
     "attempts",
+    "evaluate_on_exit",
+    "timeout_seconds",
 )
 NEW = {"vcpus": "1", "memory_mib": "512", "attempts": "1"}
 
@@ -148,6 +151,8 @@ def values_of(definition: JobDefinition) -> dict[str, object]:
         "vcpus": format_vcpus(definition.milli_vcpus),
         "memory_mib": str(definition.memory_mib),
         "attempts": str(definition.attempts),
+        "evaluate_on_exit": rules_text(definition.evaluate_on_exit),
+        "timeout_seconds": str(definition.timeout_seconds or ""),
     }
 
 
@@ -179,6 +184,8 @@ def summary(definition: JobDefinition) -> dict[str, Any]:
         "vcpus": format_vcpus(definition.milli_vcpus),
         "memory_mib": definition.memory_mib,
         "attempts": definition.attempts,
+        "evaluate_on_exit": definition.evaluate_on_exit,
+        "timeout_seconds": definition.timeout_seconds,
         "created_at": definition.created_at,
         "url": revision_url(definition),
     }

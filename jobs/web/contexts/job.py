@@ -91,6 +91,7 @@ def build(*, job: Job, now: datetime, attempt_number: int | None = None) -> dict
         "usage": lazily(lambda: usage_lines(shown())),
         "cost": lazily(lambda: cost_of(job, attempts(), now)),
         "explanation": lazily(lambda: explanation_of(job, attempts())),
+        "deadline": lazily(lambda: deadline_of(job, attempts())),
         "topics": f"job:{job.pk} pulls" if job.status == JobStatus.STARTING else f"job:{job.pk}",
     }
 
@@ -223,9 +224,18 @@ def explanation_of(job: Job, attempts: Sequence[Attempt]) -> str:
     """In a sentence for people, how the job ended; empty while it lives."""
     if JobStatus(job.status) not in TERMINAL:
         return ""
-    if job.stop_requested_at is not None and job.status == JobStatus.FAILED:
+    newest = attempts[-1] if attempts else None
+    timed_out = newest is not None and newest.timed_out_at is not None
+    if job.stop_requested_at is not None and job.status == JobStatus.FAILED and not timed_out:
         return "It was stopped on request."
-    return attempts[-1].explanation if attempts else ""
+    return newest.explanation if newest else ""
+
+
+def deadline_of(job: Job, attempts: Sequence[Attempt]) -> datetime | None:
+    """When the time limit of the running attempt is over; None where none runs, or none is set."""
+    if job.status != JobStatus.RUNNING or job.stop_requested_at is not None or not attempts:
+        return None
+    return attempts[-1].deadline_at
 
 
 def as_json(*, job: Job, now: datetime) -> dict[str, Any]:
@@ -238,6 +248,8 @@ def as_json(*, job: Job, now: datetime) -> dict[str, Any]:
         "command": job.command,
         "environment": job.environment,
         "attempts_allowed": job.attempts_allowed,
+        "evaluate_on_exit": job.evaluate_on_exit,
+        "timeout_seconds": job.timeout_seconds,
         "stop_requested_at": job.stop_requested_at,
         "stop_reason": job.stop_reason,
         "explanation": explanation_of(job, attempts),
@@ -287,6 +299,8 @@ def _attempt_as_json(job: Job, attempt: Attempt, now: datetime) -> dict[str, Any
         "container_id": attempt.container_id,
         "placed_at": attempt.placed_at,
         "started_at": attempt.started_at,
+        "deadline_at": attempt.deadline_at,
+        "timed_out_at": attempt.timed_out_at,
         "stopped_at": attempt.stopped_at,
         "ended_at": attempt.ended_at,
         "exit_code": attempt.exit_code,

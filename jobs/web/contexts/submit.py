@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 
 from jobs.domain.errors import InvalidInput
+from jobs.domain.exit_rules import rules_text
 from jobs.domain.resources import format_vcpus
 from jobs.models import ComputeEnvironment, Job, JobDefinition
 from jobs.pricing import cost
@@ -26,11 +27,19 @@ from jobs.services.submit import Submission, check_submission
 from .. import answers
 from .lazily import lazily
 
-TEXT_FIELDS = ("name", "queue", "definition", "command", "vcpus", "memory_mib", "image", "attempts")
+# What a definition gives a default for.
+FROM_DEFINITION = (
+    "command",
+    "vcpus",
+    "memory_mib",
+    "image",
+    "attempts",
+    "evaluate_on_exit",
+    "timeout_seconds",
+)
+TEXT_FIELDS = ("name", "queue", "definition", *FROM_DEFINITION)
 # The form's own: which definition its defaults are from, and the rows of variables.
 FORM_ONLY = frozenset({"loaded", "environment_name", "environment_value"})
-# What a definition gives a default for.
-FROM_DEFINITION = ("command", "vcpus", "memory_mib", "image", "attempts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,10 @@ def of_job(job: Job) -> dict[str, object]:
         "memory_mib": str(job.memory_mib),
         "image": job.image,
         "attempts": str(job.attempts_allowed),
+        # An empty field would stand for the definition's own rules.
+        "evaluate_on_exit": rules_text(job.evaluate_on_exit)
+        or ("[]" if job.definition.evaluate_on_exit else ""),
+        "timeout_seconds": str(job.timeout_seconds or ""),
         "environment": [row for row in job.environment if row not in inherited],
     }
 
@@ -189,14 +202,19 @@ def _defaults(definition: JobDefinition, *, keep: Mapping[str, object]) -> dict[
         "memory_mib": str(definition.memory_mib),
         "image": definition.image,
         "attempts": str(definition.attempts),
+        "evaluate_on_exit": rules_text(definition.evaluate_on_exit),
+        "timeout_seconds": str(definition.timeout_seconds or ""),
     }
     return {name: value for name, value in defaults.items() if not keep.get(name)}
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:
     value = fields.get(name)
-    if name == "command" and isinstance(value, list):
-        return shlex.join(str(word) for word in value)
+    if isinstance(value, list):
+        # Only who posts JSON sends lists.
+        if name == "command":
+            return shlex.join(str(word) for word in value)
+        return rules_text(value)
     return value if isinstance(value, str) else "" if value is None else str(value)
 
 
