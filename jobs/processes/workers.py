@@ -19,6 +19,8 @@ from jobs import changes
 SHORT_QUEUES = ("stop", "reap", "launch", "cleanup")
 PULL_QUEUES = ("pull",)
 PR_SET_PDEATHSIG = 1
+# What the tasks have to say they log themselves; RQ would add several lines for each.
+LOGGING_LEVEL = "WARNING"
 
 
 class ShortTaskWorker(SimpleWorker):
@@ -55,7 +57,8 @@ class Pool(WorkerPool):
             self._pulling.add(name)
             queue_names = PULL_QUEUES
         self._queue_names = list(queue_names)
-        return super().get_worker_process(name, burst, _sleep, logging_level)
+        # RQ starts a worker in place of a dead one at INFO, whatever the pool was started with.
+        return super().get_worker_process(name, burst, _sleep, LOGGING_LEVEL)
 
 
 def run_workers(*, short_workers: int, pull_workers: int) -> None:
@@ -65,7 +68,7 @@ def run_workers(*, short_workers: int, pull_workers: int) -> None:
     # Children must not inherit open connections.
     connections.close_all()
     changes.redis_client.cache_clear()
-    pool.start(logging_level="WARNING")
+    pool.start(logging_level=LOGGING_LEVEL)
 
 
 def _die_with_parent() -> None:
