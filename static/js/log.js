@@ -4,6 +4,7 @@
 (() => {
   const PAGE = 500;
   const MAX_ROWS = 4000;
+  const FOLLOWED_ROWS = 1000;
   const NEAR = 600;
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hour12: false });
   const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
@@ -138,7 +139,7 @@
         const fresh = this.rows(batch.html);
         this.lines.append(...fresh);
         this.last = batch.last;
-        if (this.sticks) this.trimTop();
+        if (this.sticks) this.keepNewest();
       }
       const before = this.count;
       this.state(batch);
@@ -153,8 +154,10 @@
       this.more.querySelector("span").textContent = words;
     }
 
+    // Who follows goes on following while rows are still on their way.
     isAtEnd() {
-      return this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 30 && this.last >= this.count;
+      const isAtBottom = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 30;
+      return isAtBottom && (this.sticks || this.last >= this.count);
     }
 
     bottom() {
@@ -202,6 +205,17 @@
       this.last = Math.max(this.last, page.last);
       this.state(page);
       this.trimTop();
+    }
+
+    // Nothing is measured here, which would lay out every row: the box is put to its end afterwards anyway.
+    keepNewest() {
+      const excess = this.lines.childElementCount - FOLLOWED_ROWS;
+      if (excess <= 0) return;
+      const oldest = document.createRange();
+      oldest.setStart(this.lines, 0);
+      oldest.setEnd(this.lines, excess);
+      oldest.deleteContents();
+      this.first = Number(this.lines.firstElementChild.dataset.n);
     }
 
     trimTop() {
