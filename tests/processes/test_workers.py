@@ -5,8 +5,8 @@ from typing import Any, cast
 from jobs.processes.workers import PULL_QUEUES, SHORT_QUEUES, Pool
 
 
-def _arguments(process: object) -> dict[str, Any]:
-    return cast(Any, process)._kwargs | {"queues": list(cast(Any, process)._args[1])}
+def _arguments(process: Any) -> dict[str, Any]:
+    return {**process._kwargs, "queues": list(process._args[1])}
 
 
 def test_a_worker_in_place_of_a_dead_one_is_as_quiet_as_the_first() -> None:
@@ -21,5 +21,5 @@ def test_a_pull_worker_that_died_is_followed_by_another() -> None:
     # It is not among the living, so the next one takes its place.
     second = _arguments(pool.get_worker_process("second", burst=False))
     assert first["queues"] == second["queues"] == list(PULL_QUEUES)
-    pool.worker_dict["second"] = cast(Any, object())
+    pool.worker_dict["second"] = cast("Any", object())
     assert _arguments(pool.get_worker_process("third", burst=False))["queues"] == list(SHORT_QUEUES)
