@@ -1,18 +1,21 @@
 """The scheduler's loop, run in a thread against the real database and the real Redis."""
 
+import queue
 import threading
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connections
+from django.utils import timezone
 from pytest_django import Settings
 
-from jobs import changes
+from jobs import changes, queueing
 from jobs.models import Attempt, Job, JobStatus, SchedulerLease
 from jobs.processes.scheduler import Scheduler, WakeUps
 from jobs.services.lease import Standby
 from jobs.services.submit import submit_job
-from tests.builders import NOW, a_definition, a_queue, a_user
+from tests.builders import NOW, a_definition, a_job, a_queue, a_user, an_attempt
 from tests.installation import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,6 +81,30 @@ def test_what_redis_lost_is_found_by_the_safety_tick(
         seconds=20,
         what="the job is placed",
     )
+
+
+def test_a_time_limit_is_handed_over_to_the_moment_and_not_at_the_next_tick(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.BATCHWEB_SCHEDULER_TICK_SECONDS = 3600
+    handed_over: queue.Queue[tuple[datetime, str, list[int]]] = queue.Queue()
+
+    def enqueue(task: str, ids: list[int]) -> None:
+        if ids:
+            handed_over.put((timezone.now(), task, ids))
+
+    monkeypatch.setattr(queueing, "enqueue_after_commit", enqueue)
+    # Later than the first sweep, and long before the next one.
+    due = timezone.now() + timedelta(seconds=3)
+    job = a_job(status=JobStatus.RUNNING, attempts_made=1)
+    attempt = an_attempt(job=job, container_id="c", started_at=NOW, deadline_at=due)
+    one = Running()
+    try:
+        at, task, ids = handed_over.get(timeout=20)
+    finally:
+        one.end()
+    assert (task, ids) == (queueing.STOP, [attempt.id])
+    assert due <= at < due + timedelta(seconds=1)
 
 
 def test_a_scheduler_that_ends_gives_its_lease_back() -> None:

@@ -18,7 +18,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from jobs import queueing, tasks
+from jobs.domain.exit_rules import as_rules
 from jobs.domain.names import LABEL_ATTEMPT
+from jobs.domain.reasons import TIMED_OUT
+from jobs.domain.retry import AttemptEnd, should_retry
 from jobs.domain.states import CANCELLABLE, PLACED, TERMINAL, JobStatus, is_allowed
 from jobs.engines.base import ContainerPhase
 from jobs.engines.fake import FakeEngine
@@ -34,7 +37,13 @@ from tests.builders import a_definition, a_node, a_queue, a_user, an_engine, an_
 
 pytestmark = pytest.mark.django_db
 
-COMMANDS = ["exit", "exit 3", "sleep 5", "sleep", "oom", "nosuch"]
+COMMANDS = ["exit", "exit 3", "sleep 5", "sleep 100", "sleep", "oom", "nosuch"]
+LIMIT_SECONDS = 60
+RULES: list[list[dict[str, str]]] = [
+    [],
+    [{"onExitCode": "3", "action": "EXIT"}],
+    [{"onStatusReason": "Host EC2*", "action": "RETRY"}, {"onReason": "*", "action": "EXIT"}],
+]
 _worlds = itertools.count()
 
 
@@ -140,14 +149,23 @@ class Lifecycle(RuleBasedStateMachine):
 
     # --- What happens ---------------------------------------------------------------------
 
-    @rule(command=st.sampled_from(COMMANDS), attempts=st.integers(1, 3))
-    def submit(self, command: str, attempts: int) -> None:
+    @rule(
+        command=st.sampled_from(COMMANDS),
+        attempts=st.integers(1, 3),
+        rules=st.sampled_from(RULES),
+        limited=st.booleans(),
+    )
+    def submit(
+        self, command: str, attempts: int, rules: list[dict[str, str]], limited: bool
+    ) -> None:
         fields = {
             "name": "work",
             "queue": self.jobs_queue.name,
             "definition": self.definition.name,
             "command": command,
             "attempts": attempts,
+            "evaluate_on_exit": rules,
+            "timeout_seconds": LIMIT_SECONDS if limited else None,
         }
         self.jobs.append(submit_job(owner=self.owner, fields=fields, now=self.now()))
 
@@ -244,7 +262,8 @@ class Lifecycle(RuleBasedStateMachine):
         for job in self.jobs:
             fresh = Job.objects.get(id=job.id)
             # Some would run for ever; the rest must end by themselves.
-            if fresh.command == ["sleep"] or fresh.status in CANCELLABLE:
+            endless = fresh.command == ["sleep"] and not fresh.timeout_seconds
+            if endless or fresh.status in CANCELLABLE:
                 terminate_job(job=fresh, reason="the end", now=self.now())
         for _ in range(60):
             if not self._undone():
@@ -261,6 +280,7 @@ class Lifecycle(RuleBasedStateMachine):
         assert not self._undone()
         for job in Job.objects.filter(queue=self.jobs_queue):
             self._check_history(job)
+            self._check_attempts(job)
 
     def _undone(self) -> bool:
         jobs = Job.objects.filter(queue=self.jobs_queue)
@@ -281,6 +301,35 @@ class Lifecycle(RuleBasedStateMachine):
         assert lines[-1].to_status == job.status
         assert job.status_reason
         assert job.cost_usd == sum(attempt.cost_usd for attempt in job.attempts.all())
+
+    @staticmethod
+    def _check_attempts(job: Job) -> None:
+        """Each attempt but the last was to be retried; a time-out is the end, and takes its time."""
+        attempts = list(job.attempts.order_by("number"))
+        rules = as_rules(job.evaluate_on_exit)
+        for attempt in attempts:
+            end = AttemptEnd(attempt.status_reason, attempt.reason, attempt.exit_code)
+            is_last = attempt.number == job.attempts_made
+            timed_out = attempt.status_reason == TIMED_OUT
+            assert timed_out or attempt.timed_out_at is None
+            if timed_out:
+                assert is_last
+                assert (job.status, job.status_reason) == (JobStatus.FAILED, TIMED_OUT)
+                assert attempt.started_at
+                assert attempt.stopped_at
+                ran = attempt.stopped_at - attempt.started_at
+                assert ran >= timedelta(seconds=LIMIT_SECONDS)
+            elif not is_last:
+                assert should_retry(end, attempts_made=0, attempts_allowed=1, rules=rules)
+            elif job.status == JobStatus.FAILED and job.stop_requested_at is None:
+                assert not should_retry(
+                    end,
+                    attempts_made=job.attempts_made,
+                    attempts_allowed=job.attempts_allowed,
+                    rules=rules,
+                )
+        if attempts and job.status == JobStatus.SUCCEEDED:
+            assert attempts[-1].exit_code == 0
 
 
 def test_every_job_comes_to_its_right_end_whatever_happens() -> None:
