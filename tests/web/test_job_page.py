@@ -216,3 +216,26 @@ def test_a_part_does_not_read_what_other_parts_show(page: Client) -> None:
     html = page.get(f"/jobs/{job.pk}/", headers=headers).content.decode()
     assert html.strip().startswith('<div id="job-cost"')
     assert "Attempts" not in html
+
+
+def test_a_running_job_says_when_its_time_limit_is_over(page: Client, script: Client) -> None:
+    rules = [{"onReason": "<b>*", "action": "EXIT"}]
+    job = a_job(status="RUNNING", attempts_made=1, timeout_seconds=90, evaluate_on_exit=rules)
+    deadline = timezone.now() + timedelta(seconds=80)
+    attempt = an_attempt(job=job, started_at=timezone.now(), deadline_at=deadline)
+    html = page.get(f"/jobs/{job.pk}/").content.decode()
+    assert "Its time limit of 1 min 30 s is over at" in html
+    assert "starts with &quot;&lt;b&gt;&quot;: fail at once." in html
+    told = script.get(f"/jobs/{job.pk}/").json()
+    assert (told["timeout_seconds"], told["evaluate_on_exit"]) == (90, rules)
+    assert told["attempts"][0]["deadline_at"] is not None
+
+    job.status, job.status_reason = "FAILED", "Job attempt duration exceeded timeout"
+    job.stop_requested_at = job.stopped_at = attempt.timed_out_at = attempt.ended_at = deadline
+    attempt.explanation = "It ran until its time limit was over."
+    job.save()
+    attempt.save()
+    html = page.get(f"/jobs/{job.pk}/").content.decode()
+    assert "Job attempt duration exceeded timeout" in html
+    assert "It ran until its time limit was over." in html
+    assert "is over at" not in html
