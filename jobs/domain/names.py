@@ -29,6 +29,6 @@ def log_stream_name(definition_name: str, job_id: UUID, attempt_number: int) -> 
     return f"{definition_name[:200]}/default/{task}"
 
 
-def network_name(environment_id: int) -> str:
-    """The bridge network of an environment's containers."""
-    return f"{CONTAINER_PREFIX}-env-{environment_id}"
+def network_name(installation: str, environment_id: int) -> str:
+    """The bridge network of an environment's containers; of no other installation's on the engine."""
+    return f"{CONTAINER_PREFIX}-{installation}-env-{environment_id}"

@@ -41,6 +41,16 @@ class Engine(models.Model):
         null=True, blank=True, help_text="When it was seen again after its newest restart."
     )
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=EngineKind.values), name="engine_kind_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=EngineStatus.values), name="engine_status_is_known"
+            ),
+        ]
+
     def __str__(self) -> str:
         return self.name
 
@@ -53,7 +63,9 @@ class NodeState(models.TextChoices):
 class Node(models.Model):
     """A machine of an engine, with what it gives to jobs (already less what it keeps for itself)."""
 
-    engine = models.ForeignKey(Engine, on_delete=models.CASCADE, related_name="nodes")
+    engine = models.ForeignKey(
+        Engine, on_delete=models.CASCADE, related_name="nodes", db_index=False
+    )
     name = models.CharField(max_length=255)
     instance_id = models.CharField(max_length=32, unique=True)
     state = models.CharField(max_length=16, choices=NodeState, default=NodeState.READY)
@@ -82,7 +94,9 @@ class ImagePullStatus(models.TextChoices):
 class ImagePull(models.Model):
     """The pull of one image to one engine, shared by all attempts that wait for it."""
 
-    engine = models.ForeignKey(Engine, on_delete=models.CASCADE, related_name="image_pulls")
+    engine = models.ForeignKey(
+        Engine, on_delete=models.CASCADE, related_name="image_pulls", db_index=False
+    )
     image = models.CharField(max_length=255)
     status = models.CharField(max_length=16, choices=ImagePullStatus)
     detail = models.TextField(blank=True, help_text="Progress in words, or why it failed.")
@@ -94,6 +108,9 @@ class ImagePull(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["engine", "image"], name="image_pull_unique"),
+            models.CheckConstraint(
+                condition=Q(status__in=ImagePullStatus.values), name="image_pull_status_is_known"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -66,6 +66,13 @@ class ComputeEnvironment(models.Model):
                 condition=Q(status__in=EnvironmentStatus.values), name="environment_status_is_known"
             ),
             models.CheckConstraint(
+                condition=Q(type__in=EnvironmentType.values), name="environment_type_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(max_milli_vcpus__isnull=True) | Q(max_milli_vcpus__gt=0),
+                name="environment_maximum_is_positive",
+            ),
+            models.CheckConstraint(
                 condition=Q(usd_per_vcpu_hour__gte=0) & Q(usd_per_gib_hour__gte=0),
                 name="environment_price_not_negative",
             ),

@@ -43,7 +43,9 @@ class Job(models.Model):
     queue = models.ForeignKey(
         JobQueue, on_delete=models.PROTECT, related_name="jobs", db_index=False
     )
-    definition = models.ForeignKey(JobDefinition, on_delete=models.PROTECT, related_name="jobs")
+    definition = models.ForeignKey(
+        JobDefinition, on_delete=models.PROTECT, related_name="jobs", db_index=False
+    )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -103,6 +105,7 @@ class Job(models.Model):
             ),
             # The jobs page: newest first, under each of its filters.
             models.Index(fields=["queue", "-id"], name="job_queue_newest"),
+            models.Index(fields=["definition", "-id"], name="job_definition_newest"),
             models.Index(fields=["owner", "-id"], name="job_owner_newest"),
             models.Index(fields=["status", "-id"], name="job_status_newest"),
             models.Index(fields=["name", "-id"], name="job_name_newest"),
@@ -120,7 +123,7 @@ class Attempt(models.Model):
     start the container; see `services.launch`.
     """
 
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="attempts")
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="attempts", db_index=False)
     number = models.PositiveSmallIntegerField()
     environment = models.ForeignKey(
         ComputeEnvironment, on_delete=models.PROTECT, related_name="attempts", db_index=False
@@ -169,6 +172,12 @@ class Attempt(models.Model):
                 fields=["job"], condition=Q(ended_at__isnull=True), name="attempt_one_live_per_job"
             ),
             models.CheckConstraint(condition=Q(number__gte=1), name="attempt_number_from_one"),
+            models.CheckConstraint(condition=Q(cost_usd__gte=0), name="attempt_cost_not_negative"),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=False)
+                | Q(exit_code__isnull=True, stopped_at__isnull=True),
+                name="attempt_end_is_whole",
+            ),
         ]
         indexes = [
             models.Index(
@@ -209,6 +218,13 @@ class Transition(models.Model):
 
     class Meta:
         ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(to_status__in=JobStatus.values)
+                & Q(from_status__in=["", *JobStatus.values]),
+                name="transition_statuses_are_known",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.job_id}: {self.from_status or '-'} -> {self.to_status}"
@@ -217,13 +233,16 @@ class Transition(models.Model):
 class WaitReason(models.Model):
     """Why a job waited, from when on. The newest row of a RUNNABLE job is why it waits now."""
 
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="wait_reasons")
+    job = models.ForeignKey(
+        Job, on_delete=models.CASCADE, related_name="wait_reasons", db_index=False
+    )
     code = models.CharField(max_length=64)
     reason = models.TextField()
     since = models.DateTimeField()
 
     class Meta:
         ordering = ["id"]
+        indexes = [models.Index(fields=["job", "-id"], name="wait_reason_newest")]
 
     def __str__(self) -> str:
         return f"{self.job_id}: {self.code}"

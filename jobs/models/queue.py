@@ -36,7 +36,9 @@ class JobQueue(models.Model):
 class JobQueueEnvironment(models.Model):
     """One place in a queue's `computeEnvironmentOrder`: lower `order` is tried first."""
 
-    queue = models.ForeignKey(JobQueue, on_delete=models.CASCADE, related_name="environment_order")
+    queue = models.ForeignKey(
+        JobQueue, on_delete=models.CASCADE, related_name="environment_order", db_index=False
+    )
     environment = models.ForeignKey(
         ComputeEnvironment, on_delete=models.PROTECT, related_name="queue_places"
     )

@@ -31,6 +31,12 @@ def claim(*, attempt_id: int, now: datetime) -> str:
     return token if taken else ""
 
 
+def is_claimed(attempt: Attempt, now: datetime) -> bool:
+    """Whether a launcher was at it a moment ago."""
+    claimed_at = attempt.launch_claimed_at
+    return claimed_at is not None and now - claimed_at < timedelta(seconds=CLAIM_SECONDS)
+
+
 def release_claim(*, attempt_id: int, token: str) -> None:
     """Lets the next launcher go ahead at once; one who has been replaced changes nothing."""
     Attempt.objects.filter(id=attempt_id, launch_token=token).update(

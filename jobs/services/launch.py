@@ -230,7 +230,7 @@ def _spec(launch: _Launch) -> ContainerSpec:
         },
         milli_vcpus=attempt.milli_vcpus,
         memory_mib=attempt.memory_mib,
-        network=names.network_name(attempt.environment_id),
+        network=names.network_name(settings.BATCHWEB_INSTALLATION, attempt.environment_id),
         labels={names.LABEL_JOB: str(job.id), names.LABEL_ATTEMPT: str(attempt.id)},
         pids_limit=settings.BATCHWEB_PIDS_LIMIT,
         binds=settings.BATCHWEB_BINDS,

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from jobs.domain import names, reasons
+from jobs.domain.states import JobStatus
 from jobs.engines.base import ContainerPhase, ContainerStatus, EngineUnreachable
 from jobs.models import Attempt, Engine
 
+from .claim import is_claimed
 from .connections import connection_to
 from .finish import AttemptOutcome, finish_attempt
 
@@ -72,6 +74,9 @@ class _Cause:
 def _end_vanished(attempt: Attempt, now: datetime) -> bool:
     if not attempt.container_id:
         # Not created yet, or not recorded: the launch is still to come.
+        return False
+    if attempt.job.status == JobStatus.STARTING and is_claimed(attempt, now):
+        # A launcher may have discarded it just now, to make his own in its place.
         return False
     cause = _Cause(reasons.host_lost(attempt.node.instance_id))
     if attempt.stop_signalled_at is not None:
