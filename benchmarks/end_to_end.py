@@ -43,8 +43,9 @@ class Bare:
         self._url = url
         self._image = image
         client = APIClient(base_url=url)
-        self._network = "batchweb-benchmark"
-        client.create_network(self._network, check_duplicate=True)
+        # A name of this run's own: one that was broken off may have left another behind.
+        self._network = f"batchweb-benchmark-{os.getpid()}"
+        client.create_network(self._network)
         client.close()
 
     def close(self) -> None:

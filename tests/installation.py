@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import docker
 import requests
 
 from jobs.domain.names import LABEL_INSTALLATION
@@ -104,7 +105,17 @@ class Installation:
         for keeper in self._keepers.values():
             keeper.wait(30)
         self._http.close()
+        self._clear_engine()
         shutil.rmtree(self.var, ignore_errors=True)
+
+    def _clear_engine(self) -> None:
+        """Its containers and networks go with it: an engine has room for some thirty networks."""
+        client = docker.DockerClient(base_url=self._environment.get("DOCKER_HOST"))
+        mine = {"label": self.containers_label}
+        for container in client.containers.list(all=True, filters=mine):
+            container.remove(force=True, v=True)
+        client.networks.prune(filters=mine)
+        client.close()
 
     @property
     def containers_label(self) -> str:
