@@ -13,10 +13,10 @@ from jobs.engines.base import (
     ContainerPhase,
     ContainerSpec,
     Engine,
-    EngineError,
     EngineUnreachable,
     EventKind,
     ImageMissing,
+    InvalidSpec,
     LogSource,
     NameTaken,
     NoSuchContainer,
@@ -79,7 +79,7 @@ class EngineContract(EngineFixtures):
         self, engine: Engine, recipes: Recipes, spec: Callable[..., ContainerSpec]
     ) -> None:
         most = max(node.milli_vcpus for node in engine.nodes())
-        with pytest.raises(EngineError, match="CPUs"):
+        with pytest.raises(InvalidSpec, match="CPUs"):
             engine.create(spec(recipes.exits(0), milli_vcpus=most + 1000))
 
     def test_an_unknown_command_cannot_start(

@@ -124,6 +124,24 @@ def test_a_name_that_is_taken_again_at_once_is_tried_later_and_no_refusal(
     assert attempt.launch_token == ""
 
 
+@pytest.mark.parametrize(
+    ("fields", "command", "status"),
+    [
+        ({"milli_vcpus": 900_000}, ["sleep"], JobStatus.FAILED),  # no node will ever have it
+        ({}, ["nosuch"], JobStatus.RUNNABLE),  # the next image of that name may have it
+    ],
+)
+def test_what_the_engine_never_accepts_is_not_tried_again(
+    attempt: Attempt, fields: dict[str, int], command: list[str], status: str
+) -> None:
+    Attempt.objects.update(**fields)
+    attempt.job.attempts_allowed, attempt.job.command = 3, command
+    attempt.job.save()
+    launch_attempt(attempt_id=attempt.id, now=NOW)
+    assert status_of(attempt) == status
+    assert attempt.ended_at
+
+
 def test_a_stop_asked_for_before_the_launch_ends_the_job_without_a_container(
     attempt: Attempt,
 ) -> None:
