@@ -28,6 +28,10 @@ MAX_LINES = 2_000
 MAX_LINE_NUMBER = 10**12
 HEARTBEAT_SECONDS = 15.0
 MIN_GAP_SECONDS = 0.1
+# Who follows a log that grows faster than anybody reads is taken to its newest lines.
+FAR_BEHIND_LINES = 2_000
+NEWEST_LINES = 1_000
+SKIP_GAP_SECONDS = 0.25
 
 
 @answers.allow("GET")
@@ -94,28 +98,35 @@ def download(request: HttpRequest, job_id: UUID, number: int) -> HttpResponseBas
 
 @answers.allow("GET")
 def live(request: HttpRequest, job_id: UUID, number: int) -> HttpResponseBase:
-    """New lines as they come: events `lines` (`{"html", "last"}`), then `end` when no more can come.
+    """New lines as they come: events `lines` (`{"html", "first", "last"}`), then `end` when no more can come.
 
-    It goes on after the line that `Last-Event-ID` (a browser that reconnects) or `after` names.
+    It goes on after the line that `Last-Event-ID` (a browser that reconnects) or `after` names, and
+    leaves out none. With `skip=1` a viewer who is far behind gets the newest lines instead: `first`
+    then tells what was left out.
     """
     attempt = _attempt(request, job_id, number)
     after = _number(request, "after", 0, least=0, most=MAX_LINE_NUMBER)
     resumed = request.headers.get("Last-Event-ID", "")
     if resumed.isascii() and resumed.isdigit() and len(resumed) <= 13:
         after = int(resumed)
-    return event_stream(_events(attempt, after))
+    may_skip = request.GET.get("skip") == "1"
+    return event_stream(_events(attempt, after, may_skip=may_skip))
 
 
-async def _events(attempt: Attempt, after: int) -> AsyncIterator[str]:
+async def _events(attempt: Attempt, after: int, *, may_skip: bool) -> AsyncIterator[str]:
     topic = log_topic(attempt.pk)
     async with hub().viewer([topic]) as viewer:
         yield ": hello\n\n"
         while True:
             # What changes while it is read is signalled again, so nothing falls in between.
-            batch = await read_in_thread(_next_batch, attempt, after)
+            batch = await read_in_thread(_next_batch, attempt, after, may_skip)
             if batch.html:
+                skipped = batch.first > after + 1
                 after = batch.last
                 yield event("lines", batch.as_json(), event_id=after)
+                if skipped:
+                    # More of it a second would only keep the browser busy.
+                    await asyncio.sleep(SKIP_GAP_SECONDS)
                 continue
             if batch.is_complete:
                 yield event("end", batch.as_json(), event_id=after)
@@ -159,28 +170,42 @@ def _render(stream: LogStream | None, start: int, limit: int) -> tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows to send, the number of the last of them, and the log's state as of before they were read."""
+    """Rows to send, the numbers of the first and the last of them, and the log's state as of before
+    they were read."""
 
     html: str
+    first: int
     last: int
     is_complete: bool
     state: dict[str, Any]
 
     def as_json(self) -> str:
-        return json.dumps({**self.state, "html": self.html, "last": self.last})
+        return json.dumps({**self.state, "html": self.html, "first": self.first, "last": self.last})
 
 
-def _next_batch(attempt: Attempt, after: int) -> Batch:
+def _next_batch(attempt: Attempt, after: int, may_skip: bool) -> Batch:
     ended = Attempt.objects.filter(pk=attempt.pk, ended_at__isnull=False).exists()
     # The state first: if the log is complete before its lines are read, none can be missed.
     stream = job_selectors.log_stream_of(attempt)
     state = _state(stream)
+    start, limit = _span(after, state["line_count"]) if may_skip else (after, PAGE_LINES)
     try:
-        html, last = _render(stream, after, PAGE_LINES)
+        html, last = _render(stream, start, limit)
     except selectors.LogUnreadable as error:
-        return Batch(html="", last=after, is_complete=True, state={**state, "notice": str(error)})
+        state["notice"] = str(error)
+        return Batch(html="", first=after + 1, last=after, is_complete=True, state=state)
     complete = stream.completed_at is not None if stream else ended
-    return Batch(html=html, last=last, is_complete=complete, state=state)
+    return Batch(html=html, first=start + 1, last=last, is_complete=complete, state=state)
+
+
+def _span(after: int, line_count: int) -> tuple[int, int]:
+    """Where to read on for a viewer who may be taken to the end, and how many lines.
+
+    The span reaches the end of the log, so that the counter counts what is shown.
+    """
+    if line_count - after > FAR_BEHIND_LINES:
+        return line_count - NEWEST_LINES, NEWEST_LINES
+    return after, FAR_BEHIND_LINES
 
 
 def _state(stream: LogStream | None) -> dict[str, Any]:

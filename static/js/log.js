@@ -30,7 +30,7 @@
       this.loading = false;
       this.unseen = 0;
       this.stream = null;
-      this.following = false;
+      this.moved = null;   // where the box was last put by this script
       this.box.addEventListener("scroll", () => this.scrolled(), { passive: true });
       this.more.addEventListener("click", () => this.toEnd());
       this.toggle("times", "bw-log-times", "0");
@@ -107,19 +107,18 @@
       const empty = this.card.querySelector("[data-log-empty]");
       empty.hidden = this.count > 0;
       // The card is kept when its surroundings are renewed, so that the end has to be told here.
-      if (this.complete && this.following) empty.textContent = "This attempt wrote nothing.";
+      if (this.complete && empty.dataset.logEmpty === "open") empty.textContent = "This attempt wrote nothing.";
       const notice = this.card.querySelector("[data-log-notice]");
       notice.hidden = !news.notice;
       notice.textContent = news.notice;
     }
 
     follow() {
-      this.following = true;
       this.stream?.close();
       // While older lines are looked at, only the number of new ones is of interest, but they are
       // read from the same stream: it goes on where the log's known end is.
-      this.known = Math.max(this.last, this.count);
-      const stream = new EventSource(`${this.card.dataset.logLive}?after=${this.known}`);
+      const after = this.sticks ? this.last : Math.max(this.last, this.count);
+      const stream = new EventSource(`${this.card.dataset.logLive}?skip=1&after=${after}`);
       this.stream = stream;
       stream.addEventListener("lines", (event) => this.arrived(JSON.parse(event.data)));
       stream.addEventListener("end", (event) => { this.state(JSON.parse(event.data)); stream.close(); });
@@ -133,11 +132,15 @@
 
     arrived(batch) {
       if (!this.card.isConnected) { this.stream.close(); return; }
-      const isNext = this.last === this.known;
-      this.known = batch.last;
-      if (isNext && (this.sticks || this.last - this.first < MAX_ROWS - PAGE)) {
+      const isNext = batch.first <= this.last + 1;
+      if (this.sticks && !isNext) {
+        // The log grew faster than it is read: what was left out loads when one scrolls up.
+        this.lines.replaceChildren(...this.rows(batch.html));
+        this.first = batch.first;
+        this.last = batch.last;
+      } else if (isNext && batch.last > this.last && (this.sticks || this.last - this.first < MAX_ROWS - PAGE)) {
         const fresh = this.rows(batch.html);
-        this.lines.append(...fresh);
+        this.lines.append(...fresh.filter((row) => Number(row.dataset.n) > this.last));
         this.last = batch.last;
         if (this.sticks) this.keepNewest();
       }
@@ -161,15 +164,18 @@
     }
 
     bottom() {
-      this.ours = true;
-      this.box.scrollTop = this.box.scrollHeight;
+      this.moveTo(this.box.scrollHeight);
+    }
+
+    // Scrolls without it being taken for the viewer's own scrolling, which may come in the same event.
+    moveTo(top) {
+      this.box.scrollTop = top;
+      this.moved = this.box.scrollTop;
     }
 
     async scrolled() {
-      if (this.ours) {
-        this.ours = false;
-        return;
-      }
+      if (this.box.scrollTop === this.moved) return;
+      this.moved = null;
       this.sticks = this.isAtEnd();
       if (this.sticks) this.unseen = 0;
       this.tellUnseen(0);
@@ -190,8 +196,7 @@
       this.lines.prepend(...fresh);
       this.first = start;
       // The rows that were in view stay where they are.
-      this.ours = true;
-      this.box.scrollTop = top + this.box.scrollHeight - height;
+      this.moveTo(top + this.box.scrollHeight - height);
       while (this.lines.childElementCount > MAX_ROWS) this.lines.lastElementChild.remove();
       this.last = Number(this.lines.lastElementChild?.dataset.n ?? 0);
     }
@@ -225,8 +230,7 @@
       const top = this.box.scrollTop;
       for (let i = 0; i < excess; i += 1) this.lines.firstElementChild.remove();
       this.first = Number(this.lines.firstElementChild.dataset.n);
-      this.ours = true;
-      this.box.scrollTop = Math.max(0, top - (height - this.box.scrollHeight));
+      this.moveTo(Math.max(0, top - (height - this.box.scrollHeight)));
     }
 
     async toEnd() {

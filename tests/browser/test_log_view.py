@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
@@ -88,6 +89,30 @@ def test_a_long_log_is_scrolled_through_without_holding_all_of_it(visit: Visit) 
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     page.locator("[data-log-more]").click()
     expect(page.locator("#L8000")).to_be_in_viewport()
+
+
+def test_a_follower_of_a_fast_log_sees_its_end_and_scrolls_back_through_the_gap(
+    visit: Visit,
+) -> None:
+    attempt = a_running_attempt()
+    writer = Writer(attempt)
+    writer.write(numbered(100))
+    page = visit(f"/jobs/{attempt.job_id}/")
+    expect(page.locator("#L100")).to_be_visible()
+    # In one transaction, so that the viewer is behind by all of it at once.
+    with transaction.atomic():
+        writer.write(numbered(6000, first=100), batch=1000)
+    expect(page.locator("#L6100")).to_be_visible()
+    expect(page.locator("[data-log-count]")).to_have_text("6,100 lines")
+    numbers = "[...document.querySelectorAll('[data-log-lines] > div')].map(r => +r.dataset.n)"
+    assert page.evaluate(numbers) == list(range(5101, 6101))
+    writer.write(numbered(5, first=6100))
+    expect(page.locator("#L6105")).to_be_visible()
+    assert page.evaluate(AT_END)
+    page.evaluate("document.querySelector('[data-log-box]').scrollTop = 0")
+    page.wait_for_selector("#L4700", state="attached")
+    shown = page.evaluate(numbers)
+    assert shown == list(range(shown[0], 6106))
 
 
 def test_a_permalink_goes_to_its_line(visit: Visit) -> None:

@@ -200,6 +200,37 @@ def test_a_viewer_that_reconnects_goes_on_after_the_last_line_it_has(
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [("?skip=1", [(2501, 3500)]), ("?skip=1&after=1500", [(1501, 3500)]), ("?after=2600", None)],
+)
+def test_a_follower_who_is_far_behind_is_taken_to_the_newest_lines(
+    query: str, expected: list[tuple[int, int]] | None
+) -> None:
+    attempt = a_running_attempt()
+    cookie = cookie_of(attempt.job.owner)
+    writer = Writer(attempt)
+    writer.write(numbered(3500), batch=500)
+    writer.finish()
+
+    async def test() -> None:
+        async with open_stream(url(attempt, f"live/{query}"), cookie=cookie) as stream:
+            text = (await stream.body()).decode()
+        batches = [
+            json.loads(line.removeprefix("data: "))
+            for line in text.splitlines()
+            if line.startswith("data: ") and '"html": ""' not in line
+        ]
+        spans = [(batch["first"], batch["last"]) for batch in batches]
+        assert spans == (expected or [(2601, 3100), (3101, 3500)])
+        for batch in batches:
+            assert batch["html"].count("bw-lx") == batch["last"] - batch["first"] + 1
+        assert "id: 3500" in text
+
+    run(test)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_the_live_log_of_an_attempt_that_never_had_one_ends_with_it() -> None:
     attempt = a_running_attempt()
     cookie = cookie_of(attempt.job.owner)
