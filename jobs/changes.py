@@ -45,7 +45,7 @@ def log_topic(attempt_id: int) -> str:
 @cache
 def redis_client() -> redis.Redis:
     """This process's connection pool to Redis (never used across a fork before first use)."""
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=5)
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
 
 
 def publish(topics: Iterable[str]) -> None:

@@ -77,6 +77,14 @@ class Installation:
         self._http = requests.Session()
 
     def __enter__(self) -> Self:
+        try:
+            self._begin()
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    def _begin(self) -> None:
         self.manage("migrate", "--verbosity", "0")
         self.manage("seed", "--image", self._image, "--password", PASSWORD)
         self.manage("write_dev_env", "--url", self.url)
@@ -90,7 +98,6 @@ class Installation:
         for name in COMMANDS:
             self.start(name)
         wait_until(self.is_ready, seconds=60, what="the installation is ready")
-        return self
 
     def __exit__(
         self,
@@ -111,10 +118,10 @@ class Installation:
     def _clear_engine(self) -> None:
         """Its containers and networks go with it: an engine has room for some thirty networks."""
         client = docker.DockerClient(base_url=self._environment.get("DOCKER_HOST"))
-        mine = {"label": self.containers_label}
+        mine: dict[str, str | list[str] | bool] = {"label": self.containers_label}
         for container in client.containers.list(all=True, filters=mine):
             container.remove(force=True, v=True)
-        client.networks.prune(filters=mine)
+        client.networks.prune(filters={"label": self.containers_label})
         client.close()
 
     @property
