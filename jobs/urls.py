@@ -34,6 +34,7 @@ urlpatterns = [
         name="attempt_log_download",
     ),
     path("submit/", submit.submit, name="submit"),
+    path("submit/fill/", submit.fill, name="submit_fill"),
     path("submit/check/", submit.check, name="submit_check"),
     path("definitions/", definitions.definitions, name="definitions"),
     path("definitions/<slug:name>/", definitions.definition, name="definition"),

@@ -12,8 +12,9 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from jobs.domain.resources import Resources
 
@@ -27,6 +28,9 @@ from .reasons import (
     no_room,
 )
 from .snapshot import EnvironmentView, JobView, NodeView, QueueView, Snapshot
+
+# Behind all that there can be: ids grow with time.
+LAST_JOB_ID = UUID(int=2**128 - 1)
 
 
 class _Room:
@@ -111,6 +115,16 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
             waits.append(verdict.wait)
         room.close(verdict.waits_for, job.needs, with_nodes=verdict.waits_for_nodes)
     return Plan(at=now, placements=tuple(placements), waits=tuple(waits))
+
+
+def explain(snapshot: Snapshot, *, queue_id: int, needs: Resources, now: datetime) -> Wait | None:
+    """Why a job that asks for this would not start now if it came last to its queue; None if it would.
+
+    The queue is one of the snapshot's.
+    """
+    job = JobView(id=LAST_JOB_ID, queue_id=queue_id, needs=needs, attempts_made=0)
+    plan = decide(replace(snapshot, jobs=(*snapshot.jobs, job)), now)
+    return next((wait for wait in plan.waits if wait.job_id == job.id), None)
 
 
 def _judge(job: JobView, queue: QueueView, room: _Room) -> _Verdict:

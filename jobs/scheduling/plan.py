@@ -19,6 +19,11 @@ class WaitCode(StrEnum):
     ENVIRONMENT_FULL = "CAPACITY:COMPUTE_ENVIRONMENT_AT_MAX_VCPUS"
     TURN = "QUEUED:BEHIND_EARLIER_JOBS"
 
+    @property
+    def is_misconfiguration(self) -> bool:
+        """Whether waiting alone does not help: somebody has to change the job or the environments."""
+        return self.value.startswith("MISCONFIGURATION:")
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:

@@ -14,6 +14,15 @@ from .snapshot import EnvironmentView, NodeView, QueueView
 Reason = tuple[WaitCode, str]
 
 
+def split_reason(text: str) -> tuple[WaitCode | None, str]:
+    """The code of a text of waiting and what follows it; None and the text as it is for any other."""
+    code, _, detail = text.partition(" - ")
+    try:
+        return WaitCode(code), detail
+    except ValueError:
+        return None, text
+
+
 def no_enabled_environment(queue: QueueView, environments: Sequence[EnvironmentView]) -> Reason:
     """The queue has no environment, or only disabled ones."""
     if not environments:

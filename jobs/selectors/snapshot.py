@@ -23,12 +23,15 @@ from jobs.scheduling.snapshot import EnvironmentView, JobView, NodeView, QueueVi
 NOTHING = Resources(milli_vcpus=0, memory_mib=0)
 
 
-def load_snapshot(*, front: int) -> Snapshot:
-    """The snapshot with the first `front` RUNNABLE jobs of each queue; an empty one if none waits."""
+def load_snapshot(*, front: int, even_if_idle: bool = False) -> Snapshot:
+    """The snapshot with the first `front` RUNNABLE jobs of each queue.
+
+    If none waits it is empty, unless `even_if_idle` asks for the machines all the same.
+    """
     queues = _queues()
     # One look at the index per queue: a count of all that waits would grow with it.
     jobs = tuple(job for queue in queues for job in _front(queue.id, front))
-    if not jobs:
+    if not jobs and not even_if_idle:
         return Snapshot(nodes=(), environments=(), queues=(), jobs=())
     used_by_node, used_by_environment = _used()
     nodes, node_ids_by_engine = _nodes(used_by_node)

@@ -23,6 +23,16 @@ def submit(request: HttpRequest) -> HttpResponse:
 
 
 @answers.allow("POST")
+def fill(request: HttpRequest) -> HttpResponse:
+    """The form again, with the values of the definition that was chosen: for browsers without scripts.
+
+    A post, so that neither the form's CSRF token nor what was typed gets into a URL.
+    """
+    context = contexts.build(user=user_of(request), typed=contexts.typed_fields(request))
+    return answers.page(request, "jobs/submit.html", context)
+
+
+@answers.allow("POST")
 def check(request: HttpRequest) -> HttpResponse:
     """The messages beside the fields, and the estimate, for what is filled in so far."""
     typed = contexts.typed_fields(request)

@@ -1,5 +1,6 @@
 """Template tags and filters of the dashboard; settings make them built in, so no template loads them."""
 
+import re
 import shlex
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -9,11 +10,12 @@ from django.conf import settings
 from django.template.base import FilterExpression, NodeList, Parser, Token
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from jobs.domain import exit_rules, reasons, resources
-from jobs.models import Job
+from jobs.models import Job, JobStatus
+from jobs.scheduling.reasons import split_reason
 
 from . import plaintext
 
@@ -90,7 +92,10 @@ def ticking(since: datetime, until: datetime | None = None) -> SafeString:
     if until is not None:
         return format_html("<span>{}</span>", duration(seconds))
     return format_html(
-        '<span data-since="{}" class="bw-ticking">{}</span>', since.isoformat(), duration(seconds)
+        '<span data-since="{}" class="bw-ticking">{}</span>',
+        since.isoformat(),
+        # In whole seconds, as the browser goes on.
+        whole_duration(int(seconds)),
     )
 
 
@@ -121,6 +126,35 @@ def brief_reason(job: Job) -> str:
     """Why a job ended as it did, in a few words, with what others wrote made visible."""
     brief = reasons.brief(status_reason=job.status_reason, exit_code=job.exit_code)
     return plaintext.visible(brief)
+
+
+@register.simple_tag
+def wait_reason(text: str) -> SafeString:
+    """Why a job waits: the code as a small label that may break at its joints, then the words."""
+    code, detail = split_reason(text)
+    words = format_html("<span>{}</span>", plaintext.visible(detail))
+    if code is None:
+        return words
+    pieces = ((piece,) for piece in re.split(r"(?<=[:_])", code))
+    label = format_html_join(mark_safe("<wbr>"), "{}", pieces)
+    return format_html('<span class="bw-code">{}</span> {}', label, words)
+
+
+@register.filter
+def wait_detail(job: Job) -> str:
+    """Why a RUNNABLE job waits, without the code; empty for others, and before the scheduler has said."""
+    if job.status != JobStatus.RUNNABLE:
+        return ""
+    code, detail = split_reason(job.status_reason)
+    # Another text is from before a retry.
+    return plaintext.visible(detail) if code else ""
+
+
+@register.filter
+def cannot_start(job: Job) -> bool:
+    """Whether a RUNNABLE job waits for a change by somebody, not for room."""
+    code, _ = split_reason(job.status_reason)
+    return job.status == JobStatus.RUNNABLE and code is not None and code.is_misconfiguration
 
 
 @register.simple_tag
@@ -155,12 +189,18 @@ def exit_rule(rule: dict[str, str]) -> str:
 
 @register.filter
 def duration(seconds: float | Decimal | None) -> str:
-    """Seconds as people say them: "0.4 s", "12 s", "3 min 5 s", "2 h 4 min", "3 d 1 h"."""
+    """Seconds as people say them: "0 s", "0.4 s", "12 s", "3 min 5 s", "2 h 4 min", "3 d 1 h"."""
     if seconds is None:
         return "–"
-    if 0 < seconds < 10:
-        return f"{Decimal(str(seconds)).quantize(Decimal('0.1'), ROUND_HALF_UP)} s"
-    whole = max(0, int(seconds))
+    tenths = Decimal(str(seconds)).quantize(Decimal("0.1"), ROUND_HALF_UP)
+    if 0 < tenths < 10:
+        return f"{tenths} s"
+    return whole_duration(int(tenths))
+
+
+def whole_duration(seconds: int) -> str:
+    """The same in whole seconds, as static/js/app.js writes a time that still grows."""
+    whole = max(0, seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3_600:

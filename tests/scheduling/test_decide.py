@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.domain.resources import Resources
-from jobs.scheduling.decide import decide
+from jobs.scheduling.decide import decide, explain
 from jobs.scheduling.plan import Plan, WaitCode
+from jobs.scheduling.reasons import split_reason
 from jobs.scheduling.snapshot import EnvironmentView, JobView, NodeView, QueueView, Snapshot
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -268,6 +269,35 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         for n in range(1, draw(st.integers(0, 25)) + 1)
     )
     return Snapshot(tuple(nodes), environments, queues, jobs)
+
+
+def test_a_job_that_is_only_thought_of_is_told_what_it_would_be_told_in_the_queue() -> None:
+    """It comes last: whatever waits already goes first."""
+    full = Snapshot((a_node(used=Resources(3000, 0)),), (an_environment(),), (a_queue(),), ())
+    small, large, never = (Resources(vcpus * 1000, 512) for vcpus in (1, 2, 9))
+    assert explain(full, queue_id=1, needs=small, now=NOW) is None
+    for needs, code in ((large, WaitCode.CAPACITY), (never, WaitCode.MAX_RESOURCE)):
+        wait = explain(full, queue_id=1, needs=needs, now=NOW)
+        assert wait is not None
+        assert wait.code is code
+        queued = plan_for(
+            JobView(wait.job_id, 1, needs, 0), nodes=full.nodes, environments=full.environments
+        )
+        assert queued.waits == (wait,)
+    waiting = Snapshot(full.nodes, full.environments, full.queues, (a_job(1, vcpus=2),))
+    behind = explain(waiting, queue_id=1, needs=small, now=NOW)
+    assert behind is not None
+    assert behind.code is WaitCode.TURN
+    assert not behind.code.is_misconfiguration
+
+
+def test_a_reason_is_split_into_its_code_and_its_words() -> None:
+    wait = plan_for(a_job(1, vcpus=9)).waits[0]
+    code, words = split_reason(wait.reason)
+    assert code is WaitCode.MAX_RESOURCE
+    assert code.is_misconfiguration
+    assert f"{code} - {words}" == wait.reason
+    assert split_reason("Host EC2 - gone") == (None, "Host EC2 - gone")
 
 
 @given(snapshots())

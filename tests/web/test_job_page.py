@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from jobs.models import ImagePull, Job, Transition, UsageSample, WaitReason
 from jobs.web.contexts import job as contexts
+from jobs.web.tags import duration
 from tests.builders import NOW, a_job, an_attempt
 
 JSON = {"Accept": "application/json"}
@@ -69,6 +70,33 @@ def test_a_waiting_job_says_why(page: Client, script: Client) -> None:
     WaitReason.objects.create(job=job, code="CAPACITY", reason="Needs 4 vCPU.", since=NOW)
     assert b"Needs 4 vCPU." in page.get(f"/jobs/{job.pk}/").content
     assert script.get(f"/jobs/{job.pk}/").json()["wait_reason"]["code"] == "CAPACITY"
+
+
+def test_the_code_of_a_reason_may_break_at_its_joints(page: Client) -> None:
+    job = a_job(status="RUNNABLE")
+    reason = "CAPACITY:COMPUTE_ENVIRONMENT_AT_MAX_VCPUS - Needs <b>4 vCPU."
+    WaitReason.objects.create(job=job, code="CAPACITY", reason=reason, since=NOW)
+    expected = (
+        '<span class="bw-code">CAPACITY:<wbr>COMPUTE_<wbr>ENVIRONMENT_<wbr>AT_<wbr>MAX_<wbr>VCPUS</span> '
+        "<span>Needs &lt;b&gt;4 vCPU.</span>"
+    )
+    for url in (f"/jobs/{job.pk}/", f"/queues/{job.queue.name}/"):
+        assert expected in page.get(url).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (0.04, "0 s"),
+        (0.05, "0.1 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (60, "1 min 0 s"),
+    ],
+)
+def test_no_time_is_written_in_two_ways(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
 
 
 def test_a_starting_job_shows_the_pull_of_its_image(page: Client) -> None:

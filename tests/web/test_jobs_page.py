@@ -1,5 +1,7 @@
 """The list of jobs: filters, pages, bulk actions."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -118,6 +120,27 @@ def test_a_failure_is_listed_with_its_exit_code(page: Client) -> None:
     )
     for url in ("/", "/jobs/"):
         assert "Exit code 3" in page.get(url).content.decode()
+
+
+def test_a_waiting_job_is_listed_with_its_reason_and_one_that_cannot_start_with_a_badge(
+    page: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    never, later = (
+        "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
+        "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+    )
+    stuck = a_job(status="RUNNABLE", status_reason=f"{never} - No machine <i>is</i> so large.")
+    a_job(status="RUNNABLE", status_reason=f"{later} - Needs 1 vCPU; 0 vCPU free on vm.")
+    a_job(status="RUNNABLE", status_reason="Host EC2 (instance i-1) terminated.")
+    with django_assert_num_queries(LIST_QUERIES):
+        html = page.get("/jobs/").content.decode()
+    assert html.count("cannot start") == 1
+    hint = re.search(r'<a class="badge[^>]*>', html)
+    assert hint is not None
+    assert f'href="/jobs/{stuck.pk}/"' in hint.group()
+    assert "No machine &lt;i&gt;is&lt;/i&gt; so large." in hint.group()
+    assert ">Needs 1 vCPU; 0 vCPU free on vm.</div>" in html
+    assert "Host EC2" not in html
 
 
 def test_bulk_cancel_ends_what_waits_and_leaves_the_rest(page: Client) -> None:

@@ -1,15 +1,18 @@
 """Submitting: the form, its checks while it is filled in, and posts by scripts."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import Job, JobDefinition, JobQueue
-from tests.builders import NOW, a_definition, a_job, a_queue
+from tests.builders import NOW, a_definition, a_job, a_queue, an_attempt, an_environment
 
+CHECK_QUERIES = 14
 HTMX = {"HX-Request": "true", "Accept": "text/html"}
 
 
@@ -169,6 +172,70 @@ def test_the_estimate_follows_what_is_asked_for(page: Client) -> None:
     assert "per hour" in html
     twice = filled(vcpus="1", memory_mib="512")
     assert "$0.0427" in page.post("/submit/check/", twice, headers=HTMX).content.decode()
+
+
+def outlook(page: Client, **fields: Any) -> str:
+    html = page.post("/submit/check/", filled(**fields), headers=HTMX).content.decode()
+    found = re.search('<section class="card" id="outlook".*?</section>', html, re.DOTALL)
+    return re.sub(r"<wbr>", "", found.group()) if found else ""
+
+
+@pytest.mark.usefixtures("hello")
+def test_the_form_says_beforehand_what_the_scheduler_would_say(page: Client) -> None:
+    queue = a_queue(name="default")
+    assert "There is room" in outlook(page)
+    told = outlook(page, vcpus="64")
+    assert "could not start until this is changed" in told
+    assert "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE" in told
+    assert "It needs 64 vCPU; the most that one machine here can give is 4." in told
+    a_job(status="RUNNABLE", queue=queue, milli_vcpus=4000)
+    an_attempt(job=a_job(status="STARTING", queue=queue, attempts_made=1))
+    assert "QUEUED:BEHIND_EARLIER_JOBS" in outlook(page)
+    assert outlook(page, vcpus="x") == ""
+    assert not Job.objects.filter(status="SUBMITTED").exists()
+    # It is advice: who submits all the same may be about to add the machine.
+    assert page.post("/jobs/", filled(vcpus="64")).status_code == 302
+
+
+@pytest.mark.usefixtures("hello")
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"state": "DISABLED"}, "is disabled (there)"),
+        ({"status": "INVALID", "status_reason": "The engine is gone."}, "The engine is gone."),
+    ],
+)
+def test_the_form_says_beforehand_when_the_queue_s_environments_take_nothing(
+    page: Client, change: dict[str, str], expected: str
+) -> None:
+    a_queue(an_environment(name="there", **change), name="default")
+    for html in (outlook(page), page.get("/submit/?definition=hello").content.decode()):
+        assert "could not start until this is changed" in html
+        assert expected in html
+
+
+@pytest.mark.usefixtures("queue", "hello")
+def test_the_outlook_takes_as_many_queries_for_a_long_queue(
+    page: Client, queue: JobQueue, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(30):
+        a_job(status="RUNNABLE", queue=queue)
+    with django_assert_max_num_queries(CHECK_QUERIES):
+        assert outlook(page)
+
+
+@pytest.mark.usefixtures("queue", "hello")
+def test_without_scripts_a_definition_s_values_come_by_a_post(page: Client) -> None:
+    """So that nothing that was typed, and no CSRF token, gets into a URL."""
+    form = page.get("/submit/").content.decode()
+    assert 'formaction="/submit/fill/"' in form
+    assert 'formmethod="get"' not in form
+    typed = {"name": "mine", "queue": "default", "definition": "hello", "loaded": ""}
+    answer = page.post("/submit/fill/", typed)
+    assert answer.status_code == 200
+    assert answer.context["values"]["vcpus"] == "0.5"
+    assert answer.context["values"]["name"] == "mine"
+    assert page.get("/submit/fill/").status_code == 405
 
 
 @pytest.mark.usefixtures("queue")

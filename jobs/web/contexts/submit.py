@@ -8,12 +8,15 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest
+from django.utils import timezone
 
 from jobs.domain.errors import InvalidInput
 from jobs.domain.exit_rules import rules_text
-from jobs.domain.resources import format_vcpus
+from jobs.domain.resources import Resources, format_vcpus
 from jobs.models import ComputeEnvironment, Job, JobDefinition
 from jobs.pricing import cost
+from jobs.scheduling.decide import explain
+from jobs.scheduling.plan import Wait
 from jobs.selectors.choices import (
     definition_names,
     environments_in_order,
@@ -22,6 +25,7 @@ from jobs.selectors.choices import (
     usual_queue_name,
 )
 from jobs.selectors.jobs import median_run_seconds
+from jobs.selectors.snapshot import load_snapshot
 from jobs.services.submit import Submission, check_submission
 
 from .. import answers
@@ -40,6 +44,8 @@ FROM_DEFINITION = (
 TEXT_FIELDS = ("name", "queue", "definition", *FROM_DEFINITION)
 # The form's own: which definition its defaults are from, and the rows of variables.
 FORM_ONLY = frozenset({"loaded", "environment_name", "environment_value"})
+# So many waiting jobs of each queue tell whether there is room for one more.
+OUTLOOK_FRONT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,13 @@ class Estimate:
     milli_vcpus: int
     memory_mib: int
     environment: ComputeEnvironment
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the scheduler would say to the job if it came now: `wait` is None if it would start."""
+
+    wait: Wait | None
 
 
 def typed_fields(request: HttpRequest) -> dict[str, object]:
@@ -139,7 +152,7 @@ def build(
         "definition": definition,
         "queue_names": lazily(lambda: queue_names(enabled_only=True)),
         "definition_names": names,
-        "estimate": lazily(lambda: estimate_of_values(user, values)),
+        **_forecast(user, values),
     }
 
 
@@ -156,17 +169,25 @@ def check(*, user: User, typed: Mapping[str, object]) -> dict[str, Any]:
     return {
         "errors": errors,
         "field_errors": [(name, errors.get(name, [])) for name in (*TEXT_FIELDS, "environment")],
-        "estimate": lazily(lambda: estimate_of_values(user, values)),
+        **_forecast(user, values),
     }
 
 
-def estimate_of_values(user: User, values: Mapping[str, object]) -> Estimate | None:
-    """The estimate for what is filled in; None until queue, definition and amounts are valid."""
+def _forecast(user: User, values: Mapping[str, object]) -> dict[str, Any]:
+    submission = lazily(lambda: _valid_submission(user, values))
+    return {
+        "estimate": lazily(lambda: estimate(found) if (found := submission()) else None),
+        "outlook": lazily(lambda: outlook(found) if (found := submission()) else None),
+    }
+
+
+def _valid_submission(user: User, values: Mapping[str, object]) -> Submission | None:
+    """What is filled in; None until queue, definition and amounts are valid."""
     fields = {name: value for name, value in values.items() if name in TEXT_FIELDS}
-    # The price does not depend on the name: without one there is an estimate as well.
+    # Neither price nor place depends on the name: without one there is an estimate as well.
     fields["name"] = "estimate"
     try:
-        return estimate(check_submission(owner=user, fields=fields))
+        return check_submission(owner=user, fields=fields)
     except InvalidInput:
         return None
 
@@ -192,6 +213,16 @@ def estimate(submission: Submission) -> Estimate | None:
         environment=first,
         **amounts,
     )
+
+
+def outlook(submission: Submission) -> Outlook | None:
+    """Whether a checked submission would start now; None if its queue was deleted meanwhile."""
+    snapshot = load_snapshot(front=OUTLOOK_FRONT, even_if_idle=True)
+    queue_id = submission.queue.id
+    if all(queue.id != queue_id for queue in snapshot.queues):
+        return None
+    needs = Resources(submission.milli_vcpus, submission.memory_mib)
+    return Outlook(explain(snapshot, queue_id=queue_id, needs=needs, now=timezone.now()))
 
 
 def _defaults(definition: JobDefinition, *, keep: Mapping[str, object]) -> dict[str, object]:
