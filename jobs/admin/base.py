@@ -11,6 +11,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.html import format_html
 
 from jobs.domain.errors import BatchError, InvalidInput
 from jobs.domain.resources import format_memory, format_vcpus
@@ -253,6 +254,19 @@ def uuid_or_none(text: str) -> UUID | None:
         return UUID(text.strip())
     except ValueError:
         return None
+
+
+def clipped(field: str, *, characters: int = 60) -> Callable[[Any], str]:
+    """A column for a text of any length: its beginning, and all of it when the pointer rests there."""
+
+    @admin.display(description=field.replace("_", " "))
+    def column(row: Any) -> str:
+        text = str(getattr(row, field))
+        if len(text) <= characters:
+            return text
+        return format_html('<span title="{}">{}…</span>', text, text[: characters - 1].rstrip())
+
+    return column
 
 
 class Sized:

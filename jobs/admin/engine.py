@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from jobs.models import Engine, EngineKind, ImagePull, Node
 from jobs.services.engines import check_engine, create_engine, delete_engine, update_engine
 
-from .base import ReadOnlyAdmin, ServiceAdmin, ServiceForm, Sized
+from .base import ReadOnlyAdmin, ServiceAdmin, ServiceForm, Sized, clipped
 
 SEEN = (
     "status",
@@ -65,10 +65,10 @@ class NodeAdmin(Sized, ReadOnlyAdmin[Node]):
 @admin.register(ImagePull)
 class ImagePullAdmin(ReadOnlyAdmin[ImagePull]):
     list_display = (
-        "image",
+        clipped("image"),
         "engine",
         "status",
-        "detail",
+        clipped("detail"),
         "bytes_done",
         "bytes_total",
         "started_at",

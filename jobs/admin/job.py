@@ -12,7 +12,7 @@ from jobs.models import Attempt, Job, Transition, UsageSample, WaitReason
 from jobs.models.job import LIVE_STATUSES
 from jobs.services.stop import cancel_job, terminate_job
 
-from .base import OfJobAdmin, ReadOnlyAdmin, Sized, SubmittedFilter, uuid_or_none
+from .base import OfJobAdmin, ReadOnlyAdmin, Sized, SubmittedFilter, clipped, uuid_or_none
 
 if TYPE_CHECKING:
     _AttemptInline = admin.TabularInline[Attempt, Job]
@@ -27,16 +27,18 @@ class AttemptInline(_AttemptInline):
         "number",
         "environment",
         "node",
-        "container_id",
+        "container",
         "started_at",
         "stopped_at",
         "exit_code",
-        "status_reason",
+        "why",
         "cost_usd",
     )
     extra = 0
     can_delete = False
     show_change_link = True
+    container = staticmethod(clipped("container_id", characters=13))
+    why = staticmethod(clipped("status_reason"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attempt]:
         return super().get_queryset(request).select_related("environment", "node")
@@ -50,10 +52,17 @@ class AttemptInline(_AttemptInline):
 
 class TransitionInline(_TransitionInline):
     model = Transition
-    fields = readonly_fields = ("at", "attempt_number", "from_status", "to_status", "reason")
+    fields = readonly_fields = (
+        "at",
+        "attempt_number",
+        "from_status",
+        "to_status",
+        "why",
+    )
     extra = 0
     can_delete = False
     ordering = ("id",)
+    why = staticmethod(clipped("reason", characters=120))
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -65,10 +74,10 @@ class TransitionInline(_TransitionInline):
 @admin.register(Job)
 class JobAdmin(Sized, ReadOnlyAdmin[Job]):
     list_display = (
-        "name",
+        clipped("name", characters=40),
         "status",
-        "queue",
-        "definition",
+        clipped("queue", characters=30),
+        clipped("definition", characters=30),
         "owner",
         "vcpus",
         "memory",
@@ -159,12 +168,20 @@ class AttemptAdmin(Sized, OfJobAdmin[Attempt]):
 
 @admin.register(Transition)
 class TransitionAdmin(OfJobAdmin[Transition]):
-    list_display = ("id", "job_id", "attempt_number", "from_status", "to_status", "reason", "at")
+    list_display = (
+        "id",
+        "job_id",
+        "attempt_number",
+        "from_status",
+        "to_status",
+        clipped("reason"),
+        "at",
+    )
 
 
 @admin.register(WaitReason)
 class WaitReasonAdmin(OfJobAdmin[WaitReason]):
-    list_display = ("id", "job_id", "code", "reason", "since")
+    list_display = ("id", "job_id", "code", clipped("reason"), "since")
 
 
 @admin.register(UsageSample)

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from jobs.models import LogChunk, LogStream
 
-from .base import OfJobAdmin
+from .base import OfJobAdmin, clipped
 
 
 @admin.register(LogStream)
@@ -19,7 +19,7 @@ class LogStreamAdmin(OfJobAdmin[LogStream]):
         "byte_count",
         "truncated_at_bytes",
         "completed_at",
-        "problem",
+        clipped("problem"),
     )
     list_select_related = ("attempt",)
 

@@ -223,3 +223,18 @@ def test_a_user_with_jobs_cannot_be_deleted_and_the_page_says_what_to_do(
     assert "make the user inactive instead" in page.text
     client.post(reverse("admin:auth_user_delete", args=[job.owner_id]), {"post": "yes"})
     assert User.objects.filter(pk=job.owner_id).exists()
+
+
+def test_long_texts_do_not_make_rows_tall_nor_the_page_wide(client: Client, boss: User) -> None:
+    attempt = an_attempt()
+    attempt.container_id = "c0ffee" * 10 + "0000"
+    attempt.status_reason = '"><b>' + "x" * 5000
+    attempt.save()
+    Job.objects.filter(pk=attempt.job_id).update(name="n" * 128)
+    detail = client.get(url(Job, "change", attempt.job_id)).text
+    assert ">c0ffeec0ffee…<" in detail
+    assert "<b>x" not in detail
+    assert "x" * 100 + "…" not in detail
+    assert (
+        f'<span title="{"n" * 128}">{"n" * 39}…</span>' in client.get(url(Job, "changelist")).text
+    )
