@@ -62,7 +62,7 @@ def logged_in(browser: Browser, url: str, *, size: dict[str, int], dark: bool) -
     )
     page = context.new_page()
     page.goto(url)
-    page.get_by_label("Name").fill("admin")
+    page.get_by_label("User name").fill("admin")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     return page

@@ -44,8 +44,12 @@ def tokens(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@answers.allow("POST")
+@answers.allow("GET", "POST")
 def revoke(request: HttpRequest, token_id: int) -> HttpResponse:
+    """GET asks first (for browsers without scripts); POST revokes one's own token."""
+    if request.method != "POST":
+        found = selectors.find_token(user=user_of(request), token_id=token_id)
+        return answers.page(request, "access/revoke.html", {"token": found})
     token = revoke_token(user=user_of(request), token_id=token_id, now=timezone.now())
     return answers.done(
         request,

@@ -176,6 +176,8 @@
         search.focus();
         search.select();
       }
+    } else if (event.key === "?" && !document.querySelector("dialog[open]")) {
+      document.getElementById("keys-dialog").showModal();
     }
   });
 

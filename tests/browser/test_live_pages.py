@@ -158,3 +158,51 @@ def test_the_theme_is_kept_and_the_slash_key_searches(visit: Visit) -> None:
     expect(html).to_have_attribute("data-bs-theme", "dark")
     page.keyboard.press("/")
     expect(page.locator("#filter-name")).to_be_focused()
+
+
+def test_the_question_mark_shows_the_keys_but_not_while_one_types(visit: Visit) -> None:
+    page = visit("/jobs/")
+    keys = page.get_by_role("dialog", name="Keys")
+    page.locator("#filter-name").press("?")
+    expect(keys).to_be_hidden()
+    page.locator("#filter-name").blur()
+    page.keyboard.press("?")
+    expect(keys).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
+    page.get_by_label("Account of ada").click()
+    page.get_by_role("button", name="Keys").click()
+    expect(keys).to_be_visible()
+    keys.get_by_role("button", name="Close").click()
+    expect(keys).to_be_hidden()
+
+
+def test_revoking_and_deregistering_ask_in_a_dialog(visit: Visit) -> None:
+    a_definition(name="hello")
+    page = visit("/definitions/hello/")
+    page.get_by_role("link", name="Deregister").click()
+    dialog = page.get_by_role("dialog", name="Deregister hello:1?")
+    dialog.get_by_role("link", name="Keep it").click()
+    expect(dialog).to_be_hidden()
+    page.get_by_role("link", name="Deregister").click()
+    dialog.get_by_role("button", name="Deregister").click()
+    expect(page.locator(".bw-toast")).to_contain_text("takes no new jobs")
+
+    page = visit("/access/tokens/")
+    page.get_by_label("Name").fill("script")
+    page.get_by_role("button", name="Make a token").click()
+    page.get_by_role("link", name="Revoke script").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.locator(".bw-toast")).to_contain_text("script is revoked")
+
+
+def test_the_form_s_outlook_follows_what_is_typed(visit: Visit) -> None:
+    a_queue(name="default")
+    a_definition(name="hello")
+    page = visit("/submit/?definition=hello")
+    outlook = page.locator("#outlook")
+    expect(outlook).to_contain_text("There is room")
+    page.get_by_label("vCPUs").fill("64")
+    expect(outlook).to_contain_text("It needs 64 vCPU")
+    page.get_by_label("vCPUs").fill("1")
+    expect(outlook).to_contain_text("There is room")

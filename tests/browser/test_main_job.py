@@ -29,7 +29,7 @@ def installation(docker_engine_url: str) -> Iterator[Installation]:
 def logged_in(page: Page, installation: Installation) -> Page:
     page.set_default_timeout(PATIENCE_MS)
     page.goto(installation.url)
-    page.get_by_label("Name").fill("admin")
+    page.get_by_label("User name").fill("admin")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")

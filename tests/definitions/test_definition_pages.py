@@ -148,6 +148,9 @@ def test_a_script_registers_with_a_form_or_a_json_body(client: Client, boss: Use
 
 def test_deregistering_answers_a_browser_and_a_script(client: Client, boss: User) -> None:
     a_definition(name="hello")
+    asked = client.get("/definitions/hello/1/deregister/").text
+    assert "Deregister hello:1?" in asked
+    assert 'data-opens="deregister-dialog"' in client.get("/definitions/hello/1/").text
     gone = client.post("/definitions/hello/1/deregister/", headers=JSON).json()
     assert gone["status"] == "INACTIVE"
     again = client.post("/definitions/hello/1/deregister/", follow=True)
@@ -159,6 +162,7 @@ def test_only_an_administrator_changes_anything(client: Client, visitor: User) -
     a_definition(name="hello")
     assert client.get("/new/definition/").status_code == 403
     assert client.post("/definitions/", {"name": "x"}).status_code == 403
+    assert client.get("/definitions/hello/1/deregister/").status_code == 403
     assert client.post("/definitions/hello/1/deregister/").status_code == 403
 
 

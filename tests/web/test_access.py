@@ -117,9 +117,24 @@ def test_a_user_cannot_end_others_jobs_in_bulk(bobs_page: Client, bob: User, adm
 
 def test_a_user_cannot_revoke_anothers_token(bobs_page: Client, admin: User) -> None:
     token, _ = create_token(user=admin, name="mine", now=timezone.now())
+    assert bobs_page.get(f"/access/tokens/{token.pk}/revoke/").status_code == 404
     assert bobs_page.post(f"/access/tokens/{token.pk}/revoke/").status_code == 404
     token.refresh_from_db()
     assert token.revoked_at is None
+
+
+def test_revoking_is_asked_for_before_it_is_done(page: Client, admin: User) -> None:
+    token, _ = create_token(user=admin, name="nightly", now=timezone.now())
+    url = f"/access/tokens/{token.pk}/revoke/"
+    listed = page.get("/access/tokens/").content.decode()
+    assert f'<a class="btn btn-sm btn-outline-danger" href="{url}" data-opens=' in listed
+    assert "Revoke nightly?" in page.get(url).content.decode()
+    token.refresh_from_db()
+    assert token.revoked_at is None
+    assert page.post(url).status_code == 302
+    token.refresh_from_db()
+    assert token.revoked_at is not None
+    assert 'data-opens="revoke' not in page.get("/access/tokens/").content.decode()
 
 
 def test_live_topics_are_limited_to_what_one_may_see(bob: User, admin: User) -> None:

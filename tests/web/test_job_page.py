@@ -234,7 +234,7 @@ def test_htmx_is_sent_on_after_a_post(page: Client) -> None:
 
 def test_an_ended_job_has_no_buttons_to_end_it(page: Client) -> None:
     html = page.get(f"/jobs/{failed_job().pk}/").content.decode()
-    assert "data-opens" not in html
+    assert 'data-opens="terminate-dialog' not in html
     assert "/cancel/" not in html
 
 
