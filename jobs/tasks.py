@@ -39,9 +39,8 @@ def stop_attempt(attempt_id: int) -> None:
 
 @_task
 def reap_attempt(attempt_id: int) -> None:
-    """Records how an attempt ended. Its container goes in the same task: one hand-over less."""
-    if reap.reap_attempt(attempt_id=attempt_id, now=timezone.now()):
-        reap.clean_up_attempt(attempt_id=attempt_id, now=timezone.now())
+    """Records how an attempt ended, and removes its container."""
+    reap.reap_attempt(attempt_id=attempt_id, now=timezone.now())
 
 
 @_task

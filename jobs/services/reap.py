@@ -22,7 +22,10 @@ GAP_MARGIN = timedelta(seconds=6)
 
 
 def reap_attempt(*, attempt_id: int, now: datetime) -> bool:
-    """Ends the attempt if its container has ended or is gone. Safe to repeat; whether it ended it."""
+    """Ends the attempt if its container has ended or is gone, and removes the container.
+
+    Safe to repeat; whether it ended the attempt.
+    """
     attempt = (
         Attempt.objects.select_related("job", "node__engine")
         .filter(id=attempt_id, ended_at__isnull=True)
@@ -41,7 +44,11 @@ def reap_attempt(*, attempt_id: int, now: datetime) -> bool:
         return _end_vanished(attempt, now)
     if found.phase is not ContainerPhase.EXITED:
         return False
-    return finish_attempt(attempt=attempt, outcome=_outcome(attempt, found), now=now)
+    if not finish_attempt(attempt=attempt, outcome=_outcome(attempt, found), now=now):
+        return False
+    # At once, by who has all at hand. If this fails or dies here, the sweep does it.
+    _remove_container(attempt, now)
+    return True
 
 
 def clean_up_attempt(*, attempt_id: int, now: datetime) -> None:
@@ -51,13 +58,16 @@ def clean_up_attempt(*, attempt_id: int, now: datetime) -> None:
         .filter(id=attempt_id, ended_at__isnull=False, removed_at__isnull=True)
         .first()
     )
-    if attempt is None:
-        return
+    if attempt is not None:
+        _remove_container(attempt, now)
+
+
+def _remove_container(attempt: Attempt, now: datetime) -> None:
     name = attempt.container_id or names.container_name(attempt.job_id, attempt.number)
     try:
         connection_to(attempt.node.engine).remove(name)
     except EngineUnreachable as error:
-        logger.warning("attempt %s not cleaned up, will be tried again: %s", attempt_id, error)
+        logger.warning("attempt %s not cleaned up, will be tried again: %s", attempt.id, error)
         return
     Attempt.objects.filter(id=attempt.id).update(removed_at=now)
 
