@@ -76,6 +76,7 @@ class JobAdmin(Sized, ReadOnlyAdmin[Job]):
     list_display = (
         clipped("name", characters=40),
         "status",
+        "created_at",
         clipped("queue", characters=30),
         clipped("definition", characters=30),
         "owner",
@@ -84,7 +85,6 @@ class JobAdmin(Sized, ReadOnlyAdmin[Job]):
         "attempts_made",
         "exit_code",
         "cost_usd",
-        "created_at",
         "id",
     )
     list_select_related = ("queue", "definition", "owner")
@@ -181,7 +181,7 @@ class TransitionAdmin(OfJobAdmin[Transition]):
 
 @admin.register(WaitReason)
 class WaitReasonAdmin(OfJobAdmin[WaitReason]):
-    list_display = ("id", "job_id", "code", clipped("reason"), "since")
+    list_display = ("id", "job_id", "since", clipped("reason", characters=120))
 
 
 @admin.register(UsageSample)
