@@ -99,9 +99,11 @@ def test_terminating_several_asks_first_and_enter_on_a_box_ends_nothing(visit: V
     expect(page.locator(f"#job-{job.pk}")).to_contain_text("stopping")
 
 
-def test_a_page_that_lost_its_stream_catches_up(visit: Visit) -> None:
+def test_a_page_that_lost_its_stream_catches_up(visit: Visit, page: Page) -> None:
     job = a_job(status="RUNNABLE")
-    page = visit("/jobs/")
+    # What it asks for when its stream begins must not be under way when the network goes.
+    with page.expect_request_finished(lambda request: "x-live-regions" in request.headers):
+        visit("/jobs/")
     row = page.locator(f"#job-{job.pk}")
     expect(row).to_contain_text("RUNNABLE")
     page.context.set_offline(True)
