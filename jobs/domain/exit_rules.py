@@ -55,7 +55,18 @@ def rules_text(stored: Sequence[object]) -> str:
     """Rules as a JSON text that `evaluate_on_exit` reads back to the same, a rule a line; empty for none."""
     if not stored:
         return ""
-    return "[" + ",\n ".join(json.dumps(rule, ensure_ascii=False) for rule in stored) + "]"
+    lines = [json.dumps(_in_order(rule), ensure_ascii=False) for rule in stored]
+    return "[" + ",\n ".join(lines) + "]"
+
+
+def _in_order(rule: object) -> object:
+    """Conditions first, then the action: PostgreSQL gives members back in an order of its own."""
+    if not isinstance(rule, Mapping):
+        return rule
+    members = [name for name in (*CONDITIONS, "action") if name in rule]
+    return {
+        name: rule[name] for name in [*members, *(name for name in rule if name not in members)]
+    }
 
 
 def in_words(rule: Mapping[str, str]) -> str:
