@@ -177,17 +177,19 @@ class Installation:
             waiting.extend(_children(pid))
         return found
 
-    def kill(self, *names: str) -> None:
-        """`kill -9` to the processes of these names; who keeps them starts them again."""
+    def kill(self, *names: str) -> int:
+        """`kill -9` to the processes of these names, which are started again; how many there were."""
         pids = [pid for name in names for pid in self.pids(name)[:1]]
         for pid in pids:
             _kill(pid)
+        return len(pids)
 
-    def kill_a_worker(self, choose: Callable[[list[int]], int]) -> None:
-        """`kill -9` to one worker of the pool."""
+    def kill_a_worker(self, choose: Callable[[list[int]], int]) -> int:
+        """`kill -9` to one worker of the pool; how many there were to kill, one or none."""
         workers = self.pids("workers")[1:]
         if workers:
             _kill(choose(workers))
+        return min(len(workers), 1)
 
     def is_ready(self) -> bool:
         """Whether the page answers and the first environment can take jobs."""

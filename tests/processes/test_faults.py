@@ -43,23 +43,23 @@ def installation(proof: Path, docker_engine_url: str) -> Iterator[Installation]:
         yield running
 
 
-def kill_worker(installation: Installation, chance: random.Random) -> None:
-    installation.kill_a_worker(chance.choice)
+def kill_worker(installation: Installation, chance: random.Random) -> int:
+    return installation.kill_a_worker(chance.choice)
 
 
-def kill_named(*names: str) -> Callable[[Installation, random.Random], None]:
-    def kill(installation: Installation, _chance: random.Random) -> None:
-        installation.kill(*names)
+def kill_named(*names: str) -> Callable[[Installation, random.Random], int]:
+    def kill(installation: Installation, _chance: random.Random) -> int:
+        return installation.kill(*names)
 
     return kill
 
 
-def empty_redis(installation: Installation, _chance: random.Random) -> None:
+def empty_redis(installation: Installation, _chance: random.Random) -> int:
     """Redis dies and its data with it."""
     shutil.rmtree(installation.var / "redis" / "appendonlydir", ignore_errors=True)
     for path in (installation.var / "redis").glob("*.aof"):
         path.unlink()
-    installation.kill("redis")
+    return installation.kill("redis")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def empty_redis(installation: Installation, _chance: random.Random) -> None:
 )
 def test_every_job_ends_right_and_runs_once(
     what: str,
-    strike: Callable[[Installation, random.Random], None],
+    strike: Callable[[Installation, random.Random], int],
     strikes: int,
     installation: Installation,
     proof: Path,
@@ -91,13 +91,14 @@ def test_every_job_ends_right_and_runs_once(
         expected[job_id] = "FAILED" if exit_code else "SUCCEEDED"
 
     over = threading.Event()
+    landed: list[int] = []
 
     def struck(times: int) -> None:
         for _ in range(times):
             # A random moment while the jobs run; not a wait for anything.
             if over.wait(chance.uniform(0.3, 3.0)):
                 return
-            strike(installation, chance)
+            landed.append(strike(installation, chance))
 
     killer = threading.Thread(target=struck, args=(strikes,))
     killer.start()
@@ -110,6 +111,7 @@ def test_every_job_ends_right_and_runs_once(
         over.set()
         killer.join()
 
+    assert sum(landed) > 0, "no blow landed, so nothing was shown"
     assert {job["id"]: job["status"] for job in jobs} == expected
     for name in ("started", "ended"):
         lines = Counter((proof / name).read_text().split())
