@@ -1,7 +1,12 @@
 """What is stored. Only `jobs.services` writes it."""
 
 from .access import AccessToken
-from .definition import DefinitionStatus, JobDefinition
+from .array import ArraySummary
+from .attempt import DEFAULT_CONTAINER, Attempt, UsageSample
+from .bulk import BulkAction, BulkKind
+from .consumable import ConsumableHold, ConsumableResource, ConsumableType
+from .definition import DefinitionStatus, DefinitionType, JobDefinition
+from .dependency import DependencyType, JobDependency
 from .engine import Engine, EngineKind, EngineStatus, ImagePull, ImagePullStatus, Node, NodeState
 from .environment import (
     ComputeEnvironment,
@@ -11,16 +16,29 @@ from .environment import (
     default_usd_per_gib_hour,
     default_usd_per_vcpu_hour,
 )
-from .job import Attempt, Job, JobStatus, Transition, UsageSample, WaitReason
+from .history import Transition, WaitReason
+from .job import Job, JobStatus
 from .lease import SchedulerLease
 from .logs import LogChunk, LogStream
+from .policy import SchedulingPolicy, ShareUsage
 from .queue import JobQueue, JobQueueEnvironment, QueueState
+from .secret import Secret
+from .spec import JobSpec
 
 __all__ = [
+    "DEFAULT_CONTAINER",
     "AccessToken",
+    "ArraySummary",
     "Attempt",
+    "BulkAction",
+    "BulkKind",
     "ComputeEnvironment",
+    "ConsumableHold",
+    "ConsumableResource",
+    "ConsumableType",
     "DefinitionStatus",
+    "DefinitionType",
+    "DependencyType",
     "Engine",
     "EngineKind",
     "EngineStatus",
@@ -31,8 +49,10 @@ __all__ = [
     "ImagePullStatus",
     "Job",
     "JobDefinition",
+    "JobDependency",
     "JobQueue",
     "JobQueueEnvironment",
+    "JobSpec",
     "JobStatus",
     "LogChunk",
     "LogStream",
@@ -40,6 +60,9 @@ __all__ = [
     "NodeState",
     "QueueState",
     "SchedulerLease",
+    "SchedulingPolicy",
+    "Secret",
+    "ShareUsage",
     "Transition",
     "UsageSample",
     "WaitReason",

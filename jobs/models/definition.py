@@ -10,6 +10,11 @@ class DefinitionStatus(models.TextChoices):
     INACTIVE = "INACTIVE"
 
 
+class DefinitionType(models.TextChoices):
+    CONTAINER = "container"
+    MULTINODE = "multinode"
+
+
 class JobDefinition(models.Model):
     """One revision of a definition. Registering its name again makes the next revision."""
 
@@ -18,6 +23,7 @@ class JobDefinition(models.Model):
     status = models.CharField(
         max_length=16, choices=DefinitionStatus, default=DefinitionStatus.ACTIVE
     )
+    type = models.CharField(max_length=16, choices=DefinitionType, default=DefinitionType.CONTAINER)
     description = models.CharField(max_length=255, blank=True)
     image = models.CharField(max_length=255)
     command = models.JSONField(
@@ -28,6 +34,32 @@ class JobDefinition(models.Model):
     )
     milli_vcpus = models.PositiveIntegerField(help_text="Thousandths of a vCPU.")
     memory_mib = models.PositiveIntegerField(help_text="Hard limit, in MiB.")
+    gpus = models.PositiveSmallIntegerField(default=0)
+    parameters = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Values for Ref::name in the command, unless a job has its own.",
+    )
+    container = models.JSONField(
+        default=dict, blank=True, help_text="Further container properties, by AWS's member names."
+    )
+    ecs_properties = models.JSONField(
+        default=dict, blank=True, help_text="Of a job of several containers; else empty."
+    )
+    node_properties = models.JSONField(
+        default=dict, blank=True, help_text="Of a multi-node parallel job; else empty."
+    )
+    scheduling_priority = models.PositiveSmallIntegerField(null=True, blank=True)
+    consumables = models.JSONField(
+        default=list, blank=True, help_text='[{"consumableResource": ..., "quantity": ...}, ...]'
+    )
+    tags = models.JSONField(default=dict, blank=True)
+    propagate_tags = models.BooleanField(default=False)
+    extra = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Members of AWS's request that mean nothing here, given back as they came.",
+    )
     attempts = models.PositiveSmallIntegerField(default=1)
     evaluate_on_exit = models.JSONField(
         default=list, blank=True, help_text="Rules on whether a failed attempt is tried again."
@@ -46,6 +78,9 @@ class JobDefinition(models.Model):
             models.UniqueConstraint(fields=["name", "revision"], name="definition_revision_unique"),
             models.CheckConstraint(
                 condition=Q(status__in=DefinitionStatus.values), name="definition_status_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(type__in=DefinitionType.values), name="definition_type_is_known"
             ),
             models.CheckConstraint(
                 condition=Q(milli_vcpus__gt=0) & Q(memory_mib__gte=4),

@@ -71,6 +71,10 @@ class Node(models.Model):
     state = models.CharField(max_length=16, choices=NodeState, default=NodeState.READY)
     milli_vcpus = models.PositiveIntegerField()
     memory_mib = models.PositiveIntegerField()
+    gpus = models.PositiveSmallIntegerField(
+        default=0,
+        help_text="How many GPUs jobs may use. Docker does not tell: count them yourself.",
+    )
     architecture = models.CharField(max_length=32, blank=True)
 
     class Meta:

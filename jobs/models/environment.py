@@ -55,6 +55,15 @@ class ComputeEnvironment(models.Model):
     usd_per_gib_hour = models.DecimalField(
         max_digits=12, decimal_places=6, default=default_usd_per_gib_hour
     )
+    allow_privileged = models.BooleanField(
+        default=False, help_text="Whether jobs may run privileged, with all rights on its machines."
+    )
+    allowed_host_paths = models.JSONField(
+        default=list,
+        blank=True,
+        help_text='What jobs may mount or use as devices: [{"path": "/data", "readOnly": true}, ...]',
+    )
+    tags = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -1,18 +1,16 @@
-"""Jobs, their attempts, and the history of their states."""
+"""Jobs."""
 
 from decimal import Decimal
 
-import uuid6
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from jobs.domain import states
+from jobs.domain import ids, states
 
 from .definition import JobDefinition
-from .engine import Node
-from .environment import ComputeEnvironment
 from .queue import JobQueue
+from .spec import JobSpec
 
 
 class JobStatus(models.TextChoices):
@@ -31,14 +29,15 @@ LIVE_STATUSES = sorted(states.LIVE)
 
 
 class Job(models.Model):
-    """A job, with what it asked for frozen at its submission.
+    """A job, an array of them (the parent), or a child of an array.
 
-    Only `services.transition` writes `status`. A request to end the job is `stop_requested_at`: a wish,
-    not a state. The id is a UUID of version 7: it grows with time, so new rows go to the end of
-    every index and submission order is the order of ids.
+    What it runs is its `spec`, frozen at its submission; columns of its own are what the scheduler
+    orders and places by. Only `services.transition` writes `status`. A request to end the job is
+    `stop_requested_at`: a wish, not a state. Ids grow with time (`domain.ids`), so new rows go to the end
+    of every index, and submission order is the order of ids.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid6.uuid7, editable=False)
+    id = models.UUIDField(primary_key=True, default=ids.new_job_id, editable=False)
     name = models.CharField(max_length=128)
     queue = models.ForeignKey(
         JobQueue, on_delete=models.PROTECT, related_name="jobs", db_index=False
@@ -56,17 +55,50 @@ class Job(models.Model):
     status_reason = models.TextField(blank=True)
     status_changed_at = models.DateTimeField()
 
-    image = models.CharField(max_length=255)
-    command = models.JSONField(default=list, blank=True)
-    environment = models.JSONField(default=list, blank=True)
-    milli_vcpus = models.PositiveIntegerField()
-    memory_mib = models.PositiveIntegerField()
+    spec = models.ForeignKey(JobSpec, on_delete=models.PROTECT, related_name="jobs", db_index=False)
+    parent = models.ForeignKey(
+        "self",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="children",
+        db_index=False,
+        help_text="The array that it is a child of.",
+    )
+    array_index = models.PositiveSmallIntegerField(null=True, blank=True)
+    array_size = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Of an array and its children: how many indices it has."
+    )
+    rerun_of = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="reruns",
+        help_text="The job, or the array whose failed children, it runs again.",
+    )
+    node_count = models.PositiveSmallIntegerField(
+        default=1, help_text="More than one: a multi-node parallel job."
+    )
+    milli_vcpus = models.PositiveIntegerField(help_text="What its largest node needs.")
+    memory_mib = models.PositiveIntegerField(help_text="What its largest node needs.")
+    gpus = models.PositiveSmallIntegerField(default=0, help_text="What its largest node needs.")
+    share_identifier = models.CharField(max_length=255, blank=True)
+    scheduling_priority = models.PositiveSmallIntegerField(
+        default=0, help_text="Within its share; a higher one goes first."
+    )
+    has_consumables = models.BooleanField(default=False)
     attempts_allowed = models.PositiveSmallIntegerField(default=1)
-    evaluate_on_exit = models.JSONField(default=list, blank=True)
     timeout_seconds = models.PositiveIntegerField(
         null=True, blank=True, help_text="The time limit of each attempt. Empty: none."
     )
 
+    has_dependents = models.BooleanField(
+        default=False, help_text="Whether another job, or the next child, waits for its end."
+    )
+    needs_settling = models.BooleanField(
+        default=False, help_text="It has ended, and who waits for that was not told yet."
+    )
     attempts_made = models.PositiveSmallIntegerField(default=0)
     stop_requested_at = models.DateTimeField(null=True, blank=True)
     stop_reason = models.TextField(blank=True)
@@ -95,6 +127,17 @@ class Job(models.Model):
                 condition=Q(timeout_seconds__isnull=True) | Q(timeout_seconds__gte=60),
                 name="job_timeout_of_a_minute",
             ),
+            models.CheckConstraint(
+                condition=Q(parent__isnull=True, array_index__isnull=True)
+                | Q(parent__isnull=False, array_index__lt=F("array_size")),
+                name="job_child_has_index",
+            ),
+            models.CheckConstraint(condition=Q(node_count__gte=1), name="job_has_a_node"),
+            models.UniqueConstraint(
+                fields=["parent", "array_index"],
+                condition=Q(parent__isnull=False),
+                name="job_child_unique",
+            ),
         ]
         indexes = [
             # What the scheduler reads: small, however many jobs are stored.
@@ -103,165 +146,71 @@ class Job(models.Model):
                 condition=Q(status__in=LIVE_STATUSES),
                 name="job_live",
             ),
-            # The jobs page: newest first, under each of its filters.
-            models.Index(fields=["queue", "-id"], name="job_queue_newest"),
-            models.Index(fields=["definition", "-id"], name="job_definition_newest"),
-            models.Index(fields=["owner", "-id"], name="job_owner_newest"),
-            models.Index(fields=["status", "-id"], name="job_status_newest"),
-            models.Index(fields=["name", "-id"], name="job_name_newest"),
+            models.Index(
+                fields=["id"], condition=Q(status=states.JobStatus.SUBMITTED), name="job_submitted"
+            ),
+            # The order within a share of a fair-share queue.
+            models.Index(
+                fields=["queue", "share_identifier", "-scheduling_priority", "id"],
+                condition=Q(status=states.JobStatus.RUNNABLE),
+                name="job_by_share",
+            ),
+            models.Index(fields=["id"], condition=Q(needs_settling=True), name="job_to_settle"),
+            models.Index(
+                fields=["id"],
+                condition=Q(status__in=LIVE_STATUSES, stop_requested_at__isnull=False),
+                name="job_stopping",
+            ),
+            # An array's children by status: the grid, rerun, cancel.
+            models.Index(
+                fields=["parent", "status"],
+                condition=Q(parent__isnull=False),
+                name="job_children_by_status",
+            ),
+            # The jobs page: newest first, under each of its filters. An array counts as one job there.
+            models.Index(
+                fields=["queue", "-id"], condition=Q(parent__isnull=True), name="job_queue_newest"
+            ),
+            models.Index(
+                fields=["definition", "-id"],
+                condition=Q(parent__isnull=True),
+                name="job_definition_newest",
+            ),
+            models.Index(
+                fields=["owner", "-id"], condition=Q(parent__isnull=True), name="job_owner_newest"
+            ),
+            models.Index(
+                fields=["status", "-id"], condition=Q(parent__isnull=True), name="job_status_newest"
+            ),
+            models.Index(
+                fields=["name", "-id"], condition=Q(parent__isnull=True), name="job_name_newest"
+            ),
             models.Index(fields=["status", "stopped_at"], name="job_ended_when"),
         ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.id})"
 
+    @property
+    def is_array(self) -> bool:
+        """Whether it is an array's parent: it has no container of its own."""
+        return self.array_size is not None and self.array_index is None
 
-class Attempt(models.Model):
-    """One try at running a job: a container on a node. It is live until `ended_at` is set.
+    @property
+    def image(self) -> str:
+        return self.spec.image
 
-    While live it holds its `milli_vcpus` and `memory_mib` of its node. `launch_token` names who may
-    start the container; see `services.launch`.
-    """
+    @property
+    def command(self) -> list[str]:
+        words: list[str] = self.spec.command
+        return words
 
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="attempts", db_index=False)
-    number = models.PositiveSmallIntegerField()
-    environment = models.ForeignKey(
-        ComputeEnvironment, on_delete=models.PROTECT, related_name="attempts", db_index=False
-    )
-    node = models.ForeignKey(
-        Node, on_delete=models.PROTECT, related_name="attempts", db_index=False
-    )
-    milli_vcpus = models.PositiveIntegerField()
-    memory_mib = models.PositiveIntegerField()
-    usd_per_vcpu_hour = models.DecimalField(max_digits=12, decimal_places=6)
-    usd_per_gib_hour = models.DecimalField(max_digits=12, decimal_places=6)
+    @property
+    def environment(self) -> list[dict[str, str]]:
+        variables: list[dict[str, str]] = self.spec.environment
+        return variables
 
-    placed_at = models.DateTimeField()
-    launch_token = models.CharField(max_length=32, blank=True)
-    launch_claimed_at = models.DateTimeField(null=True, blank=True)
-    container_id = models.CharField(max_length=128, blank=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    deadline_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its time limit is over, counted from its start."
-    )
-    timed_out_at = models.DateTimeField(
-        null=True, blank=True, help_text="When it was asked to stop because of its time limit."
-    )
-    stop_signalled_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its container was sent SIGTERM."
-    )
-    stopped_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its container ended, by the engine's clock."
-    )
-    ended_at = models.DateTimeField(null=True, blank=True, help_text="When its end was recorded.")
-    exit_code = models.IntegerField(null=True, blank=True)
-    oom_killed = models.BooleanField(default=False)
-    reason = models.TextField(blank=True, help_text="The container's reason, as the API gives it.")
-    status_reason = models.TextField(blank=True)
-    explanation = models.TextField(blank=True, help_text="How it ended, in a sentence for people.")
-    cost_usd = models.DecimalField(max_digits=18, decimal_places=9, default=Decimal(0))
-    removed_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its container was removed from the engine."
-    )
-
-    class Meta:
-        ordering = ["job", "number"]
-        constraints = [
-            models.UniqueConstraint(fields=["job", "number"], name="attempt_number_unique"),
-            models.UniqueConstraint(
-                fields=["job"], condition=Q(ended_at__isnull=True), name="attempt_one_live_per_job"
-            ),
-            models.CheckConstraint(condition=Q(number__gte=1), name="attempt_number_from_one"),
-            models.CheckConstraint(condition=Q(cost_usd__gte=0), name="attempt_cost_not_negative"),
-            models.CheckConstraint(
-                condition=Q(ended_at__isnull=False)
-                | Q(exit_code__isnull=True, stopped_at__isnull=True),
-                name="attempt_end_is_whole",
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["node", "environment"],
-                condition=Q(ended_at__isnull=True),
-                name="attempt_live",
-            ),
-            # The next deadline is found among what runs, not among all that ever ran.
-            models.Index(
-                fields=["deadline_at"],
-                condition=Q(ended_at__isnull=True, deadline_at__isnull=False),
-                name="attempt_deadline",
-            ),
-            models.Index(
-                fields=["ended_at"],
-                condition=Q(ended_at__isnull=False, removed_at__isnull=True),
-                name="attempt_to_clean_up",
-            ),
-            models.Index(
-                fields=["environment", "ended_at"],
-                name="attempt_environment_ended",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.job_id} #{self.number}"
-
-
-class Transition(models.Model):
-    """One line of a job's history: written in the same transaction as the status itself."""
-
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="transitions")
-    attempt_number = models.PositiveSmallIntegerField(default=0)
-    from_status = models.CharField(max_length=16, choices=JobStatus, blank=True)
-    to_status = models.CharField(max_length=16, choices=JobStatus)
-    reason = models.TextField(blank=True)
-    at = models.DateTimeField()
-
-    class Meta:
-        ordering = ["id"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(to_status__in=JobStatus.values)
-                & Q(from_status__in=["", *JobStatus.values]),
-                name="transition_statuses_are_known",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.job_id}: {self.from_status or '-'} -> {self.to_status}"
-
-
-class WaitReason(models.Model):
-    """Why a job waited, from when on. The newest row of a RUNNABLE job is why it waits now."""
-
-    job = models.ForeignKey(
-        Job, on_delete=models.CASCADE, related_name="wait_reasons", db_index=False
-    )
-    code = models.CharField(max_length=64)
-    reason = models.TextField()
-    since = models.DateTimeField()
-
-    class Meta:
-        ordering = ["id"]
-        indexes = [models.Index(fields=["job", "-id"], name="wait_reason_newest")]
-
-    def __str__(self) -> str:
-        return f"{self.job_id}: {self.code}"
-
-
-class UsageSample(models.Model):
-    """What a running attempt used at one moment."""
-
-    attempt = models.ForeignKey(
-        Attempt, on_delete=models.CASCADE, related_name="usage_samples", db_index=False
-    )
-    at = models.DateTimeField()
-    milli_vcpus = models.PositiveIntegerField(help_text="Mean since the sample before.")
-    memory_mib = models.PositiveIntegerField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["attempt", "at"], name="usage_sample_unique"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.attempt_id} at {self.at}"
+    @property
+    def evaluate_on_exit(self) -> list[dict[str, str]]:
+        rules: list[dict[str, str]] = self.spec.evaluate_on_exit
+        return rules

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
-from .job import Attempt
+from .attempt import Attempt
 
 
 class LogStream(models.Model):

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from .environment import ComputeEnvironment
+from .policy import SchedulingPolicy
 
 
 class QueueState(models.TextChoices):
@@ -20,6 +21,24 @@ class JobQueue(models.Model):
     environments = models.ManyToManyField(
         ComputeEnvironment, through="JobQueueEnvironment", related_name="queues"
     )
+    scheduling_policy = models.ForeignKey(
+        SchedulingPolicy,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="queues",
+        help_text="Fair share by this policy. Empty: first in, first out.",
+    )
+    backfill = models.BooleanField(
+        default=True,
+        help_text="Whether smaller jobs may pass one that waits for room, if that does not delay it.",
+    )
+    time_limit_actions = models.JSONField(
+        default=list,
+        blank=True,
+        help_text='[{"reason": ..., "state": "RUNNABLE", "maxTimeSeconds": ..., "action": ...}, ...]',
+    )
+    tags = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -1,0 +1,38 @@
+"""Ids of jobs: they grow with time, and an array's children have theirs from their parent.
+
+A job's id is a UUID of version 7 whose low 14 bits are zero. Child `i` of an array has its parent's id
+plus `1 + i`, so that a child's parent, and a parent's children, are known from an id alone, and
+10,000 children stand behind each other in every index. 48 random bits and the counter of
+version 7 are left to keep two jobs of one millisecond apart.
+"""
+
+from uuid import UUID
+
+import uuid6
+
+CHILD_BITS = 14
+MAX_CHILDREN = 10_000
+_CHILD_MASK = (1 << CHILD_BITS) - 1
+
+
+def new_job_id() -> UUID:
+    """An id for a job that is submitted now; later ones are larger."""
+    return UUID(int=uuid6.uuid7().int & ~_CHILD_MASK)
+
+
+def child_id(parent: UUID, index: int) -> UUID:
+    """The id of an array's child. Raises ValueError for an index that no array can have."""
+    if not 0 <= index < MAX_CHILDREN:
+        raise ValueError(f"an array has no index {index}")
+    return UUID(int=parent_id(parent).int + 1 + index)
+
+
+def parent_id(job: UUID) -> UUID:
+    """The id of the array that a child belongs to; a parent's own id, or that of a job without one."""
+    return UUID(int=job.int & ~_CHILD_MASK)
+
+
+def child_index(job: UUID) -> int | None:
+    """A child's index in its array, from its id alone; None for an id that is not a child's."""
+    low = job.int & _CHILD_MASK
+    return low - 1 if low else None

@@ -1,0 +1,141 @@
+"""Tries at running a job: one row a container."""
+
+from decimal import Decimal
+
+from django.db import models
+from django.db.models import Q
+
+from .engine import Node
+from .environment import ComputeEnvironment
+from .job import Job
+
+DEFAULT_CONTAINER = "default"
+
+
+class Attempt(models.Model):
+    """One container of one try at running a job, on a node. It is live until `ended_at` is set.
+
+    A plain job has one row a try. One of several containers or nodes has a row for each, with the same
+    `number`, written together when the try is placed. While live it holds its `milli_vcpus`,
+    `memory_mib` and `gpus` of its node. `launch_token` names who may start the container; see `services.launch`.
+    """
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="attempts", db_index=False)
+    number = models.PositiveSmallIntegerField()
+    environment = models.ForeignKey(
+        ComputeEnvironment, on_delete=models.PROTECT, related_name="attempts", db_index=False
+    )
+    node = models.ForeignKey(
+        Node, on_delete=models.PROTECT, related_name="attempts", db_index=False
+    )
+    node_index = models.PositiveSmallIntegerField(default=0)
+    container_index = models.PositiveSmallIntegerField(default=0)
+    container_name = models.CharField(max_length=255, default=DEFAULT_CONTAINER)
+    essential = models.BooleanField(
+        default=True, help_text="Whether its end is the end of all containers of its node."
+    )
+    image = models.CharField(max_length=255)
+    milli_vcpus = models.PositiveIntegerField()
+    memory_mib = models.PositiveIntegerField()
+    gpus = models.JSONField(
+        default=list, blank=True, help_text="The GPUs of its node that it holds."
+    )
+    usd_per_vcpu_hour = models.DecimalField(max_digits=12, decimal_places=6)
+    usd_per_gib_hour = models.DecimalField(max_digits=12, decimal_places=6)
+
+    placed_at = models.DateTimeField()
+    launch_token = models.CharField(max_length=32, blank=True)
+    launch_claimed_at = models.DateTimeField(null=True, blank=True)
+    container_id = models.CharField(max_length=128, blank=True)
+    address = models.GenericIPAddressField(
+        null=True, blank=True, help_text="Of its container in its network."
+    )
+    started_at = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its time limit is over, counted from its start."
+    )
+    timed_out_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was asked to stop because of its time limit."
+    )
+    stop_signalled_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its container was sent SIGTERM."
+    )
+    stopped_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its container ended, by the engine's clock."
+    )
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="When its end was recorded.")
+    exit_code = models.IntegerField(null=True, blank=True)
+    oom_killed = models.BooleanField(default=False)
+    reason = models.TextField(blank=True, help_text="The container's reason, as the API gives it.")
+    status_reason = models.TextField(blank=True)
+    explanation = models.TextField(blank=True, help_text="How it ended, in a sentence for people.")
+    cost_usd = models.DecimalField(max_digits=18, decimal_places=9, default=Decimal(0))
+    removed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its container was removed from the engine."
+    )
+
+    class Meta:
+        ordering = ["job", "number", "node_index", "container_index"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["job", "number", "node_index", "container_index"],
+                name="attempt_container_unique",
+            ),
+            # One try at a time: whatever its number, a container of a job lives once.
+            models.UniqueConstraint(
+                fields=["job", "node_index", "container_index"],
+                condition=Q(ended_at__isnull=True),
+                name="attempt_one_live_try",
+            ),
+            models.CheckConstraint(condition=Q(number__gte=1), name="attempt_number_from_one"),
+            models.CheckConstraint(condition=Q(cost_usd__gte=0), name="attempt_cost_not_negative"),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=False)
+                | Q(exit_code__isnull=True, stopped_at__isnull=True),
+                name="attempt_end_is_whole",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["node", "environment"],
+                condition=Q(ended_at__isnull=True),
+                name="attempt_live",
+            ),
+            # The next deadline is found among what runs, not among all that ever ran.
+            models.Index(
+                fields=["deadline_at"],
+                condition=Q(ended_at__isnull=True, deadline_at__isnull=False),
+                name="attempt_deadline",
+            ),
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(ended_at__isnull=False, removed_at__isnull=True),
+                name="attempt_to_clean_up",
+            ),
+            models.Index(
+                fields=["environment", "ended_at"],
+                name="attempt_environment_ended",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.job_id} #{self.number}"
+
+
+class UsageSample(models.Model):
+    """What a running attempt used at one moment."""
+
+    attempt = models.ForeignKey(
+        Attempt, on_delete=models.CASCADE, related_name="usage_samples", db_index=False
+    )
+    at = models.DateTimeField()
+    milli_vcpus = models.PositiveIntegerField(help_text="Mean since the sample before.")
+    memory_mib = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["attempt", "at"], name="usage_sample_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.attempt_id} at {self.at}"
