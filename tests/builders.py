@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
+from jobs.domain.ids import new_job_id
 from jobs.models import (
     Attempt,
     ComputeEnvironment,
@@ -16,11 +17,13 @@ from jobs.models import (
     JobDefinition,
     JobQueue,
     JobQueueEnvironment,
+    JobSpec,
     JobStatus,
     Node,
     Transition,
 )
 
+SPEC_FIELDS = {field.name for field in JobSpec._meta.fields} - {"id"}
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
 
@@ -82,9 +85,6 @@ def a_job(**fields: Any) -> Job:
         "owner": fields.pop("owner", None) or a_user(),
         "status": JobStatus.SUBMITTED,
         "status_changed_at": NOW,
-        "image": definition.image,
-        "command": definition.command,
-        "environment": definition.environment,
         "milli_vcpus": definition.milli_vcpus,
         "memory_mib": definition.memory_mib,
         "attempts_allowed": definition.attempts,
@@ -92,9 +92,19 @@ def a_job(**fields: Any) -> Job:
     }
     if fields.get("status") in {JobStatus.SUCCEEDED, JobStatus.FAILED}:
         values["stopped_at"] = NOW + timedelta(minutes=1)
-    job = Job.objects.create(**{**values, **fields})
+    job_id = fields.pop("id", None) or new_job_id()
+    values["spec"] = fields.pop("spec", None) or a_spec(
+        id=job_id, **{name: fields.pop(name) for name in SPEC_FIELDS & fields.keys()}, of=definition
+    )
+    job = Job.objects.create(id=job_id, **{**values, **fields})
     Transition.objects.create(job=job, to_status=JobStatus.SUBMITTED, at=NOW)
     return job
+
+
+def a_spec(*, of: JobDefinition, **fields: Any) -> JobSpec:
+    """What a job of the definition runs."""
+    values = {"image": of.image, "command": of.command, "environment": of.environment}
+    return JobSpec.objects.create(**{**values, **fields})
 
 
 def an_attempt(**fields: Any) -> Attempt:
@@ -106,6 +116,7 @@ def an_attempt(**fields: Any) -> Attempt:
     assert node is not None
     values = {
         "number": job.attempts_made or 1,
+        "image": job.image,
         "milli_vcpus": job.milli_vcpus,
         "memory_mib": job.memory_mib,
         "usd_per_vcpu_hour": environment.usd_per_vcpu_hour,

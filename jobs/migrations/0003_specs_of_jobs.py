@@ -1,14 +1,20 @@
 """Each job's own request becomes the spec that it points to; each attempt learns its image."""
 
+from typing import Any
+
+from django.apps.registry import Apps
 from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import F, OuterRef, Subquery
 
 PORTION = 1000
 
 
-def fill(apps, schema_editor):
-    job_model, spec_model = apps.get_model("jobs", "Job"), apps.get_model("jobs", "JobSpec")
-    attempt_model = apps.get_model("jobs", "Attempt")
+def fill(apps: Apps, _editor: BaseDatabaseSchemaEditor) -> None:
+    # The models as they were then: not what the type checker takes them for.
+    job_model: Any = apps.get_model("jobs", "Job")
+    spec_model: Any = apps.get_model("jobs", "JobSpec")
+    attempt_model: Any = apps.get_model("jobs", "Attempt")
     rows = job_model.objects.filter(spec=None).values(
         "id", "image", "command", "environment", "evaluate_on_exit"
     )

@@ -58,7 +58,10 @@ class JobPage:
 def find_job(*, user: User | AnonymousUser, job_id: UUID) -> Job:
     """A visible job with queue, definition and owner. Raises NotFound, also if it is not his."""
     job = (
-        visible_jobs(user).select_related("queue", "definition", "owner").filter(pk=job_id).first()
+        visible_jobs(user)
+        .select_related("queue", "definition", "owner", "spec")
+        .filter(pk=job_id)
+        .first()
     )
     if job is None:
         raise NotFound(f"There is no job {job_id}.")
@@ -151,9 +154,7 @@ def newest_wait_reasons(job_ids: Collection[UUID]) -> dict[UUID, WaitReason]:
 
 def pull_for(attempt: Attempt) -> ImagePull | None:
     """The image pull that an attempt waits for, if there is one."""
-    return ImagePull.objects.filter(
-        engine_id=attempt.node.engine_id, image=attempt.job.image
-    ).first()
+    return ImagePull.objects.filter(engine_id=attempt.node.engine_id, image=attempt.image).first()
 
 
 def usage_of(attempt: Attempt, *, limit: int = 120) -> list[UsageSample]:

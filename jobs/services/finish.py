@@ -55,7 +55,11 @@ def finish_attempt(*, attempt: Attempt, outcome: AttemptOutcome, now: datetime) 
         if not ended:
             return False
         # Read under lock: a stop that is asked for now must either be seen here, or find the end.
-        job = Job.objects.select_for_update().get(id=attempt.job_id)
+        job = (
+            Job.objects.select_for_update(of=("self",))
+            .select_related("spec")
+            .get(id=attempt.job_id)
+        )
         _move_on(job, attempt, outcome, cost_usd, now)
         changes.publish([changes.ENVIRONMENTS])
     return True

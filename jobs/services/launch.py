@@ -62,7 +62,7 @@ def launch_attempt(*, attempt_id: int, now: datetime) -> None:
     if not token:
         return
     attempt = Attempt.objects.select_related(
-        "job__queue", "job__definition", "environment", "node__engine"
+        "job__queue", "job__spec", "environment", "node__engine"
     ).get(id=attempt_id)
     launch = _Launch(attempt, connection_to(attempt.node.engine), token)
     try:
@@ -84,7 +84,7 @@ def _launch(launch: _Launch, now: datetime) -> None:
         launch.engine.start(container_id)
     except ImageMissing:
         release_claim(attempt_id=attempt.id, token=launch.token)
-        request_pull(engine=attempt.node.engine, image=attempt.job.image, now=now)
+        request_pull(engine=attempt.node.engine, image=attempt.image, now=now)
     except NoSuchContainer:
         logger.info("attempt %s: another launcher took over", attempt.id)
     except EngineUnreachable:
@@ -219,7 +219,7 @@ def _spec(launch: _Launch) -> ContainerSpec:
     own = {pair["name"]: pair["value"] for pair in job.environment}
     return ContainerSpec(
         name=launch.name,
-        image=job.image,
+        image=attempt.image,
         command=job.command,
         environment={
             **own,

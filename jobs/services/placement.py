@@ -1,7 +1,7 @@
 """Writes what a scheduling pass decided. Each write first proves that the lease is still held."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -53,7 +53,7 @@ def apply_plan(*, plan: Plan, lease: Lease, with_waits: bool = True) -> int:
     return placed
 
 
-def _place(placements: Iterable[Placement], now: datetime) -> int:
+def _place(placements: Sequence[Placement], now: datetime) -> int:
     # An attempt's number goes into its history, so jobs are moved together by number.
     by_number: dict[int, list[Placement]] = defaultdict(list)
     environments = ComputeEnvironment.objects.in_bulk()
@@ -62,6 +62,11 @@ def _place(placements: Iterable[Placement], now: datetime) -> int:
         if placement.environment_id in environments:
             by_number[placement.job.attempts_made + 1].append(placement)
     attempts: list[Attempt] = []
+    images = dict(
+        Job.objects.filter(id__in=[placement.job.id for placement in placements]).values_list(
+            "id", "spec__image"
+        )
+    )
     for number, group in sorted(by_number.items()):
         winners = set(
             transition(
@@ -76,7 +81,13 @@ def _place(placements: Iterable[Placement], now: datetime) -> int:
             )
         )
         attempts.extend(
-            _attempt(placement, number, environments[placement.environment_id], now)
+            _attempt(
+                placement,
+                number,
+                environments[placement.environment_id],
+                images[placement.job.id],
+                now,
+            )
             for placement in group
             if placement.job.id in winners
         )
@@ -88,13 +99,18 @@ def _place(placements: Iterable[Placement], now: datetime) -> int:
 
 
 def _attempt(
-    placement: Placement, number: int, environment: ComputeEnvironment, now: datetime
+    placement: Placement,
+    number: int,
+    environment: ComputeEnvironment,
+    image: str,
+    now: datetime,
 ) -> Attempt:
     return Attempt(
         job_id=placement.job.id,
         number=number,
         environment=environment,
         node_id=placement.node_id,
+        image=image,
         milli_vcpus=placement.job.needs.milli_vcpus,
         memory_mib=placement.job.needs.memory_mib,
         # The price of an attempt is the one at its start, whatever the owner changes later.

@@ -109,7 +109,7 @@ def _waiting_for(pull: ImagePull) -> list[Attempt]:
             container_id="",
             node__engine_id=pull.engine_id,
             job__status=JobStatus.STARTING,
-            job__image=pull.image,
+            image=pull.image,
         ).order_by("id")
     )
 

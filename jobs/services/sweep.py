@@ -56,7 +56,7 @@ def _stuck_launches(now: datetime) -> QuerySet[Attempt]:
     )
     for engine_id, image in pulling:
         attempts = attempts.exclude(
-            node__engine_id=engine_id, job__image=image, job__stop_requested_at__isnull=True
+            node__engine_id=engine_id, image=image, job__stop_requested_at__isnull=True
         )
     return attempts
 

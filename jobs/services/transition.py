@@ -4,15 +4,19 @@ A change is a compare-and-swap: it happens where the job still has the old statu
 Who finds that somebody else was faster has made no error; he is told by what comes back.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 
 from jobs import changes
-from jobs.domain.states import PLACED, TERMINAL, JobStatus, is_allowed
-from jobs.models import Job, Transition
+from jobs.domain import ids
+from jobs.domain.states import LIVE, PLACED, TERMINAL, JobStatus, is_allowed
+from jobs.models import ArraySummary, Job, Transition
+from jobs.models.array import column_of
 
 
 class IllegalTransition(ValueError):
@@ -51,15 +55,41 @@ def transition(
         )
         if winners:
             announce(winners)
+            count_children(winners, old=old, new=new)
             # The scheduler's own steps give it nothing new to do.
             if old in PLACED and new not in PLACED:
                 changes.wake_scheduler()
     return winners
 
 
+def count_children(job_ids: Iterable[UUID], *, old: JobStatus | None, new: JobStatus) -> None:
+    """Moves the summaries of the arrays that these jobs are children of: one update an array.
+
+    `old` is None for children that are new. When the last child has ended, its array is to be settled.
+    """
+    # A child is known by its id, so a plain job costs nothing here.
+    children = Counter(
+        ids.parent_id(job_id) for job_id in job_ids if ids.child_index(job_id) is not None
+    )
+    for parent_id, count in sorted(children.items()):
+        moved = {column_of(new): F(column_of(new)) + count}
+        if old is not None:
+            moved[column_of(old)] = F(column_of(old)) - count
+        known = ArraySummary.objects.filter(job_id=parent_id).update(**moved)
+        if known and new in TERMINAL:
+            nothing_left = {column_of(status): 0 for status in LIVE}
+            Job.objects.filter(
+                id=parent_id,
+                status__in=LIVE,
+                array_summary__in=ArraySummary.objects.filter(job_id=parent_id, **nothing_left),
+            ).update(needs_settling=True)
+
+
 def announce(job_ids: Sequence[UUID]) -> None:
-    """Tells live pages that these jobs changed."""
-    changes.publish([changes.JOBS, *(changes.job_topic(job_id) for job_id in job_ids)])
+    """Tells live pages that these jobs changed; of an array, its page, not each child's alone."""
+    topics = {changes.job_topic(job_id) for job_id in job_ids}
+    topics |= {changes.job_topic(ids.parent_id(job_id)) for job_id in job_ids}
+    changes.publish([changes.JOBS, *topics])
 
 
 def _swap(
@@ -79,6 +109,8 @@ def _swap(
     }
     if new in TERMINAL:
         values.setdefault("stopped_at", now)
+        # In the same statement: whoever waits for this end is told by `services.settle`, whatever dies now.
+        values.setdefault("needs_settling", F("has_dependents"))
     if len(job_ids) == 1:
         swapped = Job.objects.filter(id=job_ids[0], status=old).update(**values)
         return job_ids if swapped else []

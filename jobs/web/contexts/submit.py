@@ -26,7 +26,7 @@ from jobs.selectors.choices import (
 )
 from jobs.selectors.jobs import median_run_seconds
 from jobs.selectors.snapshot import load_snapshot
-from jobs.services.submit import Submission, check_submission
+from jobs.services.submission import Submission, check_submission
 
 from .. import answers
 from .lazily import lazily
