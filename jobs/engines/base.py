@@ -87,8 +87,57 @@ class NodeCapacity:
 
 
 @dataclass(frozen=True, slots=True)
+class Tmpfs:
+    """A file system in memory at `path`; what is in it counts as the container's memory."""
+
+    path: str
+    size_mib: int
+    options: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ulimit:
+    """A limit of the kernel, by its name in `ulimit`'s long form ("nofile"). -1: no limit."""
+
+    name: str
+    soft: int
+    hard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device of the node. `path`: in the container. `permissions`: some of "r", "w", "m" (mknod)."""
+
+    host_path: str
+    path: str
+    permissions: str = "rwm"
+
+
+@dataclass(frozen=True, slots=True)
+class HostMount:
+    """A directory or file of the node, seen at `path`; a directory is made if there is none."""
+
+    host_path: str
+    path: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeMount:
+    """A volume of the node, seen at `path`: made when first needed, and kept until `remove_volume`."""
+
+    volume: str
+    path: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerSpec:
-    """What to run. An empty `command` is the image's own; the image's entry point always stays."""
+    """What to run. An empty `command` is the image's own; the image's entry point always stays.
+
+    What is left out is as Docker has it for a container without privileges, but for swap: there is
+    none.
+    """
 
     name: str
     image: str
@@ -99,8 +148,41 @@ class ContainerSpec:
     network: str
     labels: Mapping[str, str] = field(default_factory=dict)
     pids_limit: int = 4096
-    # Host directories that an administrator allowed: "/host/path:/container/path[:ro]".
+    # Host directories that an administrator gives to all: "/host/path:/container/path[:ro]".
     binds: Sequence[str] = ()
+    mounts: Sequence[HostMount | VolumeMount] = ()
+    # A name or number, with ":group" if need be. Empty: the image's own.
+    user: str = ""
+    read_only_root: bool = False
+    # May do on the node what root may do there.
+    privileged: bool = False
+    # A small process 1 that hands signals on and reaps orphans.
+    init: bool = False
+    shm_mib: int | None = None
+    tmpfs: Sequence[Tmpfs] = ()
+    ulimits: Sequence[Ulimit] = ()
+    devices: Sequence[Device] = ()
+    # How many GPUs; which ones (numbers or ids of the driver), if the caller has chosen them.
+    gpus: int = 0
+    gpu_ids: Sequence[str] = ()
+    # Swap beside the memory. `swappiness` (0 to 100) counts only where there is some.
+    swap_mib: int | None = None
+    swappiness: int | None = None
+    # "mode" ("blocking", "non-blocking") and "max-buffer-size": how the container waits for its log.
+    log_options: Mapping[str, str] = field(default_factory=dict)
+    # Further names in its network, which must be one made for jobs.
+    aliases: Sequence[str] = ()
+    # All containers of one pod share its place in `network`: address, ports, localhost, aliases (those
+    # of whoever comes first). The pod is made when first needed, and kept until `remove_pod`.
+    pod: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """A pod, a volume or a network of this installation; `labels` name the job that it is for, if any."""
+
+    name: str
+    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +190,8 @@ class ContainerStatus:
     """A container as the engine sees it now. Times are 0 until they are known.
 
     One whose start failed is still CREATED, with the reason in `error` and an `exit_code`. One that
-    ended never finished before it started.
+    ended never finished before it started. `address`: the IPv4 address in its network (in a pod: the
+    pod's), while it runs.
     """
 
     id: str
@@ -120,6 +203,7 @@ class ContainerStatus:
     error: str = ""
     started_ns: int = 0
     finished_ns: int = 0
+    address: str = ""
 
     @property
     def started_at(self) -> datetime | None:
@@ -198,13 +282,15 @@ class Engine(Protocol):
         registry said. `on_progress` is called about twice a second, and once at the end."""
 
     def create(self, spec: ContainerSpec) -> str:
-        """Makes the container, and its network if need be, and gives the container's id.
+        """Makes the container, and its pod, network and volumes if need be, and gives its id.
 
         Raises NameTaken, ImageMissing, or InvalidSpec if the engine refuses the spec.
         """
 
     def start(self, container_id: str) -> None:
-        """Starts a created container; one that runs is fine. Raises CannotStart, NoSuchContainer.
+        """Starts a created container; one that runs is fine. Raises CannotStart, NoSuchContainer,
+        InvalidSpec for what an engine checks only now, and EngineUnreachable if its pod is gone:
+        it must then be discarded and created anew.
 
         Must be called at most once per container id: on some engines a second start of one that has
         exited would run it again.
@@ -226,13 +312,32 @@ class Engine(Protocol):
         """Sends "SIGTERM" or "SIGKILL". Whether it was sent: to one that runs no more it is not."""
 
     def containers(self) -> list[ContainerStatus]:
-        """All containers, of any phase, that carry this installation's label.
+        """All containers, of any phase, that carry this installation's label; no pods.
 
-        `exit_code`, `oom_killed` and times may be left out: `inspect` has them.
+        `exit_code`, `oom_killed`, times and address may be left out: `inspect` has them.
         """
 
+    def pods(self) -> list[Belonging]:
+        """This installation's pods."""
+
+    def volumes(self) -> list[Belonging]:
+        """This installation's volumes."""
+
+    def networks(self) -> list[Belonging]:
+        """This installation's networks, those of environments as well."""
+
+    def remove_pod(self, name: str) -> None:
+        """Removes a pod, whatever its containers do; none is fine."""
+
+    def remove_volume(self, name: str) -> None:
+        """Removes a volume and what is in it; none is fine. Raises EngineError while a container,
+        be it an ended one, has it."""
+
+    def remove_network(self, name: str) -> None:
+        """Removes a network; none is fine. Raises EngineError while a container runs on it."""
+
     def events(self, since_ns: int) -> Iterator[EngineEvent]:
-        """Events of this installation's containers from `since_ns` on, without end.
+        """Events of this installation's containers (not of pods) from `since_ns` on, without end.
 
         The subscription is in force when this returns: whoever then lists the containers misses
         nothing. Past events are replayed as far as the engine remembers them, which may not be far
