@@ -6,10 +6,14 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from jobs.domain.ids import new_job_id
+from jobs.domain.ids import child_id, new_job_id
+from jobs.domain.states import LIVE
 from jobs.models import (
+    ArraySummary,
     Attempt,
     ComputeEnvironment,
+    ConsumableHold,
+    ConsumableResource,
     Engine,
     EngineKind,
     EngineStatus,
@@ -20,8 +24,11 @@ from jobs.models import (
     JobSpec,
     JobStatus,
     Node,
+    SchedulingPolicy,
+    Secret,
     Transition,
 )
+from jobs.models.array import column_of
 
 SPEC_FIELDS = {field.name for field in JobSpec._meta.fields} - {"id"}
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -62,6 +69,43 @@ def a_queue(*environments: ComputeEnvironment, **fields: Any) -> JobQueue:
     return queue
 
 
+def a_policy(**fields: Any) -> SchedulingPolicy:
+    """A fair-share policy. `shares` are its weight factors by share identifier."""
+    shares = fields.pop("shares", {})
+    values = {
+        "name": _name("policy"),
+        "share_distribution": [
+            {"shareIdentifier": share, "weightFactor": weight} for share, weight in shares.items()
+        ],
+        "created_at": NOW,
+    }
+    return SchedulingPolicy.objects.create(**{**values, **fields})
+
+
+def a_consumable(**fields: Any) -> ConsumableResource:
+    values = {"name": _name("consumable"), "total_quantity": 10, "created_at": NOW}
+    return ConsumableResource.objects.create(**{**values, **fields})
+
+
+def a_hold(**fields: Any) -> ConsumableHold:
+    """What a running job holds of a resource, which says so too."""
+    job = fields.pop("job", None) or a_job(status=JobStatus.RUNNING, attempts_made=1)
+    resource = fields.pop("resource", None) or a_consumable()
+    values = {"attempt_number": job.attempts_made or 1, "quantity": 1, "taken_at": NOW}
+    hold = ConsumableHold.objects.create(job=job, resource=resource, **{**values, **fields})
+    if hold.released_at is None:
+        resource.in_use_quantity += hold.quantity
+        resource.save(update_fields=["in_use_quantity"])
+    return hold
+
+
+def a_secret(**fields: Any) -> Secret:
+    """A secret whose value nobody can read: `services.secrets` makes those that can be."""
+    owner = fields.pop("owner", None) or a_user()
+    values = {"name": _name("secret"), "encrypted": b"-", "created_at": NOW, "updated_at": NOW}
+    return Secret.objects.create(owner=owner, **{**values, **fields})
+
+
 def a_definition(**fields: Any) -> JobDefinition:
     values = {
         "name": _name("definition"),
@@ -99,6 +143,40 @@ def a_job(**fields: Any) -> Job:
     job = Job.objects.create(id=job_id, **{**values, **fields})
     Transition.objects.create(job=job, to_status=JobStatus.SUBMITTED, at=NOW)
     return job
+
+
+def an_array(size: int, *, children: str = JobStatus.RUNNABLE, **fields: Any) -> Job:
+    """The parent of an array whose children all are in the same status; `fields` hold for all of them."""
+    parent = a_job(array_size=size, status=_status_of_array(children), **fields)
+    values = {
+        field.attname: getattr(parent, field.attname)
+        for field in Job._meta.concrete_fields
+        if field.name not in {"id", "parent", "array_index", "status"}
+    }
+    if children in LIVE:
+        values["stopped_at"] = None
+    rows = [
+        Job(
+            id=child_id(parent.id, index),
+            parent=parent,
+            array_index=index,
+            status=children,
+            **values,
+        )
+        for index in range(size)
+    ]
+    Job.objects.bulk_create(rows)
+    Transition.objects.bulk_create(
+        Transition(job=row, to_status=JobStatus.SUBMITTED, at=NOW) for row in rows
+    )
+    ArraySummary.objects.create(job=parent, **{column_of(children): size})
+    return parent
+
+
+def _status_of_array(children: str) -> str:
+    if children == JobStatus.SUBMITTED or children not in LIVE:
+        return children
+    return JobStatus.PENDING
 
 
 def a_spec(*, of: JobDefinition, **fields: Any) -> JobSpec:
