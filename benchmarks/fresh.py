@@ -1,0 +1,82 @@
+"""A fresh database for a benchmark: SQLite in a folder of its own, or what DATABASE_URL names."""
+
+import atexit
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+
+
+def prepare() -> str:
+    """Sets Django up on an empty, migrated database, and says on what; call it before importing models.
+
+    A database that DATABASE_URL names is emptied first. A Redis of its own takes the news and hand-overs,
+    which nobody hears.
+    """
+    var = tempfile.mkdtemp(prefix="batchweb-bench-")
+    atexit.register(shutil.rmtree, var, ignore_errors=True)
+    os.environ["BATCHWEB_VAR"] = var
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchweb.settings.dev")
+    os.environ.pop("REDIS_URL", None)
+    _start_redis()
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+    from django.db import connection
+
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("DROP SCHEMA public CASCADE")
+            cursor.execute("CREATE SCHEMA public")
+    call_command("migrate", verbosity=0)
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {_database()}"
+
+
+def _start_redis() -> None:
+    server = subprocess.Popen([sys.executable, "-m", "batchweb.embedded"])
+    atexit.register(server.wait)
+    atexit.register(server.terminate)
+
+
+def _database() -> str:
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        import sqlite3
+
+        return f"SQLite {sqlite3.sqlite_version}"
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        return f"PostgreSQL {cursor.fetchone()[0].split()[0]}"
+
+
+def analyze() -> None:
+    """Lets the database look at what it holds, as it does by itself in a long life."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def seconds_of(action: Callable[[], object]) -> float:
+    """How long one call takes."""
+    begun = time.perf_counter()
+    action()
+    return time.perf_counter() - begun
+
+
+def spread_ms(values: Sequence[float]) -> str:
+    """Median, minimum and maximum of some seconds, in milliseconds."""
+    median, least, most = (1000 * f(values) for f in (statistics.median, min, max))
+    return f"{median:9.2f} ms  ({least:.2f} to {most:.2f})"
+
+
+def heading(text: str) -> None:
+    sys.stdout.write(f"\n{text}\n")
+    sys.stdout.flush()
