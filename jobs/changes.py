@@ -6,7 +6,8 @@ lost message costs latency and nothing else. Topics:
 - `jobs`: some job changed its status, or is new;
 - `job:<uuid>`: this job, its attempts or why it waits changed;
 - `log:<attempt id>`: this attempt's log has new lines or is complete;
-- `queues`, `environments`, `definitions`: one of these was made or changed;
+- `queues` (and their scheduling policies), `environments`, `definitions`, `resources` (consumable ones): one
+  of these was made or changed;
 - `pulls`: an image pull went on.
 """
 
@@ -29,6 +30,7 @@ JOBS = "jobs"
 QUEUES = "queues"
 ENVIRONMENTS = "environments"
 DEFINITIONS = "definitions"
+RESOURCES = "resources"
 PULLS = "pulls"
 
 

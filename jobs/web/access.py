@@ -30,7 +30,14 @@ __all__ = [
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="batchweb"'}
 BAD_TOKEN = {"WWW-Authenticate": 'Bearer realm="batchweb", error="invalid_token"'}
 SHARED_TOPICS = frozenset(
-    {changes.JOBS, changes.QUEUES, changes.ENVIRONMENTS, changes.DEFINITIONS, changes.PULLS}
+    {
+        changes.JOBS,
+        changes.QUEUES,
+        changes.ENVIRONMENTS,
+        changes.DEFINITIONS,
+        changes.RESOURCES,
+        changes.PULLS,
+    }
 )
 JOB_TOPIC = changes.job_topic("")
 
