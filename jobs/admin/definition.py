@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from jobs.domain.exit_rules import rules_text
 from jobs.domain.resources import format_vcpus
-from jobs.domain.validation import variables_text
+from jobs.domain.variables import variables_text
 from jobs.models import DefinitionStatus, JobDefinition
 from jobs.services.definitions import (
     check_definition,

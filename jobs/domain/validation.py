@@ -8,7 +8,7 @@ Batch API (`RegisterJobDefinition`, `SubmitJob`) unless a comment says otherwise
 import json
 import re
 import shlex
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 
@@ -19,21 +19,19 @@ from .retry import MAX_ATTEMPTS
 T = TypeVar("T")
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
-ENVIRONMENT_NAME_PATTERN = re.compile(r"[^=\0]{1,256}")
 # Docker's grammar of references, loosely: the engine has the last word, this catches slips early.
 IMAGE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-/:@]{0,254}")
 UNSTORABLE_PATTERN = re.compile("[\0\ud800-\udfff]")
-RESERVED_ENVIRONMENT_PREFIX = "AWS_BATCH"
 
 MIN_MEMORY_MIB = 4
 MAX_MEMORY_MIB = 16 * 1024 * 1024
 MAX_MILLI_VCPUS = 1_000_000
+# Ours: more than any machine has.
+MAX_GPUS = 1000
 MAX_COMMAND_BYTES = 20 * 1024
 # Reading shell words takes time by the square of their length. A quote alone in its word is the longest
 # that a byte becomes: eight characters.
 MAX_COMMAND_TEXT_CHARACTERS = 8 * MAX_COMMAND_BYTES
-# As much as AWS Batch allows for a whole definition; Linux refuses one variable of 128 KiB.
-MAX_ENVIRONMENT_BYTES = 24 * 1024
 MAX_REASON_CHARACTERS = 1024
 MIN_TIMEOUT_SECONDS = 60
 # AWS gives no upper bound: this is what its integer holds.
@@ -54,7 +52,26 @@ TOO_LONG_A_COMMAND = (
 
 
 class FieldError(ValueError):
-    """One field's value is not acceptable; `str(error)` says why and what would be."""
+    """One field's value is not acceptable; `str(error)` says why and what would be.
+
+    Of a value with members, `problems` says it of each member that is wrong, with its path.
+    """
+
+    def __init__(self, text: str = "", *, problems: Iterable[tuple[str, str]] = ()) -> None:
+        self.problems = tuple(problems) or (("", text),)
+        super().__init__(" ".join(self.texts))
+
+    @property
+    def texts(self) -> list[str]:
+        """Each problem as a text that starts with the member's path."""
+        return [f"{path}: {text}" if path else text for path, text in self.problems]
+
+    def at(self, member: str) -> list[tuple[str, str]]:
+        """The problems as seen from outside, where this value is `member`: a name, or "[0]"."""
+        return [
+            (f"{member}{'.' if path and path[0] != '[' else ''}{path}", text)
+            for path, text in self.problems
+        ]
 
 
 class Checker:
@@ -68,7 +85,8 @@ class Checker:
         try:
             return check(value)
         except FieldError as error:
-            self.add(field, str(error))
+            for text in error.texts:
+                self.add(field, text)
             return default
 
     def only(self, fields: Iterable[str], known: Container[str]) -> None:
@@ -88,7 +106,7 @@ class Checker:
 
 def name(value: object) -> str:
     """A name of a job, queue, definition or environment."""
-    text = _text(value)
+    text = read_text(value)
     if not text:
         raise FieldError("Give a name.")
     if not NAME_PATTERN.fullmatch(text):
@@ -101,7 +119,7 @@ def name(value: object) -> str:
 
 def image(value: object) -> str:
     """A container image reference."""
-    text = _text(value)
+    text = read_text(value)
     if not text:
         raise FieldError("Give a container image, such as busybox:1.36.")
     if not IMAGE_PATTERN.fullmatch(text):
@@ -142,7 +160,7 @@ def command(value: object) -> list[str]:
 
 def milli_vcpus(value: object) -> int:
     """vCPUs ("2", "0.25") as thousandths."""
-    amount = _decimal(value, "vCPUs are a number such as 1 or 0.25.")
+    amount = read_decimal(value, "vCPUs are a number such as 1 or 0.25.")
     if amount <= 0:
         raise FieldError("Give more than 0 vCPUs, such as 1 or 0.25.")
     thousandths = amount * MILLI
@@ -155,15 +173,25 @@ def milli_vcpus(value: object) -> int:
 
 def memory_mib(value: object) -> int:
     """Memory in whole MiB; Docker takes no less than 4 (AWS's own minimum, too)."""
-    amount = _integer(value, "Memory is a whole number of MiB, such as 512.")
+    amount = read_integer(value, "Memory is a whole number of MiB, such as 512.")
     if not MIN_MEMORY_MIB <= amount <= MAX_MEMORY_MIB:
         raise FieldError(f"Memory is between {MIN_MEMORY_MIB} and {MAX_MEMORY_MIB} MiB.")
     return amount
 
 
+def gpus(value: object) -> int:
+    """How many whole GPUs; empty: none."""
+    if is_empty(value):
+        return 0
+    amount = read_integer(value, "GPUs are a whole number such as 1.")
+    if not 0 <= amount <= MAX_GPUS:
+        raise FieldError(f"GPUs are between 0 and {MAX_GPUS}.")
+    return amount
+
+
 def attempts(value: object) -> int:
     """How often a job may be tried."""
-    amount = _integer(value, "Attempts are a whole number.")
+    amount = read_integer(value, "Attempts are a whole number.")
     if not 1 <= amount <= MAX_ATTEMPTS:
         raise FieldError(f"Attempts are between 1 and {MAX_ATTEMPTS}.")
     return amount
@@ -171,9 +199,9 @@ def attempts(value: object) -> int:
 
 def timeout_seconds(value: object) -> int | None:
     """How long an attempt may run, counted from its start; empty (None): as long as it likes."""
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if is_empty(value):
         return None
-    amount = _integer(value, "A time limit is a whole number of seconds, such as 3600.")
+    amount = read_integer(value, "A time limit is a whole number of seconds, such as 3600.")
     if not MIN_TIMEOUT_SECONDS <= amount <= MAX_TIMEOUT_SECONDS:
         raise FieldError(
             f"A time limit is between {MIN_TIMEOUT_SECONDS} and {MAX_TIMEOUT_SECONDS} seconds."
@@ -181,42 +209,9 @@ def timeout_seconds(value: object) -> int | None:
     return amount
 
 
-def environment(value: object) -> list[dict[str, str]]:
-    """Environment variables: `[{"name": ..., "value": ...}, ...]` or `{name: value}`.
-
-    Or as one text: `NAME=value` lines, or either of the above as JSON.
-    """
-    if isinstance(value, str):
-        value = _environment_of_text(value)
-    if value in (None, [], {}):
-        return []
-    pairs = _environment_pairs(value)
-    for variable, content in pairs:
-        _check_variable(variable, content)
-    seen = dict(pairs)
-    if sum(len(f"{name}={content}".encode()) for name, content in seen.items()) > (
-        MAX_ENVIRONMENT_BYTES
-    ):
-        raise FieldError(
-            f"Variables have at most {MAX_ENVIRONMENT_BYTES // 1024} KiB in all. "
-            "Put more in the image or in a file."
-        )
-    return [{"name": variable, "value": content} for variable, content in seen.items()]
-
-
-def _check_variable(variable: str, content: str) -> None:
-    # First, so that no message can repeat what has no UTF-8.
-    if UNSTORABLE_PATTERN.search(variable + content):
-        raise FieldError("A variable cannot hold NUL characters or broken Unicode.")
-    if not ENVIRONMENT_NAME_PATTERN.fullmatch(variable):
-        raise FieldError("A variable's name has 1 to 256 characters and no equals sign.")
-    if variable.startswith(RESERVED_ENVIRONMENT_PREFIX):
-        raise FieldError(f"{variable}: names that start with AWS_BATCH are reserved.")
-
-
 def reason(value: object) -> str:
     """Why somebody cancels or terminates a job."""
-    text = _text(value)
+    text = read_text(value)
     if len(text) > MAX_REASON_CHARACTERS:
         raise FieldError(f"A reason has at most {MAX_REASON_CHARACTERS} characters.")
     return text
@@ -224,7 +219,7 @@ def reason(value: object) -> str:
 
 def description(value: object) -> str:
     """What a definition is for, in a line."""
-    text = _text(value)
+    text = read_text(value)
     if len(text) > MAX_DESCRIPTION_CHARACTERS:
         raise FieldError(f"A description has at most {MAX_DESCRIPTION_CHARACTERS} characters.")
     return text
@@ -232,7 +227,7 @@ def description(value: object) -> str:
 
 def priority(value: object) -> int:
     """A queue's priority: a higher one goes first."""
-    amount = _integer(value, "Priority is a whole number such as 1; a higher one goes first.")
+    amount = read_integer(value, "Priority is a whole number such as 1; a higher one goes first.")
     if not 0 <= amount <= MAX_PRIORITY:
         raise FieldError(f"Priority is between 0 and {MAX_PRIORITY}.")
     return amount
@@ -240,7 +235,7 @@ def priority(value: object) -> int:
 
 def state(value: object) -> str:
     """ENABLED or DISABLED, of a queue or an environment."""
-    text = _text(value).upper()
+    text = read_text(value).upper()
     if text not in STATES:
         raise FieldError("The state is ENABLED or DISABLED.")
     return text
@@ -250,7 +245,7 @@ def environment_order(value: object) -> list[str]:
     """The names of a queue's environments, first choice first. Empty choices are left out."""
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise FieldError("Environments are a list of names.")
-    names = [text for text in map(_text, value) if text]
+    names = [text for text in map(read_text, value) if text]
     if not names:
         raise FieldError("Choose at least one environment.")
     if len(names) > MAX_QUEUE_ENVIRONMENTS:
@@ -262,14 +257,14 @@ def environment_order(value: object) -> list[str]:
 
 def max_milli_vcpus(value: object) -> int | None:
     """An environment's maximum of vCPUs as thousandths; empty (None): all that its engine has."""
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if is_empty(value):
         return None
     return milli_vcpus(value)
 
 
 def usd_per_hour(value: object) -> Decimal:
     """A price in US dollars per hour, of a vCPU or a GiB."""
-    amount = _decimal(value, "A price is a number of US dollars such as 0.04048.")
+    amount = read_decimal(value, "A price is a number of US dollars such as 0.04048.")
     if not 0 <= amount <= MAX_USD_PER_HOUR:
         raise FieldError(f"A price is between 0 and {MAX_USD_PER_HOUR} US dollars an hour.")
     if amount != round(amount, PRICE_DECIMALS):
@@ -279,7 +274,7 @@ def usd_per_hour(value: object) -> Decimal:
 
 def engine_url(value: object) -> str:
     """Where an engine answers; empty: as the process environment says."""
-    text = _text(value)
+    text = read_text(value)
     if len(text) > MAX_ENGINE_URL_CHARACTERS:
         raise FieldError(f"A URL has at most {MAX_ENGINE_URL_CHARACTERS} characters.")
     if text and not ENGINE_URL_PATTERN.fullmatch(text):
@@ -290,51 +285,26 @@ def engine_url(value: object) -> str:
     return text
 
 
-def variables_text(variables: Sequence[Mapping[str, str]]) -> str:
-    """The variables as a text that `environment` reads back to the same, for a form's field."""
-    pairs = {variable["name"]: variable["value"] for variable in variables}
-    lines = [f"{name}={value}" for name, value in pairs.items()]
-    # What would not survive as a line: line breaks, and blanks that a form or a reader would cut.
-    if any("\n" in line or "\r" in line or line != line.strip() for line in lines) or (
-        lines and lines[0][0] in "[{"
-    ):
-        return json.dumps(pairs, indent=2, ensure_ascii=False)
-    return "\n".join(lines)
+def is_empty(value: object) -> bool:
+    """Whether a field was left out: None, or a form's text of nothing but blanks."""
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _environment_of_text(text: str) -> object:
-    if text.lstrip().startswith(("[", "{")):
-        try:
-            parsed: object = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise FieldError(f"Not valid JSON: {error}.") from None
-        return parsed
-    pairs: list[dict[str, str]] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        variable, equals, content = line.rstrip("\r").partition("=")
-        if not equals:
-            raise FieldError(f"Line {number}: write NAME=value.")
-        pairs.append({"name": variable.strip(), "value": content})
-    return pairs
+def read_json(value: object) -> object:
+    """A value that a form sends as JSON text and others as it is; None for an empty text."""
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        return None
+    try:
+        parsed: object = json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise FieldError(f"Not valid JSON: {error}.") from None
+    return parsed
 
 
-def _environment_pairs(value: object) -> list[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        items: list[tuple[object, object]] = list(value.items())
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        if not all(isinstance(item, Mapping) for item in value):
-            raise FieldError("Each variable has a name and a value.")
-        items = [(item.get("name"), item.get("value", "")) for item in value]
-    else:
-        raise FieldError("Variables are a list of names and values.")
-    if not all(isinstance(key, str) and isinstance(content, str) for key, content in items):
-        raise FieldError("A variable's name and value are texts.")
-    return [(str(key), str(content)) for key, content in items]
-
-
-def _text(value: object) -> str:
+def read_text(value: object) -> str:
+    """A text without blanks around it; None is an empty one."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -345,7 +315,8 @@ def _text(value: object) -> str:
     return value.strip()
 
 
-def _integer(value: object, message: str) -> int:
+def read_integer(value: object, message: str) -> int:
+    """A whole number, also as text. `message`: what to say of anything else."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise FieldError(message)
     # Digits alone: `int` would also take underscores and other scripts' digits.
@@ -355,7 +326,8 @@ def _integer(value: object, message: str) -> int:
     return int(text)
 
 
-def _decimal(value: object, message: str) -> Decimal:
+def read_decimal(value: object, message: str) -> Decimal:
+    """A number, also as text. `message`: what to say of anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise FieldError(message)
     text = str(value).strip()

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from jobs import changes
-from jobs.domain import exit_rules, validation
+from jobs.domain import exit_rules, validation, variables
 from jobs.domain.errors import Conflict
 from jobs.domain.validation import Checker
 from jobs.models import DefinitionStatus, JobDefinition
@@ -69,7 +69,7 @@ def check_definition(*, fields: Mapping[str, object]) -> DefinitionFields:
         image=checker.check("image", validation.image, fields.get("image"), ""),
         command=checker.check("command", validation.command, fields.get("command"), []),
         environment=checker.check(
-            "environment", validation.environment, fields.get("environment"), []
+            "environment", variables.environment, fields.get("environment"), []
         ),
         milli_vcpus=checker.check("vcpus", validation.milli_vcpus, fields.get("vcpus"), 0),
         memory_mib=checker.check("memory_mib", validation.memory_mib, fields.get("memory_mib"), 0),

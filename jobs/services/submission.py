@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from jobs.domain import exit_rules, validation
+from jobs.domain import exit_rules, validation, variables
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import (
     DefinitionStatus,
@@ -87,7 +87,7 @@ def _check_overrides(checker: Checker, fields: Mapping[str, object]) -> dict[str
     checks: dict[str, tuple[Any, Any]] = {
         "image": (validation.image, ""),
         "command": (validation.command, []),
-        "environment": (validation.environment, []),
+        "environment": (variables.environment, []),
         "vcpus": (validation.milli_vcpus, 0),
         "memory_mib": (validation.memory_mib, 0),
         "attempts": (validation.attempts, 0),

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.domain import exit_rules, validation
+from jobs.domain import exit_rules, validation, variables
 from jobs.domain.errors import InvalidInput
 from jobs.domain.validation import Checker, FieldError
 
@@ -90,12 +90,12 @@ def test_memory_is_a_whole_number_of_mib_from_four_on(bad: object) -> None:
 )
 def test_an_environment_that_a_container_cannot_have_is_refused(bad: object) -> None:
     with pytest.raises(FieldError):
-        validation.environment(bad)
+        variables.environment(bad)
 
 
 def test_no_message_repeats_broken_unicode() -> None:
     with pytest.raises(FieldError) as refused:
-        validation.environment({"AWS_BATCH\ud800": "x"})
+        variables.environment({"AWS_BATCH\ud800": "x"})
     assert str(refused.value).encode()
 
 
@@ -113,7 +113,7 @@ def test_the_longest_command_of_quotes_survives_the_form() -> None:
 
 def test_a_variable_given_twice_has_its_last_value() -> None:
     twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
-    assert validation.environment(twice) == [{"name": "A", "value": "2"}]
+    assert variables.environment(twice) == [{"name": "A", "value": "2"}]
 
 
 @given(
@@ -129,7 +129,7 @@ def test_no_value_of_any_kind_escapes_as_another_error(value: object) -> None:
         validation.attempts,
         validation.timeout_seconds,
         exit_rules.evaluate_on_exit,
-        validation.environment,
+        variables.environment,
         validation.reason,
     ):
         with suppress(FieldError):

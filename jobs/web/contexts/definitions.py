@@ -12,7 +12,7 @@ from jobs.domain.definition_document import definition_fields
 from jobs.domain.errors import InvalidInput, NotFound
 from jobs.domain.exit_rules import rules_text
 from jobs.domain.resources import format_vcpus
-from jobs.domain.validation import variables_text
+from jobs.domain.variables import variables_text
 from jobs.models import DefinitionStatus, JobDefinition
 from jobs.selectors import definitions as selectors
 from jobs.selectors.paging import Page
