@@ -12,7 +12,7 @@ from jobs.domain.names import container_name
 from jobs.domain.reasons import ESSENTIAL_EXITED, TIMED_OUT
 from jobs.engines.fake.scripts import Script
 from jobs.engines.fake.world import SHELL_IMAGE, World, forget_world, world
-from jobs.models import Attempt, Job, JobDefinition, JobStatus
+from jobs.models import Attempt, Job, JobDefinition, JobSpec, JobStatus
 from jobs.services.launch import launch_attempt
 from jobs.services.reap import reap_attempt
 from jobs.services.stop import terminate_job
@@ -243,7 +243,7 @@ def test_each_attempt_has_a_deadline_of_its_own(attempt: Attempt) -> None:
 def test_the_job_s_rules_decide_about_a_retry(
     attempt: Attempt, rules: list[dict[str, str]], status: str
 ) -> None:
-    Job.objects.update(evaluate_on_exit=rules)
+    JobSpec.objects.update(evaluate_on_exit=rules)
     end_by_itself(attempt, after=SECOND, exit_code=3)
     assert reaped(attempt).status == status
 
