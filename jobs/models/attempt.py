@@ -44,6 +44,10 @@ class Attempt(models.Model):
     usd_per_gib_hour = models.DecimalField(max_digits=12, decimal_places=6)
 
     placed_at = models.DateTimeField()
+    waits_for_others = models.BooleanField(
+        default=False,
+        help_text="Whether others of its try must have started or ended before it may start.",
+    )
     launch_token = models.CharField(max_length=32, blank=True)
     launch_claimed_at = models.DateTimeField(null=True, blank=True)
     container_id = models.CharField(max_length=128, blank=True)
@@ -57,6 +61,11 @@ class Attempt(models.Model):
     timed_out_at = models.DateTimeField(
         null=True, blank=True, help_text="When it was asked to stop because of its time limit."
     )
+    stop_asked_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When the end of another container of its try asked it to stop.",
+    )
     stop_signalled_at = models.DateTimeField(
         null=True, blank=True, help_text="When its container was sent SIGTERM."
     )
@@ -69,6 +78,9 @@ class Attempt(models.Model):
     reason = models.TextField(blank=True, help_text="The container's reason, as the API gives it.")
     status_reason = models.TextField(blank=True)
     explanation = models.TextField(blank=True, help_text="How it ended, in a sentence for people.")
+    may_retry = models.BooleanField(
+        default=True, help_text="False: it ended in a way that another try could not mend."
+    )
     cost_usd = models.DecimalField(max_digits=18, decimal_places=9, default=Decimal(0))
     removed_at = models.DateTimeField(
         null=True, blank=True, help_text="When its container was removed from the engine."
@@ -106,6 +118,11 @@ class Attempt(models.Model):
                 fields=["deadline_at"],
                 condition=Q(ended_at__isnull=True, deadline_at__isnull=False),
                 name="attempt_deadline",
+            ),
+            models.Index(
+                fields=["stop_asked_at"],
+                condition=Q(ended_at__isnull=True, stop_asked_at__isnull=False),
+                name="attempt_asked_to_stop",
             ),
             models.Index(
                 fields=["ended_at"],
