@@ -1,13 +1,10 @@
-"""What Docker is told about a container, and what it tells: specs out, status, events, usage in."""
+"""What Docker tells about a container: its status, events and usage."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.domain.names import LABEL_INSTALLATION
-
 from ..base import (
     ContainerPhase,
-    ContainerSpec,
     ContainerStatus,
     EngineEvent,
     EventKind,
@@ -29,40 +26,6 @@ _PHASES = {
 _EVENTS = {"start": EventKind.STARTED, "die": EventKind.DIED}
 # Docker mixes these into the labels that it sends with an event.
 _NO_LABELS = frozenset({"image", "name", "exitCode", "execDuration"})
-
-# Named in full, so that the daemon's own defaults cannot change what we rely on: the log can be read
-# back, nothing is dropped under load, and nothing is rotated away before it was shipped (Docker has
-# no word for "unlimited", so the size is one that no disk has). Not Docker's usual `json-file`: it
-# replaces all bytes that are not UTF-8, and takes the daemon half as much time again to read.
-_LOG_CONFIG = {
-    "Type": "local",
-    "Config": {"mode": "blocking", "max-size": "1000t", "max-file": "1", "compress": "false"},
-}
-
-
-def create_body(spec: ContainerSpec, installation: str) -> dict[str, object]:
-    """The body of `POST /containers/create`. No entry point is given, so the image's stays."""
-    memory_bytes = spec.memory_mib * 1024 * 1024
-    return {
-        "Image": spec.image,
-        "Cmd": list(spec.command),
-        "Env": [f"{name}={value}" for name, value in spec.environment.items()],
-        "Labels": {**spec.labels, LABEL_INSTALLATION: installation},
-        "HostConfig": {
-            "NanoCpus": spec.milli_vcpus * 1_000_000,
-            "Memory": memory_bytes,
-            # Memory and swap together: so there is no swap.
-            "MemorySwap": memory_bytes,
-            "PidsLimit": spec.pids_limit,
-            "NetworkMode": spec.network,
-            "SecurityOpt": ["no-new-privileges"],
-            "RestartPolicy": {"Name": "no"},
-            "AutoRemove": False,
-            "Init": False,
-            "LogConfig": _LOG_CONFIG,
-            "Binds": list(spec.binds),
-        },
-    }
 
 
 def status_from_inspect(found: Mapping[str, Any]) -> ContainerStatus:
@@ -88,7 +51,21 @@ def status_from_inspect(found: Mapping[str, Any]) -> ContainerStatus:
         error=error,
         started_ns=started_ns,
         finished_ns=finished_ns,
+        address=address_of(found) if phase is ContainerPhase.RUNNING else "",
     )
+
+
+def address_of(found: Mapping[str, Any]) -> str:
+    """The first IPv4 address that a container has of its own, by its inspection; empty if none."""
+    networks: Mapping[str, Any] = (found.get("NetworkSettings") or {}).get("Networks") or {}
+    addresses = (str(network.get("IPAddress") or "") for network in networks.values())
+    return next(filter(None, addresses), "")
+
+
+def donor_of(found: Mapping[str, Any]) -> str:
+    """The container whose network it shares, by its inspection; empty if it has its own."""
+    kind, _, donor = str((found.get("HostConfig") or {}).get("NetworkMode") or "").partition(":")
+    return donor if kind == "container" else ""
 
 
 def status_from_list(found: Mapping[str, Any]) -> ContainerStatus:

@@ -1,16 +1,18 @@
 """Docker Engine, API 1.41 (20.10) and later. One node: the machine that the daemon runs on."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 import requests
 from docker import auth
 
-from jobs.domain.names import LABEL_INSTALLATION
+from jobs.domain.names import LABEL_INSTALLATION, LABEL_POD
 
 from ..base import (
     AlreadyStarted,
+    Belonging,
     CannotPull,
     CannotStart,
     ContainerPhase,
@@ -19,6 +21,7 @@ from ..base import (
     EngineError,
     EngineEvent,
     EngineInfo,
+    EngineUnreachable,
     ImageMissing,
     InvalidSpec,
     LogFrame,
@@ -28,21 +31,26 @@ from ..base import (
     PullProgress,
     Usage,
 )
+from ..checks import refuse_impossible
 from .boot import boot_id
 from .connection import Connection, answer, expect, message
 from .containers import (
-    create_body,
+    address_of,
+    donor_of,
     event_from,
     status_from_inspect,
     status_from_list,
     usage_from_stats,
 )
+from .creation import create_body
 from .filters import as_filters
 from .logs import read_frames
 from .networks import Networks
+from .pods import Pods
 from .pulls import follow_pull, read_json, split_reference
-from .texts import is_command_failure, short_start_error
+from .texts import is_command_failure, missing_gpus, refusal, short_start_error
 from .times import format_since
+from .volumes import Volumes
 
 _BYTES_PER_MIB = 1024 * 1024
 
@@ -54,6 +62,8 @@ class DockerEngine:
         self._connection = Connection(url)
         self._installation = installation
         self._networks = Networks(self._connection, installation)
+        self._pods = Pods(self._connection, self._networks, installation)
+        self._volumes = Volumes(self._connection, installation)
 
     @property
     def closed(self) -> bool:
@@ -101,35 +111,27 @@ class DockerEngine:
         follow_pull(read_json(stream.blocks()), on_progress)
 
     def create(self, spec: ContainerSpec) -> str:
-        self._networks.ensure(spec.network)
+        refuse_impossible(spec)
+        if spec.pod:
+            self._pods.ensure(spec)
+        else:
+            self._networks.ensure(spec.network)
+        self._volumes.ensure(spec)
         response = self._create(spec)
         if _network_is_gone(response, spec.network):
             self._networks.mend(spec.network)
             response = self._create(spec)
-        if response.status_code == 409:
-            raise NameTaken(message(response))
-        if response.status_code == 404:
-            raise ImageMissing(message(response))
-        if response.status_code == 400:
-            raise InvalidSpec(message(response))
+        if not response.ok:
+            raise _create_failure(response)
         container_id: str = answer(response)["Id"]
         return container_id
 
     def start(self, container_id: str) -> None:
         response = self._start(container_id)
-        if response.ok:
-            return
-        if self._mended_network(container_id, response):
+        if not response.ok and self._mended(container_id, response):
             response = self._start(container_id)
-        if response.ok:
-            return
-        said = message(response)
-        if is_command_failure(said):
-            raise CannotStart(short_start_error(said))
-        if response.status_code in {404, 409}:
-            # 409: it is marked for removal, as good as gone.
-            raise NoSuchContainer(said)
-        raise EngineError(said)
+        if not response.ok:
+            raise _start_failure(response)
 
     def discard(self, container_id: str) -> None:
         """See the protocol. Docker removes an exited container as readily as a fresh one, so its
@@ -166,7 +168,11 @@ class DockerEngine:
         response = self._connection.call("GET", f"/containers/{name_or_id}/json")
         if response.status_code == 404:
             return None
-        return status_from_inspect(answer(response))
+        found = answer(response)
+        status = status_from_inspect(found)
+        if status.phase is ContainerPhase.RUNNING and (pod := donor_of(found)):
+            return replace(status, address=self._address(pod))
+        return status
 
     def signal(self, container_id: str, name: str) -> bool:
         response = self._connection.call(
@@ -184,7 +190,30 @@ class DockerEngine:
             "/containers/json",
             params={"all": "1", "filters": as_filters(label=[self._label])},
         )
-        return [status_from_list(found) for found in answer(response)]
+        return [
+            status_from_list(found)
+            for found in answer(response)
+            # Docker has no filter for what a container does not carry.
+            if LABEL_POD not in (found.get("Labels") or {})
+        ]
+
+    def pods(self) -> list[Belonging]:
+        return self._pods.all()
+
+    def volumes(self) -> list[Belonging]:
+        return self._volumes.all()
+
+    def networks(self) -> list[Belonging]:
+        return self._networks.all()
+
+    def remove_pod(self, name: str) -> None:
+        self._pods.remove(name)
+
+    def remove_volume(self, name: str) -> None:
+        self._volumes.remove(name)
+
+    def remove_network(self, name: str) -> None:
+        self._networks.remove(name)
 
     def events(self, since_ns: int) -> Iterator[EngineEvent]:
         response, stream = self._connection.stream(
@@ -199,7 +228,7 @@ class DockerEngine:
         )
         expect(response)
         found = (event_from(each) for each in read_json(stream.blocks()))
-        return (event for event in found if event is not None)
+        return (event for event in found if event is not None and LABEL_POD not in event.labels)
 
     def logs(self, container_id: str, *, since_ns: int, follow: bool) -> Iterator[LogFrame]:
         response, stream = self._connection.stream(
@@ -247,16 +276,32 @@ class DockerEngine:
     def _start(self, container_id: str) -> requests.Response:
         return self._connection.call("POST", f"/containers/{container_id}/start")
 
-    def _mended_network(self, container_id: str, response: requests.Response) -> bool:
-        """Whether the start failed for want of its network, which is there again now."""
+    def _mended(self, container_id: str, response: requests.Response) -> bool:
+        """Whether the start failed for want of its network or its pod, which is there again now.
+
+        Raises EngineUnreachable if its pod cannot come back.
+        """
         said = message(response)
-        if not (said.startswith("network ") and ("not found" in said or "ambiguous" in said)):
+        network_is_gone = said.startswith("network ") and (
+            "not found" in said or "ambiguous" in said
+        )
+        if not network_is_gone and response.status_code not in {404, 409}:
             return False
-        found = self._connection.call("GET", f"/containers/{container_id}/json")
-        if found.status_code == 404:
+        answered = self._connection.call("GET", f"/containers/{container_id}/json")
+        if answered.status_code == 404:
             return False
-        self._networks.mend(answer(found)["HostConfig"]["NetworkMode"])
-        return True
+        found = answer(answered)
+        if network_is_gone:
+            self._networks.mend(found["HostConfig"]["NetworkMode"])
+            return True
+        pod = donor_of(found)
+        if pod and not self._pods.revive(pod):
+            raise EngineUnreachable(f"The pod of {found['Name'].removeprefix('/')} is gone")
+        return bool(pod)
+
+    def _address(self, pod: str) -> str:
+        response = self._connection.call("GET", f"/containers/{pod}/json")
+        return address_of(answer(response)) if response.ok else ""
 
     def _was_started(self, container_id: str, *, removed_at: str) -> bool:
         """Whether a removed container ever ran, by the events up to its removal.
@@ -282,3 +327,29 @@ class DockerEngine:
 
 def _network_is_gone(response: requests.Response, network: str) -> bool:
     return response.status_code == 404 and message(response).startswith(f"network {network}")
+
+
+def _create_failure(response: requests.Response) -> EngineError:
+    said = message(response)
+    if response.status_code == 409:
+        return NameTaken(said)
+    if response.status_code == 404:
+        return ImageMissing(said)
+    # Docker takes it for its own failure that it cannot read what it was told to mount.
+    if response.status_code == 400 or said.startswith("invalid volume specification"):
+        return InvalidSpec(said)
+    return EngineError(said)
+
+
+def _start_failure(response: requests.Response) -> EngineError:
+    said = message(response)
+    if refused := refusal(said):
+        return InvalidSpec(refused)
+    if no_gpus := missing_gpus(said):
+        return EngineError(no_gpus)
+    if is_command_failure(said):
+        return CannotStart(short_start_error(said))
+    if response.status_code in {404, 409}:
+        # 409: it is marked for removal, as good as gone.
+        return NoSuchContainer(said)
+    return EngineError(said)

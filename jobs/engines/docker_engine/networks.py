@@ -1,16 +1,15 @@
-"""One bridge network per environment, made when the first container needs it."""
+"""Bridge networks: one per environment, made when the first container needs it; one per multi-node try."""
 
 import threading
 from typing import Any
 
-from jobs.domain.names import LABEL_INSTALLATION
+from jobs.domain.names import LABEL_INSTALLATION, LABEL_JOB, try_of
 
-from ..base import EngineError
+from ..base import Belonging, EngineError
+from ..checks import PREDEFINED_NETWORKS
 from .connection import Connection, answer, expect, message
 from .filters import as_filters
 
-# Docker's own networks, which need no making.
-_PREDEFINED = frozenset({"bridge", "host", "none", "default"})
 # How Docker 20.10 and later say that their address pools are used up.
 _NO_ADDRESSES = ("could not find an available", "all predefined address pools", "non-overlapping")
 
@@ -22,7 +21,7 @@ class Networks:
         self._connection = connection
         self._installation = installation
         self._lock = threading.Lock()
-        self._known: set[str] = set(_PREDEFINED)
+        self._known: set[str] = set(PREDEFINED_NETWORKS)
 
     def ensure(self, name: str) -> None:
         """Makes the network unless it exists. Raises EngineError when Docker has no addresses left."""
@@ -31,7 +30,9 @@ class Networks:
         with self._lock:
             if name not in self._known:
                 self._make(name)
-                self._known.add(name)
+                # A job's network is used once, and soon removed, maybe by another process.
+                if try_of(name) is None:
+                    self._known.add(name)
 
     def mend(self, name: str) -> None:
         """After Docker said that there is none of that name (somebody pruned it), or several."""
@@ -39,6 +40,24 @@ class Networks:
             self._known.discard(name)
         self.ensure(name)
         self._leave_one(name)
+
+    def remove(self, name: str) -> None:
+        """Removes all networks of that name; none is fine. Raises EngineError if one is in use."""
+        with self._lock:
+            if name not in PREDEFINED_NETWORKS:
+                self._known.discard(name)
+        for network in self._of_name(name):
+            response = self._connection.call("DELETE", f"/networks/{network['Id']}")
+            if response.status_code != 404:
+                expect(response)
+
+    def all(self) -> list[Belonging]:
+        """The networks of this installation."""
+        label = f"{LABEL_INSTALLATION}={self._installation}"
+        response = self._connection.call(
+            "GET", "/networks", params={"filters": as_filters(label=[label])}
+        )
+        return [Belonging(each["Name"], each["Labels"] or {}) for each in answer(response)]
 
     def _make(self, name: str) -> None:
         said = self._create(name)
@@ -57,6 +76,9 @@ class Networks:
 
     def _create(self, name: str) -> str:
         """Empty if the network exists now, else Docker's words."""
+        labels = {LABEL_INSTALLATION: self._installation}
+        if its_try := try_of(name):
+            labels[LABEL_JOB] = str(its_try.job_id)
         response = self._connection.call(
             "POST",
             "/networks/create",
@@ -64,7 +86,7 @@ class Networks:
                 "Name": name,
                 "Driver": "bridge",
                 "CheckDuplicate": True,
-                "Labels": {LABEL_INSTALLATION: self._installation},
+                "Labels": labels,
             },
         )
         if response.ok:
@@ -101,4 +123,4 @@ class Networks:
             "POST", "/networks/prune", params={"filters": as_filters(label=[label])}
         )
         expect(response)
-        self._known = set(_PREDEFINED)
+        self._known = set(PREDEFINED_NETWORKS)

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 from jobs.domain.names import LABEL_INSTALLATION
 
 from ..base import (
     AlreadyStarted,
+    Belonging,
     CannotPull,
     CannotStart,
     ContainerPhase,
@@ -24,7 +26,10 @@ from ..base import (
     PullProgress,
     Usage,
 )
-from .world import Container, World, world
+from ..checks import refuse_impossible
+from .belongings import of_installation
+from .container import Container
+from .world import World, world
 
 _NOT_FOUND_EXIT_CODE = 127
 _SIGNAL_EXIT_CODES = {"SIGTERM": 143, "SIGKILL": 137}
@@ -34,10 +39,10 @@ _SCHEME = "fake://"
 class FakeEngine:
     """For tests and benchmarks only: speaks to the world that "fake://name" names."""
 
-    def __init__(self, url: str, *, installation: str) -> None:
+    def __init__(self, url: str, *, installation: str, here: World | None = None) -> None:
         if url and not url.startswith(_SCHEME):
             raise EngineError(f"{url!r} is no address of a fake engine: use fake://name")
-        self.world: World = world(url.removeprefix(_SCHEME))
+        self.world: World = here or world(url.removeprefix(_SCHEME))
         self.closed = False
         self._installation = installation
 
@@ -61,6 +66,7 @@ class FakeEngine:
         on_progress(PullProgress("Downloading: 1 of 1 layers ready", 1, 1))
 
     def create(self, spec: ContainerSpec) -> str:
+        refuse_impossible(spec)
         with self._open() as here:
             if here.find(spec.name) is not None:
                 raise NameTaken(f"The name {spec.name} is in use")
@@ -78,6 +84,10 @@ class FakeEngine:
                 return
             if container.phase is ContainerPhase.EXITED:
                 raise AlreadyStarted(f"{container.spec.name} has run already")
+            if container.spec.gpus > here.gpus:
+                raise EngineError(
+                    f"The job needs GPUs, and this machine has {here.gpus}. Set the node's GPUs to that."
+                )
             try:
                 script = here.scripts[container.spec.image](container.spec)
             except CannotStart as error:
@@ -125,12 +135,46 @@ class FakeEngine:
                 if container.installation == self._installation
             ]
 
+    def pods(self) -> list[Belonging]:
+        with self._open() as here:
+            return of_installation(here.belongings.pods, self._installation)
+
+    def volumes(self) -> list[Belonging]:
+        with self._open() as here:
+            return of_installation(here.belongings.volumes, self._installation)
+
+    def networks(self) -> list[Belonging]:
+        with self._open() as here:
+            return of_installation(here.belongings.networks, self._installation)
+
+    def remove_pod(self, name: str) -> None:
+        with self._open() as here:
+            here.belongings.remove_pod(name)
+
+    def remove_volume(self, name: str) -> None:
+        with self._open() as here:
+            here.belongings.remove_volume(name)
+
+    def remove_network(self, name: str) -> None:
+        with self._open() as here:
+            here.belongings.remove_network(name)
+
     def events(self, since_ns: int) -> Iterator[EngineEvent]:
+        return chain.from_iterable(self.event_batches(since_ns))
+
+    def event_batches(self, since_ns: int) -> Iterator[list[EngineEvent]]:
+        """`events`, with those that come at once in one list."""
         with self._open() as here:
             connection = here.connections
         return self._follow_events(since_ns, connection)
 
     def logs(self, container_id: str, *, since_ns: int, follow: bool) -> Iterator[LogFrame]:
+        return chain.from_iterable(self.log_batches(container_id, since_ns=since_ns, follow=follow))
+
+    def log_batches(
+        self, container_id: str, *, since_ns: int, follow: bool
+    ) -> Iterator[list[LogFrame]]:
+        """`logs`, with the frames that come at once in one list."""
         with self._open() as here:
             here.get(container_id)
             connection = here.connections
@@ -152,7 +196,7 @@ class FakeEngine:
     def close(self) -> None:
         with self.world.changed:
             self.closed = True
-            self.world.changed.notify_all()
+            self.world.wake_all()
 
     @contextmanager
     def _open(self) -> Iterator[World]:
@@ -173,41 +217,50 @@ class FakeEngine:
             raise EngineUnreachable("The fake engine broke off: the connection ended")
         return True
 
-    def _follow_events(self, since_ns: int, connection: int) -> Iterator[EngineEvent]:
-        at, here = 0, self.world
+    def _follow_events(self, since_ns: int, connection: int) -> Iterator[list[EngineEvent]]:
+        seen, here = 0, self.world
         while True:
             with here.changed:
                 here.settle()
-                while self._connected(connection) and at == len(here.events):
-                    here.wait()
+                while self._connected(connection) and seen == _told(here):
+                    here.wait_for_event()
                 if self.closed:
                     return
-                news, at = here.events[at:], len(here.events)
-            yield from (
+                news = here.events[max(seen - here.events_forgotten, 0) :]
+                seen = _told(here)
+            ours = [
                 event
                 for event in news
                 if event.at_ns >= since_ns
                 and event.labels[LABEL_INSTALLATION] == self._installation
-            )
+            ]
+            if ours:
+                yield ours
 
     def _follow_logs(
         self, container_id: str, since_ns: int, follow: bool, connection: int
-    ) -> Iterator[LogFrame]:
+    ) -> Iterator[list[LogFrame]]:
         at, here = 0, self.world
         while True:
             with here.changed:
                 here.settle()
                 container = here.find(container_id)
                 while follow and self._connected(connection) and _is_quiet(container, at):
-                    here.wait()
+                    assert container is not None
+                    here.wait_for_log(container)
                     container = here.find(container_id)
                 if self.closed or container is None:
                     return
                 news, at = container.frames[at:], len(container.frames)
                 done = not follow or container.phase is not ContainerPhase.RUNNING
-            yield from (frame for frame in news if frame.at_ns >= since_ns)
+            yield [frame for frame in news if frame.at_ns >= since_ns]
             if done:
                 return
+
+
+def _told(here: World) -> int:
+    """How many events there ever were."""
+    return here.events_forgotten + len(here.events)
 
 
 def _is_quiet(container: Container | None, at: int) -> bool:

@@ -1,7 +1,7 @@
 """What a fake container does: a list of steps in time, written out before it starts."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..base import CannotStart, ContainerSpec, LogSource
 
@@ -43,7 +43,8 @@ ScriptWriter = Callable[[ContainerSpec], Script]
 def run_command(spec: ContainerSpec) -> Script:
     """The scripts of the image "fake/sh", chosen by the command:
 
-    `exit [CODE]`; `sleep [SECONDS]` (none: until signalled); `wait`, the same after a line of output;
+    `exit [CODE]`; `exit_after SECONDS CODE`; `sleep [SECONDS]` (none: until signalled); `wait`, the
+    same after a line of output; `stubborn [SECONDS]`: a sleep that heeds no SIGTERM;
     `count LINES EVERY_SECONDS`; `say SOURCE:HEX ...` writes bytes and exits with 0; `env NAME`
     prints a variable; `oom`.
     """
@@ -64,6 +65,15 @@ def records(data: bytes) -> list[bytes]:
 
 def _exit(arguments: list[str], spec: ContainerSpec) -> Script:
     return Script((Exit(0, int(arguments[0]) if arguments else 0),))
+
+
+def _exit_after(arguments: list[str], spec: ContainerSpec) -> Script:
+    seconds, code = arguments
+    return Script((Exit(int(float(seconds) * NS_PER_SECOND), int(code)),))
+
+
+def _stubborn(arguments: list[str], spec: ContainerSpec) -> Script:
+    return replace(_sleep(arguments, spec), heeds_sigterm=False)
 
 
 def _sleep(arguments: list[str], spec: ContainerSpec) -> Script:
@@ -102,7 +112,9 @@ def _oom(arguments: list[str], spec: ContainerSpec) -> Script:
 
 _COMMANDS: Mapping[str, Callable[[list[str], ContainerSpec], Script]] = {
     "exit": _exit,
+    "exit_after": _exit_after,
     "sleep": _sleep,
+    "stubborn": _stubborn,
     "wait": _wait,
     "count": _count,
     "say": _say,

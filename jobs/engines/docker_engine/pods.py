@@ -1,0 +1,97 @@
+"""Pods: the network of several containers, held by one that does nothing (`pause`)."""
+
+import requests
+
+from jobs.domain.names import LABEL_INSTALLATION, LABEL_JOB, LABEL_POD
+
+from ..base import Belonging, ContainerSpec, EngineError, EngineUnreachable, InvalidSpec
+from .connection import Connection, answer, expect, message
+from .creation import networking
+from .filters import as_filters
+from .networks import Networks
+from .pause import PAUSE_IMAGE, import_pause
+
+
+class Pods:
+    """The engine's pods of this installation."""
+
+    def __init__(self, connection: Connection, networks: Networks, installation: str) -> None:
+        self._connection = connection
+        self._networks = networks
+        self._installation = installation
+
+    def ensure(self, spec: ContainerSpec) -> None:
+        """Makes sure that the pod of `spec` runs, whoever made it. Raises InvalidSpec."""
+        # One that runs answers to this; then nothing is to be made.
+        response = self._start(spec.pod)
+        if response.status_code == 404:
+            self._make(spec)
+            response = self._start(spec.pod)
+        if not response.ok and message(response).startswith("network "):
+            self._networks.mend(spec.network)
+            response = self._start(spec.pod)
+        if response.status_code in {404, 409}:
+            # Somebody is removing it: of this try, or of an earlier one that has the same name.
+            raise EngineUnreachable(f"{spec.pod} is being removed")
+        expect(response)
+
+    def revive(self, name_or_id: str) -> bool:
+        """Starts a pod that stopped (with its engine, say); False if it is gone."""
+        return self._start(name_or_id).ok
+
+    def remove(self, name: str) -> None:
+        """Removes it, whatever its containers do; none is fine."""
+        response = self._connection.call("DELETE", f"/containers/{name}", params={"force": "1"})
+        # 409: somebody else's removal of it is under way.
+        if response.status_code not in {404, 409}:
+            expect(response)
+
+    def all(self) -> list[Belonging]:
+        labels = [f"{LABEL_INSTALLATION}={self._installation}", LABEL_POD]
+        response = self._connection.call(
+            "GET", "/containers/json", params={"all": "1", "filters": as_filters(label=labels)}
+        )
+        return [
+            Belonging(found["Labels"][LABEL_POD], found["Labels"]) for found in answer(response)
+        ]
+
+    def _make(self, spec: ContainerSpec) -> None:
+        self._networks.ensure(spec.network)
+        response = self._create(spec)
+        if response.status_code == 404:
+            if message(response).startswith("network "):
+                self._networks.mend(spec.network)
+            else:
+                import_pause(self._connection.client())
+            response = self._create(spec)
+        if response.status_code == 400:
+            raise InvalidSpec(message(response))
+        # 409: another worker made it at the same moment.
+        if response.status_code != 409 and not response.ok:
+            raise EngineError(message(response))
+
+    def _create(self, spec: ContainerSpec) -> requests.Response:
+        labels = {LABEL_INSTALLATION: self._installation, LABEL_POD: spec.pod}
+        if LABEL_JOB in spec.labels:
+            labels[LABEL_JOB] = spec.labels[LABEL_JOB]
+        body: dict[str, object] = {
+            "Image": PAUSE_IMAGE,
+            "Labels": labels,
+            "User": "65534:65534",
+            "HostConfig": {
+                "NetworkMode": spec.network,
+                "PidsLimit": 64,
+                "ReadonlyRootfs": True,
+                "CapDrop": ["ALL"],
+                "SecurityOpt": ["no-new-privileges"],
+                "RestartPolicy": {"Name": "no"},
+                "LogConfig": {"Type": "none", "Config": {}},
+            },
+            **networking(spec),
+        }
+        return self._connection.call(
+            "POST", "/containers/create", params={"name": spec.pod}, body=body
+        )
+
+    def _start(self, name_or_id: str) -> requests.Response:
+        return self._connection.call("POST", f"/containers/{name_or_id}/start")
