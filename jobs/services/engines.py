@@ -9,9 +9,10 @@ from jobs import changes
 from jobs.domain import validation
 from jobs.domain.errors import Conflict, NotFound
 from jobs.domain.validation import Checker, FieldError
-from jobs.models import Engine, EngineKind
+from jobs.models import Engine, EngineKind, Node
 
 FIELDS = frozenset({"name", "kind", "url"})
+NODE_FIELDS = frozenset({"gpus"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,30 @@ def delete_engine(*, engine: Engine) -> None:
         # Its nodes go with it: where no environment lies, no attempt ran.
         Engine.objects.filter(id=engine.id).delete()
         changes.publish([changes.ENVIRONMENTS])
+
+
+def check_node(*, fields: Mapping[str, object], node: Node) -> int:
+    """How many GPUs the node is to have, or InvalidInput. All else of it the engine tells."""
+    checker = Checker()
+    checker.only(fields, NODE_FIELDS)
+    gpus = checker.check("gpus", validation.gpus, fields.get("gpus", node.gpus), 0)
+    checker.done()
+    return gpus
+
+
+def update_node(*, node: Node, fields: Mapping[str, object]) -> Node:
+    """Changes how many GPUs jobs may use on a machine. Who holds one that is gone keeps it until his end.
+
+    Raises InvalidInput, or NotFound if the node was deleted meanwhile.
+    """
+    gpus = check_node(fields=fields, node=node)
+    with transaction.atomic():
+        if not Node.objects.filter(id=node.id).update(gpus=gpus):
+            raise NotFound(f"The node {node.name} was deleted.")
+        changes.publish([changes.ENVIRONMENTS])
+        changes.wake_scheduler()
+    node.refresh_from_db()
+    return node
 
 
 def _free_name(value: object, engine: Engine | None) -> str:

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
 from jobs import changes
 from jobs.domain import validation
 from jobs.domain.errors import Conflict, NotFound
+from jobs.domain.flags import flag
+from jobs.domain.host_paths import HostPath, allowed_host_paths
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import (
     ComputeEnvironment,
@@ -22,7 +25,16 @@ from jobs.models import (
 )
 
 FIELDS = frozenset(
-    {"name", "engine", "state", "max_vcpus", "usd_per_vcpu_hour", "usd_per_gib_hour"}
+    {
+        "name",
+        "engine",
+        "state",
+        "max_vcpus",
+        "usd_per_vcpu_hour",
+        "usd_per_gib_hour",
+        "allow_privileged",
+        "allowed_host_paths",
+    }
 )
 ENGINE_STAYS = "An environment keeps its engine. Make a new environment on the other one."
 
@@ -37,6 +49,8 @@ class EnvironmentFields:
     max_milli_vcpus: int | None
     usd_per_vcpu_hour: Decimal
     usd_per_gib_hour: Decimal
+    allow_privileged: bool
+    allowed_host_paths: list[HostPath]
 
 
 def check_environment(
@@ -45,8 +59,8 @@ def check_environment(
     """The clean environment, or InvalidInput with every field that is wrong. Writes nothing.
 
     `name`, `engine` (its name), `state`, `max_vcpus` (empty: all of the engine's), `usd_per_vcpu_hour`,
-    `usd_per_gib_hour`. Without `environment` (a new one) `name` and `engine` are required; with it, what
-    is left out stays as it is.
+    `usd_per_gib_hour`, `allow_privileged`, and `allowed_host_paths` (`domain.host_paths`). Without
+    `environment` (a new one) `name` and `engine` are required; with it, what is left out stays as it is.
     """
     checker = Checker()
     checker.only(fields, FIELDS)
@@ -63,10 +77,21 @@ def check_environment(
         field: checker.check(field, validation.usd_per_hour, given[field], Decimal(0))
         for field in ("usd_per_vcpu_hour", "usd_per_gib_hour")
     }
+    allow_privileged = checker.check("allow_privileged", flag, given["allow_privileged"], False)
+    no_paths: list[HostPath] = []
+    host_paths = checker.check(
+        "allowed_host_paths", allowed_host_paths, given["allowed_host_paths"], no_paths
+    )
     checker.done()
     assert engine is not None
     return EnvironmentFields(
-        name=name, engine=engine, state=state, max_milli_vcpus=maximum, **prices
+        name=name,
+        engine=engine,
+        state=state,
+        max_milli_vcpus=maximum,
+        **prices,
+        allow_privileged=allow_privileged,
+        allowed_host_paths=host_paths,
     )
 
 
@@ -79,13 +104,10 @@ def create_environment(*, fields: Mapping[str, object], now: datetime) -> Comput
             environment = ComputeEnvironment.objects.create(
                 name=clean.name,
                 engine=clean.engine,
-                state=clean.state,
                 status=EnvironmentStatus.INVALID if lost else EnvironmentStatus.VALID,
                 status_reason=clean.engine.status_reason if lost else "",
-                max_milli_vcpus=clean.max_milli_vcpus,
-                usd_per_vcpu_hour=clean.usd_per_vcpu_hour,
-                usd_per_gib_hour=clean.usd_per_gib_hour,
                 created_at=now,
+                **_columns(clean),
             )
             _announce()
     except IntegrityError:
@@ -107,14 +129,11 @@ def update_environment(
         if row is None:
             raise NotFound(f"The environment {environment.name} was deleted.")
         clean = check_environment(fields=fields, environment=row)
-        row.state = clean.state
-        row.max_milli_vcpus = clean.max_milli_vcpus
-        row.usd_per_vcpu_hour = clean.usd_per_vcpu_hour
-        row.usd_per_gib_hour = clean.usd_per_gib_hour
+        columns = _columns(clean)
+        for column, value in columns.items():
+            setattr(row, column, value)
         # Not `status`: the supervisor may write that at the same moment.
-        row.save(
-            update_fields=["state", "max_milli_vcpus", "usd_per_vcpu_hour", "usd_per_gib_hour"]
-        )
+        row.save(update_fields=list(columns))
         _announce()
     return row
 
@@ -159,6 +178,18 @@ def _announce() -> None:
     changes.wake_scheduler()
 
 
+def _columns(clean: EnvironmentFields) -> dict[str, Any]:
+    """What an update may change."""
+    return {
+        "state": clean.state,
+        "max_milli_vcpus": clean.max_milli_vcpus,
+        "usd_per_vcpu_hour": clean.usd_per_vcpu_hour,
+        "usd_per_gib_hour": clean.usd_per_gib_hour,
+        "allow_privileged": clean.allow_privileged,
+        "allowed_host_paths": clean.allowed_host_paths,
+    }
+
+
 def _defaults(environment: ComputeEnvironment | None) -> dict[str, object]:
     if environment is None:
         return {
@@ -166,6 +197,8 @@ def _defaults(environment: ComputeEnvironment | None) -> dict[str, object]:
             "max_vcpus": None,
             "usd_per_vcpu_hour": default_usd_per_vcpu_hour(),
             "usd_per_gib_hour": default_usd_per_gib_hour(),
+            "allow_privileged": False,
+            "allowed_host_paths": [],
         }
     maximum = environment.max_milli_vcpus
     return {
@@ -175,6 +208,8 @@ def _defaults(environment: ComputeEnvironment | None) -> dict[str, object]:
         "max_vcpus": None if maximum is None else Decimal(maximum) / 1000,
         "usd_per_vcpu_hour": environment.usd_per_vcpu_hour,
         "usd_per_gib_hour": environment.usd_per_gib_hour,
+        "allow_privileged": environment.allow_privileged,
+        "allowed_host_paths": environment.allowed_host_paths,
     }
 
 

@@ -3,17 +3,42 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
 from jobs import changes
 from jobs.domain import validation
 from jobs.domain.errors import Conflict, NotFound
+from jobs.domain.flags import flag
 from jobs.domain.states import LIVE
+from jobs.domain.time_limit_actions import time_limit_actions
 from jobs.domain.validation import Checker, FieldError
-from jobs.models import ComputeEnvironment, Job, JobQueue, JobQueueEnvironment, QueueState
+from jobs.models import (
+    ComputeEnvironment,
+    Job,
+    JobQueue,
+    JobQueueEnvironment,
+    QueueState,
+    SchedulingPolicy,
+)
 
-FIELDS = frozenset({"name", "priority", "state", "environments"})
+FIELDS = frozenset(
+    {
+        "name",
+        "priority",
+        "state",
+        "environments",
+        "scheduling_policy",
+        "backfill",
+        "time_limit_actions",
+    }
+)
+# AWS: "After a job queue has a fair-share scheduling policy, it can be replaced but can't be removed", nor added.
+STAYS_FAIR = (
+    "A queue with a scheduling policy keeps one: choose another, or make a new queue without."
+)
+STAYS_FIFO = "A queue made without a scheduling policy stays first in, first out. Make a new queue."
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,35 +49,38 @@ class QueueFields:
     priority: int
     state: str
     environments: list[ComputeEnvironment]
+    scheduling_policy: SchedulingPolicy | None
+    backfill: bool
+    time_limit_actions: list[dict[str, Any]]
 
 
 def check_queue(*, fields: Mapping[str, object], queue: JobQueue | None = None) -> QueueFields:
     """The clean queue, or InvalidInput with every field that is wrong. Writes nothing.
 
-    `name`, `priority`, `state`, and `environments`: names, first choice first. Without `queue` (a new
-    one) `name` and `environments` are required; with it, what is left out stays as it is.
+    `name`, `priority`, `state`, `environments` (names, first choice first), `scheduling_policy` (a name;
+    empty: first in, first out), `backfill`, and `time_limit_actions`. Without `queue` (a new one) `name`
+    and `environments` are required; with it, what is left out stays as it is.
     """
     checker = Checker()
     checker.only(fields, FIELDS)
+    given = {**_current(queue), **fields}
     clean = QueueFields(
-        name=checker.check(
-            "name", lambda value: _free_name(value, queue), _name(fields, queue), ""
-        ),
-        priority=checker.check(
-            "priority",
-            validation.priority,
-            fields.get("priority", queue.priority if queue else 1),
-            0,
-        ),
-        state=checker.check(
-            "state",
-            validation.state,
-            fields.get("state", queue.state if queue else QueueState.ENABLED),
-            "",
-        ),
+        name=checker.check("name", lambda value: _free_name(value, queue), given.get("name"), ""),
+        priority=checker.check("priority", validation.priority, given["priority"], 0),
+        state=checker.check("state", validation.state, given["state"], ""),
         environments=_current_order(queue)
         if queue and "environments" not in fields
         else checker.check("environments", _find_environments, fields.get("environments", []), []),
+        scheduling_policy=checker.check(
+            "scheduling_policy",
+            lambda value: _find_policy(value, queue),
+            given["scheduling_policy"],
+            None,
+        ),
+        backfill=checker.check("backfill", flag, given["backfill"], True),
+        time_limit_actions=checker.check(
+            "time_limit_actions", time_limit_actions, given["time_limit_actions"], []
+        ),
     )
     checker.done()
     return clean
@@ -63,9 +91,7 @@ def create_queue(*, fields: Mapping[str, object], now: datetime) -> JobQueue:
     clean = check_queue(fields=fields)
     try:
         with transaction.atomic():
-            queue = JobQueue.objects.create(
-                name=clean.name, priority=clean.priority, state=clean.state, created_at=now
-            )
+            queue = JobQueue.objects.create(name=clean.name, created_at=now, **_columns(clean))
             _write_order(queue, clean.environments)
             changes.publish([changes.QUEUES])
     except IntegrityError:
@@ -86,9 +112,10 @@ def update_queue(*, queue: JobQueue, fields: Mapping[str, object], now: datetime
         if row is None:
             raise NotFound(f"The queue {queue.name} was deleted.")
         clean = check_queue(fields=fields, queue=row)
-        row.priority = clean.priority
-        row.state = clean.state
-        row.save(update_fields=["priority", "state"])
+        columns = _columns(clean)
+        for column, value in columns.items():
+            setattr(row, column, value)
+        row.save(update_fields=list(columns))
         if [environment.id for environment in _current_order(row)] != [
             environment.id for environment in clean.environments
         ]:
@@ -131,8 +158,34 @@ def _delete(queue: JobQueue) -> None:
     changes.publish([changes.QUEUES])
 
 
-def _name(fields: Mapping[str, object], queue: JobQueue | None) -> object:
-    return fields.get("name", queue.name if queue else None)
+def _current(queue: JobQueue | None) -> dict[str, object]:
+    if queue is None:
+        return {
+            "priority": 1,
+            "state": QueueState.ENABLED,
+            "scheduling_policy": "",
+            "backfill": True,
+            "time_limit_actions": [],
+        }
+    policy = queue.scheduling_policy
+    return {
+        "name": queue.name,
+        "priority": queue.priority,
+        "state": queue.state,
+        "scheduling_policy": policy.name if policy else "",
+        "backfill": queue.backfill,
+        "time_limit_actions": queue.time_limit_actions,
+    }
+
+
+def _columns(clean: QueueFields) -> dict[str, Any]:
+    return {
+        "priority": clean.priority,
+        "state": clean.state,
+        "scheduling_policy": clean.scheduling_policy,
+        "backfill": clean.backfill,
+        "time_limit_actions": clean.time_limit_actions,
+    }
 
 
 def _free_name(value: object, queue: JobQueue | None) -> str:
@@ -144,6 +197,18 @@ def _free_name(value: object, queue: JobQueue | None) -> str:
     if JobQueue.objects.filter(name=name).exists():
         raise FieldError(f"There is a queue named {name} already.")
     return name
+
+
+def _find_policy(value: object, queue: JobQueue | None) -> SchedulingPolicy | None:
+    name = validation.read_text(value)
+    if queue is not None and bool(name) != (queue.scheduling_policy_id is not None):
+        raise FieldError(STAYS_FIFO if name else STAYS_FAIR)
+    if not name:
+        return None
+    policy = SchedulingPolicy.objects.filter(name=name).first()
+    if policy is None:
+        raise FieldError(f"There is no scheduling policy named {name[:128]}.")
+    return policy
 
 
 def _find_environments(value: object) -> list[ComputeEnvironment]:

@@ -1,0 +1,131 @@
+"""Making, changing and deleting scheduling policies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from jobs import changes
+from jobs.domain import shares, validation
+from jobs.domain.errors import Conflict, NotFound
+from jobs.domain.validation import Checker, FieldError
+from jobs.models import SchedulingPolicy
+
+FIELDS = frozenset({"name", "share_decay_seconds", "compute_reservation", "share_distribution"})
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFields:
+    """A policy that passed every check, as it will be written."""
+
+    name: str
+    share_decay_seconds: int
+    compute_reservation: int
+    share_distribution: list[dict[str, Any]]
+
+
+def check_policy(
+    *, fields: Mapping[str, object], policy: SchedulingPolicy | None = None
+) -> PolicyFields:
+    """The clean policy, or InvalidInput with every field that is wrong. Writes nothing.
+
+    `name`, `share_decay_seconds`, `compute_reservation` (percent), and `share_distribution`: a list of
+    `shareIdentifier` with `weightFactor`. With `policy`, what is left out stays as it is.
+    """
+    checker = Checker()
+    checker.only(fields, FIELDS)
+    given = {**_current(policy), **fields}
+    clean = PolicyFields(
+        name=checker.check("name", lambda value: _free_name(value, policy), given.get("name"), ""),
+        share_decay_seconds=checker.check(
+            "share_decay_seconds", shares.share_decay_seconds, given["share_decay_seconds"], 0
+        ),
+        compute_reservation=checker.check(
+            "compute_reservation", shares.compute_reservation, given["compute_reservation"], 0
+        ),
+        share_distribution=checker.check(
+            "share_distribution", shares.share_distribution, given["share_distribution"], []
+        ),
+    )
+    checker.done()
+    return clean
+
+
+def create_policy(*, fields: Mapping[str, object], now: datetime) -> SchedulingPolicy:
+    """Writes a new policy. Raises InvalidInput; then nothing changed."""
+    clean = check_policy(fields=fields)
+    try:
+        with transaction.atomic():
+            policy = SchedulingPolicy.objects.create(
+                name=clean.name,
+                share_decay_seconds=clean.share_decay_seconds,
+                compute_reservation=clean.compute_reservation,
+                share_distribution=clean.share_distribution,
+                created_at=now,
+            )
+            changes.publish([changes.QUEUES])
+    except IntegrityError:
+        # The checks passed, so somebody was faster: the second look says at what.
+        check_policy(fields=fields)
+        raise
+    return policy
+
+
+def update_policy(
+    *, policy: SchedulingPolicy, fields: Mapping[str, object], now: datetime
+) -> SchedulingPolicy:
+    """Changes what `fields` names: it holds for the scheduler's next pass over each queue that uses it.
+
+    Raises InvalidInput, or NotFound if the policy was deleted meanwhile.
+    """
+    with transaction.atomic():
+        row = SchedulingPolicy.objects.select_for_update().filter(id=policy.id).first()
+        if row is None:
+            raise NotFound(f"The scheduling policy {policy.name} was deleted.")
+        clean = check_policy(fields=fields, policy=row)
+        row.share_decay_seconds = clean.share_decay_seconds
+        row.compute_reservation = clean.compute_reservation
+        row.share_distribution = clean.share_distribution
+        row.save(update_fields=["share_decay_seconds", "compute_reservation", "share_distribution"])
+        changes.publish([changes.QUEUES])
+        changes.wake_scheduler()
+    return row
+
+
+def delete_policy(*, policy: SchedulingPolicy, now: datetime) -> None:
+    """Deletes a policy that no queue uses. Raises Conflict, which names one that does."""
+    try:
+        with transaction.atomic():
+            row = SchedulingPolicy.objects.select_for_update().filter(id=policy.id).first()
+            if row is None:
+                return
+            queue = row.queues.order_by("name").first()
+            if queue is not None:
+                raise Conflict(
+                    f"The queue {queue.name} uses the policy {row.name}. A queue keeps its kind, so "
+                    "give it another policy, or delete it first."
+                )
+            row.delete()
+            changes.publish([changes.QUEUES])
+    except IntegrityError:
+        # Foreign keys are checked at the commit: a queue came in between.
+        raise Conflict(f"A queue has just been given the policy {policy.name}.") from None
+
+
+def _current(policy: SchedulingPolicy | None) -> dict[str, object]:
+    if policy is None:
+        return dict.fromkeys(FIELDS - {"name"})
+    return {field: getattr(policy, field) for field in FIELDS}
+
+
+def _free_name(value: object, policy: SchedulingPolicy | None) -> str:
+    name = validation.name(value)
+    if policy is not None:
+        if name != policy.name:
+            raise FieldError("A policy keeps its name. Make a new policy instead.")
+        return name
+    if SchedulingPolicy.objects.filter(name=name).exists():
+        raise FieldError(f"There is a scheduling policy named {name} already.")
+    return name
