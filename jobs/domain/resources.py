@@ -1,4 +1,4 @@
-"""Amounts of CPU and memory: whole numbers in thousandths of a vCPU and in MiB, so that sums are exact."""
+"""Amounts of CPU, memory and GPUs: whole numbers (thousandths of a vCPU, MiB), so that sums are exact."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,27 +9,45 @@ MIB_PER_GIB = 1024
 
 @dataclass(frozen=True, slots=True, order=False)
 class Resources:
-    """An amount of compute: `milli_vcpus` (1000 is one vCPU) and `memory_mib`."""
+    """An amount of compute: `milli_vcpus` (1000 is one vCPU), `memory_mib`, and whole `gpus`."""
 
     milli_vcpus: int
     memory_mib: int
+    gpus: int = 0
 
     def __add__(self, other: "Resources") -> "Resources":
-        return Resources(self.milli_vcpus + other.milli_vcpus, self.memory_mib + other.memory_mib)
+        return Resources(
+            self.milli_vcpus + other.milli_vcpus,
+            self.memory_mib + other.memory_mib,
+            self.gpus + other.gpus,
+        )
 
     def __sub__(self, other: "Resources") -> "Resources":
-        return Resources(self.milli_vcpus - other.milli_vcpus, self.memory_mib - other.memory_mib)
+        return Resources(
+            self.milli_vcpus - other.milli_vcpus,
+            self.memory_mib - other.memory_mib,
+            self.gpus - other.gpus,
+        )
 
     def fits_in(self, free: "Resources") -> bool:
         """Whether all of this is there in `free`, in every dimension."""
-        return self.milli_vcpus <= free.milli_vcpus and self.memory_mib <= free.memory_mib
+        return (
+            self.milli_vcpus <= free.milli_vcpus
+            and self.memory_mib <= free.memory_mib
+            and self.gpus <= free.gpus
+        )
 
     @property
     def vcpus(self) -> Decimal:
         return Decimal(self.milli_vcpus) / MILLI
 
     def __str__(self) -> str:
-        return f"{format_vcpus(self.milli_vcpus)} vCPU, {format_memory(self.memory_mib)}"
+        return self.text(with_gpus=bool(self.gpus))
+
+    def text(self, *, with_gpus: bool) -> str:
+        """The amount for people; GPUs are named where the question is about them."""
+        amount = f"{format_vcpus(self.milli_vcpus)} vCPU, {format_memory(self.memory_mib)}"
+        return f"{amount}, {self.gpus} GPU" if with_gpus else amount
 
 
 def format_vcpus(milli_vcpus: int) -> str:

@@ -9,29 +9,40 @@ from .snapshot import JobView
 
 
 class WaitCode(StrEnum):
-    """The kinds of reasons why a job waits; AWS's own codes where it has one."""
+    """The kinds of reasons why a job waits; AWS's own codes where it has one.
+
+    Source: AWS Batch User Guide, "Jobs stuck in a RUNNABLE status".
+    """
 
     NO_ENVIRONMENT = "MISCONFIGURATION:NO_ENABLED_COMPUTE_ENVIRONMENT"
-    ENVIRONMENT_INVALID = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_INVALID"
+    ENVIRONMENT_INVALID = "ACTION_REQUIRED"
     MAX_RESOURCE = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
     JOB_REQUIREMENT = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"
+    CONSUMABLE_REQUIREMENT = "MISCONFIGURATION:CONSUMABLE_RESOURCE_REQUIREMENT"
     CAPACITY = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"
     ENVIRONMENT_FULL = "CAPACITY:COMPUTE_ENVIRONMENT_AT_MAX_VCPUS"
+    SHARE_RESERVE = "CAPACITY:RESERVED_FOR_INACTIVE_SHARES"
+    CONSUMABLE = "CAPACITY:INSUFFICIENT_CONSUMABLE_RESOURCE"
     TURN = "QUEUED:BEHIND_EARLIER_JOBS"
 
     @property
     def is_misconfiguration(self) -> bool:
         """Whether waiting alone does not help: somebody has to change the job or the environments."""
-        return self.value.startswith("MISCONFIGURATION:")
+        return self is WaitCode.ENVIRONMENT_INVALID or self.value.startswith("MISCONFIGURATION:")
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A job starts now, on this node and on the account of this environment."""
+    """A job starts now: each of its nodes on one of `node_ids`, all on the account of one environment."""
 
     job: JobView
     environment_id: int
-    node_id: int
+    node_ids: tuple[int, ...]
+
+    @property
+    def node_id(self) -> int:
+        """Where its first node runs: the only one of a plain job."""
+        return self.node_ids[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +56,13 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a pass decided at `at`. Every job of its snapshot has a placement or a wait."""
+    """What a pass decided at `at`. Every job of its snapshot has a placement or a wait.
+
+    Except those of a fair-share queue whose next job the snapshot does not hold: the pass ends there,
+    and `more` says that another one has more to do at once.
+    """
 
     at: datetime
     placements: tuple[Placement, ...]
     waits: tuple[Wait, ...]
+    more: bool = False

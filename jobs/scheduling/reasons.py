@@ -1,7 +1,9 @@
 """The texts of waiting: AWS's words first where it has them, then the numbers.
 
-A text holds what would let the job start. It names no position in the queue: that changes all the
-time and is worked out when somebody looks.
+A text holds the one thing that would let the job start. It names no position in the queue and no time:
+those change all the while and are worked out when somebody looks (`selectors.front`).
+
+Source of AWS's words: AWS Batch User Guide, "Jobs stuck in a RUNNABLE status".
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,9 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from jobs.domain.resources import Resources, format_memory, format_vcpus
 
 from .plan import WaitCode
-from .snapshot import EnvironmentView, NodeView, QueueView
+from .snapshot import EnvironmentView, JobView, NodeView, QueueView
 
 Reason = tuple[WaitCode, str]
+
+CANNOT_MEET_CPU = "CE(s) associated with the job queue cannot meet the CPU requirement of the job."
+REQUIREMENT_TOO_HIGH = (
+    "The job resource requirement (vCPU/memory/GPU) is higher than that can be met by the CE(s) "
+    "attached to the job queue."
+)
+ENVIRONMENTS_INVALID = "CE(s) associated with the job queue are invalid."
 
 
 def split_reason(text: str) -> tuple[WaitCode | None, str]:
@@ -23,6 +32,15 @@ def split_reason(text: str) -> tuple[WaitCode | None, str]:
         return None, text
 
 
+def needs_text(job: JobView) -> str:
+    """What a job needs, for people: "2 vCPU, 4 GiB", "4 nodes of 2 vCPU, 4 GiB each"."""
+    if not job.gang:
+        return str(job.needs)
+    if len(set(job.gang)) == 1:
+        return f"{len(job.gang)} nodes of {job.gang[0]} each, all at once"
+    return f"{len(job.gang)} nodes of up to {job.needs} each, all at once"
+
+
 def no_enabled_environment(queue: QueueView, environments: Sequence[EnvironmentView]) -> Reason:
     """The queue has no environment, or only disabled ones."""
     if not environments:
@@ -30,86 +48,169 @@ def no_enabled_environment(queue: QueueView, environments: Sequence[EnvironmentV
     else:
         names = _names(environments)
         detail = f"Every compute environment of the queue {queue.name} is disabled ({names}). Enable one."
-    return WaitCode.NO_ENVIRONMENT, f"{WaitCode.NO_ENVIRONMENT} - {detail}"
+    return _reason(WaitCode.NO_ENVIRONMENT, detail)
 
 
 def environment_invalid(environments: Sequence[EnvironmentView]) -> Reason:
     """All enabled environments are INVALID."""
     details = "; ".join(f"{env.name}: {env.invalid_reason}" for env in environments)
-    return (
-        WaitCode.ENVIRONMENT_INVALID,
-        f"{WaitCode.ENVIRONMENT_INVALID} - The compute environment is INVALID. {details}",
-    )
+    return _reason(WaitCode.ENVIRONMENT_INVALID, f"{ENVIRONMENTS_INVALID} {details}")
 
 
 def never_fits(
-    needs: Resources, environments: Sequence[EnvironmentView], nodes: Mapping[int, NodeView]
+    job: JobView, environments: Sequence[EnvironmentView], nodes: Mapping[int, NodeView]
 ) -> Reason:
     """No node, however empty, and no environment's maximum could ever hold this job."""
-    machines = [nodes[id_] for env in environments for id_ in env.node_ids]
+    machines = list({id_: nodes[id_] for env in environments for id_ in env.node_ids}.values())
     if not machines:
-        names = _names(environments)
-        return (
+        return _reason(
             WaitCode.ENVIRONMENT_INVALID,
-            f"{WaitCode.ENVIRONMENT_INVALID} - No machine is ready in {names}.",
+            f"{ENVIRONMENTS_INVALID} No machine is ready in {_names(environments)}.",
         )
+    needs = job.needs
     largest_milli_vcpus = max(_usable_milli_vcpus(env, nodes) for env in environments)
-    largest_memory_mib = max(node.capacity.memory_mib for node in machines)
     if needs.milli_vcpus > largest_milli_vcpus:
-        return (
+        return _reason(
             WaitCode.MAX_RESOURCE,
-            f"{WaitCode.MAX_RESOURCE} - CE(s) associated with the job queue cannot meet the CPU "
-            f"requirement of the job. It needs {format_vcpus(needs.milli_vcpus)} vCPU; "
+            f"{CANNOT_MEET_CPU} It needs {format_vcpus(needs.milli_vcpus)} vCPU; "
             f"the most that one machine here can give is {format_vcpus(largest_milli_vcpus)}. "
             "Ask for fewer, or add a larger machine.",
         )
-    if needs.memory_mib > largest_memory_mib:
-        return (
-            WaitCode.JOB_REQUIREMENT,
-            f"{WaitCode.JOB_REQUIREMENT} - CE(s) associated with the job queue cannot meet the "
-            f"memory requirement of the job. It needs {format_memory(needs.memory_mib)} "
-            f"({needs.memory_mib} MiB); the most that one machine here can give is "
-            f"{format_memory(largest_memory_mib)} ({largest_memory_mib} MiB). "
-            "Ask for less, or add a larger machine.",
-        )
-    return (
-        WaitCode.JOB_REQUIREMENT,
-        f"{WaitCode.JOB_REQUIREMENT} - No single machine has both {needs}. "
-        f"The machines have {'; '.join(str(node.capacity) for node in machines)}.",
-    )
+    for part in job.parts:
+        if not any(part.fits_in(node.capacity) for node in machines):
+            detail = _too_much(part, machines)
+            return _reason(WaitCode.JOB_REQUIREMENT, f"{REQUIREMENT_TOO_HIGH} {detail}")
+    return _together_too_much(job, environments)
 
 
 def environment_full(
-    needs: Resources, environment: EnvironmentView, used_milli_vcpus: Mapping[int, int]
+    job: JobView, environment: EnvironmentView, used_milli_vcpus: Mapping[int, int]
 ) -> Reason:
     """The environment's maximum of vCPUs leaves too little, whatever its machines have."""
     maximum = format_vcpus(environment.max_milli_vcpus or 0)
     used = format_vcpus(used_milli_vcpus[environment.id])
-    return (
+    return _reason(
         WaitCode.ENVIRONMENT_FULL,
-        f"{WaitCode.ENVIRONMENT_FULL} - Needs {format_vcpus(needs.milli_vcpus)} vCPU; "
+        f"Needs {format_vcpus(job.milli_vcpus)} vCPU; "
         f"{environment.name} uses {used} of its maximum of {maximum}.",
     )
 
 
-def no_room(needs: Resources, free_by_node: Mapping[str, Resources]) -> Reason:
-    """Machines that could hold the job have too little left now."""
-    free = "; ".join(f"{amount} free on {name}" for name, amount in _emptiest(free_by_node))
-    return WaitCode.CAPACITY, f"{WaitCode.CAPACITY} - Needs {needs}; {free}."
-
-
-def behind_earlier_jobs(queue: QueueView) -> Reason:
-    """What is free is kept for a job whose turn comes first."""
-    return (
-        WaitCode.TURN,
-        f"{WaitCode.TURN} - Waits its turn in the queue {queue.name}: "
-        "an earlier job, or one of a queue with a higher priority, waits for room.",
+def share_reserve(
+    job: JobView,
+    environment: EnvironmentView,
+    *,
+    ceiling: int,
+    used_milli_vcpus: Mapping[int, int],
+) -> Reason:
+    """The policy's `computeReservation` keeps the rest for shares that are not active."""
+    used = format_vcpus(used_milli_vcpus[environment.id])
+    return _reason(
+        WaitCode.SHARE_RESERVE,
+        f"Needs {format_vcpus(job.milli_vcpus)} vCPU; active shares may use "
+        f"{format_vcpus(ceiling)} of {environment.name}, of which {used} are in use. "
+        "The compute reservation of the scheduling policy keeps the rest for other shares.",
     )
 
 
+def no_room(job: JobView, free_by_node: Mapping[str, Resources]) -> Reason:
+    """Machines that could hold the job have too little left now."""
+    free = "; ".join(
+        f"{amount.text(with_gpus=bool(job.needs.gpus))} free on {name}"
+        for name, amount in _emptiest(free_by_node)
+    )
+    return _reason(WaitCode.CAPACITY, f"Needs {needs_text(job)}; {free}.")
+
+
+def behind(queue: QueueView, ahead: JobView, queue_ahead: QueueView) -> Reason:
+    """What is free is kept for a job whose turn comes first."""
+    where = "" if queue_ahead.id == queue.id else f" of the queue {queue_ahead.name}"
+    named = f"{ahead.name} ({ahead.id})" if ahead.name else str(ahead.id)
+    return _reason(
+        WaitCode.TURN,
+        f"Waits in the queue {queue.name} behind the job {named}{where}, "
+        f"which comes first and needs {needs_text(ahead)}.",
+    )
+
+
+def behind_the_front(queue: QueueView) -> Reason:
+    """So many wait before it that nobody has looked at it yet."""
+    return _reason(
+        WaitCode.TURN, f"Waits its turn in the queue {queue.name}: many jobs come before it."
+    )
+
+
+def consumable_unknown(name: str) -> Reason:
+    """The resource was deleted after the submission."""
+    return _reason(
+        WaitCode.CONSUMABLE_REQUIREMENT,
+        f"There is no consumable resource {name}. Make it, or submit the job without it.",
+    )
+
+
+def consumable_impossible(name: str, quantity: int, *, total: int) -> Reason:
+    """It would not suffice if nobody else used any."""
+    return _reason(
+        WaitCode.CONSUMABLE_REQUIREMENT,
+        f"Needs {quantity} of the consumable resource {name}, which has {total} in total. "
+        "Ask for less, or raise its total.",
+    )
+
+
+def consumable_short(name: str, quantity: int, *, free: int, total: int, kept: int) -> Reason:
+    """Too little of it is free now."""
+    text = f"Needs {quantity} of the consumable resource {name}; {free} of {total} are free"
+    if kept:
+        text += ", and kept for jobs that come first"
+    return _reason(WaitCode.CONSUMABLE, f"{text}.")
+
+
+def _too_much(needs: Resources, machines: Sequence[NodeView]) -> str:
+    most_memory_mib = max(node.capacity.memory_mib for node in machines)
+    if needs.memory_mib > most_memory_mib:
+        return (
+            f"It needs {format_memory(needs.memory_mib)} ({needs.memory_mib} MiB) of memory; "
+            f"the most that one machine here can give is {format_memory(most_memory_mib)} "
+            f"({most_memory_mib} MiB). Ask for less, or add a larger machine."
+        )
+    most_gpus = max(node.capacity.gpus for node in machines)
+    if needs.gpus > most_gpus:
+        return (
+            f"It needs {needs.gpus} GPU; the most that one machine here can give is {most_gpus}. "
+            "Ask for fewer, or add a machine that has them."
+        )
+    with_gpus = bool(needs.gpus)
+    have = "; ".join(node.capacity.text(with_gpus=with_gpus) for node in machines[:_LONGEST_LIST])
+    quantifier = "all of" if with_gpus else "both"
+    return f"No single machine has {quantifier} {needs}. The machines have {have}."
+
+
+def _together_too_much(job: JobView, environments: Sequence[EnvironmentView]) -> Reason:
+    """Each node of the job would find a machine, but no environment holds the whole job."""
+    maxima = [env.max_milli_vcpus for env in environments]
+    if all(maximum is not None and maximum < job.milli_vcpus for maximum in maxima):
+        largest = max(maximum or 0 for maximum in maxima)
+        return _reason(
+            WaitCode.MAX_RESOURCE,
+            f"{CANNOT_MEET_CPU} It needs {needs_text(job)}: {format_vcpus(job.milli_vcpus)} vCPU "
+            f"together; the largest maximum here is {format_vcpus(largest)}. "
+            "Ask for fewer, or raise it.",
+        )
+    return _reason(
+        WaitCode.JOB_REQUIREMENT,
+        f"{REQUIREMENT_TOO_HIGH} It needs {needs_text(job)}; no compute environment here could "
+        "hold that. Ask for less, or add machines.",
+    )
+
+
+# A list of a hundred machines would tell nobody anything.
+_LONGEST_LIST = 3
+
+
 def _emptiest(free_by_node: Mapping[str, Resources]) -> list[tuple[str, Resources]]:
-    """The three nodes with the most free vCPUs: a list of a hundred would tell nobody anything."""
-    return sorted(free_by_node.items(), key=lambda item: (-item[1].milli_vcpus, item[0]))[:3]
+    """The nodes with the most free vCPUs."""
+    by_room = sorted(free_by_node.items(), key=lambda item: (-item[1].milli_vcpus, item[0]))
+    return by_room[:_LONGEST_LIST]
 
 
 def _usable_milli_vcpus(environment: EnvironmentView, nodes: Mapping[int, NodeView]) -> int:
@@ -121,3 +222,7 @@ def _usable_milli_vcpus(environment: EnvironmentView, nodes: Mapping[int, NodeVi
 
 def _names(environments: Iterable[EnvironmentView]) -> str:
     return ", ".join(environment.name for environment in environments)
+
+
+def _reason(code: WaitCode, detail: str) -> Reason:
+    return code, f"{code} - {detail}"

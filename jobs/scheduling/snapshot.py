@@ -1,9 +1,13 @@
 """What a scheduling pass sees: plain frozen data, read from the database by `selectors.snapshot`."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from jobs.domain.resources import Resources
+
+# What a container has between SIGTERM and SIGKILL when its time limit is over, in seconds.
+DEFAULT_GRACE_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,30 +35,122 @@ class EnvironmentView:
 
 
 @dataclass(frozen=True, slots=True)
+class ShareUsageView:
+    """What a share had used as of a moment, decayed until then; what runs now is not in it."""
+
+    share_identifier: str
+    milli_vcpu_seconds: float
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FairShareView:
+    """A queue's fair-share policy, and what its shares have used.
+
+    `weights` are (share identifier, or a prefix and `*`, weight factor). `waiting` names every share that
+    has RUNNABLE jobs, `partial` those of which more wait than the snapshot holds.
+    """
+
+    decay_seconds: int = 0
+    compute_reservation: int = 0
+    weights: tuple[tuple[str, float], ...] = ()
+    usage: tuple[ShareUsageView, ...] = ()
+    waiting: frozenset[str] = frozenset()
+    partial: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class QueueView:
-    """A job queue with the environments that it tries, first one first."""
+    """A job queue with the environments that it tries, first one first.
+
+    Without `backfill`, a head that cannot start blocks all behind it. Without `fair_share` it is first
+    in, first out. `has_more`: more jobs wait than the snapshot holds.
+    """
 
     id: int
     name: str
     priority: int
     environment_ids: tuple[int, ...]
+    backfill: bool = True
+    fair_share: FairShareView | None = None
+    has_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A RUNNABLE job. Ids grow with time: their order is the order of submission."""
+    """A RUNNABLE job. Ids grow with time: their order is the order of submission.
+
+    `needs` is what one node of it needs: all containers of that node together. A multi-node job has the
+    needs of each of its nodes in `gang`, and all of them start together or not at all. `limit_seconds`
+    is the time limit of an attempt, which holds; `estimate_seconds` comes from earlier runs and is a guess.
+    """
 
     id: UUID
     queue_id: int
     needs: Resources
     attempts_made: int
+    gang: tuple[Resources, ...] = ()
+    limit_seconds: int | None = None
+    estimate_seconds: float | None = None
+    share_identifier: str = ""
+    scheduling_priority: int = 0
+    # (name of the resource, quantity)
+    consumables: tuple[tuple[str, int], ...] = ()
+    runnable_since: datetime | None = None
+    name: str = ""
+
+    @property
+    def parts(self) -> tuple[Resources, ...]:
+        """The needs of each of its nodes."""
+        return self.gang or (self.needs,)
+
+    @property
+    def milli_vcpus(self) -> int:
+        """Of all its nodes together."""
+        if not self.gang:
+            return self.needs.milli_vcpus
+        return sum(part.milli_vcpus for part in self.gang)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningView:
+    """A container that holds room, with what is known about its end.
+
+    `started_at` is None while it is starting; limit and estimate are those of its job.
+    """
+
+    job_id: UUID
+    queue_id: int
+    environment_id: int
+    node_id: int
+    holds: Resources
+    started_at: datetime | None = None
+    limit_seconds: int | None = None
+    estimate_seconds: float | None = None
+    share_identifier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumableView:
+    """A consumable resource. What is taken of one that is not `replenishable` never comes back."""
+
+    name: str
+    total: int
+    free: int
+    replenishable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`jobs` holds the front of each queue only; those behind it cannot start before them."""
+    """`jobs` holds the front of each queue only; those behind it cannot start before them.
+
+    Nodes and environments know what is used of them now, `running` when it ends.
+    """
 
     nodes: tuple[NodeView, ...]
     environments: tuple[EnvironmentView, ...]
     queues: tuple[QueueView, ...]
     jobs: tuple[JobView, ...]
+    running: tuple[RunningView, ...] = ()
+    consumables: tuple[ConsumableView, ...] = ()
+    grace_seconds: int = DEFAULT_GRACE_SECONDS

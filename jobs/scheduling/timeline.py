@@ -1,0 +1,120 @@
+"""What becomes free of a node or of an environment's maximum, and when.
+
+Times here are seconds from the moment of the pass; `NEVER` stands for an end that nobody knows.
+"""
+
+import math
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from jobs.domain.resources import Resources
+
+from .snapshot import JobView, RunningView
+
+NEVER = math.inf
+NOTHING = Resources(0, 0)
+
+
+class Timeline:
+    """Amounts that are given back at known times."""
+
+    __slots__ = ("_ends", "_released", "_sorted", "_steps")
+
+    def __init__(self) -> None:
+        self._steps: list[tuple[float, Resources]] = []
+        self._sorted = True
+        self._ends: list[float] = []
+        self._released: list[Resources] = []
+
+    def add(self, end: float, amount: Resources) -> None:
+        """`amount` comes back at `end`; one that never does is no step."""
+        if end != NEVER:
+            self._steps.append((end, amount))
+            self._sorted = False
+
+    def released(self, at: float) -> Resources:
+        """What has come back until `at`, that moment included."""
+        self._sort()
+        index = bisect_right(self._ends, at)
+        return self._released[index - 1] if index else NOTHING
+
+    def first(self, needs: Resources, free: Resources) -> float:
+        """When `needs` fits in what is `free` now and what has come back; NEVER if it does not."""
+        if needs.fits_in(free):
+            return 0.0
+        self._sort()
+        # What is free only grows, so the first step that is enough can be bisected.
+        index = bisect_left(
+            range(len(self._ends)),
+            True,
+            key=lambda step: needs.fits_in(free + self._released[step]),
+        )
+        return self._ends[index] if index < len(self._ends) else NEVER
+
+    def ends(self) -> list[float]:
+        """The times at which something comes back, in order."""
+        self._sort()
+        return self._ends
+
+    def _sort(self) -> None:
+        if self._sorted:
+            return
+        self._steps.sort(key=lambda step: step[0])
+        self._ends = [end for end, _ in self._steps]
+        self._released = []
+        total = NOTHING
+        for _, amount in self._steps:
+            total = total + amount
+            self._released.append(total)
+        self._sorted = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Room that is kept for a job from `start` to `end`; `parts` are (node id, amount)."""
+
+    job: JobView
+    start: float
+    end: float
+    environment_id: int
+    milli_vcpus: int
+    parts: tuple[tuple[int, Resources], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Turns what is known about runs into ends, in seconds from `now`.
+
+    `likely` prefers what earlier runs tell over the time limit: right for an estimate that people
+    read, too bold for a promise to a job that waits.
+    """
+
+    now: datetime
+    grace_seconds: int
+    likely: bool = False
+
+    def end_of(self, job: JobView) -> float:
+        """When a job that starts now ends at the latest (or likely); NEVER if nothing is known."""
+        return self._length(job.limit_seconds, job.estimate_seconds)
+
+    def end_of_run(self, run: RunningView) -> float:
+        """The same for one that holds room already. Past its time it is anybody's guess: NEVER."""
+        length = self._length(run.limit_seconds, run.estimate_seconds)
+        elapsed = (self.now - run.started_at).total_seconds() if run.started_at else 0.0
+        left = length - elapsed
+        return left if left > 0 else NEVER
+
+    def moment(self, seconds: float) -> datetime | None:
+        """The time of day of a moment in seconds from now; None for NEVER and for what is too far off."""
+        if seconds > timedelta(days=3650).total_seconds():
+            return None
+        return self.now + timedelta(seconds=seconds)
+
+    def _length(self, limit_seconds: int | None, estimate_seconds: float | None) -> float:
+        limit = NEVER if limit_seconds is None else float(limit_seconds + self.grace_seconds)
+        if estimate_seconds is None:
+            return limit
+        if self.likely or limit_seconds is None:
+            return min(estimate_seconds, limit)
+        return limit
