@@ -17,7 +17,7 @@ from .environment import (
     default_usd_per_vcpu_hour,
 )
 from .history import Transition, WaitReason
-from .job import Job, JobStatus
+from .job import Job, JobStatus, StopKind
 from .lease import SchedulerLease
 from .logs import LogChunk, LogStream
 from .policy import SchedulingPolicy, ShareUsage
@@ -63,6 +63,7 @@ __all__ = [
     "SchedulingPolicy",
     "Secret",
     "ShareUsage",
+    "StopKind",
     "Transition",
     "UsageSample",
     "WaitReason",

@@ -28,6 +28,15 @@ class JobStatus(models.TextChoices):
 LIVE_STATUSES = sorted(states.LIVE)
 
 
+class StopKind(models.TextChoices):
+    """Who asked a job to end, and how far that goes: AWS Batch's `isCancelled` and `isTerminated`."""
+
+    NONE = "", "not asked, or by a time limit"
+    CANCEL = "CANCEL", "what is not placed yet"
+    TERMINATE = "TERMINATE", "whatever it is at"
+    DEPENDENCY = "DEPENDENCY", "a job that it depends on has failed"
+
+
 class Job(models.Model):
     """A job, an array of them (the parent), or a child of an array.
 
@@ -97,10 +106,13 @@ class Job(models.Model):
         default=False, help_text="Whether another job, or the next child, waits for its end."
     )
     needs_settling = models.BooleanField(
-        default=False, help_text="It has ended, and who waits for that was not told yet."
+        default=False,
+        help_text="It has ended, and who waits for that was not told yet; of an array that has not "
+        "ended, that its children are to be looked at.",
     )
     attempts_made = models.PositiveSmallIntegerField(default=0)
     stop_requested_at = models.DateTimeField(null=True, blank=True)
+    stop_kind = models.CharField(max_length=16, choices=StopKind, blank=True, default=StopKind.NONE)
     stop_reason = models.TextField(blank=True)
 
     created_at = models.DateTimeField()
@@ -133,6 +145,9 @@ class Job(models.Model):
                 name="job_child_has_index",
             ),
             models.CheckConstraint(condition=Q(node_count__gte=1), name="job_has_a_node"),
+            models.CheckConstraint(
+                condition=Q(stop_kind__in=StopKind.values), name="job_stop_kind_is_known"
+            ),
             models.UniqueConstraint(
                 fields=["parent", "array_index"],
                 condition=Q(parent__isnull=False),
