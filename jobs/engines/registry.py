@@ -41,7 +41,9 @@ def _make(kind: str, url: str, installation: str) -> Engine:
 
         return DockerEngine(url, installation=installation)
     if kind == "fake":
-        from .fake import FakeEngine
+        from .fake import FakeEngine, FakeEngineClient
 
+        if url.startswith("fake+unix://"):
+            return FakeEngineClient(url, installation=installation)
         return FakeEngine(url, installation=installation)
     raise EngineError(f"There is no engine of kind {kind!r}: use 'docker' or 'fake'")
