@@ -78,6 +78,9 @@ class Attempt(models.Model):
     reason = models.TextField(blank=True, help_text="The container's reason, as the API gives it.")
     status_reason = models.TextField(blank=True)
     explanation = models.TextField(blank=True, help_text="How it ended, in a sentence for people.")
+    was_stopped = models.BooleanField(
+        default=False, help_text="Whether it ended because it was asked to, not by itself."
+    )
     may_retry = models.BooleanField(
         default=True, help_text="False: it ended in a way that another try could not mend."
     )
@@ -123,6 +126,11 @@ class Attempt(models.Model):
                 fields=["stop_asked_at"],
                 condition=Q(ended_at__isnull=True, stop_asked_at__isnull=False),
                 name="attempt_asked_to_stop",
+            ),
+            models.Index(
+                fields=["stop_signalled_at"],
+                condition=Q(ended_at__isnull=True, stop_signalled_at__isnull=False),
+                name="attempt_stopping",
             ),
             models.Index(
                 fields=["ended_at"],
