@@ -13,6 +13,7 @@ OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 OUT_OF_MEMORY_EXIT_CODE = 137
 TERMINATED_BY_USER = "Terminated by user"
 CANCELLED_BY_USER = "Cancelled by user"
+HOST_LOST = "Host EC2"
 
 NOT_FOUND_EXIT_CODE = 127
 NOT_EXECUTABLE_EXIT_CODE = 126
@@ -21,7 +22,7 @@ SIGNAL_EXIT_BASE = 128
 
 def host_lost(instance_id: str) -> str:
     """The reason that the usual retry rule `onStatusReason: "Host EC2*"` matches."""
-    return f"Host EC2 (instance {instance_id}) terminated."
+    return f"{HOST_LOST} (instance {instance_id}) terminated."
 
 
 def cannot_pull(image: str, detail: str) -> str:
@@ -32,6 +33,22 @@ def cannot_pull(image: str, detail: str) -> str:
 def cannot_start(detail: str) -> str:
     """AWS's `CannotStartContainerError`: the image is there, but the command could not be run."""
     return f"CannotStartContainerError: {detail}"
+
+
+def dependency_not_met(*, container: str, on: str, exit_code: int | None) -> str:
+    """A container that never starts, because of the one it depends on. No exit code: that never ran."""
+    ended = "was not started" if exit_code is None else f"ended with exit code {exit_code}"
+    return cannot_start(f"{container} depends on {on}, which {ended}.")
+
+
+def secret_unavailable(detail: str) -> str:
+    """AWS's `ResourceInitializationError`: what a container was to be given could not be had."""
+    return f"ResourceInitializationError: unable to pull secrets: {detail}"
+
+
+def is_host_loss(status_reason: str) -> bool:
+    """Whether an attempt ended with its machine."""
+    return status_reason.startswith(HOST_LOST)
 
 
 def explain_exit(*, exit_code: int, oom_killed: bool, memory_mib: int) -> str:
