@@ -19,14 +19,15 @@ MAX_NODES = 1000
 MAX_RANGES = 5
 
 
-def _target_nodes(value: object) -> str:
+def target_nodes(value: object) -> str:
+    """A range of nodes, as it was written. Raises FieldError."""
     node_range(value)
     return str(value).strip()
 
 
 _group = an_object(
     {
-        "targetNodes": _target_nodes,
+        "targetNodes": target_nodes,
         "container": container_properties,
         "ecsProperties": ecs_properties,
         "instanceTypes": a_list(a_text, at_most=1),

@@ -40,12 +40,12 @@ def node_range(text: object) -> NodeRange:
     """The range that a text names. Raises FieldError."""
     found = PATTERN.fullmatch(text.strip()) if isinstance(text, str) else None
     if found is None:
-        raise FieldError('is a range of nodes such as "0:3", "4:" or ":".')
+        raise FieldError('A range of nodes is such as "0:3", "4:" or ":".')
     if found[3] is not None:
         return NodeRange(int(found[3]), int(found[3]))
     given = NodeRange(int(found[1] or 0), int(found[2]) if found[2] else None)
     if given.end is not None and given.end < given.start:
-        raise FieldError("ends before it starts.")
+        raise FieldError("The range ends before it starts.")
     return given
 
 
