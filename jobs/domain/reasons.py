@@ -13,7 +13,14 @@ OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 OUT_OF_MEMORY_EXIT_CODE = 137
 TERMINATED_BY_USER = "Terminated by user"
 CANCELLED_BY_USER = "Cancelled by user"
+ARRAY_CHILD_FAILED = "Array Child Job failed"
+ARRAY_SUCCEEDED = "All array children succeeded"
+# Clients look for these words; which job, and why, comes behind them.
+DEPENDENT_FAILED = "Dependent Job failed"
 HOST_LOST = "Host EC2"
+STOPPED_UNLAUNCHED = "It was stopped before its container was started."
+NOT_STARTED = "It was not started, because what it depends on can no longer be."
+STOPPED_WITH_OTHERS = "It was asked to stop because another container of its job had ended."
 
 NOT_FOUND_EXIT_CODE = 127
 NOT_EXECUTABLE_EXIT_CODE = 126
@@ -49,6 +56,16 @@ def secret_unavailable(detail: str) -> str:
 def is_host_loss(status_reason: str) -> bool:
     """Whether an attempt ended with its machine."""
     return status_reason.startswith(HOST_LOST)
+
+
+def dependent_failed(*, name: str, job: str, why: str) -> str:
+    """The reason of a job that can no longer start: the job that failed first, by name and id, and why.
+
+    `why` of a job that failed for such a reason itself is passed on as it is, so it names the first.
+    """
+    if why.startswith(DEPENDENT_FAILED):
+        return why
+    return f"{DEPENDENT_FAILED}: {name} ({job}): {why}"
 
 
 def explain_exit(*, exit_code: int, oom_killed: bool, memory_mib: int) -> str:

@@ -4,8 +4,8 @@ A change is a compare-and-swap: it happens where the job still has the old statu
 Who finds that somebody else was faster has made no error; he is told by what comes back.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -19,6 +19,10 @@ from jobs.models import ArraySummary, Job, Transition
 from jobs.models.array import column_of
 
 
+# So many columns of their own fit into one statement of any database.
+PORTION_OF_REASONS = 200
+
+
 class IllegalTransition(ValueError):
     """A caller asked for a step that the table of transitions does not have: a bug, never an input."""
 
@@ -29,26 +33,30 @@ def transition(
     old: JobStatus,
     new: JobStatus,
     now: datetime,
-    reason: str = "",
+    reason: str | Mapping[UUID, str] = "",
     attempt_number: int = 0,
     **fields: object,
 ) -> list[UUID]:
     """Moves those of the jobs that are in `old` to `new` and gives back their ids.
 
     `fields` are further columns to set with the status; `reason` becomes the status reason and is kept
-    in the history. After the commit, live pages hear of it, and the scheduler if room was given back.
+    in the history: one for all, or each job's own. After the commit, live pages hear of it, and
+    the scheduler if room was given back, or others may have waited for the end.
     """
     if not is_allowed(old, new):
         raise IllegalTransition(f"{old} -> {new}")
     with transaction.atomic():
-        winners = _swap(list(job_ids), old=old, new=new, now=now, reason=reason, fields=fields)
+        said = reason if isinstance(reason, str) else ""
+        winners = _swap(list(job_ids), old=old, new=new, now=now, reason=said, fields=fields)
+        own = {} if isinstance(reason, str) else reason
+        _give_reasons({job_id: own[job_id] for job_id in winners if job_id in own})
         Transition.objects.bulk_create(
             Transition(
                 job_id=job_id,
                 attempt_number=attempt_number,
                 from_status=old,
                 to_status=new,
-                reason=reason,
+                reason=own.get(job_id, said),
                 at=now,
             )
             for job_id in winners
@@ -56,8 +64,8 @@ def transition(
         if winners:
             announce(winners)
             count_children(winners, old=old, new=new)
-            # The scheduler's own steps give it nothing new to do.
-            if old in PLACED and new not in PLACED:
+            # Other steps are the scheduler's own, and give it nothing new to do.
+            if new in TERMINAL or (old in PLACED and new not in PLACED):
                 changes.wake_scheduler()
     return winners
 
@@ -117,10 +125,23 @@ def _swap(
     # Several at once: the lock (on SQLite, the transaction's own) keeps the set that was read and
     # the set that is written the same.
     winners = list(
-        Job.objects.select_for_update()
+        Job.objects.select_for_update(no_key=True)
         .filter(id__in=job_ids, status=old)
         .order_by("id")
         .values_list("id", flat=True)
     )
     Job.objects.filter(id__in=winners, status=old).update(**values)
     return winners
+
+
+def _give_reasons(reasons: Mapping[UUID, str]) -> None:
+    """Writes each job's own status reason: one statement for all that share one, or for many that differ."""
+    job_ids: dict[str, list[UUID]] = defaultdict(list)
+    for job_id, reason in reasons.items():
+        job_ids[reason].append(job_id)
+    if len(job_ids) * 4 < len(reasons):
+        for reason, same in job_ids.items():
+            Job.objects.filter(id__in=same).update(status_reason=reason)
+        return
+    rows = [Job(id=job_id, status_reason=reason) for job_id, reason in reasons.items()]
+    Job.objects.bulk_update(rows, ["status_reason"], batch_size=PORTION_OF_REASONS)

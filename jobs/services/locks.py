@@ -1,0 +1,37 @@
+"""The order in which rows are locked, so that no two transactions wait for each other.
+
+Jobs without children (single ones and arrays' children) in the order of their ids, then the summaries
+of arrays by the arrays' ids, then arrays' parents by their ids. A transaction that moves jobs in several
+steps locks all of them first.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from jobs.models import ArraySummary, Job
+
+
+def lock_jobs(jobs: QuerySet[Job]) -> None:
+    """Locks the jobs in the order of their ids until the transaction's end.
+
+    SQLite has one writer at a time, and locks nothing else.
+    """
+    if connection.features.has_select_for_update:
+        locked = jobs.select_for_update(no_key=True).order_by("id")
+        list(locked.values_list("id", flat=True))
+
+
+def lock_ids(job_ids: Iterable[UUID]) -> None:
+    """`lock_jobs` of the jobs with these ids."""
+    lock_jobs(Job.objects.filter(id__in=list(job_ids)))
+
+
+def lock_array(parent_id: UUID) -> Job | None:
+    """The array's parent, read anew; no child of it ends, and nobody asks it to stop, until the
+    transaction's end. None if it is gone.
+    """
+    ArraySummary.objects.select_for_update(no_key=True).filter(job_id=parent_id).first()
+    return Job.objects.select_for_update(no_key=True).filter(id=parent_id).first()
