@@ -1,68 +1,21 @@
 """The rules of one pass, each with a small snapshot; and what must hold for every snapshot."""
 
-from collections import defaultdict
-from datetime import UTC, datetime
-from uuid import UUID
-
-from hypothesis import given
-from hypothesis import strategies as st
-
 from jobs.domain.resources import Resources
-from jobs.scheduling.decide import decide, explain
-from jobs.scheduling.plan import Plan, WaitCode
+from jobs.scheduling.decide import explain
+from jobs.scheduling.plan import WaitCode
 from jobs.scheduling.reasons import split_reason
-from jobs.scheduling.snapshot import EnvironmentView, JobView, NodeView, QueueView, Snapshot
-
-NOW = datetime(2026, 1, 5, tzinfo=UTC)
-NOTHING = Resources(0, 0)
-
-
-def a_node(
-    id_: int = 1, *, vcpus: int = 4, memory_mib: int = 8192, used: Resources = NOTHING
-) -> NodeView:
-    return NodeView(id_, f"node-{id_}", Resources(vcpus * 1000, memory_mib), used)
-
-
-def an_environment(
-    id_: int = 1,
-    *,
-    nodes: tuple[int, ...] = (1,),
-    enabled: bool = True,
-    invalid: str = "",
-    max_vcpus: int | None = None,
-    used_milli_vcpus: int = 0,
-) -> EnvironmentView:
-    maximum = None if max_vcpus is None else max_vcpus * 1000
-    return EnvironmentView(id_, f"env-{id_}", enabled, invalid, maximum, used_milli_vcpus, nodes)
-
-
-def a_queue(id_: int = 1, *, priority: int = 1, environments: tuple[int, ...] = (1,)) -> QueueView:
-    return QueueView(id_, f"queue-{id_}", priority, environments)
-
-
-def a_job(id_: int, *, queue: int = 1, vcpus: float = 1, memory_mib: int = 512) -> JobView:
-    return JobView(UUID(int=id_), queue, Resources(int(vcpus * 1000), memory_mib), 0)
-
-
-def plan_for(
-    *jobs: JobView,
-    nodes: tuple[NodeView, ...] = (a_node(),),
-    environments: tuple[EnvironmentView, ...] = (an_environment(),),
-    queues: tuple[QueueView, ...] = (a_queue(),),
-) -> Plan:
-    return decide(Snapshot(nodes, environments, queues, jobs), NOW)
-
-
-def placed(plan: Plan) -> list[int]:
-    return [placement.job.id.int for placement in plan.placements]
-
-
-def codes(plan: Plan) -> dict[int, WaitCode]:
-    return {wait.job_id.int: wait.code for wait in plan.waits}
-
-
-def reason(plan: Plan, job: int) -> str:
-    return next(wait.reason for wait in plan.waits if wait.job_id.int == job)
+from jobs.scheduling.snapshot import JobView, Snapshot
+from tests.scheduling.views import (
+    NOW,
+    a_job,
+    a_node,
+    a_queue,
+    an_environment,
+    codes,
+    placed,
+    plan_for,
+    reason,
+)
 
 
 def test_jobs_start_in_order_of_submission_until_the_node_is_full() -> None:
@@ -233,44 +186,6 @@ def test_an_environment_without_a_ready_machine_says_so() -> None:
     assert "No machine is ready in env-1" in reason(plan, 1)
 
 
-@st.composite
-def snapshots(draw: st.DrawFn) -> Snapshot:
-    node_ids = list(range(1, draw(st.integers(1, 4)) + 1))
-    nodes = []
-    for id_ in node_ids:
-        vcpus, memory = draw(st.integers(1, 8)), draw(st.integers(4, 4096))
-        used = Resources(draw(st.integers(0, vcpus * 1000)), draw(st.integers(0, memory)))
-        nodes.append(a_node(id_, vcpus=vcpus, memory_mib=memory, used=used))
-    environments = tuple(
-        an_environment(
-            id_,
-            nodes=tuple(draw(st.sets(st.sampled_from(node_ids), min_size=1))),
-            enabled=draw(st.booleans()) or id_ == 1,
-            max_vcpus=draw(st.none() | st.integers(1, 8)),
-        )
-        for id_ in range(1, draw(st.integers(1, 3)) + 1)
-    )
-    ids = [environment.id for environment in environments]
-    queues = tuple(
-        a_queue(
-            id_,
-            priority=draw(st.integers(0, 2)),
-            environments=tuple(draw(st.lists(st.sampled_from(ids), unique=True, max_size=3))),
-        )
-        for id_ in range(1, draw(st.integers(1, 3)) + 1)
-    )
-    jobs = tuple(
-        a_job(
-            n,
-            queue=draw(st.integers(1, len(queues))),
-            vcpus=draw(st.integers(1, 32)) / 4,
-            memory_mib=draw(st.integers(4, 5000)),
-        )
-        for n in range(1, draw(st.integers(0, 25)) + 1)
-    )
-    return Snapshot(tuple(nodes), environments, queues, jobs)
-
-
 def test_a_job_that_is_only_thought_of_is_told_what_it_would_be_told_in_the_queue() -> None:
     """It comes last: whatever waits already goes first."""
     full = Snapshot((a_node(used=Resources(3000, 0)),), (an_environment(),), (a_queue(),), ())
@@ -298,37 +213,3 @@ def test_a_reason_is_split_into_its_code_and_its_words() -> None:
     assert code.is_misconfiguration
     assert f"{code} - {words}" == wait.reason
     assert split_reason("Host EC2 - gone") == (None, "Host EC2 - gone")
-
-
-@given(snapshots())
-def test_no_node_and_no_environment_is_ever_overfilled(snapshot: Snapshot) -> None:
-    plan = decide(snapshot, NOW)
-    on_node: dict[int, Resources] = defaultdict(lambda: NOTHING)
-    in_environment: dict[int, int] = defaultdict(int)
-    for placement in plan.placements:
-        on_node[placement.node_id] += placement.job.needs
-        in_environment[placement.environment_id] += placement.job.needs.milli_vcpus
-    for node in snapshot.nodes:
-        assert (node.used + on_node[node.id]).fits_in(node.capacity)
-    for environment in snapshot.environments:
-        if environment.max_milli_vcpus is not None:
-            used = environment.used_milli_vcpus + in_environment[environment.id]
-            assert used <= environment.max_milli_vcpus
-        if not environment.enabled:
-            assert not in_environment[environment.id]
-
-
-@given(snapshots())
-def test_every_job_is_placed_once_or_told_why_not(snapshot: Snapshot) -> None:
-    plan = decide(snapshot, NOW)
-    answered = placed(plan) + [wait.job_id.int for wait in plan.waits]
-    assert sorted(answered) == sorted(job.id.int for job in snapshot.jobs)
-    assert all(wait.reason for wait in plan.waits)
-
-
-@given(snapshots())
-def test_the_same_snapshot_gives_the_same_plan(snapshot: Snapshot) -> None:
-    shuffled = Snapshot(
-        snapshot.nodes, snapshot.environments, snapshot.queues, tuple(reversed(snapshot.jobs))
-    )
-    assert decide(snapshot, NOW) == decide(shuffled, NOW)
