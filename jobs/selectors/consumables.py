@@ -1,0 +1,61 @@
+"""Reads of consumable resources: how much there is, and who holds what of it."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db.models import Count, Sum
+
+from jobs.models import ConsumableHold, ConsumableResource
+
+from .paging import PAGE_SIZE, Page, page_of
+
+# More holds than this are not listed one by one.
+HOLDS_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """What live tries hold of a resource: those that the reader may see, oldest first, and the rest summed up.
+
+    `others` are holds of other people's jobs and those that are too many to list; `others_quantity` is
+    what they hold together.
+    """
+
+    rows: list[ConsumableHold]
+    others: int
+    others_quantity: int
+
+
+def list_resources(
+    *, after: str = "", search: str = "", size: int = PAGE_SIZE
+) -> Page[ConsumableResource]:
+    """Consumable resources by name. One query."""
+    rows = ConsumableResource.objects.filter(name__gt=after)
+    if search:
+        rows = rows.filter(name__icontains=search)
+    return page_of(
+        list(rows.order_by("name")[: size + 1]), size=size, key=lambda resource: resource.name
+    )
+
+
+def find_resource(*, name: str) -> ConsumableResource | None:
+    """One resource by its name."""
+    return ConsumableResource.objects.filter(name=name).first()
+
+
+def resource_names() -> list[str]:
+    """All resources' names, for a form's choices."""
+    return list(ConsumableResource.objects.order_by("name").values_list("name", flat=True))
+
+
+def holds_of(*, resource: ConsumableResource, user: User, size: int = HOLDS_SHOWN) -> Holds:
+    """Who holds what of a resource now. Two queries, both over live holds alone."""
+    live = ConsumableHold.objects.filter(resource=resource, released_at__isnull=True)
+    seen = live if user.is_staff else live.filter(job__owner=user)
+    rows = list(seen.select_related("job__queue", "job__owner").order_by("id")[:size])
+    sums = live.aggregate(count=Count("id"), quantity=Sum("quantity", default=0))
+    return Holds(
+        rows=rows,
+        others=sums["count"] - len(rows),
+        others_quantity=sums["quantity"] - sum(hold.quantity for hold in rows),
+    )

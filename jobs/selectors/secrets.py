@@ -1,0 +1,36 @@
+"""Reads of secrets: that they are there, never what they hold."""
+
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+
+from jobs.domain.errors import NotFound
+from jobs.models import Secret
+
+from .paging import PAGE_SIZE, Page, page_of
+
+
+def visible_secrets(user: User) -> QuerySet[Secret]:
+    """The secrets that this user's jobs may use; for administrators all of them."""
+    rows = Secret.objects.defer("encrypted").select_related("owner")
+    return rows if user.is_staff else rows.filter(Q(owner=user) | Q(shared=True))
+
+
+def list_secrets(
+    *, user: User, after: str = "", search: str = "", size: int = PAGE_SIZE
+) -> Page[Secret]:
+    """Visible secrets by name. One query."""
+    rows = visible_secrets(user).filter(name__gt=after)
+    if search:
+        rows = rows.filter(name__icontains=search)
+    return page_of(
+        list(rows.order_by("name")[: size + 1]), size=size, key=lambda secret: secret.name
+    )
+
+
+def find_secret(*, user: User, secret_id: int) -> Secret:
+    """A secret that this user may change: his own; any for administrators. Raises NotFound."""
+    rows = visible_secrets(user) if user.is_staff else visible_secrets(user).filter(owner=user)
+    found = rows.filter(pk=secret_id).first()
+    if found is None:
+        raise NotFound("There is no such secret, or it is somebody else's.")
+    return found
