@@ -13,6 +13,8 @@ from .base import ContainerSpec, Device, HostMount, InvalidSpec, VolumeMount
 PREDEFINED_NETWORKS = frozenset({"bridge", "host", "none", "default"})
 LOG_OPTIONS = frozenset({"mode", "max-buffer-size"})
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+# AWS lists them among the options of tmpfs, but the kernel cannot do them there.
+_NO_TMPFS = frozenset({"bind", "rbind", "remount"})
 _PERMISSIONS = re.compile("r?w?m?")
 
 
@@ -53,6 +55,8 @@ def _tmpfs(spec: ContainerSpec) -> Iterator[str]:
         yield from _path(each.path)
         if each.size_mib < 1:
             yield f"tmpfs {each.path}: its size is at least 1 MiB"
+        for option in sorted(_NO_TMPFS & set(each.options)):
+            yield f"tmpfs {each.path}: the option {option!r} makes no file system in memory"
 
 
 def _devices(spec: ContainerSpec) -> Iterator[str]:

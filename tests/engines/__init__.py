@@ -1,3 +1,5 @@
 import pytest
 
-pytest.register_assert_rewrite("tests.engines.contract", "tests.engines.basis")
+pytest.register_assert_rewrite(
+    "tests.engines.contract", "tests.engines.contract_of_groups", "tests.engines.basis"
+)

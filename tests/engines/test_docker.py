@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from uuid import uuid4
@@ -23,82 +23,18 @@ from jobs.engines.base import (
 )
 from jobs.engines.docker_engine import DockerEngine
 from jobs.engines.docker_engine.local_image import busybox_root
-from tests.images import busybox_image, busybox_path
+from tests.images import busybox_path
 
-from .basis import Piece, Recipes, await_end, log, status, text
+from .basis import Recipes, await_end, log, status, text
 from .contract import EngineContract
+from .contract_of_groups import GroupsContract
+from .docker_basis import DockerFixtures
 
 pytestmark = pytest.mark.engine
 MIB = 1024 * 1024
 
 
-class ShellRecipes(Recipes):
-    def __init__(self, image: str) -> None:
-        self.image = image
-
-    def exits(self, code: int) -> Sequence[str]:
-        return ["sh", "-c", f"exit {code}"]
-
-    def sleeps(self) -> Sequence[str]:
-        return ["sh", "-c", "trap 'exit 143' TERM; echo ready; sleep 1000 & wait"]
-
-    def counts(self, lines: int, every_seconds: float) -> Sequence[str]:
-        pause = f"sleep {every_seconds}" if every_seconds else ":"
-        return ["sh", "-c", f"for i in $(seq {lines}); do echo $i; {pause}; done"]
-
-    def says(self, *pieces: Piece) -> Sequence[str]:
-        return ["sh", "-c", "; ".join(_printf(source, data) for source, data in pieces)]
-
-    def says_one_line(self, length: int) -> Sequence[str]:
-        return ["sh", "-c", f"head -c {length} /dev/zero | tr '\\0' x; echo"]
-
-    def prints_variable(self, name: str) -> Sequence[str]:
-        return ["sh", "-c", f'echo "${name}"']
-
-
-def _printf(source: str, data: bytes) -> str:
-    octal = "".join(f"\\{byte:03o}" for byte in data)
-    return f"printf '{octal}' >&{2 if source == 'stderr' else 1}"
-
-
-@pytest.fixture
-def client(docker_engine_url: str) -> Iterator[docker.APIClient]:
-    """Docker itself, to look behind the engine."""
-    client = docker.APIClient(base_url=docker_engine_url, version="auto")
-    yield client
-    client.close()
-
-
-class DockerFixtures:
-    @pytest.fixture
-    def recipes(self, docker_engine_url: str) -> Recipes:
-        return ShellRecipes(busybox_image(docker_engine_url))
-
-    @pytest.fixture
-    def connect_as(
-        self, docker_engine_url: str, client: docker.APIClient
-    ) -> Iterator[Callable[[str], Engine]]:
-        made: dict[str, Engine] = {}
-
-        def connect(installation: str) -> Engine:
-            made[installation] = DockerEngine(docker_engine_url, installation=installation)
-            return made[installation]
-
-        yield connect
-        for installation, engine in made.items():
-            engine.close()
-            remove_all(client, installation)
-
-
-def remove_all(client: docker.APIClient, installation: str) -> None:
-    ours = {"label": f"{LABEL_INSTALLATION}={installation}"}
-    for container in client.containers(all=True, filters=ours):
-        client.remove_container(container["Id"], force=True, v=True)
-    for network in client.networks(filters=ours):
-        client.remove_network(network["Id"])
-
-
-class TestDockerEngine(DockerFixtures, EngineContract):
+class TestDockerEngine(DockerFixtures, EngineContract, GroupsContract):
     @pytest.fixture
     def unreachable(self) -> Engine:
         return DockerEngine("unix:///var/run/no-such-docker.sock", installation="x")

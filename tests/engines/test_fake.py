@@ -1,6 +1,6 @@
 """The fake engine keeps the same promises, and does what tests ask of it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
@@ -20,30 +20,10 @@ from jobs.engines.fake import FakeEngine, World, forget_world, world
 from jobs.engines.fake.scripts import run_command
 from jobs.engines.registry import connect
 
-from .basis import Piece, Recipes, in_background
+from .basis import Recipes, in_background
 from .contract import EngineContract
-
-
-class FakeRecipes(Recipes):
-    image = "fake/sh"
-
-    def exits(self, code: int) -> Sequence[str]:
-        return ["exit", str(code)]
-
-    def sleeps(self) -> Sequence[str]:
-        return ["wait"]
-
-    def counts(self, lines: int, every_seconds: float) -> Sequence[str]:
-        return ["count", str(lines), str(every_seconds)]
-
-    def says(self, *pieces: Piece) -> Sequence[str]:
-        return ["say", *(f"{source}:{data.hex()}" for source, data in pieces)]
-
-    def says_one_line(self, length: int) -> Sequence[str]:
-        return ["say", "stdout:" + (b"x" * length + b"\n").hex()]
-
-    def prints_variable(self, name: str) -> Sequence[str]:
-        return ["env", name]
+from .contract_of_groups import GroupsContract
+from .fake_recipes import FakeRecipes
 
 
 @pytest.fixture
@@ -53,7 +33,7 @@ def url() -> Iterator[str]:
     forget_world(name)
 
 
-class TestFakeEngine(EngineContract):
+class TestFakeEngine(EngineContract, GroupsContract):
     @pytest.fixture
     def recipes(self) -> Recipes:
         return FakeRecipes()

@@ -1,5 +1,7 @@
 """Pods: the network of several containers, held by one that does nothing (`pause`)."""
 
+from email.utils import parsedate_to_datetime
+
 import requests
 
 from jobs.domain.names import LABEL_INSTALLATION, LABEL_JOB, LABEL_POD
@@ -10,6 +12,10 @@ from .creation import networking
 from .filters import as_filters
 from .networks import Networks
 from .pause import PAUSE_IMAGE, import_pause
+from .pulls import read_json
+
+# Far more than making a container takes.
+_CREATION_SECONDS = 10
 
 
 class Pods:
@@ -66,9 +72,31 @@ class Pods:
             response = self._create(spec)
         if response.status_code == 400:
             raise InvalidSpec(message(response))
-        # 409: another worker made it at the same moment.
-        if response.status_code != 409 and not response.ok:
+        if response.status_code == 409:
+            # Another worker makes it at the same moment. Docker knows the name before the container.
+            self._await_creation(spec.pod, asked_at=response.headers["Date"])
+        elif not response.ok:
             raise EngineError(message(response))
+
+    def _await_creation(self, name: str, *, asked_at: str) -> None:
+        """Returns when a pod of that name was made, or has not been for a while.
+
+        `asked_at`: the engine's own time, as HTTP gives it, in whole seconds.
+        """
+        asked = int(parsedate_to_datetime(asked_at).timestamp())
+        response, stream = self._connection.stream(
+            "GET",
+            "/events",
+            params={
+                # It may have been made before this call.
+                "since": str(asked - _CREATION_SECONDS),
+                "until": str(asked + _CREATION_SECONDS),
+                "filters": as_filters(container=[name], event=["create"]),
+            },
+        )
+        expect(response)
+        next(read_json(stream.blocks()), None)
+        stream.close()
 
     def _create(self, spec: ContainerSpec) -> requests.Response:
         labels = {LABEL_INSTALLATION: self._installation, LABEL_POD: spec.pod}
