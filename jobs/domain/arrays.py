@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from .ids import MAX_CHILDREN, id_of
 from .members import Reader, a_list, a_text, an_object, one_of
 from .validation import FieldError, is_empty, read_integer, read_json
 
 MIN_SIZE = 2
-MAX_SIZE = 10_000
+MAX_SIZE = MAX_CHILDREN
 MAX_DEPENDENCIES = 20
 
 
@@ -77,8 +78,6 @@ def _request(entry: Mapping[str, str], index: int) -> DependencyRequest:
 
 def _uuid(text: str, index: int) -> UUID:
     try:
-        return UUID(text)
+        return id_of(text)
     except ValueError:
-        raise FieldError(
-            problems=[(f"[{index}]", f"{text[:60]} is no job's id. An array is named as a whole.")]
-        ) from None
+        raise FieldError(problems=[(f"[{index}]", f"{text[:60]} is no job's id.")]) from None

@@ -1,15 +1,38 @@
 """A definition as a pasted or posted JSON document: in our own words or in AWS Batch's.
 
-AWS's form is the request of `RegisterJobDefinition`; of it only what Batchweb can do is taken. Any
-other member that says something is refused by its name, never dropped.
+AWS's form is the request of `RegisterJobDefinition`, or what `DescribeJobDefinitions` answers. What Batchweb cannot
+do is refused by its path in the document, never dropped.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from .consumables import consumables
+from .container_properties import (
+    FURTHER_READERS,
+    REFUSED,
+    further_properties,
+    resource_requirements,
+)
+from .ecs_properties import ecs_properties
 from .errors import InvalidInput
+from .members import Reader, is_given
+from .node_properties import node_properties
+from .validation import FieldError
+from .variables import parameters, tags
 
-AWS_MEMBERS = frozenset({"jobDefinitionName", "containerProperties", "retryStrategy", "type"})
-RESOURCE_FIELDS = {"VCPU": "vcpus", "MEMORY": "memory_mib"}
+AWS_MEMBERS = frozenset(
+    {
+        "jobDefinitionName",
+        "containerProperties",
+        "ecsProperties",
+        "nodeProperties",
+        "retryStrategy",
+    }
+)
+# What AWS's answers say beside what was registered.
+ANSWER_MEMBERS = frozenset({"jobDefinitionArn", "revision", "status"})
+RESOURCE_FIELDS = {"VCPU": "vcpus", "MEMORY": "memory_mib", "GPU": "gpus"}
 
 
 def definition_fields(document: Mapping[str, object]) -> dict[str, object]:
@@ -31,75 +54,79 @@ class _AwsReader:
         self.problems: list[str] = []
 
     def top(self, document: Mapping[str, object]) -> None:
+        as_it_is = {
+            "jobDefinitionName": "name",
+            "type": "type",
+            "schedulingPriority": "scheduling_priority",
+            "propagateTags": "propagate_tags",
+            "platformCapabilities": "platform_capabilities",
+        }
+        checked: dict[str, tuple[str, Reader]] = {
+            "ecsProperties": ("ecs_properties", ecs_properties),
+            "nodeProperties": ("node_properties", node_properties),
+            "parameters": ("parameters", parameters),
+            "tags": ("tags", tags),
+            "consumableResourceProperties": ("consumables", consumables),
+        }
+        objects = {
+            "containerProperties": self._container,
+            "retryStrategy": self._retry,
+            "timeout": self._timeout,
+        }
         self._read(
             "",
-            document,
+            {member: value for member, value in document.items() if member not in ANSWER_MEMBERS},
             {
-                "jobDefinitionName": lambda value: self._set("name", value),
-                "type": self._type,
-                "containerProperties": lambda value: self._object(
-                    "containerProperties", value, self._container
-                ),
-                "retryStrategy": lambda value: self._object("retryStrategy", value, self._retry),
-                "timeout": lambda value: self._object("timeout", value, self._timeout),
+                **{member: self._setter(field) for member, field in as_it_is.items()},
+                **{
+                    member: self._checker(member, field, reader)
+                    for member, (field, reader) in checked.items()
+                },
+                **{member: self._object(member, read) for member, read in objects.items()},
+                "containerOrchestrationType": self._orchestration,
             },
         )
 
     def _container(self, properties: Mapping[str, object]) -> None:
         path = "containerProperties"
+        further = {**FURTHER_READERS, **REFUSED}
         self._read(
             path,
-            properties,
+            {member: value for member, value in properties.items() if member not in further},
             {
-                "image": lambda value: self._set("image", value),
-                "command": lambda value: self._set("command", value),
-                "environment": lambda value: self._set("environment", value),
-                "vcpus": lambda value: self.fields.setdefault("vcpus", value),
-                "memory": lambda value: self.fields.setdefault("memory_mib", value),
+                "image": self._setter("image"),
+                "command": self._setter("command"),
+                "environment": self._setter("environment"),
                 "resourceRequirements": self._resources,
             },
         )
+        rest = {member: value for member, value in properties.items() if member in further}
+        if any(map(is_given, rest.values())):
+            self._checker(path, "container", further_properties)(rest)
 
     def _resources(self, value: object) -> None:
         path = "containerProperties.resourceRequirements"
-        if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
-            self.problems.append(f"{path} is a list of objects with type and value.")
-            return
-        for each in value:
-            extra = sorted(each.keys() - {"type", "value"})
-            if extra:
-                self._refuse(f"{path}.{extra[0]}")
-            elif each.get("type") in RESOURCE_FIELDS:
-                # As on AWS, these go before the older `vcpus` and `memory`.
-                self._set(RESOURCE_FIELDS[str(each["type"])], each.get("value"))
-            else:
-                self.problems.append(
-                    f"{path}: the type {str(each.get('type'))[:60]} is not supported; "
-                    "VCPU and MEMORY are."
-                )
+        for each in self._checked(path, resource_requirements, value) or ():
+            self.fields[RESOURCE_FIELDS[each["type"]]] = each["value"]
 
     def _retry(self, strategy: Mapping[str, object]) -> None:
         self._read(
             "retryStrategy",
             strategy,
             {
-                "attempts": lambda value: self._set("attempts", value),
-                "evaluateOnExit": lambda value: self._set("evaluate_on_exit", value),
+                "attempts": self._setter("attempts"),
+                "evaluateOnExit": self._setter("evaluate_on_exit"),
             },
         )
         if "evaluate_on_exit" in self.fields and "attempts" not in self.fields:
             self.problems.append("retryStrategy: evaluateOnExit needs attempts beside it.")
 
     def _timeout(self, timeout: Mapping[str, object]) -> None:
-        self._read(
-            "timeout",
-            timeout,
-            {"attemptDurationSeconds": lambda value: self._set("timeout_seconds", value)},
-        )
+        self._read("timeout", timeout, {"attemptDurationSeconds": self._setter("timeout_seconds")})
 
-    def _type(self, value: object) -> None:
-        if value != "container":
-            self.problems.append('type: only "container" is supported.')
+    def _orchestration(self, value: object) -> None:
+        if value != "ECS":
+            self.problems.append("containerOrchestrationType: only ECS is supported here.")
 
     def _read(
         self,
@@ -109,23 +136,46 @@ class _AwsReader:
     ) -> None:
         for member, value in given.items():
             # AWS's own answers are full of empty and false members: they ask for nothing.
-            if value is False or value in (None, "", [], {}):
+            if not is_given(value):
                 continue
             if member in readers:
                 readers[member](value)
             else:
                 self._refuse(f"{path}.{member}" if path else member)
 
-    def _object(
-        self, path: str, value: object, read: Callable[[Mapping[str, object]], None]
-    ) -> None:
-        if isinstance(value, Mapping):
-            read(value)
-        else:
-            self.problems.append(f"{path} is an object.")
+    def _setter(self, field: str) -> Callable[[object], None]:
+        def put(value: object) -> None:
+            self.fields[field] = value
 
-    def _set(self, field: str, value: object) -> None:
-        self.fields[field] = value
+        return put
+
+    def _object(
+        self, path: str, read: Callable[[Mapping[str, object]], None]
+    ) -> Callable[[object], None]:
+        def check(value: object) -> None:
+            if isinstance(value, Mapping):
+                read(value)
+            else:
+                self.problems.append(f"{path} is an object.")
+
+        return check
+
+    def _checker(self, path: str, field: str, reader: Reader) -> Callable[[object], None]:
+        """Reads right here, so that what is wrong is named by its path in the document."""
+
+        def check(value: object) -> None:
+            clean = self._checked(path, reader, value)
+            if clean:
+                self.fields[field] = clean
+
+        return check
+
+    def _checked(self, path: str, reader: Reader, value: object) -> Any:
+        try:
+            return reader(value)
+        except FieldError as error:
+            self.problems += [f"{where}: {text}" for where, text in error.at(path)]
+            return None
 
     def _refuse(self, path: str) -> None:
         self.problems.append(f"{path[:120]} is not supported here. Take it out to go on.")

@@ -2,33 +2,51 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from jobs import changes
-from jobs.domain import exit_rules, validation, variables
+from jobs.domain import exit_rules, shares, validation, variables
+from jobs.domain.consumables import consumables
+from jobs.domain.container_properties import check_secrets, further_properties
+from jobs.domain.ecs_properties import ecs_properties
 from jobs.domain.errors import Conflict
-from jobs.domain.validation import Checker
-from jobs.models import DefinitionStatus, JobDefinition
+from jobs.domain.flags import flag
+from jobs.domain.members import a_list, one_of
+from jobs.domain.node_properties import node_properties
+from jobs.domain.plans import Work
+from jobs.domain.resources import MILLI
+from jobs.domain.validation import Checker, is_empty
+from jobs.domain.work import work_of_group
+from jobs.models import DefinitionStatus, DefinitionType, JobDefinition
 
+# Of one container; a definition of several says them of each.
+CONTAINER_FIELDS = ("image", "command", "environment", "vcpus", "memory_mib", "gpus", "container")
+GROUP_FIELDS = ("ecs_properties", "node_properties")
 FIELDS = frozenset(
     {
         "name",
+        "type",
         "description",
-        "image",
-        "command",
-        "environment",
-        "vcpus",
-        "memory_mib",
+        *CONTAINER_FIELDS,
+        *GROUP_FIELDS,
+        "parameters",
         "attempts",
         "evaluate_on_exit",
         "timeout_seconds",
+        "scheduling_priority",
+        "consumables",
+        "tags",
+        "propagate_tags",
+        "platform_capabilities",
     }
 )
+PLATFORM_CAPABILITIES = ("EC2", "FARGATE", "MANAGED_INSTANCES")
 # AWS Batch's limit for a whole definition.
 MAX_DEFINITION_BYTES = 24 * 1024
 # Each lost round means that somebody else won one, so this is how many may register at once.
@@ -40,51 +58,44 @@ class DefinitionFields:
     """A definition that passed every check, as it will be written."""
 
     name: str
+    type: str
     description: str
-    image: str
-    command: list[str]
-    environment: list[dict[str, str]]
-    milli_vcpus: int
-    memory_mib: int
+    work: Work
+    parameters: dict[str, str]
     attempts: int
     evaluate_on_exit: list[dict[str, str]]
     timeout_seconds: int | None
+    scheduling_priority: int | None
+    consumables: list[dict[str, Any]]
+    tags: dict[str, str]
+    propagate_tags: bool
+    extra: dict[str, Any]
 
 
 def check_definition(*, fields: Mapping[str, object]) -> DefinitionFields:
     """The clean definition, or InvalidInput with every field that is wrong. Writes nothing.
 
-    Required: `name`, `image`, `vcpus`, `memory_mib`. The rest may be left out or empty: `command`
-    (a list, or text in shell words), `environment`, `attempts` (1), `evaluate_on_exit` (a list, or text
-    in JSON), `timeout_seconds` (none), `description`.
+    Required: `name`, and either `image`, `vcpus` and `memory_mib`, or `ecs_properties` (several containers), or
+    `node_properties` (a multi-node parallel job). The rest may be left out or empty. Beside the image of one
+    container: `command` (a list, or text in shell words), `environment`, `gpus`, and in `container` AWS's
+    further `containerProperties`. Of all: `type` (container or multinode), `description`, `parameters`, `attempts`
+    (1), `evaluate_on_exit`, `timeout_seconds` (none), `scheduling_priority`, `consumables`, `tags`, `propagate_tags`,
+    `platform_capabilities`. Whatever has members may be JSON text.
     """
     checker = Checker()
     checker.only(fields, FIELDS)
-    attempts = fields.get("attempts")
-    clean = DefinitionFields(
-        name=checker.check("name", validation.name, fields.get("name"), ""),
-        description=checker.check(
-            "description", validation.description, fields.get("description"), ""
+    groups: dict[str, dict[str, Any]] = {
+        "ecs_properties": checker.check(
+            "ecs_properties", ecs_properties, fields.get("ecs_properties"), {}
         ),
-        image=checker.check("image", validation.image, fields.get("image"), ""),
-        command=checker.check("command", validation.command, fields.get("command"), []),
-        environment=checker.check(
-            "environment", variables.environment, fields.get("environment"), []
+        "node_properties": checker.check(
+            "node_properties", node_properties, fields.get("node_properties"), {}
         ),
-        milli_vcpus=checker.check("vcpus", validation.milli_vcpus, fields.get("vcpus"), 0),
-        memory_mib=checker.check("memory_mib", validation.memory_mib, fields.get("memory_mib"), 0),
-        attempts=checker.check(
-            "attempts", validation.attempts, 1 if attempts in (None, "") else attempts, 1
-        ),
-        evaluate_on_exit=checker.check(
-            "evaluate_on_exit", exit_rules.evaluate_on_exit, fields.get("evaluate_on_exit"), []
-        ),
-        timeout_seconds=checker.check(
-            "timeout_seconds", validation.timeout_seconds, fields.get("timeout_seconds"), None
-        ),
-    )
-    parts = [clean.command, clean.environment, clean.evaluate_on_exit]
-    if len(json.dumps(parts).encode()) > MAX_DEFINITION_BYTES:
+    }
+    given = [field for field in GROUP_FIELDS if not _is_left_out(fields.get(field))]
+    work = _check_group(checker, fields, groups) if given else _check_container(checker, fields)
+    clean = _check_rest(checker, fields, work)
+    if _bytes(clean) > MAX_DEFINITION_BYTES:
         checker.add("", f"A definition has at most {MAX_DEFINITION_BYTES // 1024} KiB in all.")
     checker.done()
     return clean
@@ -122,20 +133,126 @@ def deregister_definition(*, definition: JobDefinition, now: datetime) -> bool:
     return bool(done)
 
 
+def _check_container(checker: Checker, fields: Mapping[str, object]) -> Work:
+    """The work of one container. Its older `vcpus` and `memory` count where the fields are empty."""
+    nothing: dict[str, Any] = {}
+    container = checker.check("container", further_properties, fields.get("container"), nothing)
+    amounts = {}
+    for field, older, unit, check in (
+        ("vcpus", "vcpus", MILLI, validation.milli_vcpus),
+        ("memory_mib", "memory", 1, validation.memory_mib),
+    ):
+        if is_empty(fields.get(field)) and older in container:
+            amounts[field] = container[older] * unit
+        else:
+            container.pop(older, None)
+            amounts[field] = checker.check(field, check, fields.get(field), 0)
+    no_variables: list[dict[str, str]] = []
+    environment = checker.check(
+        "environment", variables.environment, fields.get("environment"), no_variables
+    )
+    whole = {**container, "environment": environment}
+    checker.check("container", lambda _: check_secrets(whole), whole, None)
+    return Work(
+        image=checker.check("image", validation.image, fields.get("image"), ""),
+        command=checker.check("command", validation.command, fields.get("command"), []),
+        environment=environment,
+        milli_vcpus=amounts["vcpus"],
+        memory_mib=amounts["memory_mib"],
+        gpus=checker.check("gpus", validation.gpus, fields.get("gpus"), 0),
+        container=container,
+    )
+
+
+def _check_group(
+    checker: Checker, fields: Mapping[str, object], groups: Mapping[str, dict[str, Any]]
+) -> Work:
+    """The work of several containers or nodes, which say all about themselves."""
+    if all(groups.values()):
+        checker.add("node_properties", "Give either ecs_properties or node_properties.")
+    group = "node_properties" if groups["node_properties"] else "ecs_properties"
+    for field in CONTAINER_FIELDS:
+        if not _is_left_out(fields.get(field)):
+            checker.add(field, f"Leave this empty: each container in {group} says it of itself.")
+    if not any(groups.values()):
+        # Wrong, and said so already.
+        return Work(image="", milli_vcpus=0, memory_mib=0)
+    return work_of_group(**{group: groups[group]})
+
+
+def _check_rest(checker: Checker, fields: Mapping[str, object], work: Work) -> DefinitionFields:
+    attempts = fields.get("attempts")
+    none: list[str] = []
+    capabilities = checker.check(
+        "platform_capabilities",
+        a_list(one_of(PLATFORM_CAPABILITIES)),
+        fields.get("platform_capabilities") or none,
+        none,
+    )
+    return DefinitionFields(
+        name=checker.check("name", validation.name, fields.get("name"), ""),
+        type=_check_type(checker, fields),
+        description=checker.check(
+            "description", validation.description, fields.get("description"), ""
+        ),
+        work=work,
+        parameters=checker.check("parameters", variables.parameters, fields.get("parameters"), {}),
+        attempts=checker.check(
+            "attempts", validation.attempts, 1 if is_empty(attempts) else attempts, 1
+        ),
+        evaluate_on_exit=checker.check(
+            "evaluate_on_exit", exit_rules.evaluate_on_exit, fields.get("evaluate_on_exit"), []
+        ),
+        timeout_seconds=checker.check(
+            "timeout_seconds", validation.timeout_seconds, fields.get("timeout_seconds"), None
+        ),
+        scheduling_priority=checker.check(
+            "scheduling_priority",
+            shares.scheduling_priority,
+            fields.get("scheduling_priority"),
+            None,
+        ),
+        consumables=checker.check("consumables", consumables, fields.get("consumables"), []),
+        tags=checker.check("tags", variables.tags, fields.get("tags"), {}),
+        propagate_tags=checker.check("propagate_tags", flag, fields.get("propagate_tags"), False),
+        extra={"platformCapabilities": capabilities} if capabilities else {},
+    )
+
+
+def _check_type(checker: Checker, fields: Mapping[str, object]) -> str:
+    """`type`; left out, it follows from whether there are node properties."""
+    has_nodes = not _is_left_out(fields.get("node_properties"))
+    follows: str = DefinitionType.MULTINODE if has_nodes else DefinitionType.CONTAINER
+    if is_empty(fields.get("type")):
+        return follows
+    given = checker.check("type", one_of(DefinitionType.values), fields["type"], follows)
+    if given == DefinitionType.MULTINODE and not has_nodes:
+        checker.add("node_properties", "A definition of type multinode needs node_properties.")
+    elif given != follows:
+        checker.add("type", "With node_properties the type is multinode.")
+    return given
+
+
+def _is_left_out(value: object) -> bool:
+    return is_empty(value) or value in ([], {}, "{}", "[]")
+
+
+def _bytes(clean: DefinitionFields) -> int:
+    values = asdict(clean)
+    group = clean.work.ecs_properties or clean.work.node_properties
+    if group:
+        # What sums it up is not part of it.
+        values["work"] = group
+    return len(json.dumps([value for value in values.values() if value]).encode())
+
+
 def _insert_next(clean: DefinitionFields, by: User | None, now: datetime) -> JobDefinition:
     newest = JobDefinition.objects.filter(name=clean.name).aggregate(newest=Max("revision"))
+    values = asdict(clean)
     return JobDefinition.objects.create(
-        name=clean.name,
+        **values.pop("work"),
+        **values,
         revision=(newest["newest"] or 0) + 1,
-        description=clean.description,
-        image=clean.image,
-        command=clean.command,
-        environment=clean.environment,
-        milli_vcpus=clean.milli_vcpus,
-        memory_mib=clean.memory_mib,
-        attempts=clean.attempts,
-        evaluate_on_exit=clean.evaluate_on_exit,
-        timeout_seconds=clean.timeout_seconds,
         created_by=by,
         created_at=now,
     )

@@ -34,6 +34,7 @@ def test_the_form_of_register_job_definition_is_taken() -> None:
     )
     assert fields == {
         "name": "hello",
+        "type": "container",
         "image": "busybox:1.36",
         "command": ["echo", "hello"],
         "environment": [{"name": "A", "value": "b"}],
@@ -51,7 +52,8 @@ def test_resource_requirements_go_before_the_older_members(requirements_first: b
     older = {"vcpus": 1, "memory": 128}
     properties = {**requirements, **older} if requirements_first else {**older, **requirements}
     fields = definition_fields({"containerProperties": properties})
-    assert fields == {"vcpus": "2", "memory_mib": 128}
+    # What is asked for in the older way stays so, for overrides of a job depend on it.
+    assert fields == {"vcpus": "2", "container": {"vcpus": 1, "memory": 128}}
 
 
 def test_empty_and_false_members_ask_for_nothing() -> None:
@@ -71,30 +73,120 @@ def test_empty_and_false_members_ask_for_nothing() -> None:
         ({"jobDefinitionName": "a", "timeout": {"x": 1}}, "timeout.x is not supported here"),
         ({"jobDefinitionName": "a", "timeout": 60}, "timeout is an object"),
         (
-            {"containerProperties": {"jobRoleArn": "arn"}},
-            "containerProperties.jobRoleArn is not supported here",
+            {"containerProperties": {"nonsense": "arn"}},
+            "containerProperties.nonsense is not supported here",
+        ),
+        (
+            {"containerProperties": {"enableExecuteCommand": True}},
+            "containerProperties.enableExecuteCommand: Not supported here. Use docker exec",
+        ),
+        (
+            {"containerProperties": {"linuxParameters": {"tmpfs": [{"size": 0}]}}},
+            "containerProperties.linuxParameters.tmpfs[0].containerPath: This is required",
         ),
         (
             {"retryStrategy": {"evaluateOnExit": [{"action": "EXIT"}]}},
             "evaluateOnExit needs attempts beside it",
         ),
         (
-            {"containerProperties": {"resourceRequirements": [{"type": "GPU", "value": "1"}]}},
-            "the type GPU is not supported; VCPU and MEMORY are",
+            {"containerProperties": {"resourceRequirements": [{"type": "DISK", "value": "1"}]}},
+            "resourceRequirements[0].type: This is one of VCPU, MEMORY, GPU",
         ),
         (
             {"containerProperties": {"resourceRequirements": [{"type": "VCPU", "more": 1}]}},
-            "containerProperties.resourceRequirements.more is not supported",
+            "containerProperties.resourceRequirements[0].more: There is no such member",
         ),
         (
             {"containerProperties": {"resourceRequirements": "all"}},
-            "containerProperties.resourceRequirements is a list",
+            "containerProperties.resourceRequirements: This is a list",
         ),
         ({"containerProperties": ["image"]}, "containerProperties is an object"),
-        ({"type": "multinode", "jobDefinitionName": "a"}, 'only "container" is supported'),
+        ({"jobDefinitionName": "a", "eksProperties": {"a": 1}}, "eksProperties is not supported"),
+        ({"nodeProperties": {"numNodes": 1}}, "nodeProperties.mainNode: This is required"),
+        ({"ecsProperties": {"taskProperties": [1]}}, "ecsProperties.taskProperties[0]: This is"),
+        (
+            {"jobDefinitionName": "a", "containerOrchestrationType": "EKS"},
+            "only ECS is supported here",
+        ),
+        ({"jobDefinitionName": "a", "tags": {"aws:a": "b"}}, "tags: aws:a: keys that start"),
     ],
 )
 def test_what_cannot_be_done_is_refused_by_its_name(document: dict[str, object], said: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         definition_fields(document)
     assert said in str(caught.value)
+
+
+def test_an_answer_of_aws_is_a_document_too() -> None:
+    fields = definition_fields(
+        {
+            "jobDefinitionName": "hello",
+            "jobDefinitionArn": "arn:aws:batch:eu-1:123456789012:job-definition/hello:3",
+            "revision": 3,
+            "status": "ACTIVE",
+            "type": "container",
+            "containerOrchestrationType": "ECS",
+            "schedulingPriority": 0,
+            "parameters": {"a": "b"},
+            "tags": {"team": "x"},
+            "propagateTags": True,
+            "platformCapabilities": ["EC2"],
+            "consumableResourceProperties": {
+                "consumableResourceList": [{"consumableResource": "licence", "quantity": 1}]
+            },
+            "retryStrategy": {"attempts": 2, "evaluateOnExit": []},
+            "containerProperties": {
+                "image": "busybox",
+                "command": [],
+                "jobRoleArn": "arn:aws:iam::123456789012:role/r",
+                "volumes": [],
+                "environment": [],
+                "mountPoints": [],
+                "ulimits": [],
+                "resourceRequirements": [{"value": "1", "type": "GPU"}],
+                "linuxParameters": {"devices": [], "tmpfs": []},
+                "logConfiguration": {"logDriver": "awslogs", "options": {}, "secretOptions": []},
+                "secrets": [],
+                "user": "nobody",
+            },
+        }
+    )
+    assert fields == {
+        "name": "hello",
+        "type": "container",
+        "image": "busybox",
+        "gpus": "1",
+        "container": {
+            "user": "nobody",
+            "logConfiguration": {"logDriver": "awslogs"},
+            "jobRoleArn": "arn:aws:iam::123456789012:role/r",
+        },
+        "scheduling_priority": 0,
+        "parameters": {"a": "b"},
+        "tags": {"team": "x"},
+        "propagate_tags": True,
+        "platform_capabilities": ["EC2"],
+        "consumables": [{"consumableResource": "licence", "quantity": 1}],
+        "attempts": 2,
+    }
+
+
+def test_several_containers_and_several_nodes_are_taken_as_a_whole() -> None:
+    container = {
+        "image": "a",
+        "resourceRequirements": [
+            {"type": "VCPU", "value": "1"},
+            {"type": "MEMORY", "value": "4"},
+        ],
+    }
+    task = {"taskProperties": [{"containers": [{"name": "main", **container}]}]}
+    gang = {
+        "numNodes": 2,
+        "mainNode": 0,
+        "nodeRangeProperties": [{"targetNodes": "0:", "container": container}],
+    }
+    assert definition_fields({"ecsProperties": task}) == {"ecs_properties": task}
+    assert definition_fields({"type": "multinode", "nodeProperties": gang}) == {
+        "type": "multinode",
+        "node_properties": gang,
+    }

@@ -63,7 +63,7 @@ def weights(*identifiers: str, **members: object) -> list[dict[str, object]]:
         (arrays.array_size, {"length": 3}, "length: There is no such member"),
         (arrays.depends_on, [{"job_id": ID}] * 21, "There are at most 20"),
         (arrays.depends_on, [{"job_id": "7"}], r"\[0\]: 7 is no job's id"),
-        (arrays.depends_on, [{"job_id": f"{ID}:3"}], "An array is named as a whole"),
+        (arrays.depends_on, [{"job_id": f"{ID}:10000"}], "is no job's id"),
         (arrays.depends_on, [{"type": "N_TO_N"}], "Give the id of the job"),
         (arrays.depends_on, [{}], "Give the id of the job"),
         (arrays.depends_on, [{"job_id": ID, "type": "SEQUENTIAL"}], "give no job id"),
