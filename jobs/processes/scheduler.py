@@ -18,8 +18,11 @@ from jobs import changes
 from jobs.domain.errors import LostLease
 from jobs.scheduling.decide import decide
 from jobs.selectors.snapshot import load_snapshot
+from jobs.services.accept import PORTION, accept_submitted
+from jobs.services.array_stop import carry_out_stops
 from jobs.services.lease import BEAT_SECONDS, Lease, Standby, beat, release
-from jobs.services.placement import PORTION, accept_submitted, apply_plan
+from jobs.services.placement import apply_plan
+from jobs.services.settle import settle_ended
 from jobs.services.stopping import next_stop_at
 from jobs.services.sweep import sweep
 
@@ -38,14 +41,18 @@ PAUSE_AFTER_ERROR_SECONDS = 1.0
 
 
 def schedule_once(*, lease: Lease, now: datetime, with_waits: bool = True) -> bool:
-    """One pass: new jobs become RUNNABLE, what fits is placed, what waits gets its reason.
+    """One pass: new jobs are taken up, ends are settled, what fits is placed, what waits gets its reason.
 
     Whether there may be more to do at once, because a portion was full. Raises LostLease.
     """
     accepted = accept_submitted(lease=lease, now=now)
+    if carry_out_stops(lease=lease, now=now):
+        # What is to be stopped must not be placed meanwhile.
+        return True
+    unsettled = settle_ended(lease=lease, now=now)
     plan = decide(load_snapshot(front=FRONT), now)
     placed = apply_plan(plan=plan, lease=lease, with_waits=with_waits)
-    return accepted == PORTION or placed >= FRONT
+    return accepted == PORTION or unsettled or placed >= FRONT
 
 
 class WakeUps:

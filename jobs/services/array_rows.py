@@ -38,7 +38,7 @@ def _insert_of_children(parent: Job, failed_of: Job | None) -> tuple[str, list[A
         "has_dependents": ("%s", [parent.spec.sequential]),
         "needs_settling": ("%s", [False]),
     }
-    columns = [field.column for field in Job._meta.concrete_fields]
+    columns = [field.column for field in Job._meta.concrete_fields if field.column]
     values, params = [], []
     for column in columns:
         value, value_params = own.get(column, (f"parent.{_quoted(column)}", []))

@@ -2,7 +2,7 @@
 
 Jobs without children (single ones and arrays' children) in the order of their ids, then the summaries
 of arrays by the arrays' ids, then arrays' parents by their ids. A transaction that moves jobs in several
-steps locks all of them first.
+steps locks all of them first. A job goes before its attempts.
 """
 
 from collections.abc import Iterable

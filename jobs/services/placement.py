@@ -17,25 +17,6 @@ from jobs.selectors.jobs import newest_wait_reasons
 from .lease import Lease, fence
 from .transition import transition
 
-# A submission burst is taken up in portions, so that one transaction stays short.
-PORTION = 1000
-
-
-def accept_submitted(*, lease: Lease, now: datetime) -> int:
-    """Makes new jobs RUNNABLE, in order of submission; how many."""
-    ids = list(
-        Job.objects.filter(status=JobStatus.SUBMITTED)
-        .order_by("id")
-        .values_list("id", flat=True)[:PORTION]
-    )
-    if not ids:
-        return 0
-    with transaction.atomic():
-        fence(lease)
-        return len(
-            transition(job_ids=ids, old=JobStatus.SUBMITTED, new=JobStatus.RUNNABLE, now=now)
-        )
-
 
 def apply_plan(*, plan: Plan, lease: Lease, with_waits: bool = True) -> int:
     """Writes the plan's placements as attempts and hands them to the launchers; how many.

@@ -15,7 +15,7 @@ from jobs.models import DependencyType, Job, JobDependency, JobSpec, JobStatus, 
 
 from .array_rows import write_children
 from .locks import lock_jobs
-from .submission import Submission, check_submission
+from .submission import check_submission
 
 
 def submit_job(*, owner: User, fields: Mapping[str, object], now: datetime) -> Job:

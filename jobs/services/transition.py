@@ -18,7 +18,6 @@ from jobs.domain.states import LIVE, PLACED, TERMINAL, JobStatus, is_allowed
 from jobs.models import ArraySummary, Job, Transition
 from jobs.models.array import column_of
 
-
 # So many columns of their own fit into one statement of any database.
 PORTION_OF_REASONS = 200
 

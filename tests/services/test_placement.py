@@ -7,8 +7,9 @@ from jobs.domain.errors import LostLease
 from jobs.models import Attempt, Job, JobStatus, Transition, WaitReason
 from jobs.scheduling.decide import decide
 from jobs.selectors.snapshot import load_snapshot
+from jobs.services.accept import accept_submitted
 from jobs.services.lease import Lease, Standby
-from jobs.services.placement import accept_submitted, apply_plan
+from jobs.services.placement import apply_plan
 from jobs.services.stop import cancel_job
 from tests.builders import NOW, a_definition, a_job, a_node, a_queue, an_environment
 
