@@ -13,6 +13,8 @@ CONTAINER_PREFIX = "batchweb"
 LABEL_JOB = "batchweb.job"
 LABEL_ATTEMPT = "batchweb.attempt"
 LABEL_INSTALLATION = "batchweb.installation"
+# Before the key of a tag that a job hands on to its containers.
+LABEL_TAG = "batchweb.tag."
 # On the container that holds a pod's network; its value is the pod's name.
 LABEL_POD = "batchweb.pod"
 

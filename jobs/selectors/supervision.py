@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.models import Attempt, JobStatus, LogStream
+from jobs.models import Attempt, LogStream
 
 
 @dataclass(frozen=True, slots=True)
 class LiveAttempt:
-    """An attempt that has not ended. `starting`: its job is not RUNNING yet."""
+    """An attempt that has not ended. `starting`: it is not recorded that its container runs."""
 
     id: int
     container_id: str
@@ -22,14 +22,14 @@ def live_attempts(*, engine_id: int) -> list[LiveAttempt]:
     """The attempts on the engine that have not ended. One query."""
     rows = (
         Attempt.objects.filter(node__engine_id=engine_id, ended_at__isnull=True)
-        .select_related("job", "log_stream")
-        .only("container_id", "launch_claimed_at", "job__status", "log_stream")
+        .select_related("log_stream")
+        .only("container_id", "launch_claimed_at", "started_at", "log_stream")
     )
     return [
         LiveAttempt(
             id=row.id,
             container_id=row.container_id,
-            starting=row.job.status == JobStatus.STARTING,
+            starting=row.started_at is None,
             launch_claimed_at=row.launch_claimed_at,
             log=getattr(row, "log_stream", None),
         )

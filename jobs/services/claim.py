@@ -10,21 +10,32 @@ gone and can start nothing.
 import uuid
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
-from jobs.domain.states import JobStatus
+from jobs.domain.states import PLACED
 from jobs.models import Attempt
 
 # Longer than a launch takes on a busy machine. Shorter is still safe, only wasteful.
 CLAIM_SECONDS = 15
 
 
+def unlaunched() -> QuerySet[Attempt]:
+    """Attempts whose containers are still to be started, and may be."""
+    return Attempt.objects.filter(
+        ended_at__isnull=True,
+        started_at__isnull=True,
+        waits_for_others=False,
+        job__status__in=PLACED,
+    )
+
+
 def claim(*, attempt_id: int, now: datetime) -> str:
-    """A token if the attempt waits for its launch and nobody else is at it; else an empty text."""
+    """A token if the attempt may be launched and nobody else is at it; else an empty text."""
     token = uuid.uuid4().hex
     stale = Q(launch_claimed_at__lt=now - timedelta(seconds=CLAIM_SECONDS))
     taken = (
-        Attempt.objects.filter(id=attempt_id, ended_at__isnull=True, job__status=JobStatus.STARTING)
+        unlaunched()
+        .filter(id=attempt_id)
         .filter(Q(launch_token="") | stale)
         .update(launch_token=token, launch_claimed_at=now)
     )

@@ -1,6 +1,5 @@
-"""The end of an attempt: what it cost, what it says, and whether the job goes on."""
+"""The end of an attempt: what it cost, what it says, and what follows for its try."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -8,39 +7,30 @@ from django.db import transaction
 from django.db.models import F
 
 from jobs import changes
-from jobs.domain.exit_rules import as_rules
-from jobs.domain.retry import AttemptEnd, should_retry
+from jobs.domain import reasons
 from jobs.domain.states import JobStatus
 from jobs.models import Attempt, Job
 from jobs.pricing.cost import Rates, seconds_between, usd
+from jobs.selectors.plans import is_group
 
-from .transition import transition
+from . import groups
+from .transition import announce
+from .tries import AttemptOutcome, end_try, lock_job
 
-
-@dataclass(frozen=True, slots=True)
-class AttemptOutcome:
-    """How an attempt ended. Without `started_at` its container never ran, and costs nothing."""
-
-    status_reason: str
-    explanation: str
-    reason: str = ""
-    exit_code: int | None = None
-    oom_killed: bool = False
-    started_at: datetime | None = None
-    stopped_at: datetime | None = None
-    succeeded: bool = False
-    # False: another attempt would be in vain, or is not wanted, whatever the rules say.
-    may_retry: bool = True
+__all__ = ["AttemptOutcome", "finish_attempt", "stopped_unlaunched"]
 
 
 def finish_attempt(*, attempt: Attempt, outcome: AttemptOutcome, now: datetime) -> bool:
     """Ends a live attempt and moves its job on; False if somebody else had ended it.
 
-    The job becomes SUCCEEDED, FAILED or, if its retry strategy says so and nobody asked it to stop,
-    RUNNABLE. Removing its container is the caller's to do, or the sweep's.
+    With the last container of its try the job becomes SUCCEEDED, FAILED or, if its retry strategy says
+    so and nobody asked it to stop, RUNNABLE. Before that, others of the try may be let go or stopped.
+    Removing the container is the caller's to do, or the sweep's. `attempt` was read with its job's spec.
     """
     cost_usd = _price(attempt, outcome)
     with transaction.atomic():
+        # Under lock: a stop that is asked for now must either be seen here, or find the end.
+        job = lock_job(attempt.job_id)
         ended = Attempt.objects.filter(id=attempt.id, ended_at__isnull=True).update(
             ended_at=now,
             started_at=outcome.started_at,
@@ -50,65 +40,44 @@ def finish_attempt(*, attempt: Attempt, outcome: AttemptOutcome, now: datetime) 
             reason=outcome.reason,
             status_reason=outcome.status_reason,
             explanation=outcome.explanation,
+            was_stopped=outcome.was_stopped,
+            may_retry=outcome.may_retry,
             cost_usd=cost_usd,
         )
         if not ended:
             return False
-        # Read under lock: a stop that is asked for now must either be seen here, or find the end.
-        job = (
-            Job.objects.select_for_update(of=("self",))
-            .select_related("spec")
-            .get(id=attempt.job_id)
-        )
-        _move_on(job, attempt, outcome, cost_usd, now)
+        job.spec = attempt.job.spec
+        if is_group(job):
+            _move_group_on(job, attempt, outcome, cost_usd, now)
+        else:
+            end_try(job=job, attempt=attempt, outcome=outcome, cost_usd=cost_usd, now=now)
         changes.publish([changes.ENVIRONMENTS])
     return True
 
 
-def _move_on(
+def stopped_unlaunched(attempt: Attempt) -> AttemptOutcome:
+    """The end of an attempt that was asked to stop before its container was started."""
+    return AttemptOutcome(
+        status_reason=attempt.job.stop_reason or reasons.ESSENTIAL_EXITED,
+        explanation=reasons.STOPPED_UNLAUNCHED,
+        was_stopped=True,
+        may_retry=False,
+    )
+
+
+def _move_group_on(
     job: Job, attempt: Attempt, outcome: AttemptOutcome, cost_usd: Decimal, now: datetime
 ) -> None:
-    status = JobStatus(job.status)
-    if status == JobStatus.STARTING and outcome.started_at is not None:
-        # It ended before its start was recorded; the history still tells both.
-        transition(
-            job_ids=[job.id],
-            old=status,
-            new=JobStatus.RUNNING,
-            now=max(attempt.placed_at, outcome.started_at),
-            attempt_number=attempt.number,
-        )
-        status = JobStatus.RUNNING
-    new = _next_status(job, outcome)
-    transition(
-        job_ids=[job.id],
-        old=status,
-        new=new,
-        now=now,
-        reason=outcome.status_reason,
-        attempt_number=attempt.number,
-        cost_usd=F("cost_usd") + cost_usd,
-        started_at=outcome.started_at,
-        exit_code=outcome.exit_code,
-    )
-
-
-def _next_status(job: Job, outcome: AttemptOutcome) -> JobStatus:
-    if outcome.succeeded:
-        return JobStatus.SUCCEEDED
-    if job.stop_requested_at is not None or not outcome.may_retry:
-        return JobStatus.FAILED
-    retry = should_retry(
-        AttemptEnd(
-            status_reason=outcome.status_reason,
-            reason=outcome.reason,
-            exit_code=outcome.exit_code,
-        ),
-        attempts_made=job.attempts_made,
-        attempts_allowed=job.attempts_allowed,
-        rules=as_rules(job.evaluate_on_exit),
-    )
-    return JobStatus.RUNNABLE if retry else JobStatus.FAILED
+    if job.status == JobStatus.STARTING and outcome.started_at is not None:
+        groups.begin(job=job, attempt=attempt, started_at=outcome.started_at, now=now)
+    its_end = groups.advance(job=job, number=attempt.number, now=now)
+    if its_end is not None:
+        end_try(job=job, attempt=attempt, outcome=its_end, cost_usd=cost_usd, now=now)
+        return
+    Job.objects.filter(id=job.id).update(cost_usd=F("cost_usd") + cost_usd)
+    announce([job.id])
+    # It gave its room back.
+    changes.wake_scheduler()
 
 
 def _price(attempt: Attempt, outcome: AttemptOutcome) -> Decimal:

@@ -8,20 +8,18 @@ Each step may be the last one that this process makes. What the next launcher fi
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from jobs import queueing
-from jobs.domain import names, reasons
+from jobs.domain import reasons
 from jobs.domain.states import JobStatus
 from jobs.engines.base import (
     AlreadyStarted,
     CannotStart,
     ContainerPhase,
-    ContainerSpec,
     ContainerStatus,
     Engine,
     EngineError,
@@ -32,12 +30,16 @@ from jobs.engines.base import (
     NoSuchContainer,
 )
 from jobs.models import Attempt, Job
+from jobs.selectors.plans import is_group
 
+from . import groups
 from .claim import claim, record_container, release_claim
 from .connections import connection_to
-from .finish import AttemptOutcome, finish_attempt
+from .containers import CannotPrepare, container_spec, name_of
+from .finish import AttemptOutcome, finish_attempt, stopped_unlaunched
 from .pulls import request_pull
-from .transition import transition
+from .transition import announce
+from .tries import begin_try, deadline_of, lock_job
 
 logger = logging.getLogger("batchweb.launch")
 
@@ -50,7 +52,7 @@ class _Launch:
 
     @property
     def name(self) -> str:
-        return names.container_name(self.attempt.job_id, self.attempt.number)
+        return name_of(self.attempt)
 
 
 def launch_attempt(*, attempt_id: int, now: datetime) -> None:
@@ -74,7 +76,7 @@ def launch_attempt(*, attempt_id: int, now: datetime) -> None:
 
 def _launch(launch: _Launch, now: datetime) -> None:
     attempt = launch.attempt
-    if attempt.job.stop_requested_at:
+    if attempt.job.stop_requested_at or attempt.stop_asked_at:
         _end_unlaunched(launch, now)
         return
     try:
@@ -89,16 +91,24 @@ def _launch(launch: _Launch, now: datetime) -> None:
         logger.info("attempt %s: another launcher took over", attempt.id)
     except EngineUnreachable:
         raise
-    except EngineError as error:
+    except (EngineError, CannotPrepare) as error:
         _end_refused(launch, error)
     else:
-        mark_running(attempt=attempt, now=timezone.now())
+        mark_running(attempt=attempt, now=timezone.now(), address=_address(launch, container_id))
+
+
+def _address(launch: _Launch, container_id: str) -> str:
+    """Where the other nodes of its job find it, if there are others."""
+    if launch.attempt.job.node_count == 1:
+        return ""
+    found = launch.engine.inspect(container_id)
+    return found.address if found else ""
 
 
 def _create(launch: _Launch) -> str | None:
     """The id of a container that is ours to start; None if there is nothing left to start."""
     try:
-        container_id = launch.engine.create(_spec(launch))
+        container_id = launch.engine.create(container_spec(launch.attempt))
     except NameTaken:
         found = launch.engine.inspect(launch.name)
         if found is None:
@@ -112,7 +122,7 @@ def _create(launch: _Launch) -> str | None:
             _adopt(launch, found)
             return None
         try:
-            container_id = launch.engine.create(_spec(launch))
+            container_id = launch.engine.create(container_spec(launch.attempt))
         except NameTaken:
             # Another launcher made his own at the same moment, or the old one is not gone yet.
             raise EngineUnreachable(f"{launch.name} is being removed") from None
@@ -130,41 +140,55 @@ def _adopt(launch: _Launch, found: ContainerStatus) -> None:
     if not record_container(attempt_id=attempt.id, token=launch.token, container_id=found.id):
         return
     now = timezone.now()
-    # Its time limit counts from its true start; a clock of the engine that is ahead must not extend it.
-    mark_running(attempt=attempt, now=now, started_at=min(found.started_at or now, now))
+    mark_running(
+        attempt=attempt,
+        now=now,
+        # Its time limit counts from its true start; an engine's clock that is ahead must not extend it.
+        started_at=min(found.started_at or now, now),
+        address=found.address,
+    )
     # It may have ended unseen: the reap looks, and does nothing if it still runs.
     queueing.enqueue_after_commit(queueing.REAP, [attempt.id])
 
 
-def mark_running(*, attempt: Attempt, now: datetime, started_at: datetime | None = None) -> None:
-    """Writes RUNNING, and from when to when it may run. If a stop was asked for meanwhile, it is
-    handed over now. `started_at` is the container's start, if that was not just now.
+def mark_running(
+    *, attempt: Attempt, now: datetime, started_at: datetime | None = None, address: str = ""
+) -> None:
+    """Writes that the container runs, and from when to when it may. If a stop was asked for meanwhile, it
+    is handed over now. `started_at` is the container's start, if that was not just now.
 
     Nothing is written if the attempt has ended meanwhile: its job may be STARTING again, but then that
     is another attempt's start.
     """
     started_at = started_at or now
-    limit = attempt.job.timeout_seconds
     with transaction.atomic():
-        # The attempt first, as `finish_attempt` does: so one of the two waits for the other.
+        job = lock_job(attempt.job_id)
+        job.spec = attempt.job.spec
+        grouped = is_group(job)
+        values: dict[str, object] = {"started_at": started_at, "address": address or None}
+        if not grouped:
+            values["deadline_at"] = deadline_of(job, started_at)
         live = Attempt.objects.filter(
             id=attempt.id, ended_at__isnull=True, started_at__isnull=True
-        ).update(
-            started_at=started_at,
-            deadline_at=started_at + timedelta(seconds=limit) if limit else None,
-        )
+        ).update(**values)
         if not live:
             return
-        transition(
-            job_ids=[attempt.job_id],
-            old=JobStatus.STARTING,
-            new=JobStatus.RUNNING,
-            now=now,
-            attempt_number=attempt.number,
-            started_at=started_at,
-        )
-        if Job.objects.filter(id=attempt.job_id, stop_requested_at__isnull=False).exists():
+        if job.stop_requested_at:
             queueing.enqueue_after_commit(queueing.STOP, [attempt.id])
+        if grouped:
+            _mark_one_of_several(job, attempt, started_at, now)
+        else:
+            begin_try(job=job, number=attempt.number, started_at=started_at, now=now)
+
+
+def _mark_one_of_several(job: Job, attempt: Attempt, started_at: datetime, now: datetime) -> None:
+    if job.status == JobStatus.STARTING:
+        groups.begin(job=job, attempt=attempt, started_at=started_at, now=now)
+    else:
+        announce([job.id])
+    groups.advance(job=job, number=attempt.number, now=now)
+    if Attempt.objects.filter(id=attempt.id, stop_asked_at__isnull=False).exists():
+        queueing.enqueue_after_commit(queueing.STOP, [attempt.id])
 
 
 def _end_unlaunched(launch: _Launch, now: datetime) -> None:
@@ -179,59 +203,33 @@ def _end_unlaunched(launch: _Launch, now: datetime) -> None:
         except AlreadyStarted:
             _adopt(launch, found)
             return
-    finish_attempt(
-        attempt=launch.attempt,
-        outcome=AttemptOutcome(
-            status_reason=launch.attempt.job.stop_reason,
-            explanation="It was stopped before its container was started.",
-        ),
-        now=now,
-    )
+    finish_attempt(attempt=launch.attempt, outcome=stopped_unlaunched(launch.attempt), now=now)
     queueing.enqueue_after_commit(queueing.CLEAN_UP, [launch.attempt.id])
 
 
-def _end_refused(launch: _Launch, error: EngineError) -> None:
-    """The engine refused for good: the attempt ends here, and its rules decide about another.
+def _end_refused(launch: _Launch, error: EngineError | CannotPrepare) -> None:
+    """It was refused for good: the attempt ends here, and its rules decide about another."""
+    finish_attempt(attempt=launch.attempt, outcome=_refusal(launch, error), now=timezone.now())
+    queueing.enqueue_after_commit(queueing.CLEAN_UP, [launch.attempt.id])
 
-    None is made of a definition that the engine never accepts.
-    """
+
+def _refusal(launch: _Launch, error: EngineError | CannotPrepare) -> AttemptOutcome:
+    if isinstance(error, CannotPrepare):
+        return AttemptOutcome(
+            status_reason=error.reason,
+            reason=error.reason,
+            explanation=error.explanation,
+            may_retry=error.may_retry,
+        )
     reason = reasons.cannot_start(str(error))
     found = launch.engine.inspect(launch.name)
-    finish_attempt(
-        attempt=launch.attempt,
-        outcome=AttemptOutcome(
-            status_reason=reason,
-            reason=reason,
-            explanation=reasons.explain_refusal(
-                str(error), is_the_command=isinstance(error, CannotStart)
-            ),
-            exit_code=found.exit_code if found else None,
-            may_retry=not isinstance(error, InvalidSpec),
+    return AttemptOutcome(
+        status_reason=reason,
+        reason=reason,
+        explanation=reasons.explain_refusal(
+            str(error), is_the_command=isinstance(error, CannotStart)
         ),
-        now=timezone.now(),
-    )
-    queueing.enqueue_after_commit(queueing.CLEAN_UP, [launch.attempt.id])
-
-
-def _spec(launch: _Launch) -> ContainerSpec:
-    attempt = launch.attempt
-    job = attempt.job
-    own = {pair["name"]: pair["value"] for pair in job.environment}
-    return ContainerSpec(
-        name=launch.name,
-        image=attempt.image,
-        command=job.command,
-        environment={
-            **own,
-            "AWS_BATCH_JOB_ID": str(job.id),
-            "AWS_BATCH_JOB_ATTEMPT": str(attempt.number),
-            "AWS_BATCH_JQ_NAME": job.queue.name,
-            "AWS_BATCH_CE_NAME": attempt.environment.name,
-        },
-        milli_vcpus=attempt.milli_vcpus,
-        memory_mib=attempt.memory_mib,
-        network=names.network_name(settings.BATCHWEB_INSTALLATION, attempt.environment_id),
-        labels={names.LABEL_JOB: str(job.id), names.LABEL_ATTEMPT: str(attempt.id)},
-        pids_limit=settings.BATCHWEB_PIDS_LIMIT,
-        binds=settings.BATCHWEB_BINDS,
+        exit_code=found.exit_code if found else None,
+        # None is made of a definition that the engine never accepts.
+        may_retry=not isinstance(error, InvalidSpec),
     )

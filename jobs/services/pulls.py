@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from jobs import changes, queueing
 from jobs.domain import reasons
-from jobs.domain.states import JobStatus
 from jobs.engines.base import EngineError, EngineUnreachable, PullProgress
 from jobs.models import Attempt, Engine, ImagePull, ImagePullStatus
 
+from .claim import unlaunched
 from .connections import connection_to
 from .finish import AttemptOutcome, finish_attempt
 
@@ -104,13 +104,10 @@ def _close(pull: ImagePull, status: ImagePullStatus, detail: str) -> None:
 
 def _waiting_for(pull: ImagePull) -> list[Attempt]:
     return list(
-        Attempt.objects.filter(
-            ended_at__isnull=True,
-            container_id="",
-            node__engine_id=pull.engine_id,
-            job__status=JobStatus.STARTING,
-            image=pull.image,
-        ).order_by("id")
+        unlaunched()
+        .filter(container_id="", node__engine_id=pull.engine_id, image=pull.image)
+        .select_related("job__spec")
+        .order_by("id")
     )
 
 

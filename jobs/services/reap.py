@@ -4,14 +4,16 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from jobs.domain import names, reasons
-from jobs.domain.states import JobStatus
+from jobs.domain import reasons
 from jobs.engines.base import ContainerPhase, ContainerStatus, EngineUnreachable
 from jobs.models import Attempt, Engine
 
+from .belongings import remove_belongings
 from .claim import is_claimed
 from .connections import connection_to
+from .containers import name_of
 from .finish import AttemptOutcome, finish_attempt
+from .stopping import is_stopped_with_others
 
 logger = logging.getLogger("batchweb.reap")
 
@@ -27,16 +29,15 @@ def reap_attempt(*, attempt_id: int, now: datetime) -> bool:
     Safe to repeat; whether it ended the attempt.
     """
     attempt = (
-        Attempt.objects.select_related("job", "node__engine")
+        Attempt.objects.select_related("job__spec", "node__engine")
         .filter(id=attempt_id, ended_at__isnull=True)
         .first()
     )
     if attempt is None:
         return False
     engine = connection_to(attempt.node.engine)
-    name = attempt.container_id or names.container_name(attempt.job_id, attempt.number)
     try:
-        found = engine.inspect(name)
+        found = engine.inspect(attempt.container_id or name_of(attempt))
     except EngineUnreachable as error:
         logger.warning("attempt %s not reaped, will be tried again: %s", attempt_id, error)
         return False
@@ -52,9 +53,9 @@ def reap_attempt(*, attempt_id: int, now: datetime) -> bool:
 
 
 def clean_up_attempt(*, attempt_id: int, now: datetime) -> None:
-    """Removes the container of an ended attempt from its engine. Safe to repeat."""
+    """Removes the container of an ended attempt from its engine, and what it alone needed. Safe to repeat."""
     attempt = (
-        Attempt.objects.select_related("node__engine")
+        Attempt.objects.select_related("job__spec", "node__engine")
         .filter(id=attempt_id, ended_at__isnull=False, removed_at__isnull=True)
         .first()
     )
@@ -63,13 +64,13 @@ def clean_up_attempt(*, attempt_id: int, now: datetime) -> None:
 
 
 def _remove_container(attempt: Attempt, now: datetime) -> None:
-    name = attempt.container_id or names.container_name(attempt.job_id, attempt.number)
+    engine = connection_to(attempt.node.engine)
     try:
-        connection_to(attempt.node.engine).remove(name)
+        engine.remove(attempt.container_id or name_of(attempt))
+        Attempt.objects.filter(id=attempt.id).update(removed_at=now)
+        remove_belongings(attempt=attempt, engine=engine)
     except EngineUnreachable as error:
         logger.warning("attempt %s not cleaned up, will be tried again: %s", attempt.id, error)
-        return
-    Attempt.objects.filter(id=attempt.id).update(removed_at=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _end_vanished(attempt: Attempt, now: datetime) -> bool:
     if not attempt.container_id:
         # Not created yet, or not recorded: the launch is still to come.
         return False
-    if attempt.job.status == JobStatus.STARTING and is_claimed(attempt, now):
+    if attempt.started_at is None and is_claimed(attempt, now):
         # A launcher may have discarded it just now, to make his own in its place.
         return False
     cause = _Cause(reasons.host_lost(attempt.node.instance_id))
@@ -102,6 +103,7 @@ def _end_vanished(attempt: Attempt, now: datetime) -> bool:
             explanation=f"{cause.explanation} {gone}".strip(),
             started_at=attempt.started_at,
             stopped_at=now if attempt.started_at else None,
+            was_stopped=cause.on_purpose,
             may_retry=not cause.on_purpose,
         ),
         now=now,
@@ -127,6 +129,7 @@ def _outcome(attempt: Attempt, found: ContainerStatus) -> AttemptOutcome:
         started_at=started_at,
         stopped_at=stopped_at,
         succeeded=found.exit_code == 0 and not cause.on_purpose,
+        was_stopped=cause.on_purpose,
         may_retry=not cause.on_purpose,
     )
 
@@ -142,7 +145,9 @@ def _cause(attempt: Attempt, found: ContainerStatus, stopped_at: datetime | None
     if exit_code and stopped_at:
         # It failed after a stop was due: a worker that dies between its signal and the record of it
         # leaves no more than that. (With exit code 0 it ended well, before any signal.)
-        if _is_at_or_after(stopped_at, attempt.job.stop_requested_at):
+        if _is_at_or_after(stopped_at, attempt.job.stop_requested_at) or _is_at_or_after(
+            stopped_at, attempt.stop_asked_at
+        ):
             return _stopped(attempt)
         if _is_at_or_after(stopped_at, attempt.deadline_at):
             return _timed_out(attempt)
@@ -152,6 +157,8 @@ def _cause(attempt: Attempt, found: ContainerStatus, stopped_at: datetime | None
 def _stopped(attempt: Attempt) -> _Cause:
     if attempt.timed_out_at is not None:
         return _timed_out(attempt)
+    if is_stopped_with_others(attempt):
+        return _Cause(reasons.ESSENTIAL_EXITED, reasons.STOPPED_WITH_OTHERS, on_purpose=True)
     return _Cause(attempt.job.stop_reason, "It was asked to stop.", on_purpose=True)
 
 

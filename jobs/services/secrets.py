@@ -1,31 +1,166 @@
 """The secret store: values that containers are given as variables, and that are kept encrypted.
 
-A value is read by `resolve` alone, when a container is made. It is in no log, page, error or job. The key comes
-from SECRET_KEY: whoever changes that has to store all secrets anew.
+A value is read by `resolve` alone, when a container is made. It is in no log, page, error, event or job. The key
+comes from SECRET_KEY; after a change of that, old values can be read as long as SECRET_KEY_FALLBACKS holds the
+old one.
 """
 
 import base64
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from jobs.domain import secrets as rules
-from jobs.domain.errors import NotFound, PermissionDenied
+from jobs.domain.errors import NotFound
+from jobs.domain.flags import flag
 from jobs.domain.secret_names import secret_names
+from jobs.domain.secret_values import secret_name, secret_value
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import Secret
 from jobs.selectors.secrets import visible_secrets
 
 FIELDS = frozenset({"name", "value", "shared"})
-KEY_BYTES = 32
 PURPOSE = b"batchweb secret store"
+KEY_BYTES = 32
 
 
 class SecretUnavailable(Exception):
-    """A secret is not there, is not the owner's to use, or cannot be read; `str(error)` names it."""
+    """A secret is not there, or not for this user, or cannot be read; `str(error)` says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFields:
+    """A secret that passed every check. No `value`: it stays as it is."""
+
+    name: str
+    shared: bool
+    value: str | None
+
+    def __repr__(self) -> str:
+        return f"SecretFields({self.name!r})"
+
+
+def check_secret(*, fields: Mapping[str, object], secret: Secret | None = None) -> SecretFields:
+    """The clean secret, or InvalidInput with every field that is wrong. Writes nothing.
+
+    `name`, `value` and `shared` (empty: no). With `secret`, what is left out stays; an empty value does, too.
+    """
+    checker = Checker()
+    checker.only(fields, FIELDS)
+    current = {"name": secret.name, "shared": secret.shared} if secret else {"shared": False}
+    given = {**current, **fields}
+    value = None
+    if secret is None or given.get("value"):
+        value = checker.check("value", secret_value, given.get("value"), "")
+    clean = SecretFields(
+        name=checker.check("name", lambda name: _free_name(name, secret), given.get("name"), ""),
+        shared=checker.check("shared", flag, given["shared"], False),
+        value=value,
+    )
+    checker.done()
+    return clean
+
+
+def create_secret(*, owner: User, fields: Mapping[str, object], now: datetime) -> Secret:
+    """Stores a new secret. Raises InvalidInput; then nothing changed."""
+    clean = check_secret(fields=fields)
+    try:
+        with transaction.atomic():
+            return Secret.objects.create(
+                name=clean.name,
+                encrypted=_encrypt(clean.value or ""),
+                shared=clean.shared,
+                owner=owner,
+                created_at=now,
+                updated_at=now,
+            )
+    except IntegrityError:
+        # The checks passed, so somebody was faster: the second look says at what.
+        check_secret(fields=fields)
+        raise
+
+
+def update_secret(*, secret: Secret, fields: Mapping[str, object], now: datetime) -> Secret:
+    """Changes what `fields` names: it holds for containers that are made from now on.
+
+    Raises InvalidInput, or NotFound if the secret was deleted meanwhile.
+    """
+    with transaction.atomic():
+        row = Secret.objects.select_for_update().filter(id=secret.id).first()
+        if row is None:
+            raise NotFound(f"The secret {secret.name} was deleted.")
+        clean = check_secret(fields=fields, secret=row)
+        row.shared = clean.shared
+        if clean.value is not None:
+            row.encrypted = _encrypt(clean.value)
+        row.updated_at = now
+        row.save(update_fields=["shared", "encrypted", "updated_at"])
+    return row
+
+
+def delete_secret(*, secret: Secret) -> None:
+    """Deletes a secret, if it is still there. A job that asks for it fails at its next start, in words."""
+    Secret.objects.filter(id=secret.id).delete()
+
+
+def resolve(*, references: Collection[str], owner: User) -> dict[str, str]:
+    """The value of each reference (a name, or an ARN that ends in one) for a job of `owner`.
+
+    Raises SecretUnavailable for the first that he cannot have. One query.
+    """
+    names = {reference: secret_names(reference) for reference in references}
+    wanted = {name for candidates in names.values() for name in candidates}
+    rows = {
+        row.name: row for row in visible_secrets(owner).defer(None).filter(name__in=sorted(wanted))
+    }
+    values = {}
+    for reference, candidates in sorted(names.items()):
+        found = next((rows[name] for name in candidates if name in rows), None)
+        if found is None:
+            raise SecretUnavailable(
+                f"There is no secret {reference} that jobs of {owner.get_username()} may use."
+            )
+        values[reference] = _decrypt(found)
+    return values
+
+
+def _free_name(value: object, secret: Secret | None) -> str:
+    name = secret_name(value)
+    if secret is not None:
+        if name != secret.name:
+            raise FieldError("A secret keeps its name: jobs ask for it by that.")
+        return name
+    if Secret.objects.filter(name=name).exists():
+        raise FieldError(f"There is a secret named {name} already.")
+    return name
+
+
+def _encrypt(value: str) -> bytes:
+    return _cipher().encrypt(value.encode())
+
+
+def _decrypt(secret: Secret) -> str:
+    try:
+        return _cipher().decrypt(bytes(secret.encrypted)).decode()
+    except InvalidToken:
+        raise SecretUnavailable(
+            f"The secret {secret.name} cannot be read: SECRET_KEY is not the one that it was stored "
+            "with. Store its value anew."
+        ) from None
+
+
+def _cipher() -> MultiFernet:
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return MultiFernet([Fernet(_derived(key)) for key in keys])
+
+
+def _derived(key: str | bytes) -> bytes:
+    text = key if isinstance(key, bytes) else key.encode()
+    hkdf = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=PURPOSE)
+    return base64.urlsafe_b64encode(hkdf.derive(text))

@@ -21,7 +21,9 @@ from jobs.engines.base import EngineUnreachable
 from jobs.models import Attempt, EngineStatus, Job
 
 from .connections import connection_to
+from .finish import finish_attempt, stopped_unlaunched
 from .transition import announce
+from .tries import lock_job
 
 logger = logging.getLogger("batchweb.stopping")
 
@@ -32,16 +34,19 @@ def stop_attempt(*, attempt_id: int, now: datetime) -> None:
     Safe to repeat.
     """
     attempt = (
-        Attempt.objects.select_related("job", "node__engine")
+        Attempt.objects.select_related("job__spec", "node__engine")
         .filter(id=attempt_id, ended_at__isnull=True)
-        .filter(Q(job__stop_requested_at__isnull=False) | Q(deadline_at__lte=now))
+        .filter(
+            Q(job__stop_requested_at__isnull=False)
+            | Q(stop_asked_at__isnull=False)
+            | Q(deadline_at__lte=now)
+        )
         .first()
     )
     if attempt is None:
         return
-    if attempt.job.status != JobStatus.RUNNING:
-        # A launch that is under way looks for the request itself, before and after its start.
-        queueing.enqueue_after_commit(queueing.LAUNCH, [attempt_id])
+    if attempt.started_at is None:
+        _stop_unstarted(attempt, now)
         return
     engine = connection_to(attempt.node.engine)
     try:
@@ -54,23 +59,50 @@ def stop_attempt(*, attempt_id: int, now: datetime) -> None:
         logger.warning("attempt %s not stopped, will be tried again: %s", attempt_id, error)
 
 
+def is_stopped_with_others(attempt: Attempt) -> bool:
+    """Whether it was another container's end that asked it to stop, and not the job's, or that came later."""
+    asked_at, requested_at = attempt.stop_asked_at, attempt.job.stop_requested_at
+    return asked_at is not None and (requested_at is None or asked_at <= requested_at)
+
+
+def _stop_unstarted(attempt: Attempt, now: datetime) -> None:
+    """One of several containers of a try that is to end, or whose launch is under way."""
+    job = attempt.job
+    if job.stop_requested_at is None and attempt.stop_asked_at is None:
+        # The time limit of its try is over.
+        with transaction.atomic():
+            _time_out(lock_job(job.id), attempt, now)
+        job.refresh_from_db()
+    if attempt.waits_for_others:
+        # Nobody lets it go any more, and no launcher is at it.
+        finish_attempt(attempt=attempt, outcome=stopped_unlaunched(attempt), now=now)
+    else:
+        # A launch that is under way looks for the request itself, before and after its start.
+        queueing.enqueue_after_commit(queueing.LAUNCH, [attempt.id])
+
+
 def _record_signal(attempt: Attempt, now: datetime) -> None:
     with transaction.atomic():
-        # The attempt first, as `finish_attempt` does: so one of the two waits for the other.
+        job = lock_job(attempt.job_id)
         recorded = Attempt.objects.filter(
             id=attempt.id, ended_at__isnull=True, stop_signalled_at__isnull=True
         ).update(stop_signalled_at=now)
         if not recorded:
             return
-        # Nobody had asked for it, so it is the time limit's; a request that came just now is first.
-        timed_out = Job.objects.filter(
-            id=attempt.job_id, status__in=PLACED, stop_requested_at__isnull=True
-        ).update(stop_requested_at=now, stop_reason=reasons.TIMED_OUT)
-        if timed_out:
-            Attempt.objects.filter(id=attempt.id).update(timed_out_at=now)
-            announce([attempt.job_id])
+        if attempt.stop_asked_at is None:
+            _time_out(job, attempt, now)
         # It must be on time when the grace time is over.
         changes.wake_scheduler()
+
+
+def _time_out(job: Job, attempt: Attempt, now: datetime) -> None:
+    """Notes that it is the time limit that stops the attempt, if it is: whoever asked before was first."""
+    if job.stop_requested_at is None and job.status in PLACED:
+        Job.objects.filter(id=job.id).update(stop_requested_at=now, stop_reason=reasons.TIMED_OUT)
+        announce([job.id])
+    elif job.stop_reason != reasons.TIMED_OUT:
+        return
+    Attempt.objects.filter(id=attempt.id, ended_at__isnull=True).update(timed_out_at=now)
 
 
 def due_time_outs(now: datetime) -> QuerySet[Attempt]:
@@ -79,6 +111,7 @@ def due_time_outs(now: datetime) -> QuerySet[Attempt]:
         ended_at__isnull=True,
         deadline_at__lte=now,
         stop_signalled_at__isnull=True,
+        stop_asked_at__isnull=True,
         job__status=JobStatus.RUNNING,
         job__stop_requested_at__isnull=True,
     )
@@ -111,13 +144,7 @@ def next_kill_at(now: datetime) -> datetime | None:
 
 
 def _signalled() -> QuerySet[Attempt]:
-    # By way of the jobs that are placed, of which there are few, to those that were asked to stop.
-    return Attempt.objects.filter(
-        job__status__in=PLACED,
-        ended_at__isnull=True,
-        job__stop_requested_at__isnull=False,
-        stop_signalled_at__isnull=False,
-    )
+    return Attempt.objects.filter(ended_at__isnull=True, stop_signalled_at__isnull=False)
 
 
 def _grace() -> timedelta:

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet
 
 from jobs import queueing
-from jobs.domain.states import PLACED, JobStatus
+from jobs.domain.states import PLACED
 from jobs.models import Attempt, EngineStatus, ImagePull, ImagePullStatus
 
-from .claim import CLAIM_SECONDS
+from .claim import CLAIM_SECONDS, unlaunched
 from .pulls import SILENT_AFTER, request_pull
 from .stopping import due_kills, due_time_outs
 
@@ -31,6 +31,7 @@ def sweep(*, now: datetime) -> int:
         (queueing.STOP, due_kills(now)),
         (queueing.STOP, _untold_time_outs(now)),
         (queueing.STOP, _unheard_stops(now)),
+        (queueing.STOP, _unheard_ends_of_others(now)),
         (queueing.LAUNCH, _stuck_launches(now)),
         (queueing.CLEAN_UP, _left_over_containers(now)),
     ):
@@ -41,22 +42,20 @@ def sweep(*, now: datetime) -> int:
 
 
 def _stuck_launches(now: datetime) -> QuerySet[Attempt]:
-    """STARTING, on an engine that answers, and no launcher is at it; except what waits for an image."""
+    """May start, on an engine that answers, and no launcher is at it; except what waits for an image."""
     patience = LOST_AFTER if queueing.is_idle(queueing.LAUNCH) else LONG_AFTER
     unclaimed = Q(launch_token="", placed_at__lt=now - patience)
     stale = Q(launch_claimed_at__lt=now - timedelta(seconds=CLAIM_SECONDS) - patience)
     pulling = ImagePull.objects.filter(status=ImagePullStatus.PULLING).values_list(
         "engine_id", "image"
     )
-    attempts = Attempt.objects.filter(
-        unclaimed | stale,
-        ended_at__isnull=True,
-        job__status=JobStatus.STARTING,
-        node__engine__status=EngineStatus.CONNECTED,
-    )
+    attempts = unlaunched().filter(unclaimed | stale, node__engine__status=EngineStatus.CONNECTED)
     for engine_id, image in pulling:
         attempts = attempts.exclude(
-            node__engine_id=engine_id, image=image, job__stop_requested_at__isnull=True
+            node__engine_id=engine_id,
+            image=image,
+            job__stop_requested_at__isnull=True,
+            stop_asked_at__isnull=True,
         )
     return attempts
 
@@ -74,6 +73,16 @@ def _unheard_stops(now: datetime) -> QuerySet[Attempt]:
         stop_signalled_at__isnull=True,
         job__status__in=PLACED,
         job__stop_requested_at__lt=now - LOST_AFTER,
+        node__engine__status=EngineStatus.CONNECTED,
+    )
+
+
+def _unheard_ends_of_others(now: datetime) -> QuerySet[Attempt]:
+    """To stop because of another container's end, but sent no signal yet."""
+    return Attempt.objects.filter(
+        ended_at__isnull=True,
+        stop_signalled_at__isnull=True,
+        stop_asked_at__lt=now - LOST_AFTER,
         node__engine__status=EngineStatus.CONNECTED,
     )
 

@@ -1,0 +1,93 @@
+"""What a try has on its engine beside its containers: pods, volumes, and a network of its own.
+
+They go when the last container that could use them has gone. Whoever dies in between leaves them behind, and
+`remove_left_over`, part of the supervisor's slow tick, finds them: it looks at what is there, and not
+at what should be.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from uuid import UUID
+
+from jobs.domain import names
+from jobs.domain.names import Try
+from jobs.domain.plans import NodePlan
+from jobs.engines import base
+from jobs.engines.base import EngineError, EngineUnreachable
+from jobs.engines.container_options import scratch_volumes
+from jobs.models import Attempt
+from jobs.selectors.plans import plan_of_job
+
+from .containers import network_of, pod_of, volume_of
+
+logger = logging.getLogger("batchweb.belongings")
+
+
+def remove_belongings(*, attempt: Attempt, engine: base.Engine) -> None:
+    """Removes what no container of the attempt's try needs any more; its own was removed just now.
+
+    `attempt` was read with its job's spec. A plain job has none, and costs nothing here. Raises
+    EngineUnreachable.
+    """
+    plan = plan_of_job(attempt.job)
+    node = plan.nodes[attempt.node_index]
+    volumes = _volumes(node)
+    several_nodes = len(plan.nodes) > 1
+    if not (volumes or several_nodes or len(node.containers) > 1):
+        return
+    left = set(
+        Attempt.objects.filter(
+            job_id=attempt.job_id, number=attempt.number, removed_at__isnull=True
+        ).values_list("node_index", flat=True)
+    )
+    if node.index not in left:
+        if len(node.containers) > 1:
+            engine.remove_pod(pod_of(attempt))
+        for name in volumes:
+            _remove(engine.remove_volume, volume_of(attempt, name))
+    if several_nodes and not left:
+        _remove(engine.remove_network, network_of(attempt))
+
+
+def remove_left_over(*, engine: base.Engine) -> int:
+    """Removes this installation's pods, volumes and networks of tries that are over; how many.
+
+    Raises EngineUnreachable.
+    """
+    count = 0
+    for found, remove in (
+        (engine.pods(), engine.remove_pod),
+        (engine.volumes(), engine.remove_volume),
+        (engine.networks(), engine.remove_network),
+    ):
+        of_tries = {each.name: its_try for each in found if (its_try := names.try_of(each.name))}
+        in_use = _with_containers(set(of_tries.values()))
+        for name, its_try in of_tries.items():
+            if its_try not in in_use:
+                count += _remove(remove, name)
+    return count
+
+
+def _volumes(node: NodePlan) -> Iterable[str]:
+    return {name for container in node.containers for name in scratch_volumes(container)}
+
+
+def _remove(remove: Callable[[str], None], name: str) -> bool:
+    """Whether it went. What somebody else still uses is left for the next look."""
+    try:
+        remove(name)
+    except EngineUnreachable:
+        raise
+    except EngineError as error:
+        logger.warning("%s not removed, will be tried again: %s", name, error)
+        return False
+    return True
+
+
+def _with_containers(tries: set[Try]) -> set[Try]:
+    """Those of which a container may still be there."""
+    if not tries:
+        return set()
+    job_ids: set[UUID] = {each.job_id for each in tries}
+    rows = Attempt.objects.filter(job_id__in=job_ids, removed_at__isnull=True)
+    return {Try(*each) for each in rows.values_list("job_id", "number")}
