@@ -1,9 +1,12 @@
 """The URLs of the dashboard; `jobs.web` has a module for each page."""
 
 from django.contrib.auth import views as auth_views
-from django.urls import path
+from django.urls import path, register_converter
 
 from jobs.web import (
+    arrays,
+    consumables,
+    converters,
     definitions,
     environments,
     job,
@@ -11,10 +14,18 @@ from jobs.web import (
     live,
     logs,
     overview,
+    policies,
     queues,
+    secrets,
     submit,
     tokens,
 )
+
+register_converter(converters.JobIdConverter, "job")
+
+ATTEMPT = "jobs/<job:job_id>/attempts/<int:number>/"
+# One container of a try: the index of its node, and its own on that node. Without them, 0 and 0.
+CONTAINER = ATTEMPT + "<int:node>/<int:container>/"
 
 urlpatterns = [
     path("login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
@@ -22,17 +33,19 @@ urlpatterns = [
     path("", overview.overview, name="overview"),
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/bulk/", jobs.bulk, name="jobs_bulk"),
-    path("jobs/<uuid:job_id>/", job.job, name="job"),
-    path("jobs/<uuid:job_id>/cancel/", job.cancel, name="job_cancel"),
-    path("jobs/<uuid:job_id>/terminate/", job.terminate, name="job_terminate"),
-    path("jobs/<uuid:job_id>/attempts/<int:number>/log/", logs.log, name="attempt_log"),
-    path("jobs/<uuid:job_id>/attempts/<int:number>/log/rows/", logs.rows, name="attempt_log_rows"),
-    path("jobs/<uuid:job_id>/attempts/<int:number>/log/live/", logs.live, name="attempt_log_live"),
-    path(
-        "jobs/<uuid:job_id>/attempts/<int:number>/log/download/",
-        logs.download,
-        name="attempt_log_download",
-    ),
+    path("jobs/<job:job_id>/", job.job, name="job"),
+    path("jobs/<job:job_id>#<int:node>/", job.node, name="job_node"),
+    path("jobs/<job:job_id>/cancel/", job.cancel, name="job_cancel"),
+    path("jobs/<job:job_id>/terminate/", job.terminate, name="job_terminate"),
+    path("jobs/<job:job_id>/children/", arrays.children, name="job_children"),
+    path(ATTEMPT + "log/", logs.log, name="attempt_log"),
+    path(ATTEMPT + "log/rows/", logs.rows, name="attempt_log_rows"),
+    path(ATTEMPT + "log/live/", logs.live, name="attempt_log_live"),
+    path(ATTEMPT + "log/download/", logs.download, name="attempt_log_download"),
+    path(CONTAINER + "log/", logs.log, name="attempt_log"),
+    path(CONTAINER + "log/rows/", logs.rows, name="attempt_log_rows"),
+    path(CONTAINER + "log/live/", logs.live, name="attempt_log_live"),
+    path(CONTAINER + "log/download/", logs.download, name="attempt_log_download"),
     path("submit/", submit.submit, name="submit"),
     path("submit/fill/", submit.fill, name="submit_fill"),
     path("submit/check/", submit.check, name="submit_check"),
@@ -51,6 +64,16 @@ urlpatterns = [
     path("queues/<slug:name>/enable/", queues.enable, name="queue_enable"),
     path("queues/<slug:name>/disable/", queues.disable, name="queue_disable"),
     path("queues/<slug:name>/delete/", queues.delete, name="queue_delete"),
+    path("policies/", policies.policies, name="policies"),
+    path("policies/<slug:name>/", policies.policy, name="policy"),
+    path("policies/<slug:name>/edit/", policies.edit, name="policy_edit"),
+    path("policies/<slug:name>/delete/", policies.delete, name="policy_delete"),
+    path("resources/", consumables.consumables, name="consumables"),
+    path("resources/<slug:name>/", consumables.consumable, name="consumable"),
+    path("resources/<slug:name>/delete/", consumables.delete, name="consumable_delete"),
+    path("secrets/", secrets.secrets, name="secrets"),
+    path("secrets/<int:secret_id>/", secrets.secret, name="secret"),
+    path("secrets/<int:secret_id>/delete/", secrets.delete, name="secret_delete"),
     path("environments/", environments.environments, name="environments"),
     path("environments/<slug:name>/", environments.environment, name="environment"),
     path("environments/<slug:name>/edit/", environments.edit, name="environment_edit"),
@@ -61,6 +84,8 @@ urlpatterns = [
     path("new/definition/", definitions.new, name="definition_new"),
     path("new/queue/", queues.new, name="queue_new"),
     path("new/environment/", environments.new, name="environment_new"),
+    path("new/policy/", policies.new, name="policy_new"),
+    path("new/resource/", consumables.new, name="consumable_new"),
     path("access/tokens/", tokens.tokens, name="tokens"),
     path("access/tokens/<int:token_id>/revoke/", tokens.revoke, name="token_revoke"),
     path("live/", live.live, name="live"),

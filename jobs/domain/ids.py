@@ -6,6 +6,7 @@ plus `1 + i`, so that a child's parent, and a parent's children, are known from 
 version 7 are left to keep two jobs of one millisecond apart.
 """
 
+import re
 from uuid import UUID
 
 import uuid6
@@ -13,6 +14,10 @@ import uuid6
 CHILD_BITS = 14
 MAX_CHILDREN = 10_000
 _CHILD_MASK = (1 << CHILD_BITS) - 1
+# A job's id, with a child's index after a colon.
+TEXT_PATTERN = re.compile(
+    r"(?P<job>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?::(?P<index>[0-9]{1,4}))?"
+)
 
 
 def new_job_id() -> UUID:
@@ -36,3 +41,24 @@ def child_index(job: UUID) -> int | None:
     """A child's index in its array, from its id alone; None for an id that is not a child's."""
     low = job.int & _CHILD_MASK
     return low - 1 if low else None
+
+
+def text_of(job: UUID) -> str:
+    """An id as AWS Batch writes it: `<parent>:<index>` for an array's child, else the UUID."""
+    index = child_index(job)
+    if index is None or index >= MAX_CHILDREN:
+        return str(job)
+    return f"{parent_id(job)}:{index}"
+
+
+def id_of(text: str) -> UUID:
+    """The id that `text_of` writes, or any job's plain UUID. Raises ValueError for anything else."""
+    found = TEXT_PATTERN.fullmatch(text.strip().lower())
+    if found is None:
+        raise ValueError(f"{text!r} is no job's id")
+    job = UUID(found["job"])
+    if found["index"] is None:
+        return job
+    if child_index(job) is not None:
+        raise ValueError(f"{text!r}: a child has no children")
+    return child_id(job, int(found["index"]))

@@ -8,9 +8,11 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Max, QuerySet
 
 from jobs.domain.errors import InvalidInput, NotFound
+from jobs.domain.ids import text_of
 from jobs.models import (
     Attempt,
     ImagePull,
+    ImagePullStatus,
     Job,
     JobDefinition,
     JobStatus,
@@ -56,15 +58,18 @@ class JobPage:
 
 
 def find_job(*, user: User | AnonymousUser, job_id: UUID) -> Job:
-    """A visible job with queue, definition and owner. Raises NotFound, also if it is not his."""
+    """A visible job with queue, definition, owner, spec and array summary (if any).
+
+    Raises NotFound, also if it is not his.
+    """
     job = (
         visible_jobs(user)
-        .select_related("queue", "definition", "owner", "spec")
+        .select_related("queue", "definition", "owner", "spec", "array_summary")
         .filter(pk=job_id)
         .first()
     )
     if job is None:
-        raise NotFound(f"There is no job {job_id}.")
+        raise NotFound(f"There is no job {text_of(job_id)}.")
     return job
 
 
@@ -77,15 +82,23 @@ def list_jobs(
 ) -> JobPage:
     """One page of visible jobs that pass the filters, from the newest older than `before` on.
 
-    Raises InvalidInput for a status that there is not. A queue or definition that there is not gives an empty page.
+    An array is one job here, and comes with its summary. Raises InvalidInput for a status that there
+    is not. A queue or definition that there is not gives an empty page.
     """
-    rows = _filtered(visible_jobs(user), filters)
+    rows = _filtered(visible_jobs(user).filter(parent=None), filters)
     if before is not None:
         rows = rows.filter(pk__lt=before)
+    rows = rows.select_related("queue", "definition", "owner", "array_summary")
     # One more than asked for tells whether there is a next page, without counting.
-    found = list(rows.select_related("queue", "definition", "owner").order_by("-pk")[: limit + 1])
+    found = list(rows.order_by("-pk")[: limit + 1])
     page = found[:limit]
     return JobPage(jobs=page, next_before=page[-1].pk if len(found) > limit else None)
+
+
+def matching_ids(*, user: User | AnonymousUser, filters: JobFilters, limit: int) -> list[UUID]:
+    """The ids of the newest visible jobs that pass the filters, an array as one: at most `limit`."""
+    rows = _filtered(visible_jobs(user).filter(parent=None), filters)
+    return list(rows.order_by("-pk").values_list("pk", flat=True)[:limit])
 
 
 def _filtered(rows: QuerySet[Job], filters: JobFilters) -> QuerySet[Job]:
@@ -116,11 +129,14 @@ def _of_definition(rows: QuerySet[Job], definition: str) -> QuerySet[Job]:
 
 
 def attempts_of(job: Job) -> list[Attempt]:
-    """The job's attempts, oldest first, each with its node, environment and log stream (if any)."""
+    """The job's attempts, oldest try first, and of each try its containers in order.
+
+    Each comes with its node, environment and log stream (if any).
+    """
     return list(
         Attempt.objects.filter(job=job)
         .select_related("node", "environment", "log_stream")
-        .order_by("number")
+        .order_by("number", "node_index", "container_index")
     )
 
 
@@ -152,9 +168,17 @@ def newest_wait_reasons(job_ids: Collection[UUID]) -> dict[UUID, WaitReason]:
     return {row.job_id: row for row in rows}
 
 
-def pull_for(attempt: Attempt) -> ImagePull | None:
-    """The image pull that an attempt waits for, if there is one."""
-    return ImagePull.objects.filter(engine_id=attempt.node.engine_id, image=attempt.image).first()
+def pull_for(attempts: Collection[Attempt]) -> ImagePull | None:
+    """The image pull that these attempts wait for, if one is under way."""
+    return (
+        ImagePull.objects.filter(
+            engine_id__in={attempt.node.engine_id for attempt in attempts},
+            image__in={attempt.image for attempt in attempts},
+            status=ImagePullStatus.PULLING,
+        )
+        .order_by("pk")
+        .first()
+    )
 
 
 def usage_of(attempt: Attempt, *, limit: int = 120) -> list[UsageSample]:
@@ -163,15 +187,27 @@ def usage_of(attempt: Attempt, *, limit: int = 120) -> list[UsageSample]:
     return list(reversed(newest))
 
 
-def find_attempt(*, user: User | AnonymousUser, job_id: UUID, number: int) -> Attempt:
-    """An attempt of a visible job, with its job, node and log stream (if any). Raises NotFound."""
+def find_attempt(
+    *,
+    user: User | AnonymousUser,
+    job_id: UUID,
+    number: int,
+    node_index: int = 0,
+    container_index: int = 0,
+) -> Attempt:
+    """A container of a try at a visible job, with its job, node and log stream (if any). Raises NotFound."""
     attempt = (
-        Attempt.objects.filter(job__in=visible_jobs(user), job_id=job_id, number=number)
+        Attempt.objects.filter(
+            job__in=visible_jobs(user).filter(pk=job_id),
+            number=number,
+            node_index=node_index,
+            container_index=container_index,
+        )
         .select_related("job", "node", "log_stream")
         .first()
     )
     if attempt is None:
-        raise NotFound(f"There is no attempt {number} of job {job_id}.")
+        raise NotFound(f"There is no such attempt {number} of job {text_of(job_id)}.")
     return attempt
 
 

@@ -1,9 +1,10 @@
 """One job: its page, and the posts that end it."""
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
@@ -14,20 +15,44 @@ from jobs.services.stop import cancel_job, terminate_job
 
 from . import answers
 from .access import user_of
+from .contexts import arrays as array_contexts
 from .contexts import job as contexts
+from .contexts.dependencies import read_hops
 
 
 @answers.allow("GET")
 def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
-    found, now = find_job(user=user_of(request), job_id=job_id), timezone.now()
-    attempt = request.GET.get("attempt", "")
-    number = int(attempt) if attempt.isascii() and attempt.isdigit() and len(attempt) < 5 else None
+    """The page of a job, of an array, or of an array's child."""
+    user, now = user_of(request), timezone.now()
+    found = find_job(user=user, job_id=job_id)
+    hops = read_hops(request.GET)
+    if found.is_array:
+        return answers.page(
+            request,
+            "jobs/array.html",
+            array_contexts.build(
+                job=found,
+                user=user,
+                now=now,
+                query=array_contexts.read_query(request.GET),
+                hops=hops,
+            ),
+            as_json=lambda: array_contexts.as_json(job=found, user=user, now=now),
+        )
+    log_of = request.GET.get("attempt", "")
     return answers.page(
         request,
         "jobs/job.html",
-        contexts.build(job=found, now=now, attempt_number=number),
-        as_json=lambda: contexts.as_json(job=found, now=now),
+        contexts.build(job=found, user=user, now=now, log_of=log_of, hops=hops),
+        as_json=lambda: contexts.as_json(job=found, user=user, now=now),
     )
+
+
+@answers.allow("GET")
+def node(request: HttpRequest, job_id: UUID, node: int) -> HttpResponse:
+    """`<job>#<n>` is AWS's id of a node: the job's page, with that node's log."""
+    query = urlencode({"attempt": f"#{node}"})
+    return HttpResponseRedirect(f"{reverse('job', args=[job_id])}?{query}")
 
 
 @answers.allow("POST")

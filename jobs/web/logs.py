@@ -13,12 +13,14 @@ from django.template.defaultfilters import filesizeformat
 
 from jobs.changes import log_topic
 from jobs.domain.errors import InvalidInput
+from jobs.domain.ids import text_of
 from jobs.models import Attempt, LogStream
 from jobs.selectors import jobs as job_selectors
 from jobs.selectors import logs as selectors
 
 from . import answers
 from .access import user_of
+from .contexts.attempts import log_url, query_of
 from .hub import hub
 from .logtext import line_time, plain_text, render_lines
 from .streaming import LastingResponse, event, event_stream, read_in_thread
@@ -35,9 +37,11 @@ SKIP_GAP_SECONDS = 0.25
 
 
 @answers.allow("GET")
-def log(request: HttpRequest, job_id: UUID, number: int) -> HttpResponse:
+def log(
+    request: HttpRequest, job_id: UUID, number: int, node: int = 0, container: int = 0
+) -> HttpResponse:
     """Some lines (`start`, from 1; `limit`). Without `start` the newest ones for people, the first for scripts."""
-    attempt = _attempt(request, job_id, number)
+    attempt = _attempt(request, job_id, number, node, container)
     stream = job_selectors.log_stream_of(attempt)
     count = stream.line_count if stream else 0
     limit = _number(request, "limit", PAGE_LINES, least=1, most=MAX_LINES)
@@ -57,6 +61,7 @@ def log(request: HttpRequest, job_id: UUID, number: int) -> HttpResponse:
     context = {
         "attempt": attempt,
         "job": attempt.job,
+        "download_url": log_url(attempt.job, attempt, "attempt_log_download"),
         "stream": stream,
         "rows": render_lines(lines),
         "start": start,
@@ -68,12 +73,14 @@ def log(request: HttpRequest, job_id: UUID, number: int) -> HttpResponse:
 
 
 @answers.allow("GET")
-def rows(request: HttpRequest, job_id: UUID, number: int) -> HttpResponse:
+def rows(
+    request: HttpRequest, job_id: UUID, number: int, node: int = 0, container: int = 0
+) -> HttpResponse:
     """What the viewer loads while somebody scrolls: rows as HTML, and how long the log is.
 
     `start` is the first line, from 1; left out, the newest `limit` lines come.
     """
-    stream = job_selectors.log_stream_of(_attempt(request, job_id, number))
+    stream = job_selectors.log_stream_of(_attempt(request, job_id, number, node, container))
     limit = _number(request, "limit", PAGE_LINES, least=1, most=MAX_LINES)
     count = stream.line_count if stream else 0
     start = _number(request, "start", max(1, count - limit + 1), least=1, most=MAX_LINE_NUMBER)
@@ -82,11 +89,14 @@ def rows(request: HttpRequest, job_id: UUID, number: int) -> HttpResponse:
 
 
 @answers.allow("GET")
-def download(request: HttpRequest, job_id: UUID, number: int) -> HttpResponseBase:
+def download(
+    request: HttpRequest, job_id: UUID, number: int, node: int = 0, container: int = 0
+) -> HttpResponseBase:
     """The whole log, byte for byte, as a text file."""
-    attempt = _attempt(request, job_id, number)
+    attempt = _attempt(request, job_id, number, node, container)
     stream = job_selectors.log_stream_of(attempt)
-    name = f"{attempt.job.name}-{job_id}-{number}.log"
+    parts = [attempt.job.name, text_of(job_id).replace(":", "-"), query_of(attempt)]
+    name = f"{'-'.join(parts)}.log"
     response = LastingResponse(
         _raw(stream),
         content_type="text/plain; charset=utf-8",
@@ -97,14 +107,16 @@ def download(request: HttpRequest, job_id: UUID, number: int) -> HttpResponseBas
 
 
 @answers.allow("GET")
-def live(request: HttpRequest, job_id: UUID, number: int) -> HttpResponseBase:
+def live(
+    request: HttpRequest, job_id: UUID, number: int, node: int = 0, container: int = 0
+) -> HttpResponseBase:
     """New lines as they come: events `lines` (`{"html", "first", "last"}`), then `end` when no more can come.
 
     It goes on after the line that `Last-Event-ID` (a browser that reconnects) or `after` names, and
     leaves out none. With `skip=1` a viewer who is far behind gets the newest lines instead: `first`
     then tells what was left out.
     """
-    attempt = _attempt(request, job_id, number)
+    attempt = _attempt(request, job_id, number, node, container)
     after = _number(request, "after", 0, least=0, most=MAX_LINE_NUMBER)
     resumed = request.headers.get("Last-Event-ID", "")
     if resumed.isascii() and resumed.isdigit() and len(resumed) <= 13:
@@ -140,8 +152,14 @@ async def _events(attempt: Attempt, after: int, *, may_skip: bool) -> AsyncItera
             await asyncio.sleep(MIN_GAP_SECONDS)
 
 
-def _attempt(request: HttpRequest, job_id: UUID, number: int) -> Attempt:
-    return job_selectors.find_attempt(user=user_of(request), job_id=job_id, number=number)
+def _attempt(request: HttpRequest, job_id: UUID, number: int, node: int, container: int) -> Attempt:
+    return job_selectors.find_attempt(
+        user=user_of(request),
+        job_id=job_id,
+        number=number,
+        node_index=node,
+        container_index=container,
+    )
 
 
 def _number(request: HttpRequest, name: str, default: int, *, least: int, most: int) -> int:

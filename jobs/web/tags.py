@@ -4,17 +4,19 @@ import re
 import shlex
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from uuid import UUID
 
 from django import template
 from django.conf import settings
 from django.template.base import FilterExpression, NodeList, Parser, Token
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from jobs.domain import exit_rules, reasons, resources
-from jobs.models import Job, JobStatus
+from jobs.domain import exit_rules, ids, reasons, resources
+from jobs.models import ArraySummary, Attempt, Job, JobStatus
 from jobs.scheduling.reasons import split_reason
 
 from . import plaintext
@@ -30,6 +32,8 @@ STATUS_ICONS = {
     "SUCCEEDED": "circle-check",
     "FAILED": "circle-x",
 }
+# What has ended comes first, so that a bar fills from the left.
+BAR_ORDER = ("SUCCEEDED", "FAILED", "RUNNING", "STARTING", "RUNNABLE", "PENDING", "SUBMITTED")
 # The largest unit first: a relative time is told in the first that it fills.
 TIME_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 # Context keys by which `answers.page` asks for some regions alone, and gets them.
@@ -109,6 +113,53 @@ def copy(text: object, label: str = "Copy") -> SafeString:
         label,
         icon("copy"),
     )
+
+
+@register.simple_tag
+def array_bar(summary: ArraySummary) -> SafeString:
+    """How far an array is: a bar with a part for each status, its numbers in the tooltip and for readers."""
+    counts = {str(status): count for status, count in summary.counts().items()}
+    total = max(summary.total, 1)
+    parts, words, x = [], [], 0.0
+    for name in BAR_ORDER:
+        if not counts[name]:
+            continue
+        width = counts[name] * 100 / total
+        parts.append((f"{x:.2f}", f"{width:.2f}", name.lower()))
+        words.append(f"{counts[name]} {name}")
+        x += width
+    told = ", ".join(words)
+    return format_html(
+        '<svg class="bw-array-bar" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" '
+        'aria-label="{}"><title>{}</title>{}</svg>',
+        told,
+        told,
+        format_html_join(
+            "", '<rect x="{}" y="0" width="{}" height="6" class="bw-{}"></rect>', parts
+        ),
+    )
+
+
+@register.simple_tag
+def child_url(array_id: UUID, index: int) -> str:
+    """The page of an array's child."""
+    return reverse("job", args=[ids.child_id(array_id, index)])
+
+
+@register.filter
+def job_id(pk: UUID) -> str:
+    """A job's id as AWS Batch writes it: a child's is `<array>:<index>`."""
+    return ids.text_of(pk)
+
+
+@register.filter
+def container_state(attempt: Attempt) -> str:
+    """A container's state in a job's words, for its badge."""
+    if attempt.ended_at is not None:
+        return "SUCCEEDED" if attempt.exit_code == 0 else "FAILED"
+    if attempt.started_at is not None:
+        return "RUNNING"
+    return "STARTING"
 
 
 def relative(seconds: float) -> str:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.domain import reasons
-from jobs.models import Job, Transition
+from jobs.models import JobSpec, Transition
 from tests.builders import a_definition, a_job, a_queue, an_attempt
 
 JSON = {"Accept": "application/json"}
@@ -99,8 +99,11 @@ def test_the_part_of_the_list_reads_no_choices_for_the_filters(
 def test_hostile_texts_are_shown_and_not_obeyed(page: Client) -> None:
     evil = '<script>alert(1)</script>"><img src=x onerror=alert(2)>\u202egnp.exe\x1b[31m'
     job = a_job(status="FAILED", status_reason=evil, stop_reason=evil)
-    Job.objects.filter(pk=job.pk).update(
-        command=["sh", "-c", evil], environment=[{"name": evil, "value": evil}]
+    JobSpec.objects.filter(pk=job.pk).update(
+        command=["sh", "-c", evil],
+        environment=[{"name": evil, "value": evil}],
+        tags={evil: evil},
+        parameters={evil: evil},
     )
     Transition.objects.filter(job=job).update(reason=evil)
     for url in ("/", "/jobs/", f"/jobs/{job.pk}/", f"/jobs/{job.pk}/terminate/"):

@@ -1,0 +1,95 @@
+"""Reads of arrays: all children at a glance, page by page, and why some failed.
+
+Each read is one query, whatever the array's size; only the grid looks at every child.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import Count, Min, Sum
+
+from jobs.domain import reasons
+from jobs.models import Job, JobStatus
+
+from .paging import PAGE_SIZE, Page, page_of
+
+# In the grid's text a child is the digit of its status in this order.
+GRID_ORDER = tuple(JobStatus.values)
+# An index that has no child: of an array that runs only some indices again.
+NO_CHILD = "."
+FAILURES_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Children that failed for the same reason: how many, and the first of them."""
+
+    reason: str
+    count: int
+    first_index: int
+
+
+def grid_of(array: Job) -> str:
+    """One character a child, in the order of their indices: its status' place in GRID_ORDER, or NO_CHILD."""
+    digits = {status: str(place) for place, status in enumerate(GRID_ORDER)}
+    cells = [NO_CHILD] * (array.array_size or 0)
+    for index, status in Job.objects.filter(parent=array).values_list("array_index", "status"):
+        if index is not None:
+            cells[index] = digits[status]
+    return "".join(cells)
+
+
+def list_children(
+    *, array: Job, status: str = "", after: int | None = None, size: int = PAGE_SIZE
+) -> Page[Job]:
+    """An array's children by index, from behind `after` on; `status` narrows them, empty for all."""
+    rows = Job.objects.filter(parent=array)
+    if status:
+        rows = rows.filter(status=status)
+    if after is not None:
+        rows = rows.filter(array_index__gt=after)
+    found = list(rows.order_by("array_index")[: size + 1])
+    return page_of(found, size=size, key=lambda child: str(child.array_index))
+
+
+def failures_of(array: Job, *, limit: int = FAILURES_SHOWN) -> list[FailureGroup]:
+    """Why children failed, the most frequent reason first."""
+    rows = (
+        Job.objects.filter(parent=array, status=JobStatus.FAILED)
+        .order_by()
+        .values_list("status_reason", "exit_code")
+        .annotate(count=Count("pk"), first=Min("array_index"))
+        .order_by("-count", "first")[:limit]
+    )
+    return [
+        FailureGroup(
+            reason=reasons.brief(status_reason=status_reason, exit_code=exit_code),
+            count=count,
+            first_index=first,
+        )
+        for status_reason, exit_code, count, first in rows
+    ]
+
+
+def neighbours_of(child: Job) -> tuple[int | None, int | None]:
+    """The indices of the children before and after; None where there is none. Two queries."""
+    siblings = Job.objects.filter(parent=child.parent_id)
+    before = siblings.filter(array_index__lt=child.array_index).order_by("-array_index")
+    after = siblings.filter(array_index__gt=child.array_index).order_by("array_index")
+    return (
+        before.values_list("array_index", flat=True).first(),
+        after.values_list("array_index", flat=True).first(),
+    )
+
+
+def reruns_of(job: Job, *, limit: int = 5) -> list[Job]:
+    """The newest jobs that ran this one, or its failed children, again."""
+    return list(Job.objects.filter(rerun_of=job).order_by("-pk")[:limit])
+
+
+def cost_of(array: Job) -> Decimal:
+    """US dollars of all ended attempts at its children."""
+    total: Decimal | None = Job.objects.filter(parent=array).aggregate(total=Sum("cost_usd"))[
+        "total"
+    ]
+    return total or Decimal(0)

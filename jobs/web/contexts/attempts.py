@@ -1,0 +1,282 @@
+"""The tries at a job as its page shows them: one row a container, their cost, their use."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from django.urls import reverse
+
+from jobs.domain import ids, resources
+from jobs.models import Attempt, Job
+from jobs.pricing import cost
+from jobs.selectors import jobs as selectors
+from jobs.selectors.overview import cost_so_far, rates_of
+
+SPARK_HEIGHT = 30
+# Of a try at a job of a thousand nodes the page shows the first containers; the JSON has them all.
+CONTAINERS_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerRow:
+    """A container of a try with what it has cost, and what its log is asked for by."""
+
+    attempt: Attempt
+    cost_usd: Decimal
+    log_url: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try at a job: its containers, and the one among them that tells how it ended."""
+
+    number: int
+    rows: list[ContainerRow]
+    decider: Attempt
+
+    @property
+    def is_single(self) -> bool:
+        return len(self.rows) == 1
+
+    @property
+    def shown_rows(self) -> list[ContainerRow]:
+        return self.rows[:CONTAINERS_SHOWN]
+
+    @property
+    def hidden(self) -> int:
+        """How many containers the page leaves out."""
+        return max(len(self.rows) - CONTAINERS_SHOWN, 0)
+
+    @property
+    def cost_usd(self) -> Decimal:
+        return sum((row.cost_usd for row in self.rows), Decimal(0))
+
+    @property
+    def has_ended(self) -> bool:
+        return all(row.attempt.ended_at is not None for row in self.rows)
+
+    @property
+    def started_at(self) -> datetime | None:
+        starts = [row.attempt.started_at for row in self.rows if row.attempt.started_at]
+        return min(starts, default=None)
+
+    @property
+    def stopped_at(self) -> datetime | None:
+        """When the last of its containers ended; None while one runs, or if none ran."""
+        if not self.has_ended:
+            return None
+        ends = [row.attempt.stopped_at or row.attempt.ended_at for row in self.rows]
+        return max((end for end in ends if end is not None), default=None)
+
+    @property
+    def nodes(self) -> str:
+        """The machines that it was placed on."""
+        names = list(dict.fromkeys(row.attempt.node.name for row in self.rows))
+        return names[0] if len(names) == 1 else f"{len(names)} machines"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Dollars until now, and how they grow: `base_usd` stand, and each second from `since` on adds."""
+
+    so_far_usd: Decimal
+    base_usd: Decimal
+    since: datetime | None
+    usd_per_second: Decimal | None
+    minimum_seconds: int = cost.MINIMUM_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLine:
+    """A sparkline in a box of 100 by SPARK_HEIGHT, and its numbers in words."""
+
+    points: str
+    asked_y: str
+    newest: str
+    highest: str
+    asked: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLines:
+    cpu: UsageLine
+    memory: UsageLine
+
+
+def tries_of(job: Job, attempts: Sequence[Attempt], now: datetime) -> list[Try]:
+    """The tries, oldest first; `attempts` are in the order of `selectors.attempts_of`."""
+    return [
+        _try(job, number, list(rows), now)
+        for number, rows in groupby(attempts, key=lambda attempt: attempt.number)
+    ]
+
+
+def _try(job: Job, number: int, attempts: Sequence[Attempt], now: datetime) -> Try:
+    rows = [
+        ContainerRow(
+            attempt=attempt,
+            cost_usd=cost_so_far(attempt, now=now),
+            log_url=log_url(job, attempt),
+            query=query_of(attempt),
+        )
+        for attempt in attempts
+    ]
+    return Try(number=number, rows=rows, decider=decider_of(job, attempts))
+
+
+def decider_of(job: Job, attempts: Sequence[Attempt]) -> Attempt:
+    """Of one try's containers the one that tells how it ended: on the main node, an essential one.
+
+    Of several, the first that failed.
+    """
+    main = job.spec.node_properties.get("mainNode", 0)
+    candidates = [each for each in attempts if each.node_index == main and each.essential]
+    failed = [each for each in candidates if each.ended_at is not None and each.exit_code != 0]
+    return (failed or candidates or list(attempts))[0]
+
+
+def query_of(attempt: Attempt) -> str:
+    """What chooses an attempt's log on the job's page: `2`, or `2.1.0` with node and container."""
+    if attempt.node_index or attempt.container_index:
+        return f"{attempt.number}.{attempt.node_index}.{attempt.container_index}"
+    return str(attempt.number)
+
+
+def log_url(job: Job, attempt: Attempt, route: str = "attempt_log") -> str:
+    """One of the URLs of an attempt's log."""
+    return reverse(route, args=log_arguments(job, attempt))
+
+
+def log_arguments(job: Job, attempt: Attempt) -> list[Any]:
+    """What the URLs of an attempt's log are made of. A plain job's have no node and container."""
+    if attempt.node_index or attempt.container_index:
+        return [job.pk, attempt.number, attempt.node_index, attempt.container_index]
+    return [job.pk, attempt.number]
+
+
+def chosen(job: Job, attempts: Sequence[Attempt], query: str) -> Attempt | None:
+    """The attempt that a query names, else the newest try's one that tells how it goes; None without any.
+
+    `2` is that try's container 0 on node 0; `#3` is the newest try's first container on node 3.
+    """
+    if not attempts:
+        return None
+    newest = [each for each in attempts if each.number == attempts[-1].number]
+    if query.startswith("#"):
+        on_node = [each for each in newest if str(each.node_index) == query[1:]]
+        return on_node[0] if on_node else decider_of(job, newest)
+    wanted = query.removesuffix(".0.0")
+    for attempt in attempts:
+        if query_of(attempt) == wanted:
+            return attempt
+    return decider_of(job, newest)
+
+
+def cost_of(attempts: Sequence[Attempt], now: datetime) -> Cost:
+    """What all attempts have cost until now, and how that grows."""
+    so_far = sum((cost_so_far(each, now=now) for each in attempts), Decimal(0))
+    running = [each for each in attempts if _runs(each)]
+    if not running:
+        return Cost(so_far_usd=so_far, base_usd=so_far, since=None, usd_per_second=None)
+    growth = sum((_usd_per_second(each) for each in running), Decimal(0))
+    if len(running) > 1:
+        # They began at different moments: counted on from now.
+        return Cost(
+            so_far_usd=so_far,
+            base_usd=so_far,
+            since=now,
+            usd_per_second=growth,
+            minimum_seconds=0,
+        )
+    return Cost(
+        so_far_usd=so_far,
+        base_usd=so_far - cost_so_far(running[0], now=now),
+        since=running[0].started_at,
+        usd_per_second=growth,
+    )
+
+
+def usage_lines(attempt: Attempt | None) -> UsageLines | None:
+    """The two sparklines of an attempt; None while there are fewer than two samples."""
+    samples = selectors.usage_of(attempt) if attempt is not None else []
+    if attempt is None or len(samples) < 2:
+        return None
+    start = samples[0].at
+    span = (samples[-1].at - start).total_seconds() or 1.0
+    places = [(each.at - start).total_seconds() / span for each in samples]
+    return UsageLines(
+        cpu=_line(
+            places,
+            [each.milli_vcpus for each in samples],
+            attempt.milli_vcpus,
+            resources.format_vcpus,
+        ),
+        memory=_line(
+            places,
+            [each.memory_mib for each in samples],
+            attempt.memory_mib,
+            resources.format_memory,
+        ),
+    )
+
+
+def as_json(job: Job, attempt: Attempt, now: datetime) -> dict[str, Any]:
+    """One container of a try. `node_id` is that of AWS Batch's multi-node jobs."""
+    return {
+        "number": attempt.number,
+        "node_index": attempt.node_index,
+        "node_id": f"{ids.text_of(job.pk)}#{attempt.node_index}" if job.node_count > 1 else None,
+        "container": attempt.container_name,
+        "essential": attempt.essential,
+        "image": attempt.image,
+        "environment": attempt.environment.name,
+        "node": attempt.node.name,
+        "container_id": attempt.container_id,
+        "address": attempt.address,
+        "gpus": attempt.gpus,
+        "placed_at": attempt.placed_at,
+        "started_at": attempt.started_at,
+        "deadline_at": attempt.deadline_at,
+        "timed_out_at": attempt.timed_out_at,
+        "stopped_at": attempt.stopped_at,
+        "ended_at": attempt.ended_at,
+        "exit_code": attempt.exit_code,
+        "oom_killed": attempt.oom_killed,
+        "reason": attempt.reason,
+        "status_reason": attempt.status_reason,
+        "explanation": attempt.explanation,
+        "cost_usd": f"{cost_so_far(attempt, now=now):f}",
+        "log_url": log_url(job, attempt),
+    }
+
+
+def _runs(attempt: Attempt) -> bool:
+    return attempt.started_at is not None and attempt.stopped_at is None and not attempt.ended_at
+
+
+def _usd_per_second(attempt: Attempt) -> Decimal:
+    hourly = cost.usd_per_hour(
+        milli_vcpus=attempt.milli_vcpus, memory_mib=attempt.memory_mib, rates=rates_of(attempt)
+    )
+    return hourly / cost.SECONDS_PER_HOUR
+
+
+def _line(
+    places: Sequence[float], values: Sequence[int], asked: int, write: Callable[[int], str]
+) -> UsageLine:
+    top = max(*values, asked, 1) * 1.05
+    points = (
+        f"{place * 100:.1f},{SPARK_HEIGHT * (1 - value / top):.1f}"
+        for place, value in zip(places, values, strict=True)
+    )
+    return UsageLine(
+        points=" ".join(points),
+        asked_y=f"{SPARK_HEIGHT * (1 - asked / top):.1f}",
+        newest=write(values[-1]),
+        highest=write(max(values)),
+        asked=write(asked),
+    )

@@ -1,0 +1,194 @@
+"""What a definition or a job runs, in words: nodes, on each its containers, of each what was asked for."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from jobs.domain.plans import ContainerPlan, NodePlan, Work, plan_of
+from jobs.domain.resources import Resources, format_memory
+from jobs.models import Job, JobDefinition
+
+CONDITIONS = {"START": "has started", "COMPLETE": "has ended", "SUCCESS": "has succeeded"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that was asked for, in one line or several."""
+
+    label: str
+    lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerView:
+    """A container as pages show it. `waits` says which others it waits for."""
+
+    name: str
+    image: str
+    command: list[str]
+    environment: list[dict[str, str]]
+    needs: str
+    essential: bool
+    waits: list[str]
+    facts: list[Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeGroup:
+    """Nodes that run the same; `title` is empty where there is one node only."""
+
+    title: str
+    containers: list[ContainerView]
+
+
+def of_definition(definition: JobDefinition) -> list[NodeGroup]:
+    """What the definition's jobs run."""
+    return groups_of(
+        Work(
+            image=definition.image,
+            milli_vcpus=definition.milli_vcpus,
+            memory_mib=definition.memory_mib,
+            gpus=definition.gpus,
+            command=definition.command,
+            environment=definition.environment,
+            container=definition.container,
+            ecs_properties=definition.ecs_properties,
+            node_properties=definition.node_properties,
+        )
+    )
+
+
+def of_job(job: Job) -> list[NodeGroup]:
+    """What the job runs."""
+    spec = job.spec
+    return groups_of(
+        Work(
+            image=spec.image,
+            milli_vcpus=job.milli_vcpus,
+            memory_mib=job.memory_mib,
+            gpus=job.gpus,
+            command=spec.command,
+            environment=spec.environment,
+            container=spec.container,
+            ecs_properties=spec.ecs_properties,
+            node_properties=spec.node_properties,
+        )
+    )
+
+
+def groups_of(work: Work) -> list[NodeGroup]:
+    """Nodes in a row that run the same are told together."""
+    plan = plan_of(work)
+    # Nodes of one range share their tuple of containers.
+    runs = [list(nodes) for _, nodes in groupby(plan.nodes, key=lambda node: id(node.containers))]
+    single = len(plan.nodes) == 1
+    return [
+        NodeGroup(
+            title="" if single else _title(nodes, plan.main_node),
+            containers=[_container(each) for each in nodes[0].containers],
+        )
+        for nodes in runs
+    ]
+
+
+def _title(nodes: Sequence[NodePlan], main_node: int) -> str:
+    first, last = nodes[0].index, nodes[-1].index
+    title = f"Node {first}" if first == last else f"Nodes {first} to {last}"
+    if first <= main_node <= last:
+        return title + (" (main)" if first == last else f" (main: {main_node})")
+    return title
+
+
+def _container(plan: ContainerPlan) -> ContainerView:
+    needs = Resources(plan.milli_vcpus, plan.memory_mib, plan.gpus)
+    return ContainerView(
+        name=plan.name,
+        image=plan.image,
+        command=list(plan.command),
+        environment=[{"name": name, "value": value} for name, value in plan.environment],
+        needs=str(needs).replace(", ", " · "),
+        essential=plan.essential,
+        waits=[f"until {name} {CONDITIONS[condition]}" for name, condition in plan.depends_on],
+        facts=_facts(plan),
+    )
+
+
+def _facts(plan: ContainerPlan) -> list[Fact]:
+    properties, linux = plan.properties, plan.properties.get("linuxParameters", {})
+    volumes = {volume["name"]: volume for volume in plan.volumes}
+    told: list[tuple[str, Sequence[str]]] = [
+        ("User", _one(properties.get("user"))),
+        ("Privileged", _yes(properties.get("privileged"))),
+        ("Root file system", ["Read-only"] if properties.get("readonlyRootFilesystem") else []),
+        ("Init process", _yes(linux.get("initProcessEnabled"))),
+        ("Shared memory", _mib(linux.get("sharedMemorySize"))),
+        ("Swap", _mib(linux.get("maxSwap"))),
+        ("Swappiness", _one(linux.get("swappiness"))),
+        ("tmpfs", _each(linux.get("tmpfs"), _tmpfs)),
+        ("Devices", _each(linux.get("devices"), _device)),
+        ("Limits", _each(properties.get("ulimits"), _ulimit)),
+        (
+            "Mounts",
+            _each(properties.get("mountPoints"), lambda mount: _mount(mount, volumes)),
+        ),
+        ("Secrets", _each(properties.get("secrets"), _secret)),
+        ("Log", _log(properties.get("logConfiguration", {}))),
+    ]
+    return [Fact(label=label, lines=list(lines)) for label, lines in told if lines]
+
+
+def _one(value: object) -> list[str]:
+    return [] if value in (None, "") else [str(value)]
+
+
+def _yes(value: object) -> list[str]:
+    return ["Yes"] if value else []
+
+
+def _mib(value: int | None) -> list[str]:
+    return [] if value is None else [format_memory(value)]
+
+
+def _each(
+    values: Sequence[Mapping[str, Any]] | None, write: Callable[[Mapping[str, Any]], str]
+) -> list[str]:
+    return [write(value) for value in values or ()]
+
+
+def _tmpfs(value: Mapping[str, Any]) -> str:
+    options = ", ".join(value.get("mountOptions", ()))
+    return f"{value['containerPath']}: {format_memory(value['size'])}" + (
+        f" ({options})" if options else ""
+    )
+
+
+def _device(value: Mapping[str, Any]) -> str:
+    inside = value.get("containerPath", value["hostPath"])
+    text = value["hostPath"] if inside == value["hostPath"] else f"{value['hostPath']} as {inside}"
+    permissions = ", ".join(each.lower() for each in value.get("permissions", ()))
+    return f"{text} ({permissions})" if permissions else str(text)
+
+
+def _ulimit(value: Mapping[str, Any]) -> str:
+    return f"{value['name']}: {value['softLimit']}, at most {value['hardLimit']}"
+
+
+def _mount(value: Mapping[str, Any], volumes: Mapping[str, Mapping[str, Any]]) -> str:
+    name = value.get("sourceVolume", "")
+    host_path = volumes.get(name, {}).get("host", {}).get("sourcePath")
+    source = f"{host_path} of the host" if host_path else f"the volume {name}"
+    return f"{value.get('containerPath', '')}: {source}" + (
+        " (read-only)" if value.get("readOnly") else ""
+    )
+
+
+def _secret(value: Mapping[str, Any]) -> str:
+    return f"{value['name']} from {value['valueFrom']}"
+
+
+def _log(value: Mapping[str, Any]) -> list[str]:
+    if not value:
+        return []
+    options = [f"{name}={text}" for name, text in value.get("options", {}).items()]
+    return [value["logDriver"], *options]
