@@ -14,7 +14,7 @@ class LogStream(models.Model):
     """
 
     attempt = models.OneToOneField(Attempt, on_delete=models.CASCADE, related_name="log_stream")
-    name = models.CharField(max_length=300, unique=True)
+    name = models.CharField(max_length=512, unique=True)
     line_count = models.BigIntegerField(default=0)
     byte_count = models.BigIntegerField(default=0)
     first_ns = models.BigIntegerField(default=0)

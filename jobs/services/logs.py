@@ -152,14 +152,23 @@ def finish_stream(*, stream_id: int, now: datetime, problem: str = "") -> None:
 def _attempt(attempt_id: int) -> Attempt | None:
     return (
         Attempt.objects.select_related("job__definition", "log_stream")
-        .only("number", "job_id", "job__definition__name", "log_stream")
+        .only(
+            *("number", "node_index", "container_name"),
+            *("job_id", "job__definition__name", "log_stream"),
+        )
         .filter(id=attempt_id)
         .first()
     )
 
 
 def _stream_name(attempt: Attempt) -> str:
-    return names.log_stream_name(attempt.job.definition.name, attempt.job_id, attempt.number)
+    return names.log_stream_name(
+        attempt.job.definition.name,
+        attempt.job_id,
+        attempt.number,
+        container=attempt.container_name,
+        node_index=attempt.node_index,
+    )
 
 
 def _within_limit(frames: Sequence[LogFrame], byte_count: int) -> tuple[chunk.Encoded, bool]:

@@ -29,6 +29,7 @@ FAST = Timing(
     reap_again_after=0.5,
     remove_strangers_after=0.5,
     follower_ends_within=1,
+    left_overs_every=0.2,
     engines_every=0.1,
 )
 

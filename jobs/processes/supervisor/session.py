@@ -32,7 +32,7 @@ from jobs.engines.base import (
 )
 from jobs.models import Engine
 from jobs.selectors import supervision
-from jobs.services import contact, logs
+from jobs.services import belongings, contact, logs
 from jobs.services.logs import LogCursor
 
 from .background import Pool, database_may_fail, start_thread
@@ -93,6 +93,7 @@ class Session:
             self._repeat(timing.heartbeat_every, self._beat)
             self._repeat(timing.nodes_every, partial(self._meet, None))
             self._repeat(timing.usage_every, self._take_samples)
+            self._repeat(timing.left_overs_every, self._remove_left_over)
             while not self._stopped.is_set() and self._lost is None:
                 self._next()()
             if self._lost is not None:
@@ -275,6 +276,11 @@ class Session:
             if now - since >= self._timing.remove_strangers_after:
                 logger.warning("container %s belongs to no attempt: removed", container_id[:12])
                 self._engine.remove(container_id)
+
+    def _remove_left_over(self) -> None:
+        count = belongings.remove_left_over(engine=self._engine)
+        if count:
+            logger.info("removed %d pods, volumes and networks of tries that are over", count)
 
 
 def _cursor(found: Found) -> LogCursor | None:

@@ -26,6 +26,8 @@ class Timing:
     remove_strangers_after: float = 180.0
     # The followed log of a container that ended ends with it. Longer, and it is read anew instead.
     follower_ends_within: float = 5.0
+    # Pods, volumes and networks that nobody lived to remove are looked for this often.
+    left_overs_every: float = 60.0
     # New engines are found this often.
     engines_every: float = 5.0
     # How long a clean stop waits for threads.
