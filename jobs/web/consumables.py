@@ -1,0 +1,99 @@
+"""Consumable resources: the list, one with who holds it, making, changing, deleting one."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs.domain.errors import Conflict, InvalidInput
+from jobs.services.consumable_resources import create_resource, delete_resource, update_resource
+
+from . import answers
+from .access import require_staff, user_of
+from .contexts import consumables as contexts
+
+
+@answers.allow("GET", "POST")
+def consumables(request: HttpRequest) -> HttpResponse:
+    """GET: resources by name. POST: makes one (201 for scripts)."""
+    if request.method == "POST":
+        return _create(request)
+    query = contexts.list_query(request.GET)
+    return answers.page(
+        request,
+        "consumables/list.html",
+        contexts.build_list(query=query),
+        as_json=lambda: contexts.list_as_json(query=query),
+    )
+
+
+@answers.allow("GET")
+def new(request: HttpRequest) -> HttpResponse:
+    require_staff(request)
+    return answers.page(request, "consumables/form.html", contexts.build_form(values=contexts.NEW))
+
+
+@answers.allow("GET", "POST")
+def consumable(request: HttpRequest, name: str) -> HttpResponse:
+    """GET: a resource with who holds it. POST: changes its total by `operation` and `quantity`."""
+    if request.method == "POST":
+        return _update(request, name)
+    row = contexts.find(name=name)
+    return answers.page(
+        request,
+        "consumables/detail.html",
+        contexts.build(row=row, user=user_of(request)),
+        as_json=lambda: contexts.as_json(row=row, user=user_of(request)),
+    )
+
+
+@answers.allow("POST")
+def delete(request: HttpRequest, name: str) -> HttpResponse:
+    user = require_staff(request)
+    row = contexts.find(name=name)
+    try:
+        delete_resource(resource=row, now=timezone.now())
+    except Conflict as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build(row=row, user=user, errors={"": [str(error)]})
+        return answers.page(request, "consumables/detail.html", context, status=409)
+    return answers.done(
+        request, to=reverse("consumables"), message=f"The resource {name} is deleted.", as_json={}
+    )
+
+
+def _create(request: HttpRequest) -> HttpResponse:
+    require_staff(request)
+    fields = answers.posted(request)
+    try:
+        made = create_resource(fields=fields, now=timezone.now())
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build_form(values=fields, errors=error.errors)
+        return answers.page(request, "consumables/form.html", context, status=400)
+    return _done(request, made.name, "is made.", status=201)
+
+
+def _update(request: HttpRequest, name: str) -> HttpResponse:
+    user = require_staff(request)
+    row = contexts.find(name=name)
+    fields = answers.posted(request)
+    try:
+        update_resource(resource=row, fields=fields, now=timezone.now())
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build(row=row, user=user, values=fields, errors=error.errors)
+        return answers.page(request, "consumables/detail.html", context, status=400)
+    return _done(request, name, "is changed.")
+
+
+def _done(request: HttpRequest, name: str, told: str, *, status: int = 200) -> HttpResponse:
+    return answers.done(
+        request,
+        to=reverse("consumable", args=[name]),
+        message=f"The resource {name} {told}",
+        as_json=contexts.summary(contexts.find(name=name)),
+        status=status,
+    )

@@ -1,0 +1,111 @@
+"""Scheduling policies: the list, a policy with its shares, making, changing, deleting one."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs.domain.errors import Conflict, InvalidInput
+from jobs.services.policies import create_policy, delete_policy, update_policy
+
+from . import answers
+from .access import require_staff
+from .contexts import policies as contexts
+
+
+@answers.allow("GET", "POST")
+def policies(request: HttpRequest) -> HttpResponse:
+    """GET: policies by name. POST: makes one (201 for scripts)."""
+    if request.method == "POST":
+        return _create(request)
+    query = contexts.list_query(request.GET)
+    return answers.page(
+        request,
+        "policies/list.html",
+        contexts.build_list(query=query),
+        as_json=lambda: contexts.list_as_json(query=query),
+    )
+
+
+@answers.allow("GET")
+def new(request: HttpRequest) -> HttpResponse:
+    require_staff(request)
+    return answers.page(request, "policies/form.html", contexts.build_form(values=contexts.NEW))
+
+
+@answers.allow("GET", "POST")
+def policy(request: HttpRequest, name: str) -> HttpResponse:
+    """GET: a policy. POST: changes what is given of its fields."""
+    if request.method == "POST":
+        return _update(request, name)
+    row = contexts.find(name=name)
+    return answers.page(
+        request,
+        "policies/detail.html",
+        contexts.build(row=row),
+        as_json=lambda: contexts.summary(row),
+    )
+
+
+@answers.allow("GET")
+def edit(request: HttpRequest, name: str) -> HttpResponse:
+    require_staff(request)
+    row = contexts.find(name=name)
+    context = contexts.build_form(values=contexts.values_of(row), row=row)
+    return answers.page(request, "policies/form.html", context)
+
+
+@answers.allow("POST")
+def delete(request: HttpRequest, name: str) -> HttpResponse:
+    require_staff(request)
+    row = contexts.find(name=name)
+    try:
+        delete_policy(policy=row, now=timezone.now())
+    except Conflict as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build_form(
+            values=contexts.values_of(row), row=row, errors={"": [str(error)]}
+        )
+        return answers.page(request, "policies/form.html", context, status=409)
+    return answers.done(
+        request, to=reverse("policies"), message=f"The policy {name} is deleted.", as_json={}
+    )
+
+
+def _create(request: HttpRequest) -> HttpResponse:
+    require_staff(request)
+    fields = contexts.posted_fields(request)
+    try:
+        made = create_policy(fields=fields, now=timezone.now())
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build_form(values=fields, errors=error.errors)
+        return answers.page(request, "policies/form.html", context, status=400)
+    return _done(request, made.name, "is made. Choose it in a new queue.", status=201)
+
+
+def _update(request: HttpRequest, name: str) -> HttpResponse:
+    require_staff(request)
+    row = contexts.find(name=name)
+    fields = contexts.posted_fields(request)
+    try:
+        update_policy(policy=row, fields=fields, now=timezone.now())
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build_form(
+            values={**contexts.values_of(row), **fields}, errors=error.errors, row=row
+        )
+        return answers.page(request, "policies/form.html", context, status=400)
+    return _done(request, name, "is changed.")
+
+
+def _done(request: HttpRequest, name: str, told: str, *, status: int = 200) -> HttpResponse:
+    return answers.done(
+        request,
+        to=reverse("policy", args=[name]),
+        message=f"The policy {name} {told}",
+        as_json=contexts.summary(contexts.find(name=name)),
+        status=status,
+    )

@@ -1,0 +1,113 @@
+"""Secrets: their names, and new values for them. What they hold is never shown."""
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+
+from jobs.domain.errors import InvalidInput
+from jobs.domain.flags import flag
+from jobs.domain.validation import FieldError
+from jobs.selectors.secrets import find_secret
+from jobs.services.secrets import create_secret, delete_secret, update_secret
+
+from . import answers
+from .access import user_of
+from .contexts import secrets as contexts
+from .contexts.named import NameQuery
+
+
+@sensitive_post_parameters("value")
+@sensitive_variables("fields")
+@answers.allow("GET", "POST")
+def secrets(request: HttpRequest) -> HttpResponse:
+    """GET: the secrets that one's jobs may use. POST: stores one (201 for scripts)."""
+    query = contexts.list_query(request.GET)
+    if request.method != "POST":
+        return _list(request, query)
+    fields = contexts.posted_fields(request)
+    _require_right_to_share(request, fields)
+    try:
+        made = create_secret(owner=user_of(request), fields=fields, now=timezone.now())
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        return _list(request, query, values=fields, errors=error.errors, status=400)
+    return answers.done(
+        request,
+        to=reverse("secrets"),
+        message=f"The secret {made.name} is stored.",
+        as_json=contexts.summary(made),
+        status=201,
+    )
+
+
+@sensitive_post_parameters("value")
+@sensitive_variables("fields")
+@answers.allow("GET", "POST")
+def secret(request: HttpRequest, secret_id: int) -> HttpResponse:
+    """GET: the form that changes one's secret. POST: replaces its `value`, or says whether it is `shared`."""
+    found = find_secret(user=user_of(request), secret_id=secret_id)
+    if request.method != "POST":
+        return answers.page(
+            request,
+            "secrets/detail.html",
+            contexts.build(secret=found),
+            as_json=lambda: contexts.summary(found),
+        )
+    fields = contexts.posted_fields(request)
+    _require_right_to_share(request, fields)
+    try:
+        changed = update_secret(secret=found, fields=fields, now=timezone.now())
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build(secret=found, errors=error.errors)
+        return answers.page(request, "secrets/detail.html", context, status=400)
+    return answers.done(
+        request,
+        to=reverse("secret", args=[secret_id]),
+        message=contexts.told(fields, changed),
+        as_json=contexts.summary(changed),
+    )
+
+
+@answers.allow("GET", "POST")
+def delete(request: HttpRequest, secret_id: int) -> HttpResponse:
+    """GET asks first (for browsers without scripts); POST deletes one's secret."""
+    found = find_secret(user=user_of(request), secret_id=secret_id)
+    if request.method != "POST":
+        return answers.page(request, "secrets/delete.html", {"secret": found})
+    delete_secret(secret=found)
+    return answers.done(
+        request, to=reverse("secrets"), message=f"The secret {found.name} is deleted.", as_json={}
+    )
+
+
+def _list(
+    request: HttpRequest,
+    query: NameQuery,
+    *,
+    values: dict[str, object] | None = None,
+    errors: dict[str, list[str]] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    user = user_of(request)
+    return answers.page(
+        request,
+        "secrets/list.html",
+        contexts.build_list(query=query, user=user, values=values, errors=errors),
+        as_json=lambda: contexts.list_as_json(query=query, user=user),
+        status=status,
+    )
+
+
+def _require_right_to_share(request: HttpRequest, fields: dict[str, object]) -> None:
+    try:
+        shares = flag(fields.get("shared"))
+    except FieldError:
+        # The service says what is wrong with it.
+        return
+    if shares and not user_of(request).is_staff:
+        raise PermissionDenied("Only administrators may share a secret with everybody.")
