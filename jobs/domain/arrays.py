@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from .ids import MAX_CHILDREN, id_of
+from .ids import MAX_CHILDREN, id_of, text_of
 from .members import Reader, a_list, a_text, an_object, one_of
 from .validation import FieldError, is_empty, read_integer, read_json
 
 MIN_SIZE = 2
 MAX_SIZE = MAX_CHILDREN
 MAX_DEPENDENCIES = 20
+SEQUENTIAL_IS_FOR_ARRAYS = (
+    "SEQUENTIAL is for arrays: give an array size, or the id of a job to wait for."
+)
 
 
 class DependencyType(StrEnum):
@@ -55,6 +58,29 @@ def depends_on(value: object) -> list[DependencyRequest]:
     if given is None:
         return []
     return [_request(each, index) for index, each in enumerate(_entries(given))]
+
+
+def dependency_trouble(
+    request: DependencyRequest, *, exists: bool, size: int | None, other_size: int | None
+) -> str | None:
+    """What is wrong with waiting for this job; None if nothing is.
+
+    `size` is that of the array that waits, `other_size` that of the one waited for; None for no array.
+    """
+    if not exists:
+        return f"There is no job {text_of(request.job_id) if request.job_id else ''}."
+    if request.type is not DependencyType.N_TO_N:
+        return None
+    if size is None:
+        return "N_TO_N is for arrays: give this one an array size, or leave the type out."
+    if other_size is None:
+        return f"N_TO_N: the job {request.job_id} is no array. Leave the type out to wait for it."
+    if size != other_size:
+        return (
+            f"N_TO_N: the array {request.job_id} has {other_size} children and this one {size}. "
+            "Make them equal."
+        )
+    return None
 
 
 _ID_READERS: dict[str, Reader] = {"job_id": a_text, "jobId": a_text}

@@ -121,7 +121,12 @@ def check_work(work: Work) -> None:
 
 
 def node_consumables(node_properties: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What all nodes of a multi-node job need together: each of a range's nodes as much as the range says."""
+    """What all nodes of a multi-node job need together: each of a range's nodes as much as the range says.
+
+    Nothing for any other job, whose `node_properties` are empty.
+    """
+    if not node_properties:
+        return []
     groups = node_properties["nodeRangeProperties"]
     picked = pick_ranges(
         [node_range(group["targetNodes"]) for group in groups], node_properties["numNodes"]

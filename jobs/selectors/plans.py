@@ -1,7 +1,7 @@
 """What a stored job consists of when it runs."""
 
 from jobs.domain.plans import JobPlan, Work, plan_of
-from jobs.models import Job
+from jobs.models import Job, JobDefinition
 
 
 def plan_of_job(job: Job) -> JobPlan:
@@ -19,6 +19,21 @@ def plan_of_job(job: Job) -> JobPlan:
             ecs_properties=spec.ecs_properties,
             node_properties=spec.node_properties,
         )
+    )
+
+
+def work_of_definition(definition: JobDefinition) -> Work:
+    """What a definition's jobs run, before anything is overridden."""
+    return Work(
+        image=definition.image,
+        milli_vcpus=definition.milli_vcpus,
+        memory_mib=definition.memory_mib,
+        gpus=definition.gpus,
+        command=definition.command,
+        environment=definition.environment,
+        container=definition.container,
+        ecs_properties=definition.ecs_properties,
+        node_properties=definition.node_properties,
     )
 
 

@@ -1,40 +1,73 @@
 """What a submission must be like: every check, and the merging with its definition."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from dataclasses import fields as dataclass_fields
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import User
 
-from jobs.domain import exit_rules, validation, variables
-from jobs.domain.validation import Checker, FieldError
-from jobs.models import (
-    DefinitionStatus,
-    JobDefinition,
-    JobQueue,
-    QueueState,
-)
+from jobs.domain import arrays, exit_rules, overrides, shares, validation, variables
+from jobs.domain.arrays import DependencyRequest
+from jobs.domain.consumables import consumables, total
+from jobs.domain.flags import flag
+from jobs.domain.members import Reader
+from jobs.domain.plans import Work, plan_of
+from jobs.domain.validation import Checker, is_empty
+from jobs.domain.work import node_consumables
+from jobs.models import Job, JobDefinition, JobQueue
 
-FIELDS = frozenset(
-    {
-        "name",
-        "queue",
-        "definition",
-        "command",
-        "vcpus",
-        "memory_mib",
-        "environment",
-        "image",
-        "attempts",
-        "evaluate_on_exit",
-        "timeout_seconds",
-    }
+from .submission_checks import (
+    check_consumables_exist,
+    check_host_access,
+    check_secrets_exist,
+    find_definition,
+    find_jobs,
+    find_queue,
 )
+from .submission_work import resolve_work
+
+# AWS Batch's limit for a whole submission.
+MAX_SUBMISSION_BYTES = 30 * 1024
+# Of one container: what a definition of several cannot be overridden by.
+CONTAINER_READERS: dict[str, Reader] = {
+    "image": validation.image,
+    "command": validation.command,
+    "environment": variables.environment,
+    "vcpus": validation.milli_vcpus,
+    "memory_mib": validation.memory_mib,
+    "gpus": validation.gpus,
+    "container_overrides": overrides.container_overrides,
+}
+READERS: dict[str, Reader] = {
+    **CONTAINER_READERS,
+    "ecs_overrides": overrides.ecs_overrides,
+    "node_overrides": overrides.node_overrides,
+    "parameters": variables.parameters,
+    "attempts": validation.attempts,
+    "evaluate_on_exit": exit_rules.evaluate_on_exit,
+    "timeout_seconds": validation.timeout_seconds,
+    "array_size": arrays.array_size,
+    "depends_on": arrays.depends_on,
+    "share_identifier": shares.share_identifier,
+    "scheduling_priority": shares.scheduling_priority,
+    "consumables": consumables,
+    "tags": variables.tags,
+    "propagate_tags": flag,
+}
+FIELDS = frozenset({"name", "queue", "definition", *READERS})
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A request that passed every check: the job as it will be written."""
+    """A request that passed every check: the job as it will be written.
+
+    `image` to `node_properties` are as in `domain.plans.Work`, all overrides made and parameters replaced;
+    `milli_vcpus`, `memory_mib` and `gpus` are what the largest node needs. `depends_on` are jobs with the
+    type of `JobDependency`. `share_identifier` is empty on a queue without fair share.
+    """
 
     name: str
     queue: JobQueue
@@ -44,108 +77,164 @@ class Submission:
     environment: list[dict[str, str]]
     milli_vcpus: int
     memory_mib: int
+    gpus: int
+    container: dict[str, Any]
+    ecs_properties: dict[str, Any]
+    node_properties: dict[str, Any]
+    node_count: int
+    parameters: dict[str, str]
     attempts: int
     evaluate_on_exit: list[dict[str, str]]
     timeout_seconds: int | None
+    array_size: int | None
+    share_identifier: str
+    scheduling_priority: int
+    consumables: list[dict[str, Any]]
+    tags: dict[str, str]
+    propagate_tags: bool
+    depends_on: tuple[tuple[Job, str], ...] = ()
+    sequential: bool = False
+
+    @property
+    def work(self) -> Work:
+        """What it runs, as one value."""
+        return Work(**{field.name: getattr(self, field.name) for field in dataclass_fields(Work)})
 
 
 def check_submission(*, owner: User, fields: Mapping[str, object]) -> Submission:
     """The clean submission, or InvalidInput with every field that is wrong. Writes nothing.
 
     Required: `name`, `queue` (its name), `definition` (`name` for the newest active revision, or
-    `name:revision`). Overrides, each left out or empty for the definition's own: `command` (a list, or
-    text in shell words), `vcpus`, `memory_mib`, `environment` (merged by name), `image`, `attempts`,
-    `evaluate_on_exit` (a list, or text in JSON; `[]` for no rules), `timeout_seconds`.
+    `name:revision`); on a queue with fair share `share_identifier`, and `scheduling_priority` unless the
+    definition has one.
+
+    Overrides, each left out or empty for the definition's own: `command` (a list, or text in shell words),
+    `vcpus`, `memory_mib`, `gpus`, `environment` (merged by name), `image`; of several containers `ecs_overrides`,
+    of several nodes `node_overrides`, and in AWS's form `container_overrides`; `parameters` (merged by name),
+    `attempts`, `evaluate_on_exit` (`[]` for no rules), `timeout_seconds`, `consumables` (`[]` for none),
+    `propagate_tags`.
+
+    `array_size` makes it an array. `depends_on` is a list of `{"job_id", "type"}`; jobs that the owner cannot
+    see do not exist. `tags` are the job's own. Whatever has members may be JSON text.
     """
     checker = Checker()
     checker.only(fields, FIELDS)
     name = checker.check("name", validation.name, fields.get("name"), "")
-    queue = checker.check("queue", _find_queue, fields.get("queue"), None)
-    definition = checker.check("definition", _find_definition, fields.get("definition"), None)
-    overrides = _check_overrides(checker, fields)
+    queue = checker.check("queue", find_queue, fields.get("queue"), None)
+    definition = checker.check("definition", find_definition, fields.get("definition"), None)
+    asked = _read(checker, fields)
     checker.done()
     assert queue is not None
     assert definition is not None
-    rules = overrides["evaluate_on_exit"]
-    return Submission(
-        name=name,
-        queue=queue,
-        definition=definition,
-        image=overrides["image"] or definition.image,
-        command=overrides["command"] or list(definition.command),
-        environment=_merge(definition.environment, overrides["environment"]),
-        milli_vcpus=overrides["vcpus"] or definition.milli_vcpus,
-        memory_mib=overrides["memory_mib"] or definition.memory_mib,
-        attempts=overrides["attempts"] or definition.attempts,
-        evaluate_on_exit=definition.evaluate_on_exit if rules is None else rules,
-        timeout_seconds=overrides["timeout_seconds"] or definition.timeout_seconds,
-    )
+    work = resolve_work(checker, definition, asked)
+    checker.done()
+    submission = _assemble(name, queue, definition, work, asked)
+    submission = _with_dependencies(checker, submission, owner, asked["depends_on"] or ())
+    _check_together(checker, submission, asked, owner)
+    checker.done()
+    return submission
 
 
-def _check_overrides(checker: Checker, fields: Mapping[str, object]) -> dict[str, Any]:
-    """Each override's clean value; an empty one for what was not given."""
-    checks: dict[str, tuple[Any, Any]] = {
-        "image": (validation.image, ""),
-        "command": (validation.command, []),
-        "environment": (variables.environment, []),
-        "vcpus": (validation.milli_vcpus, 0),
-        "memory_mib": (validation.memory_mib, 0),
-        "attempts": (validation.attempts, 0),
-        # No rules at all are an override as well.
-        "evaluate_on_exit": (exit_rules.evaluate_on_exit, None),
-        "timeout_seconds": (validation.timeout_seconds, None),
+def _read(checker: Checker, fields: Mapping[str, object]) -> dict[str, Any]:
+    """Each field's clean value; None for what was not given."""
+    clean = {
+        field: None
+        if is_empty(fields.get(field))
+        else checker.check(field, reader, fields[field], None)
+        for field, reader in READERS.items()
     }
-    clean: dict[str, Any] = {}
-    for field, (check, nothing) in checks.items():
-        value = fields.get(field)
-        given = value is not None and not (isinstance(value, str) and not value.strip())
-        clean[field] = checker.check(field, check, value, nothing) if given else nothing
+    given = {field: value for field, value in clean.items() if value}
+    if len(json.dumps(given, default=str).encode()) > MAX_SUBMISSION_BYTES:
+        checker.add("", f"A submission has at most {MAX_SUBMISSION_BYTES // 1024} KiB in all.")
     return clean
 
 
-def _find_queue(value: object) -> JobQueue:
-    if not isinstance(value, str) or not value.strip():
-        raise FieldError("Choose a job queue.")
-    queue = JobQueue.objects.filter(name=_searchable(value)).first()
-    if queue is None:
-        raise FieldError(f"There is no job queue named {_shown(value)}.")
-    if queue.state == QueueState.DISABLED:
-        raise FieldError(
-            f"The job queue {queue.name} is disabled and takes no jobs. Enable it first."
+def _assemble(
+    name: str,
+    queue: JobQueue,
+    definition: JobDefinition,
+    work: Work,
+    asked: Mapping[str, Any],
+) -> Submission:
+    """The submission as asked for, or else as its definition has it. Dependencies are still missing."""
+
+    def asked_or_defined(field: str) -> Any:
+        return getattr(definition, field) if asked[field] is None else asked[field]
+
+    values = {field.name: getattr(work, field.name) for field in dataclass_fields(Work)}
+    needed = asked_or_defined("consumables")
+    return Submission(
+        **values,
+        name=name,
+        queue=queue,
+        definition=definition,
+        node_count=work.node_properties.get("numNodes", 1),
+        parameters={**definition.parameters, **(asked["parameters"] or {})},
+        attempts=asked_or_defined("attempts"),
+        evaluate_on_exit=asked_or_defined("evaluate_on_exit"),
+        timeout_seconds=asked_or_defined("timeout_seconds"),
+        array_size=asked["array_size"],
+        share_identifier=asked["share_identifier"] or "",
+        scheduling_priority=asked_or_defined("scheduling_priority") or 0,
+        consumables=total([needed, node_consumables(work.node_properties)]),
+        tags=asked["tags"] or {},
+        propagate_tags=asked_or_defined("propagate_tags"),
+    )
+
+
+def _with_dependencies(
+    checker: Checker, submission: Submission, owner: User, requests: Sequence[DependencyRequest]
+) -> Submission:
+    sequential = any(each.job_id is None for each in requests)
+    if sequential and submission.array_size is None:
+        checker.add("depends_on", arrays.SEQUENTIAL_IS_FOR_ARRAYS)
+    found = find_jobs(owner, [each.job_id for each in requests if each.job_id])
+    depends_on: dict[tuple[UUID, str], Job] = {}
+    for each in requests:
+        if each.job_id is None:
+            continue
+        job = found.get(each.job_id)
+        trouble = arrays.dependency_trouble(
+            each,
+            exists=job is not None,
+            size=submission.array_size,
+            other_size=job.array_size if job and job.parent_id is None else None,
         )
-    return queue
+        if trouble:
+            checker.add("depends_on", trouble)
+        elif job:
+            depends_on[job.id, each.type.value] = job
+    return replace(
+        submission,
+        sequential=sequential,
+        depends_on=tuple((job, kind) for (_, kind), job in depends_on.items()),
+    )
 
 
-def _find_definition(value: object) -> JobDefinition:
-    if not isinstance(value, str) or not value.strip():
-        raise FieldError("Choose a job definition.")
-    name, colon, revision = _searchable(value).partition(":")
-    rows = JobDefinition.objects.filter(name=name)
-    if colon:
-        if not (revision.isascii() and revision.isdigit() and len(revision) <= 9):
-            raise FieldError(f"{_shown(value)}: after the colon comes a revision's number.")
-        found = rows.filter(revision=int(revision)).first()
-        if found is None:
-            raise FieldError(f"There is no job definition {_shown(value)}.")
-        if found.status != DefinitionStatus.ACTIVE:
-            raise FieldError(f"The job definition {found} is deregistered and takes no new jobs.")
-        return found
-    found = rows.filter(status=DefinitionStatus.ACTIVE).order_by("-revision").first()
-    if found is None:
-        raise FieldError(f"There is no active job definition named {_shown(value)}.")
-    return found
-
-
-def _searchable(value: str) -> str:
-    """PostgreSQL refuses NUL in a text; a name that holds one is simply not found."""
-    return value.strip().replace("\0", "")
-
-
-def _shown(value: str) -> str:
-    text = value.strip()
-    return text if len(text) <= 140 else text[:140] + "..."
-
-
-def _merge(base: list[dict[str, str]], overrides: list[dict[str, str]]) -> list[dict[str, str]]:
-    merged = {pair["name"]: pair["value"] for pair in [*base, *overrides]}
-    return [{"name": name, "value": value} for name, value in merged.items()]
+def _check_together(
+    checker: Checker, submission: Submission, asked: Mapping[str, Any], owner: User
+) -> None:
+    """What is right by itself, but not with the queue, the definition or the owner."""
+    definition, queue = submission.definition, submission.queue
+    priority = asked["scheduling_priority"]
+    wrong = shares.check_share(
+        queue=queue.name,
+        is_fair_share=queue.scheduling_policy_id is not None,
+        share_identifier=submission.share_identifier,
+        scheduling_priority=definition.scheduling_priority if priority is None else priority,
+    )
+    for field, text in wrong.items():
+        checker.add(field, text)
+    if submission.node_properties and submission.array_size is not None:
+        checker.add("array_size", "A multi-node parallel job cannot be an array. Leave it empty.")
+    if submission.propagate_tags:
+        both = {**definition.tags, **submission.tags}
+        checker.check("tags", lambda _: variables.check_tag_count(both), both, None)
+    plan = plan_of(submission.work)
+    check_host_access(checker, plan, queue)
+    check_secrets_exist(checker, plan, owner)
+    check_consumables_exist(
+        checker,
+        submission.consumables,
+        field="definition" if asked["consumables"] is None else "consumables",
+    )

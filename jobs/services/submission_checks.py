@@ -1,0 +1,132 @@
+"""What a submission names: queue, definition, jobs, secrets, consumable resources, paths of machines."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+
+from jobs.domain.host_access import host_needs, refusals
+from jobs.domain.plans import JobPlan
+from jobs.domain.secret_names import secret_names
+from jobs.domain.validation import Checker, FieldError
+from jobs.models import (
+    ConsumableResource,
+    DefinitionStatus,
+    Job,
+    JobDefinition,
+    JobQueue,
+    QueueState,
+)
+from jobs.selectors.jobs import visible_jobs
+from jobs.selectors.secrets import visible_secrets
+
+MAX_REVISION_DIGITS = 9
+MAX_SHOWN_CHARACTERS = 140
+
+
+def find_queue(value: object) -> JobQueue:
+    """The queue of that name, if it takes jobs. Raises FieldError."""
+    if not isinstance(value, str) or not value.strip():
+        raise FieldError("Choose a job queue.")
+    queue = JobQueue.objects.filter(name=_searchable(value)).first()
+    if queue is None:
+        raise FieldError(f"There is no job queue named {_shown(value)}.")
+    if queue.state == QueueState.DISABLED:
+        raise FieldError(
+            f"The job queue {queue.name} is disabled and takes no jobs. Enable it first."
+        )
+    return queue
+
+
+def find_definition(value: object) -> JobDefinition:
+    """The definition `name:revision`, or the newest active one of `name`. Raises FieldError."""
+    if not isinstance(value, str) or not value.strip():
+        raise FieldError("Choose a job definition.")
+    name, colon, revision = _searchable(value).partition(":")
+    rows = JobDefinition.objects.filter(name=name)
+    if colon:
+        is_number = revision.isascii() and revision.isdigit()
+        if not is_number or len(revision) > MAX_REVISION_DIGITS:
+            raise FieldError(f"{_shown(value)}: after the colon comes a revision's number.")
+        found = rows.filter(revision=int(revision)).first()
+        if found is None:
+            raise FieldError(f"There is no job definition {_shown(value)}.")
+        if found.status != DefinitionStatus.ACTIVE:
+            raise FieldError(f"The job definition {found} is deregistered and takes no new jobs.")
+        return found
+    found = rows.filter(status=DefinitionStatus.ACTIVE).order_by("-revision").first()
+    if found is None:
+        raise FieldError(f"There is no active job definition named {_shown(value)}.")
+    return found
+
+
+def find_jobs(owner: User, job_ids: Sequence[UUID]) -> dict[UUID, Job]:
+    """Those of the jobs that the owner may see."""
+    if not job_ids:
+        return {}
+    return {job.id: job for job in visible_jobs(owner).filter(id__in=job_ids)}
+
+
+def check_host_access(checker: Checker, plan: JobPlan, queue: JobQueue) -> None:
+    """An error for all that some environment of the queue does not lend: the job may come to any of them."""
+    needs = host_needs(plan)
+    if not needs:
+        return
+    for place in queue.environment_order.select_related("environment"):
+        environment = place.environment
+        for text in refusals(
+            needs,
+            environment=environment.name,
+            allow_privileged=environment.allow_privileged,
+            allowed_host_paths=environment.allowed_host_paths,
+        ):
+            checker.add("definition", text)
+
+
+def check_secrets_exist(checker: Checker, plan: JobPlan, owner: User) -> None:
+    """An error for each secret that there is not, or that is somebody else's alone."""
+    wanted = {
+        secret["valueFrom"]: secret_names(secret["valueFrom"])
+        for node in plan.nodes
+        for container in node.containers
+        for secret in container.properties.get("secrets", ())
+    }
+    if not wanted:
+        return
+    names = {name for candidates in wanted.values() for name in candidates}
+    rows = visible_secrets(owner).filter(name__in=names)
+    there = set(rows.values_list("name", flat=True))
+    for value_from, candidates in wanted.items():
+        if not there.intersection(candidates):
+            checker.add(
+                "definition",
+                f"There is no secret {_shown(value_from)} that your jobs may use. "
+                "Store it, or ask its owner to share it.",
+            )
+
+
+def check_consumables_exist(
+    checker: Checker, needed: Sequence[Mapping[str, Any]], *, field: str
+) -> None:
+    """An error on `field` for each consumable resource that there is not."""
+    names = [each["consumableResource"] for each in needed]
+    if not names:
+        return
+    rows = ConsumableResource.objects.filter(name__in=names)
+    there = set(rows.values_list("name", flat=True))
+    for name in names:
+        if name not in there:
+            checker.add(field, f"There is no consumable resource named {name}. Create it first.")
+
+
+def _searchable(value: str) -> str:
+    """PostgreSQL refuses NUL in a text; a name that holds one is simply not found."""
+    return value.strip().replace("\0", "")
+
+
+def _shown(value: str) -> str:
+    text = value.strip()
+    if len(text) <= MAX_SHOWN_CHARACTERS:
+        return text
+    return text[:MAX_SHOWN_CHARACTERS] + "..."
