@@ -14,19 +14,15 @@
 
 from dataclasses import replace
 from datetime import datetime
-from uuid import UUID
 
 from jobs.domain.resources import Resources
 
 from .judge import Judge
-from .order import Order
+from .order import LAST_ID, Order
 from .plan import Placement, Plan, Wait
 from .reasons import behind_the_front
 from .snapshot import JobView, Snapshot
 from .timeline import Clock
-
-# Behind all that there can be: ids grow with time.
-LAST_JOB_ID = UUID(int=2**128 - 1)
 
 
 def decide(snapshot: Snapshot, now: datetime) -> Plan:
@@ -60,12 +56,12 @@ def explain(snapshot: Snapshot, *, queue_id: int, needs: Resources, now: datetim
 
     The queue is one of the snapshot's.
     """
-    return explain_job(snapshot, JobView(LAST_JOB_ID, queue_id, needs, attempts_made=0), now)
+    return explain_job(snapshot, JobView(LAST_ID, queue_id, needs, attempts_made=0), now)
 
 
 def explain_job(snapshot: Snapshot, job: JobView, now: datetime) -> Wait | None:
     """The same for any job, whatever its id."""
-    job = replace(job, id=LAST_JOB_ID)
+    job = replace(job, id=LAST_ID)
     queue = next(queue for queue in snapshot.queues if queue.id == job.queue_id)
     plan = decide(replace(snapshot, jobs=(*snapshot.jobs, job)), now)
     wait = next((wait for wait in plan.waits if wait.job_id == job.id), None)

@@ -17,6 +17,9 @@ from uuid import UUID
 from .shares import advance_charge, usage_by_share, weight_of
 from .snapshot import FairShareView, JobView, RunningView, Snapshot
 
+# Behind all that there can be: ids grow with time.
+LAST_ID = UUID(int=2**128 - 1)
+
 
 class Line(Protocol):
     """The jobs of one queue in their order, which may depend on what was placed."""
@@ -60,37 +63,41 @@ class ShareLine:
         self._jobs: dict[str, deque[JobView]] = defaultdict(deque)
         for job in sorted(jobs, key=lambda job: (-job.scheduling_priority, job.id)):
             self._jobs[job.share_identifier].append(job)
-        self._weights = {share: weight_of(share, policy.weights) for share in self._jobs}
-        self._all_placed = dict.fromkeys(self._jobs, True)
-        # The share's first job breaks ties: of shares that used nothing yet, the older job goes first.
-        self._turns: list[tuple[float, UUID, str]] = [self._turn(share) for share in self._jobs]
+        shares = self._jobs.keys() | policy.partial
+        self._weights = {share: weight_of(share, policy.weights) for share in shares}
+        # Shares of which every job so far found room.
+        self._flowing = set(shares)
+        self._turns: list[tuple[float, UUID, str]] = [self._turn(share) for share in shares]
         heapq.heapify(self._turns)
 
     def first(self) -> JobView | None:
-        if self.broken_off or not self._turns:
-            return None
-        return self._jobs[self._turns[0][2]][0]
+        while self._turns and not self._jobs[self._turns[0][2]]:
+            # It has the next turn, and a job that nobody here knows of.
+            if self._turns[0][2] in self._flowing:
+                self.broken_off = True
+                return None
+            heapq.heappop(self._turns)
+        return self._jobs[self._turns[0][2]][0] if self._turns else None
 
     def advance(self, *, placed: bool) -> None:
         share = self._turns[0][2]
-        jobs = self._jobs[share]
-        job = jobs.popleft()
+        job = self._jobs[share].popleft()
         if placed:
             self._usage[share] = self._usage.get(share, 0.0) + advance_charge(
                 job, decay_seconds=self._policy.decay_seconds
             )
         else:
-            self._all_placed[share] = False
-        if jobs:
+            self._flowing.discard(share)
+        if self._jobs[share] or share in self._policy.partial:
             heapq.heapreplace(self._turns, self._turn(share))
-            return
-        heapq.heappop(self._turns)
-        # A share that has more jobs, and room for all so far, may well have the next turn.
-        self.broken_off = share in self._policy.partial and self._all_placed[share]
+        else:
+            heapq.heappop(self._turns)
 
     def _turn(self, share: str) -> tuple[float, UUID, str]:
+        """The share's first job breaks ties: of shares that used nothing yet, the older job goes first."""
+        jobs = self._jobs[share]
         usage = self._usage.get(share, 0.0)
-        return (self._weights[share] * usage, self._jobs[share][0].id, share)
+        return (self._weights[share] * usage, jobs[0].id if jobs else LAST_ID, share)
 
 
 class Order:

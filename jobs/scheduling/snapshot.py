@@ -48,7 +48,8 @@ class FairShareView:
     """A queue's fair-share policy, and what its shares have used.
 
     `weights` are (share identifier, or a prefix and `*`, weight factor). `waiting` names every share that
-    has RUNNABLE jobs, `partial` those of which more wait than the snapshot holds.
+    has RUNNABLE jobs, `partial` those of which more wait than the snapshot holds (or all: those of the
+    greatest use).
     """
 
     decay_seconds: int = 0

@@ -204,7 +204,7 @@ def test_one_that_waits_for_room_below_the_reserve_is_not_passed_by_smaller_ones
 def test_the_pass_ends_where_the_next_job_of_the_next_share_is_not_known() -> None:
     """Share a has more jobs than the snapshot, and the next turn: nobody else may take it."""
     jobs = (a_job(1, share="a"), a_job(2, share="b"), a_job(3, share="b"))
-    queues = fair(used("b", 10.0**6), partial=frozenset({"a"}))
+    queues = fair(used("b", 10.0**9), partial=frozenset({"a"}))
     plan = plan_for(*jobs, queues=queues)
     assert placed(plan) == [1]
     assert plan.more
@@ -214,9 +214,17 @@ def test_the_pass_ends_where_the_next_job_of_the_next_share_is_not_known() -> No
     assert unheard.code is WaitCode.TURN
 
 
+def test_a_share_without_any_known_job_breaks_off_only_at_its_turn() -> None:
+    jobs = (a_job(1, share="a"), a_job(2, share="b"))
+    queues = fair(used("a", 1.0), used("b", 2.0), used("c", 10.0**9), partial=frozenset({"c"}))
+    plan = plan_for(*jobs, queues=queues)
+    assert placed(plan) == [1, 2]
+    assert plan.more
+
+
 def test_a_partial_share_whose_jobs_find_no_room_does_not_end_the_pass() -> None:
     jobs = (a_job(1, vcpus=64, share="a"), a_job(2, share="b"))
-    queues = fair(used("b", 10.0**6), partial=frozenset({"a"}))
+    queues = fair(used("b", 10.0**9), partial=frozenset({"a"}))
     plan = decide(a_snapshot(*jobs, queues=queues), NOW)
     assert placed(plan) == [2]
     assert not plan.more
