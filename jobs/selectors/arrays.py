@@ -11,13 +11,14 @@ from django.db.models import Count, Min, Sum
 from jobs.domain import reasons
 from jobs.models import Job, JobStatus
 
-from .paging import PAGE_SIZE, Page, page_of
+from .paging import Page, page_of
 
 # In the grid's text a child is the digit of its status in this order.
 GRID_ORDER = tuple(JobStatus.values)
 # An index that has no child: of an array that runs only some indices again.
 NO_CHILD = "."
 FAILURES_SHOWN = 8
+CHILDREN_SHOWN = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def grid_of(array: Job) -> str:
 
 
 def list_children(
-    *, array: Job, status: str = "", after: int | None = None, size: int = PAGE_SIZE
+    *, array: Job, status: str = "", after: int | None = None, size: int = CHILDREN_SHOWN
 ) -> Page[Job]:
     """An array's children by index, from behind `after` on; `status` narrows them, empty for all."""
     rows = Job.objects.filter(parent=array)

@@ -49,12 +49,12 @@ class Edge:
 
     @property
     def in_words(self) -> str:
-        """What is waited for, after "waits for"."""
+        """What must happen, said of the job waited for."""
         if self.type == DependencyType.N_TO_N:
-            return "child i waits for child i"
+            return "child i here waits for child i there"
         if self.job.is_array:
-            return "all its children to succeed"
-        return "it to succeed"
+            return "all its children must succeed"
+        return "must succeed"
 
 
 @dataclass(frozen=True, slots=True)

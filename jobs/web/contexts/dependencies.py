@@ -65,6 +65,7 @@ def read_hops(query: QueryDict) -> int:
 def build(*, job: Job, user: User, hops: int) -> dict[str, Any]:
     """Read when drawn; see `lazily`."""
     waits = lazily(lambda: selectors.waits_for(job=job, user=user))
+    before = lazily(lambda: predecessor_of(job))
     dependents = lazily(lambda: _dependents(job, user))
     graph = lazily(
         lambda: _graph(job, user, hops, bool(waits()) or bool(dependents().edges)),
@@ -72,19 +73,25 @@ def build(*, job: Job, user: User, hops: int) -> dict[str, Any]:
     return {
         "waits_for": waits,
         "waited_for_by": dependents,
-        "open_edges": lazily(
-            lambda: [edge for edge in waits() if edge.is_open] if waits_now(job) else []
-        ),
-        "predecessor": lazily(lambda: predecessor_of(job)),
+        "blocked_by": lazily(lambda: blocked_by(waits(), before()) if may_wait(job) else []),
+        "predecessor": before,
         "graph": lazily(lambda: draw(graph(), job)),
         "hops": hops,
         "more_hops": lazily(lambda: more_hops(graph(), hops)),
     }
 
 
-def waits_now(job: Job) -> bool:
+def may_wait(job: Job) -> bool:
     """Whether the job may be waiting for others."""
     return job.status in {JobStatus.PENDING, JobStatus.SUBMITTED}
+
+
+def blocked_by(edges: list[Edge], predecessor: Job | None) -> list[Job]:
+    """The jobs that this one waits for now: it can start when they have succeeded."""
+    jobs = [edge.shown for edge in edges if edge.is_open]
+    if predecessor is not None and predecessor.status != JobStatus.SUCCEEDED:
+        jobs.append(predecessor)
+    return jobs
 
 
 def predecessor_of(job: Job) -> Job | None:

@@ -67,18 +67,22 @@ def common(*, job: Job, user: User, now: datetime, hops: int) -> dict[str, Any]:
     """What the pages of a job and of an array share."""
     live = JobStatus(job.status) in LIVE
     topic = changes.job_topic(job.pk)
+    topics = f"{topic} {changes.PULLS}" if job.status == JobStatus.STARTING else topic
     return {
         "job": job,
         "is_live": live,
         "can_cancel": JobStatus(job.status) in CANCELLABLE,
         "stop_asked": live and job.stop_requested_at is not None,
+        # Of an array: only what was not placed is ended.
+        "cancels_rest": live and job.is_array and job.stop_kind == StopKind.CANCEL,
         "steps": lazily(lambda: steps(job, selectors.transitions_of(job), now)),
         "node_groups": lazily(lambda: workload.of_job(job)),
         "reruns": lazily(lambda: array_selectors.reruns_of(job)),
         **dependencies.build(job=job, user=user, hops=hops),
-        "topics": f"{topic} {changes.PULLS}" if job.status == JobStatus.STARTING else topic,
-        # Whom it waits for, and who waits for it, has topics of its own.
+        "topics": topics,
+        # Those it waits for, and those that wait for it, have topics of their own.
         "dependency_topics": f"{topic} {changes.JOBS}",
+        "state_topics": f"{topics} {changes.JOBS}" if dependencies.may_wait(job) else topics,
     }
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from jobs.domain.plans import ContainerPlan, NodePlan, Work, plan_of
+from jobs.domain.plans import ContainerPlan, JobPlan, NodePlan, plan_of
 from jobs.domain.resources import Resources, format_memory
 from jobs.models import Job, JobDefinition
+from jobs.selectors.plans import plan_of_job, work_of_definition
 
 CONDITIONS = {"START": "has started", "COMPLETE": "has ended", "SUCCESS": "has succeeded"}
 
@@ -44,42 +45,16 @@ class NodeGroup:
 
 def of_definition(definition: JobDefinition) -> list[NodeGroup]:
     """What the definition's jobs run."""
-    return groups_of(
-        Work(
-            image=definition.image,
-            milli_vcpus=definition.milli_vcpus,
-            memory_mib=definition.memory_mib,
-            gpus=definition.gpus,
-            command=definition.command,
-            environment=definition.environment,
-            container=definition.container,
-            ecs_properties=definition.ecs_properties,
-            node_properties=definition.node_properties,
-        )
-    )
+    return groups_of(plan_of(work_of_definition(definition)))
 
 
 def of_job(job: Job) -> list[NodeGroup]:
     """What the job runs."""
-    spec = job.spec
-    return groups_of(
-        Work(
-            image=spec.image,
-            milli_vcpus=job.milli_vcpus,
-            memory_mib=job.memory_mib,
-            gpus=job.gpus,
-            command=spec.command,
-            environment=spec.environment,
-            container=spec.container,
-            ecs_properties=spec.ecs_properties,
-            node_properties=spec.node_properties,
-        )
-    )
+    return groups_of(plan_of_job(job))
 
 
-def groups_of(work: Work) -> list[NodeGroup]:
+def groups_of(plan: JobPlan) -> list[NodeGroup]:
     """Nodes in a row that run the same are told together."""
-    plan = plan_of(work)
     # Nodes of one range share their tuple of containers.
     runs = [list(nodes) for _, nodes in groupby(plan.nodes, key=lambda node: id(node.containers))]
     single = len(plan.nodes) == 1
