@@ -14,7 +14,7 @@ from rq.worker_pool import WorkerPool  # noqa: E402
 
 def main() -> None:
     logging.getLogger("rq.worker").setLevel(logging.WARNING)
-    connection = django_rq.get_connection()
+    connection = django_rq.get_connection("launch")
     pool = WorkerPool(
         [Queue("benchmark", connection=connection)],
         connection=connection,
