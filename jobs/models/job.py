@@ -164,6 +164,12 @@ class Job(models.Model):
             models.Index(
                 fields=["id"], condition=Q(status=states.JobStatus.SUBMITTED), name="job_submitted"
             ),
+            # A queue's front. SQLite sees only from a condition of the very same words that it may use it.
+            models.Index(
+                fields=["queue", "id"],
+                condition=Q(status=states.JobStatus.RUNNABLE),
+                name="job_runnable",
+            ),
             # The order within a share of a fair-share queue.
             models.Index(
                 fields=["queue", "share_identifier", "-scheduling_priority", "id"],
