@@ -93,7 +93,7 @@ def _front_row(position: int, job: Job, reason: WaitReason | None) -> FrontRow:
 
 
 def _queues() -> QuerySet[JobQueue]:
-    return JobQueue.objects.prefetch_related(
+    return JobQueue.objects.select_related("scheduling_policy").prefetch_related(
         Prefetch(
             "environment_order",
             JobQueueEnvironment.objects.select_related("environment").order_by("order"),

@@ -12,7 +12,7 @@ from . import answers
 from .access import require_staff, user_of
 from .contexts import queues as contexts
 
-NEW: dict[str, object] = {"priority": "1", "state": QueueState.ENABLED}
+NEW: dict[str, object] = {"priority": "1", "state": QueueState.ENABLED, "backfill": True}
 
 
 @answers.allow("GET", "POST")
@@ -37,7 +37,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @answers.allow("GET", "POST")
 def queue(request: HttpRequest, name: str) -> HttpResponse:
-    """GET: a queue. POST: changes what is given of `priority`, `state`, `environments`."""
+    """GET: a queue. POST: changes what is given of its fields (`services.queues`)."""
     if request.method == "POST":
         return _update(request, name)
     row = contexts.find(name=name)

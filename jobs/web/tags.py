@@ -287,6 +287,25 @@ def usd(amount: Decimal | None) -> str:
     return f"${amount:.6f}"
 
 
+@register.filter
+def percent(part: float) -> str:
+    """A part of 1 as people write it: "42 %", "0.4 %"."""
+    amount = part * 100
+    return f"{amount:.1f} %" if 0 < amount < 1 else f"{amount:.0f} %"
+
+
+@register.simple_tag
+def share_bar(part: float, fair_part: float) -> SafeString:
+    """A bar for a part of 1, with a mark at another. Its numbers stand beside it in words."""
+    return format_html(
+        '<svg class="bw-share-bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"'
+        ' focusable="false"><rect class="bw-share-used" width="{}" height="8"></rect>'
+        '<rect class="bw-share-fair" x="{}" width="1" height="8"></rect></svg>',
+        round(min(part, 1.0) * 100, 2),
+        round(min(fair_part * 100, 99.0), 2),
+    )
+
+
 class RegionNode(template.Node):
     """A part of a page that htmx can ask for on its own: see `live` and `region`."""
 

@@ -5,6 +5,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from jobs.domain.flags import flag
+from jobs.domain.validation import FieldError
+
 
 def posted_rows(request: HttpRequest, *names: str) -> list[tuple[str, ...]] | None:
     """What a form's rows hold, an input of each name a row; rows of empty inputs are left out.
@@ -26,6 +29,14 @@ def rows_of(value: object) -> list[Mapping[str, Any]]:
     if not isinstance(value, list):
         return []
     return [each for each in value if isinstance(each, Mapping)]
+
+
+def is_checked(value: object) -> bool:
+    """Whether a box is drawn with its mark; what was posted as nonsense is drawn without."""
+    try:
+        return flag(value)
+    except FieldError:
+        return False
 
 
 def errors_elsewhere(

@@ -6,18 +6,31 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
+from django.utils import timezone
 
 from jobs.domain.errors import NotFound
+from jobs.domain.time_limit_actions import MAX_SECONDS, MIN_SECONDS
 from jobs.domain.validation import MAX_QUEUE_ENVIRONMENTS
 from jobs.models import Job, QueueState
+from jobs.scheduling.plan import WaitCode
 from jobs.selectors import queues as selectors
 from jobs.selectors.environments import environment_names
+from jobs.selectors.policies import policy_names, shares_of
 
-from .. import answers
+from .. import answers, tags
+from .forms import errors_elsewhere, is_checked, posted_rows, rows_of
 from .lazily import lazily
 from .named import NameQuery, read_query
 
-FIELDS = ("name", "priority", "state", "environments")
+FIELDS = (
+    "name",
+    "priority",
+    "state",
+    "environments",
+    "scheduling_policy",
+    "backfill",
+    "time_limit_actions",
+)
 PLACES = ("First choice", "Second choice", "Third choice")
 
 
@@ -60,7 +73,19 @@ def build(*, row: selectors.QueueRow) -> dict[str, Any]:
         "is_enabled": row.queue.state == QueueState.ENABLED,
         "front": lazily(lambda: selectors.front_of_queue(queue=row.queue)),
         "front_size": selectors.FRONT_SIZE,
+        "policy": row.queue.scheduling_policy,
+        "shares": lazily(lambda: shares_of(queue=row.queue, now=timezone.now())),
+        "rules": [rule_in_words(rule) for rule in row.queue.time_limit_actions],
     }
+
+
+def rule_in_words(rule: Mapping[str, Any]) -> str:
+    """A time-limit rule as a sentence."""
+    after = tags.whole_duration(rule["maxTimeSeconds"])
+    return (
+        f"The job at the head is cancelled when it has waited for {after} because of "
+        f"{rule['reason']}."
+    )
 
 
 def as_json(*, row: selectors.QueueRow, user: User) -> dict[str, Any]:
@@ -83,11 +108,15 @@ def as_json(*, row: selectors.QueueRow, user: User) -> dict[str, Any]:
 
 def summary(row: selectors.QueueRow) -> dict[str, Any]:
     """A queue as lists of queues give it."""
+    policy = row.queue.scheduling_policy
     return {
         "name": row.queue.name,
         "priority": row.queue.priority,
         "state": row.queue.state,
         "environments": [environment.name for environment in row.environments],
+        "scheduling_policy": policy.name if policy else None,
+        "backfill": row.queue.backfill,
+        "time_limit_actions": row.queue.time_limit_actions,
         "jobs": row.counts,
         "created_at": row.queue.created_at,
         "url": reverse("queue", args=[row.queue.name]),
@@ -115,29 +144,42 @@ def build_form(
         "places": list(zip(PLACES, names, strict=False)),
         "environment_names": environment_names(),
         "states": QueueState.values,
+        "policy_names": policy_names(),
+        "is_fifo": row is not None and row.queue.scheduling_policy_id is None,
+        "backfill": is_checked(values.get("backfill")),
+        "rules": rows_of(values.get("time_limit_actions")),
+        "wait_codes": [code.value for code in WaitCode],
+        "rule_seconds": (MIN_SECONDS, MAX_SECONDS),
         "errors": dict(errors or {}),
-        "form_errors": [
-            f"{field}: {text}" if field else text
-            for field, texts in (errors or {}).items()
-            if field not in FIELDS
-            for text in texts
-        ],
+        "form_errors": errors_elsewhere(errors, fields=FIELDS),
     }
 
 
 def values_of(row: selectors.QueueRow) -> dict[str, object]:
     """The form's values for changing this queue."""
+    policy = row.queue.scheduling_policy
     return {
         "name": row.queue.name,
         "priority": row.queue.priority,
         "state": row.queue.state,
         "environments": [environment.name for environment in row.environments],
+        "scheduling_policy": policy.name if policy else "",
+        "backfill": row.queue.backfill,
+        "time_limit_actions": row.queue.time_limit_actions,
     }
 
 
 def posted_fields(request: HttpRequest) -> dict[str, object]:
-    """What was posted; a form's `environments` come once for each place."""
+    """What was posted; a form's `environments` come once for each place, its rules as rows."""
     fields = answers.posted(request)
     if request.content_type != "application/json" and "environments" in fields:
         fields["environments"] = request.POST.getlist("environments")
+    rows = posted_rows(request, "rule_reason", "rule_seconds")
+    if rows is not None:
+        fields.pop("rule_reason", None)
+        fields.pop("rule_seconds", None)
+        fields["time_limit_actions"] = [
+            {"reason": reason, "state": "RUNNABLE", "maxTimeSeconds": seconds, "action": "CANCEL"}
+            for reason, seconds in rows
+        ]
     return fields
