@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -15,7 +16,7 @@ from jobs.models import DependencyType, Job, JobDependency, JobSpec, JobStatus, 
 
 from .array_rows import write_children
 from .locks import lock_jobs
-from .submission import check_submission
+from .submission import Submission, check_submission
 
 
 def submit_job(*, owner: User, fields: Mapping[str, object], now: datetime) -> Job:
@@ -25,29 +26,51 @@ def submit_job(*, owner: User, fields: Mapping[str, object], now: datetime) -> J
     """
     submission = check_submission(owner=owner, fields=fields)
     job_id = new_job_id()
-    spec = JobSpec(
+    spec = _spec(job_id, submission)
+    job = _job(job_id, submission, spec, owner)
+    with transaction.atomic():
+        spec.save(force_insert=True)
+        write_job(job=job, depends_on=submission.depends_on, now=now)
+    return job
+
+
+def _spec(job_id: UUID, submission: Submission) -> JobSpec:
+    return JobSpec(
         id=job_id,
         image=submission.image,
         command=submission.command,
         environment=submission.environment,
+        parameters=submission.parameters,
+        container=submission.container,
+        ecs_properties=submission.ecs_properties,
+        node_properties=submission.node_properties,
         evaluate_on_exit=submission.evaluate_on_exit,
+        consumables=submission.consumables,
+        sequential=submission.sequential,
+        tags=submission.tags,
+        propagate_tags=submission.propagate_tags,
     )
-    job = Job(
+
+
+def _job(job_id: UUID, submission: Submission, spec: JobSpec, owner: User) -> Job:
+    return Job(
         id=job_id,
         spec=spec,
         name=submission.name,
         queue=submission.queue,
         definition=submission.definition,
         owner=owner,
+        array_size=submission.array_size,
+        node_count=submission.node_count,
         milli_vcpus=submission.milli_vcpus,
         memory_mib=submission.memory_mib,
+        gpus=submission.gpus,
+        share_identifier=submission.share_identifier,
+        scheduling_priority=submission.scheduling_priority,
+        has_consumables=bool(submission.consumables),
         attempts_allowed=submission.attempts,
         timeout_seconds=submission.timeout_seconds,
     )
-    with transaction.atomic():
-        spec.save(force_insert=True)
-        write_job(job=job, depends_on=[], now=now)
-    return job
 
 
 def write_job(

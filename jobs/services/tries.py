@@ -16,6 +16,7 @@ from jobs.domain.retry import AttemptEnd, should_retry
 from jobs.domain.states import JobStatus
 from jobs.models import Attempt, Job
 
+from .array_stop import is_stopping
 from .transition import transition
 
 
@@ -109,4 +110,5 @@ def _next_status(job: Job, outcome: AttemptOutcome) -> JobStatus:
         attempts_allowed=job.attempts_allowed,
         rules=as_rules(job.evaluate_on_exit),
     )
-    return JobStatus.RUNNABLE if retry else JobStatus.FAILED
+    # Whoever stops an array wants no further try of any child; asked last, as it locks the array.
+    return JobStatus.RUNNABLE if retry and not is_stopping(job) else JobStatus.FAILED
