@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
+from jobs.domain.groups import Place, waits_at_first
 from jobs.domain.ids import child_id, new_job_id
 from jobs.domain.states import LIVE
 from jobs.models import (
@@ -29,6 +30,7 @@ from jobs.models import (
     Transition,
 )
 from jobs.models.array import column_of
+from jobs.selectors.plans import plan_of_job
 
 SPEC_FIELDS = {field.name for field in JobSpec._meta.fields} - {"id"}
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -204,3 +206,48 @@ def an_attempt(**fields: Any) -> Attempt:
     return Attempt.objects.create(
         job=job, environment=environment, node=node, **{**values, **fields}
     )
+
+
+def a_group(**fields: Any) -> list[Attempt]:
+    """The live attempts of one try of a job of several containers or nodes, as they are when it is placed.
+
+    Give it a `job`, or `ecs_properties` or `node_properties` (see `containers_of` and `nodes_of`).
+    """
+    job = fields.pop("job", None) or a_job(status=JobStatus.STARTING, attempts_made=1, **fields)
+    plan = plan_of_job(job)
+    return [
+        an_attempt(
+            job=job,
+            node_index=node.index,
+            container_index=index,
+            container_name=container.name,
+            essential=container.essential,
+            image=container.image,
+            milli_vcpus=container.milli_vcpus,
+            memory_mib=container.memory_mib,
+            waits_for_others=waits_at_first(plan, Place(node.index, index)),
+        )
+        for node in plan.nodes
+        for index, container in enumerate(node.containers)
+    ]
+
+
+def containers_of(*containers: dict[str, Any], **task: Any) -> dict[str, Any]:
+    """Canonical `ecsProperties` of containers that each have at least a `name`."""
+    return {"taskProperties": [{"containers": [_container(**each) for each in containers], **task}]}
+
+
+def nodes_of(count: int, *, main: int = 0, **group: Any) -> dict[str, Any]:
+    """Canonical `nodeProperties` of nodes that are all alike: a `container`, or `ecsProperties`."""
+    if "ecsProperties" not in group:
+        group["container"] = _container(**group.get("container", {}))
+    return {
+        "numNodes": count,
+        "mainNode": main,
+        "nodeRangeProperties": [{"targetNodes": f"0:{count - 1}", **group}],
+    }
+
+
+def _container(**fields: Any) -> dict[str, Any]:
+    amounts = [{"type": "VCPU", "value": "0.1"}, {"type": "MEMORY", "value": "64"}]
+    return {"image": "fake/sh", "command": ["sleep"], "resourceRequirements": amounts, **fields}

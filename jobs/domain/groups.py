@@ -101,7 +101,12 @@ def verdict_of(plan: JobPlan, members: Sequence[Member]) -> Verdict:
             return Verdict(Result.FAILED, member.place)
     if breakers:
         return Verdict(Result.SUCCEEDED, breakers[0].place)
-    return Verdict(Result.STOPPED, Place(plan.main_node, 0))
+    essential = [
+        member.place
+        for member in members
+        if member.place.node_index == plan.main_node and _container(plan, member.place).essential
+    ]
+    return Verdict(Result.STOPPED, essential[0])
 
 
 @dataclass(slots=True)
@@ -141,6 +146,9 @@ class _Group:
         return bool(dropped)
 
     def to_stop(self) -> list[Place]:
+        if self.stopping:
+            # The job's own stop tells everybody.
+            return []
         return [
             each.place
             for each in self.members.values()

@@ -62,7 +62,7 @@ def stop_attempt(*, attempt_id: int, now: datetime) -> None:
 def is_stopped_with_others(attempt: Attempt) -> bool:
     """Whether it was another container's end that asked it to stop, and not the job's, or that came later."""
     asked_at, requested_at = attempt.stop_asked_at, attempt.job.stop_requested_at
-    return asked_at is not None and (requested_at is None or asked_at <= requested_at)
+    return asked_at is not None and (requested_at is None or asked_at < requested_at)
 
 
 def _stop_unstarted(attempt: Attempt, now: datetime) -> None:

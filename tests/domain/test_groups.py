@@ -225,6 +225,7 @@ PAIR = on_one_node(container("a"), container("b"), container("c", essential=Fals
         (PAIR, ("stopped", "stopped", "lost"), Result.FAILED, (0, 2)),
         (PAIR, ("done", "lost late", "stopped"), Result.SUCCEEDED, (0, 0)),
         (PAIR, ("terminated", "terminated", "done"), Result.STOPPED, (0, 0)),
+        (TWO, ("done", "terminated"), Result.STOPPED, (0, 1)),
         (PAIR, ("done", "terminated", "stopped"), Result.SUCCEEDED, (0, 0)),
         (on_nodes(2), ("done", "failed"), Result.SUCCEEDED, (0, 0)),
         (on_nodes(2), ("failed", "done"), Result.FAILED, (0, 0)),

@@ -1,0 +1,423 @@
+"""Tries of several containers and nodes, step by step on a fake engine."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from jobs import queueing, tasks
+from jobs.domain import names
+from jobs.domain.reasons import ESSENTIAL_EXITED, STOPPED_WITH_OTHERS, TIMED_OUT
+from jobs.models import Attempt, Job, JobStatus, Transition
+from jobs.services.belongings import remove_left_over
+from jobs.services.connections import connection_to
+from jobs.services.stop import terminate_job
+from jobs.services.stopping import due_kills, due_time_outs
+from jobs.services.sweep import sweep
+from tests.builders import a_group, containers_of, nodes_of
+from tests.services.playing import Play, playing
+
+pytestmark = pytest.mark.django_db
+Begin = Callable[..., Play]
+
+
+@pytest.fixture
+def containers() -> Iterator[Begin]:
+    """Begins a try of a job of several containers, each given as a dict with a name."""
+    with ExitStack() as stack:
+
+        def begin(
+            *containers: dict[str, Any], task: dict[str, Any] | None = None, **job: Any
+        ) -> Play:
+            properties = containers_of(*containers, **(task or {}))
+            play = stack.enter_context(playing(a_group(ecs_properties=properties, **job)))
+            play.launch()
+            return play
+
+        yield begin
+
+
+@pytest.fixture
+def nodes() -> Iterator[Begin]:
+    """Begins a try of a multi-node job."""
+    with ExitStack() as stack:
+
+        def begin(
+            count: int, *, main: int = 0, job: dict[str, Any] | None = None, **group: Any
+        ) -> Play:
+            properties = nodes_of(count, main=main, **group)
+            attempts = a_group(node_properties=properties, node_count=count, **(job or {}))
+            play = stack.enter_context(playing(attempts))
+            play.launch()
+            return play
+
+        yield begin
+
+
+def after(name: str, condition: str) -> list[dict[str, str]]:
+    return [{"containerName": name, "condition": condition}]
+
+
+INIT = {"name": "init", "essential": False}
+SIDE = {"name": "side", "essential": False}
+APP = {"name": "app"}
+
+
+def begun(attempt: Attempt) -> datetime:
+    assert attempt.started_at
+    return attempt.started_at
+
+
+def history(job: Job) -> list[str]:
+    return list(Transition.objects.filter(job=job).values_list("to_status", flat=True))
+
+
+# --- who starts when ---------------------------------------------------------------------
+
+
+def test_a_start_lets_go_who_depends_on_it(containers: Begin) -> None:
+    play = containers(APP, {**SIDE, "dependsOn": after("app", "START")})
+    assert play.states() == "running running"
+    assert play.status() == JobStatus.RUNNING
+    app, side = play.attempts
+    assert play.container(app).started_ns <= play.container(side).started_ns
+
+
+@pytest.mark.parametrize("condition", ["COMPLETE", "SUCCESS"])
+def test_an_end_lets_go_who_depends_on_it(condition: str, containers: Begin) -> None:
+    play = containers(INIT, {**APP, "dependsOn": after("init", condition)})
+    assert play.states() == "running waiting"
+    play.end(play.attempts[0], 0)
+    assert play.states() == "exit:0 running"
+    assert play.status() == JobStatus.RUNNING
+    play.end(play.attempts[1], 0)
+    assert play.status() == JobStatus.SUCCEEDED
+    assert history(play.job) == ["SUBMITTED", "RUNNING", "SUCCEEDED"]
+
+
+def test_an_end_that_failed_is_complete_all_the_same(containers: Begin) -> None:
+    play = containers(INIT, {**APP, "dependsOn": after("init", "COMPLETE")})
+    play.end(play.attempts[0], 3)
+    assert play.states() == "exit:3 running"
+
+
+def test_a_success_that_does_not_come_ends_the_try_in_words(containers: Begin) -> None:
+    play = containers(INIT, {**APP, "dependsOn": after("init", "SUCCESS")}, SIDE)
+    play.end(play.attempts[0], 3)
+    assert play.states() == "exit:3 unlaunched exit:143"
+    assert play.status() == JobStatus.FAILED
+    assert play.job.status_reason == (
+        "CannotStartContainerError: app depends on init, which ended with exit code 3."
+    )
+    assert play.job.exit_code is None
+
+
+def test_who_waits_is_handed_over_neither_by_the_sweep_nor_claimed(containers: Begin) -> None:
+    play = containers(INIT, {**APP, "dependsOn": after("init", "COMPLETE")})
+    play.hand_over(queueing.LAUNCH, play.attempts[1])
+    play.work()
+    play.world.advance(600)
+    assert sweep(now=play.now()) == 0
+    assert play.states() == "running waiting"
+
+
+def test_a_launch_that_was_lost_after_it_was_let_go_is_made_good_by_the_sweep(
+    containers: Begin,
+) -> None:
+    play = containers(INIT, {**APP, "dependsOn": after("init", "COMPLETE")})
+    with play.world.changed:
+        play.world.kill(play.container(play.attempts[0]), 0)
+    tasks.reap_attempt(play.attempts[0].id)
+    play.queue.clear()
+    assert play.states() == "exit:0 starting"
+    play.world.advance(60)
+    assert sweep(now=play.now()) == 1
+    play.work()
+    assert play.states() == "exit:0 running"
+
+
+# --- one container's end -----------------------------------------------------------------
+
+
+def test_an_essential_end_stops_the_others_and_succeeds_the_job(containers: Begin) -> None:
+    play = containers(APP, {"name": "second"}, SIDE)
+    assert play.states() == "running running running"
+    play.world.advance(3600)
+    play.end(play.attempts[0], 0)
+    assert play.states() == "exit:0 exit:143 exit:143"
+    assert play.status() == JobStatus.SUCCEEDED
+    assert (play.job.exit_code, play.job.status_reason) == (0, ESSENTIAL_EXITED)
+    rows = play.rows()
+    assert [row.was_stopped for row in rows] == [False, True, True]
+    assert rows[1].explanation.startswith(STOPPED_WITH_OTHERS)
+    assert play.job.cost_usd == sum(row.cost_usd for row in rows) > 0
+
+
+def test_who_ignores_the_end_of_an_essential_one_is_killed_after_the_grace_time(
+    containers: Begin,
+) -> None:
+    play = containers(APP, SIDE)
+    side = play.container(play.attempts[1])
+    side.script = type(side.script)(heeds_sigterm=False)
+    play.end(play.attempts[0], 0)
+    assert play.states() == "exit:0 stopping"
+    assert play.status() == JobStatus.RUNNING
+    assert not due_kills(play.now() + timedelta(seconds=29))
+    play.world.advance(30)
+    assert sweep(now=play.now()) == 1
+    play.reap()
+    play.reap()
+    assert play.states() == "exit:0 exit:137"
+    assert play.status() == JobStatus.SUCCEEDED
+
+
+def test_an_end_that_is_not_essential_changes_nothing_else(containers: Begin) -> None:
+    play = containers(APP, SIDE)
+    play.end(play.attempts[1], 3)
+    assert play.states() == "running exit:3"
+    assert play.status() == JobStatus.RUNNING
+    play.end(play.attempts[0], 0)
+    assert play.status() == JobStatus.SUCCEEDED
+
+
+def test_the_rules_decide_once_about_a_try_that_failed(containers: Begin) -> None:
+    rules = [{"onExitCode": "3", "action": "RETRY"}, {"onReason": "*", "action": "EXIT"}]
+    play = containers(APP, SIDE, attempts_allowed=2, evaluate_on_exit=rules)
+    play.end(play.attempts[0], 3)
+    assert play.states() == "exit:3 exit:143"
+    assert play.status() == JobStatus.RUNNABLE
+    assert history(play.job)[-2:] == ["RUNNING", "RUNNABLE"]
+    Job.objects.update(status=JobStatus.STARTING, attempts_made=2)
+    play.job.refresh_from_db()
+    play.attempts = a_group(job=play.job)
+    play.launch()
+    play.end(play.attempts[0], 0)
+    assert play.status() == JobStatus.SUCCEEDED
+    assert play.job.cost_usd == sum(row.cost_usd for row in play.rows())
+
+
+def test_out_of_memory_in_one_container_is_the_job_s_reason(containers: Begin) -> None:
+    play = containers(SIDE, {**APP, "command": ["oom"]})
+    play.reap()
+    play.reap()
+    assert play.status() == JobStatus.FAILED
+    assert play.job.exit_code == 137
+    app = play.rows()[1]
+    assert app.oom_killed
+    assert app.reason == "OutOfMemoryError: Container killed due to memory usage"
+
+
+def test_a_lost_container_ends_the_try_as_a_host_loss(containers: Begin) -> None:
+    play = containers(APP, SIDE)
+    play.world.lose(play.container(play.attempts[1]).id)
+    play.reap()
+    play.reap()
+    assert play.states() == "exit:143 gone"
+    assert play.status() == JobStatus.FAILED
+    assert play.job.status_reason.startswith("Host EC2")
+
+
+def test_a_command_that_is_not_there_ends_the_try_of_an_essential_container(
+    containers: Begin,
+) -> None:
+    play = containers(SIDE, {**APP, "command": ["nosuch"]})
+    play.reap()
+    assert play.states() == "exit:143 unlaunched"
+    assert play.status() == JobStatus.FAILED
+    assert play.job.status_reason.startswith("CannotStartContainerError: ")
+
+
+def test_a_command_that_is_not_there_is_one_container_s_trouble_if_it_is_not_essential(
+    containers: Begin,
+) -> None:
+    play = containers(APP, {**SIDE, "command": ["nosuch"]})
+    assert play.states() == "running unlaunched"
+    assert play.status() == JobStatus.RUNNING
+
+
+def test_an_init_container_that_ends_before_its_start_is_told_begins_the_try_all_the_same(
+    containers: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.services.launch.mark_running", lambda **fields: None)
+    play = containers(
+        {**INIT, "command": ["exit"]},
+        {**APP, "dependsOn": after("init", "SUCCESS")},
+        timeout_seconds=60,
+    )
+    assert play.status() == JobStatus.STARTING
+    monkeypatch.undo()
+    with playing(play.attempts) as again:
+        again.reap()
+        assert again.states() == "exit:0 running"
+        assert again.status() == JobStatus.RUNNING
+        init, app = again.rows()
+        assert app.deadline_at == begun(init) + timedelta(seconds=60)
+
+
+# --- stops and time limits ---------------------------------------------------------------
+
+
+def test_terminate_stops_all_that_runs_and_nothing_else_starts(containers: Begin) -> None:
+    play = containers(INIT, {**APP, "dependsOn": after("init", "COMPLETE")}, SIDE)
+    assert terminate_job(job=play.job, reason="enough", now=play.now())
+    play.work()
+    play.reap()
+    play.reap()
+    assert play.states() == "exit:143 unlaunched exit:143"
+    assert play.status() == JobStatus.FAILED
+    assert play.job.status_reason == "enough"
+    assert {row.status_reason for row in play.rows()} == {"enough"}
+
+
+def test_the_time_limit_is_the_whole_try_s(containers: Begin) -> None:
+    play = containers(
+        INIT,
+        {**APP, "dependsOn": after("init", "COMPLETE")},
+        timeout_seconds=60,
+        attempts_allowed=3,
+    )
+    play.world.advance(40)
+    play.end(play.attempts[0], 0)
+    init, app = play.rows()
+    assert app.deadline_at == begun(init) + timedelta(seconds=60)
+    play.world.advance(20)
+    assert [row.id for row in due_time_outs(play.now())] == [app.id]
+    assert sweep(now=play.now()) == 1
+    play.reap()
+    play.reap()
+    assert play.states() == "exit:0 exit:143"
+    assert (play.status(), play.job.status_reason) == (JobStatus.FAILED, TIMED_OUT)
+
+
+def test_a_time_limit_that_is_over_before_all_have_started_ends_those_too(
+    containers: Begin,
+) -> None:
+    play = containers(
+        INIT, {**APP, "dependsOn": after("init", "COMPLETE")}, SIDE, timeout_seconds=60
+    )
+    play.world.advance(60)
+    assert sweep(now=play.now()) == 3
+    play.reap()
+    play.reap()
+    assert play.states() == "exit:143 unlaunched exit:143"
+    assert (play.status(), play.job.status_reason) == (JobStatus.FAILED, TIMED_OUT)
+    assert all(row.timed_out_at for row in play.rows() if row.started_at)
+
+
+# --- nodes -------------------------------------------------------------------------------
+
+
+def test_the_main_node_starts_first_and_the_others_know_its_address(nodes: Begin) -> None:
+    play = nodes(3, main=1)
+    assert play.states() == "running running running"
+    first, main, third = play.rows()
+    assert begun(main) <= begun(first)
+    assert main.address
+    spec = play.container(third).spec
+    assert spec.network == names.job_network_name(settings.BATCHWEB_INSTALLATION, play.job.id, 1)
+    assert {
+        name: value
+        for name, value in spec.environment.items()
+        if name.startswith("AWS_BATCH_JOB") and name != "AWS_BATCH_JOB_ATTEMPT"
+    } == {
+        "AWS_BATCH_JOB_ID": f"{play.job.id}#2",
+        "AWS_BATCH_JOB_NODE_INDEX": "2",
+        "AWS_BATCH_JOB_NUM_NODES": "3",
+        "AWS_BATCH_JOB_MAIN_NODE_INDEX": "1",
+        "AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS": main.address,
+    }
+    of_main = play.container(main).spec.environment
+    assert "AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS" not in of_main
+    assert history(play.job) == ["SUBMITTED", "RUNNING"]
+
+
+def test_the_main_node_s_end_is_the_job_s(nodes: Begin) -> None:
+    play = nodes(3)
+    play.end(play.attempts[2], 3)
+    assert play.states() == "running running exit:3"
+    assert play.status() == JobStatus.RUNNING
+    play.end(play.attempts[0], 0)
+    assert play.states() == "exit:0 exit:143 exit:3"
+    assert play.status() == JobStatus.SUCCEEDED
+    assert play.job.exit_code == 0
+
+
+def test_the_loss_of_one_node_ends_the_try(nodes: Begin) -> None:
+    play = nodes(3, job={"attempts_allowed": 2})
+    play.world.lose(play.container(play.attempts[1]).id)
+    play.reap()
+    play.reap()
+    assert play.states() == "exit:143 gone exit:143"
+    assert play.status() == JobStatus.RUNNABLE
+    assert play.job.status_reason.startswith("Host EC2")
+
+
+def test_terminate_and_time_out_end_all_nodes(nodes: Begin) -> None:
+    play = nodes(2, job={"timeout_seconds": 60})
+    play.world.advance(60)
+    assert sweep(now=play.now()) == 2
+    play.reap()
+    play.reap()
+    assert play.states() == "exit:143 exit:143"
+    assert (play.status(), play.job.status_reason) == (JobStatus.FAILED, TIMED_OUT)
+
+
+def test_nodes_of_several_containers_have_a_pod_each(nodes: Begin) -> None:
+    play = nodes(2, ecsProperties=containers_of(APP, SIDE))
+    assert play.states() == "running running running running"
+    assert sorted(play.world.belongings.pods) == [
+        names.pod_name(play.job.id, 1, index) for index in range(2)
+    ]
+    rows = play.rows()
+    assert rows[0].address == rows[1].address != rows[2].address == rows[3].address
+    play.end(play.attempts[2], 0)
+    assert play.states() == "running running exit:0 exit:143"
+
+
+# --- what is left ------------------------------------------------------------------------
+
+
+def left(play: Play) -> list[list[str]]:
+    here = play.world.belongings
+    ours = [
+        [name for name in each if names.try_of(name)]
+        for each in (here.pods, here.volumes, here.networks)
+    ]
+    return [*ours, list(play.world.containers)]
+
+
+VOLUME = {"volumes": [{"name": "shared", "host": {}}]}
+MOUNTED = {"mountPoints": [{"sourceVolume": "shared", "containerPath": "/shared"}]}
+
+
+def test_pods_and_volumes_go_with_the_last_container(containers: Begin) -> None:
+    play = containers({**APP, **MOUNTED}, {**SIDE, **MOUNTED}, task=VOLUME)
+    pods, volumes, _, _ = left(play)
+    assert (len(pods), len(volumes)) == (1, 1)
+    play.end(play.attempts[1], 0)
+    assert left(play)[:2] == [pods, volumes]
+    play.end(play.attempts[0], 0)
+    assert left(play) == [[], [], [], []]
+
+
+def test_a_job_s_network_goes_with_its_last_node(nodes: Begin) -> None:
+    play = nodes(3)
+    assert len(left(play)[2]) == 1
+    play.end(play.attempts[0], 0)
+    assert left(play) == [[], [], [], []]
+
+
+def test_what_nobody_lived_to_remove_is_found_and_what_is_in_use_stays(nodes: Begin) -> None:
+    play = nodes(2, ecsProperties=containers_of({**APP, **MOUNTED}, SIDE, **VOLUME))
+    engine = connection_to(play.attempts[0].node.engine)
+    before = left(play)
+    assert remove_left_over(engine=engine) == 0
+    assert left(play) == before
+    for container in list(play.world.containers):
+        engine.remove(container)
+    Attempt.objects.update(removed_at=play.now())
+    assert remove_left_over(engine=engine) == 5
+    assert left(play) == [[], [], [], []]
