@@ -80,6 +80,11 @@ urlpatterns = [
     path("environments/<slug:name>/enable/", environments.enable, name="environment_enable"),
     path("environments/<slug:name>/disable/", environments.disable, name="environment_disable"),
     path("environments/<slug:name>/delete/", environments.delete, name="environment_delete"),
+    path(
+        "environments/<slug:name>/nodes/<slug:instance_id>/",
+        environments.node,
+        name="environment_node",
+    ),
     # Not below the lists: there, any word may be a name.
     path("new/definition/", definitions.new, name="definition_new"),
     path("new/queue/", queues.new, name="queue_new"),

@@ -39,7 +39,7 @@ class NodeRow:
 
     @property
     def total(self) -> Resources:
-        return Resources(self.node.milli_vcpus, self.node.memory_mib)
+        return Resources(self.node.milli_vcpus, self.node.memory_mib, self.node.gpus)
 
     @property
     def used_by_others(self) -> Resources:
@@ -73,7 +73,10 @@ def find_environment(*, name: str) -> EnvironmentRow | None:
 
 
 def list_nodes(*, environment: ComputeEnvironment) -> list[NodeRow]:
-    """The machines of an environment's engine and its live attempts on each. Three queries."""
+    """The machines of an environment's engine and its live attempts on each.
+
+    Three queries; one more where there are GPUs.
+    """
     nodes = list(Node.objects.filter(engine=environment.engine_id).order_by("name"))
     used: dict[int, Resources] = defaultdict(lambda: NOTHING)
     used_here: dict[int, Resources] = defaultdict(lambda: NOTHING)
@@ -90,6 +93,10 @@ def list_nodes(*, environment: ComputeEnvironment) -> list[NodeRow]:
         if environment_id == environment.id:
             used_here[node_id] = held
             live_here[node_id] = count
+    for node_id, environment_id, gpus in _held_gpus(nodes):
+        used[node_id] += gpus
+        if environment_id == environment.id:
+            used_here[node_id] += gpus
     attempts = _live_attempts(environment)
     return [
         NodeRow(
@@ -101,6 +108,11 @@ def list_nodes(*, environment: ComputeEnvironment) -> list[NodeRow]:
         )
         for node in nodes
     ]
+
+
+def find_node(*, environment: ComputeEnvironment, instance_id: str) -> Node | None:
+    """A machine of the environment's engine, by its id."""
+    return Node.objects.filter(engine=environment.engine_id, instance_id=instance_id).first()
 
 
 def queues_using(*, environment: ComputeEnvironment) -> list[JobQueue]:
@@ -126,6 +138,18 @@ def _live_attempts(environment: ComputeEnvironment) -> dict[int, list[Attempt]]:
     return by_node
 
 
+def _held_gpus(nodes: Iterable[Node]) -> list[tuple[int, int, Resources]]:
+    """The GPUs that live attempts hold: node, environment, how many. No query where there are none."""
+    with_gpus = [node.id for node in nodes if node.gpus]
+    if not with_gpus:
+        return []
+    held = Attempt.objects.filter(node__in=with_gpus, ended_at__isnull=True).exclude(gpus=[])
+    return [
+        (node_id, environment_id, Resources(0, 0, len(gpus)))
+        for node_id, environment_id, gpus in held.values_list("node_id", "environment_id", "gpus")
+    ]
+
+
 def _rows(environments: list[ComputeEnvironment]) -> list[EnvironmentRow]:
     used = {
         environment_id: (Resources(milli_vcpus, memory_mib), count)
@@ -137,6 +161,7 @@ def _rows(environments: list[ComputeEnvironment]) -> list[EnvironmentRow]:
         .annotate(Sum("milli_vcpus"), Sum("memory_mib"), Count("id"))
     }
     capacity = _capacity(environment.engine_id for environment in environments)
+    gpus = _gpus_by_environment(environments, capacity)
     rows = []
     for environment in environments:
         there, ready = capacity.get(environment.engine_id, (NOTHING, 0))
@@ -144,7 +169,7 @@ def _rows(environments: list[ComputeEnvironment]) -> list[EnvironmentRow]:
         rows.append(
             EnvironmentRow(
                 environment=environment,
-                used=held,
+                used=held + Resources(0, 0, gpus[environment.id]),
                 total=_within_maximum(environment, there),
                 live_attempts=count,
                 nodes_ready=ready,
@@ -153,21 +178,34 @@ def _rows(environments: list[ComputeEnvironment]) -> list[EnvironmentRow]:
     return rows
 
 
+def _gpus_by_environment(
+    environments: list[ComputeEnvironment], capacity: dict[int, tuple[Resources, int]]
+) -> dict[int, int]:
+    held: dict[int, int] = defaultdict(int)
+    # One query more, for those few installations that have GPUs.
+    if any(there.gpus for there, _ in capacity.values()):
+        rows = Attempt.objects.filter(environment__in=environments, ended_at__isnull=True)
+        for environment_id, gpus in rows.exclude(gpus=[]).values_list("environment_id", "gpus"):
+            held[environment_id] += len(gpus)
+    return held
+
+
 def _capacity(engine_ids: Iterable[int]) -> dict[int, tuple[Resources, int]]:
     """What the READY nodes of each engine have together, and how many they are."""
     sums = (
         Node.objects.filter(engine__in=set(engine_ids), state=NodeState.READY)
         .order_by()
         .values_list("engine_id")
-        .annotate(Sum("milli_vcpus"), Sum("memory_mib"), Count("id"))
+        .annotate(Sum("milli_vcpus"), Sum("memory_mib"), Sum("gpus"), Count("id"))
     )
     return {
-        engine_id: (Resources(milli_vcpus, memory_mib), count)
-        for engine_id, milli_vcpus, memory_mib, count in sums
+        engine_id: (Resources(milli_vcpus, memory_mib, gpus), count)
+        for engine_id, milli_vcpus, memory_mib, gpus, count in sums
     }
 
 
 def _within_maximum(environment: ComputeEnvironment, there: Resources) -> Resources:
     if environment.max_milli_vcpus is None:
         return there
-    return Resources(min(there.milli_vcpus, environment.max_milli_vcpus), there.memory_mib)
+    milli_vcpus = min(there.milli_vcpus, environment.max_milli_vcpus)
+    return Resources(milli_vcpus, there.memory_mib, there.gpus)

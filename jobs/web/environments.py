@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from jobs.domain.errors import Conflict, InvalidInput
 from jobs.models import EnvironmentState
+from jobs.services.engines import update_node
 from jobs.services.environments import create_environment, delete_environment, update_environment
 
 from . import answers
@@ -37,7 +38,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @answers.allow("GET", "POST")
 def environment(request: HttpRequest, name: str) -> HttpResponse:
-    """GET: an environment. POST: changes what is given of `state`, `max_vcpus` and the prices."""
+    """GET: an environment. POST: changes what is given of its fields (`services.environments`)."""
     if request.method == "POST":
         return _update(request, name)
     row = contexts.find(name=name)
@@ -93,9 +94,31 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     )
 
 
+@answers.allow("POST")
+def node(request: HttpRequest, name: str, instance_id: str) -> HttpResponse:
+    """Changes how many `gpus` jobs may use on a machine of the environment's engine."""
+    require_staff(request)
+    row = contexts.find(name=name)
+    found = contexts.find_node(row=row, instance_id=instance_id)
+    fields = answers.posted(request)
+    try:
+        update_node(node=found, fields=fields)
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build(row=row, refused=(found, error))
+        return answers.page(request, "environments/detail.html", context, status=400)
+    return answers.done(
+        request,
+        to=reverse("environment", args=[name]),
+        message=f"Jobs may use {found.gpus} GPUs on {found.name}.",
+        as_json={"name": found.name, "instance_id": found.instance_id, "gpus": found.gpus},
+    )
+
+
 def _create(request: HttpRequest) -> HttpResponse:
     require_staff(request)
-    fields = answers.posted(request)
+    fields = contexts.posted_fields(request)
     try:
         made = create_environment(fields=fields, now=timezone.now())
     except InvalidInput as error:
@@ -109,7 +132,7 @@ def _create(request: HttpRequest) -> HttpResponse:
 def _update(request: HttpRequest, name: str) -> HttpResponse:
     require_staff(request)
     row = contexts.find(name=name)
-    fields = answers.posted(request)
+    fields = contexts.posted_fields(request)
     try:
         update_environment(environment=row.environment, fields=fields, now=timezone.now())
     except InvalidInput as error:

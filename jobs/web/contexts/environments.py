@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
-from jobs.domain.errors import NotFound
+from jobs.domain.errors import InvalidInput, NotFound
+from jobs.domain.host_paths import THE_WHOLE_MACHINE
 from jobs.domain.resources import format_vcpus
 from jobs.models import (
     ComputeEnvironment,
@@ -16,15 +17,27 @@ from jobs.models import (
     EngineStatus,
     EnvironmentState,
     EnvironmentStatus,
+    Node,
     default_usd_per_gib_hour,
     default_usd_per_vcpu_hour,
 )
 from jobs.selectors import environments as selectors
 
+from .. import answers
+from .forms import errors_elsewhere, is_checked, posted_rows, rows_of
 from .lazily import lazily
 from .named import NameQuery, read_query
 
-FIELDS = ("name", "engine", "state", "max_vcpus", "usd_per_vcpu_hour", "usd_per_gib_hour")
+FIELDS = (
+    "name",
+    "engine",
+    "state",
+    "max_vcpus",
+    "usd_per_vcpu_hour",
+    "usd_per_gib_hour",
+    "allow_privileged",
+    "allowed_host_paths",
+)
 # What a change of the engine's state or of its jobs is told by.
 TOPICS = "environments jobs"
 
@@ -61,8 +74,19 @@ def find(*, name: str) -> selectors.EnvironmentRow:
     return found
 
 
-def build(*, row: selectors.EnvironmentRow) -> dict[str, Any]:
-    """Read when drawn; see `lazily`."""
+def find_node(*, row: selectors.EnvironmentRow, instance_id: str) -> Node:
+    """A machine of the environment's engine. Raises NotFound."""
+    found = selectors.find_node(environment=row.environment, instance_id=instance_id)
+    if found is None:
+        raise NotFound(f"There is no node {instance_id} in {row.environment.name}.")
+    return found
+
+
+def build(
+    *, row: selectors.EnvironmentRow, refused: tuple[Node, InvalidInput] | None = None
+) -> dict[str, Any]:
+    """Read when drawn; see `lazily`. `refused`: a node whose change was, and why."""
+    node, error = refused or (None, None)
     environment = row.environment
     return {
         "row": row,
@@ -71,6 +95,9 @@ def build(*, row: selectors.EnvironmentRow) -> dict[str, Any]:
         "is_enabled": environment.state == EnvironmentState.ENABLED,
         "is_invalid": environment.status == EnvironmentStatus.INVALID,
         "advice": advice(environment.engine),
+        "lends_all": any(
+            each["path"] == THE_WHOLE_MACHINE for each in environment.allowed_host_paths
+        ),
         "prices": [
             _dollars(environment.usd_per_vcpu_hour),
             _dollars(environment.usd_per_gib_hour),
@@ -78,6 +105,8 @@ def build(*, row: selectors.EnvironmentRow) -> dict[str, Any]:
         "nodes": lazily(lambda: selectors.list_nodes(environment=environment)),
         "queues": lazily(lambda: selectors.queues_using(environment=environment)),
         "topics": TOPICS,
+        "refused_node": node,
+        "refusal": [text for texts in error.errors.values() for text in texts] if error else [],
     }
 
 
@@ -114,6 +143,8 @@ def as_json(*, row: selectors.EnvironmentRow) -> dict[str, Any]:
                 "total_vcpus": format_vcpus(each.node.milli_vcpus),
                 "used_memory_mib": each.used.memory_mib,
                 "total_memory_mib": each.node.memory_mib,
+                "used_gpus": each.used.gpus,
+                "total_gpus": each.node.gpus,
                 "live_attempts": each.live_attempts,
             }
             for each in selectors.list_nodes(environment=row.environment)
@@ -141,6 +172,8 @@ def summary(row: selectors.EnvironmentRow) -> dict[str, Any]:
         "nodes_ready": row.nodes_ready,
         "usd_per_vcpu_hour": _dollars(environment.usd_per_vcpu_hour),
         "usd_per_gib_hour": _dollars(environment.usd_per_gib_hour),
+        "allow_privileged": environment.allow_privileged,
+        "allowed_host_paths": environment.allowed_host_paths,
         "created_at": environment.created_at,
         "url": reverse("environment", args=[environment.name]),
     }
@@ -158,13 +191,10 @@ def build_form(
         "values": values,
         "engines": selectors.list_engines(),
         "states": EnvironmentState.values,
+        "allow_privileged": is_checked(values.get("allow_privileged")),
+        "host_paths": rows_of(values.get("allowed_host_paths")),
         "errors": dict(errors or {}),
-        "form_errors": [
-            f"{field}: {text}" if field else text
-            for field, texts in (errors or {}).items()
-            if field not in FIELDS
-            for text in texts
-        ],
+        "form_errors": errors_elsewhere(errors, fields=FIELDS),
     }
 
 
@@ -189,7 +219,22 @@ def values_of(row: selectors.EnvironmentRow) -> dict[str, object]:
         "max_vcpus": _max_vcpus(environment),
         "usd_per_vcpu_hour": _dollars(environment.usd_per_vcpu_hour),
         "usd_per_gib_hour": _dollars(environment.usd_per_gib_hour),
+        "allow_privileged": environment.allow_privileged,
+        "allowed_host_paths": environment.allowed_host_paths,
     }
+
+
+def posted_fields(request: HttpRequest) -> dict[str, object]:
+    """What was posted; a form's host paths come as rows of `host_path` and `host_path_mode`."""
+    fields = answers.posted(request)
+    rows = posted_rows(request, "host_path", "host_path_mode")
+    if rows is not None:
+        fields.pop("host_path", None)
+        fields.pop("host_path_mode", None)
+        fields["allowed_host_paths"] = [
+            {"path": path, "readOnly": mode != "write"} for path, mode in rows if path.strip()
+        ]
+    return fields
 
 
 def _dollars(price: Decimal) -> str:
