@@ -13,10 +13,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from jobs.domain.exit_rules import rules_text
-from jobs.domain.resources import format_vcpus
 from jobs.domain.variables import variables_text
 from jobs.models import DefinitionStatus, JobDefinition
+from jobs.selectors.definition_texts import definition_texts
 from jobs.services.definitions import (
     check_definition,
     deregister_definition,
@@ -29,10 +28,24 @@ SOURCE = "source"
 RESOURCES_AND_RETRIES = (
     "vcpus",
     "memory_mib",
+    "gpus",
     "attempts",
     "evaluate_on_exit",
     "timeout_seconds",
+    "scheduling_priority",
+    "consumables",
 )
+PROPERTIES = ("container", "parameters", "ecs_properties", "node_properties")
+TAGS = ("tags", "propagate_tags")
+
+
+def _several_lines(help_text: str, *, label: str | None = None) -> forms.CharField:
+    return forms.CharField(
+        required=False,
+        label=label,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 80}),
+        help_text=help_text,
+    )
 
 
 class DefinitionForm(ServiceForm[JobDefinition]):
@@ -67,6 +80,32 @@ class DefinitionForm(ServiceForm[JobDefinition]):
         help_text="Of each attempt, at least 60. Empty: none.",
     )
 
+    gpus = forms.CharField(required=False, label="GPUs", help_text="Empty: none.")
+    container = _several_lines(
+        "JSON: further members of AWS's containerProperties, such as user, linuxParameters, ulimits, "
+        "volumes and mountPoints, secrets, privileged.",
+        label="Container properties",
+    )
+    parameters = _several_lines("Values for Ref::name in the command. One a line: name=value.")
+    ecs_properties = _several_lines(
+        "JSON: AWS's ecsProperties. Then image, command, environment and amounts stay empty.",
+        label="Several containers",
+    )
+    node_properties = _several_lines(
+        "JSON: AWS's nodeProperties. Then image, command, environment and amounts stay empty.",
+        label="Several nodes",
+    )
+    scheduling_priority = forms.CharField(
+        required=False,
+        help_text="0 to 9999, on queues with fair share. Empty: each job says its own.",
+    )
+    consumables = _several_lines(
+        'JSON, such as [{"consumableResource": "licence", "quantity": 1}].',
+        label="Consumable resources",
+    )
+    tags = _several_lines("One a line: key=value.")
+    propagate_tags = forms.BooleanField(required=False, label="Tags go on to containers")
+
     def check_with_service(self, fields: dict[str, object]) -> None:
         check_definition(fields=fields)
 
@@ -97,6 +136,8 @@ class DefinitionAdmin(Sized, ServiceAdmin[JobDefinition]):
     fieldsets = (
         (None, {"fields": ("name", "description", "image", "command", "environment")}),
         ("Resources and retries", {"fields": RESOURCES_AND_RETRIES}),
+        ("Properties", {"fields": PROPERTIES, "classes": ("collapse",)}),
+        ("Tags", {"fields": TAGS, "classes": ("collapse",)}),
     )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -111,6 +152,7 @@ class DefinitionAdmin(Sized, ServiceAdmin[JobDefinition]):
         shown = (
             "name",
             "revision",
+            "type",
             "status",
             "next_revision",
             "description",
@@ -119,9 +161,15 @@ class DefinitionAdmin(Sized, ServiceAdmin[JobDefinition]):
             "environment_text",
             "vcpus",
             "memory",
+            "gpus",
             "attempts",
             "evaluate_on_exit",
             "timeout_seconds",
+            "scheduling_priority",
+            "consumables",
+            *PROPERTIES,
+            *TAGS,
+            "extra",
             "created_by",
             "created_at",
         )
@@ -136,18 +184,7 @@ class DefinitionAdmin(Sized, ServiceAdmin[JobDefinition]):
         row = JobDefinition.objects.filter(id=int(source)).first() if source.isdecimal() else None
         if row is None:
             return {}
-        return {
-            "name": row.name,
-            "description": row.description,
-            "image": row.image,
-            "command": shlex.join(row.command),
-            "environment": variables_text(row.environment),
-            "vcpus": format_vcpus(row.milli_vcpus),
-            "memory_mib": row.memory_mib,
-            "attempts": row.attempts,
-            "evaluate_on_exit": rules_text(row.evaluate_on_exit),
-            "timeout_seconds": row.timeout_seconds or "",
-        }
+        return dict(definition_texts(row))
 
     @admin.display(description="command", empty_value="the image's own")
     def command_text(self, row: JobDefinition) -> str | None:

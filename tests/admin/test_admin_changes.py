@@ -17,6 +17,7 @@ from jobs.models import (
     JobQueue,
     JobStatus,
 )
+from jobs.services.definitions import register_definition
 from tests.builders import (
     NOW,
     a_definition,
@@ -182,7 +183,12 @@ def test_an_engine_is_added_changed_and_deleted_and_its_status_cannot_be_typed(
 def test_a_definition_is_registered_from_an_older_revision(client: Client, boss: User) -> None:
     rules = [{"onExitCode": "1", "action": "EXIT"}]
     old = a_definition(
-        name="hello", command=["echo", "a b"], evaluate_on_exit=rules, timeout_seconds=60
+        name="hello",
+        command=["echo", "a b"],
+        evaluate_on_exit=rules,
+        timeout_seconds=60,
+        container={"user": "nobody"},
+        tags={"team": "blue"},
     )
     page = client.get(url(JobDefinition, "change", old.pk)).text
     link = f"{url(JobDefinition, 'add')}?source={old.pk}"
@@ -196,6 +202,24 @@ def test_a_definition_is_registered_from_an_older_revision(client: Client, boss:
     assert (new.name, new.command, new.image) == ("hello", ["echo", "a b"], "busybox:1.37")
     assert new.created_by == boss
     assert (new.evaluate_on_exit, new.timeout_seconds) == (rules, 60)
+    assert (new.container, new.tags, new.propagate_tags) == ({"user": "nobody"}, old.tags, False)
+
+
+def test_several_containers_are_registered_again_as_they_were(client: Client) -> None:
+    needs = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "64"}]
+    containers = [{"name": "main", "image": "a", "resourceRequirements": needs}]
+    task = {"taskProperties": [{"containers": containers}]}
+    old = register_definition(
+        fields={"name": "task", "ecs_properties": task, "propagate_tags": True}, by=None, now=NOW
+    )
+    assert client.get(url(JobDefinition, "change", old.pk)).status_code == 200
+    link = f"{url(JobDefinition, 'add')}?source={old.pk}"
+    form = client.get(link).context["adminform"].form
+    data = {field: form.get_initial_for_field(form.fields[field], field) for field in form.fields}
+    assert (data["image"], data["vcpus"]) == ("", "")
+    assert client.post(link, data).status_code == 302
+    new = JobDefinition.objects.get(revision=2)
+    assert (new.ecs_properties, new.propagate_tags) == (task, True)
 
 
 def test_a_definition_s_errors_stand_beside_their_fields(client: Client) -> None:
