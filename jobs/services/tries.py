@@ -16,6 +16,7 @@ from jobs.domain.retry import AttemptEnd, should_retry
 from jobs.domain.states import JobStatus
 from jobs.models import Attempt, Job
 
+from . import consumables, shares
 from .array_stop import is_stopping
 from .transition import transition
 
@@ -73,7 +74,10 @@ def end_try(
     now: datetime,
 ) -> None:
     """Moves the locked job on: to SUCCEEDED, FAILED or, if its rules say so and nobody asked it to stop,
-    RUNNABLE. `attempt` is one of the try; `cost_usd` is what the job has cost more by now."""
+    RUNNABLE; gives back what the try held of consumable resources, and charges its share.
+
+    `attempt` is one of the try; `cost_usd` is what the job has cost more by now.
+    """
     if job.status == JobStatus.STARTING and outcome.started_at is not None:
         # It ended before its start was recorded; the history still tells both.
         begin_try(
@@ -93,6 +97,9 @@ def end_try(
         started_at=outcome.started_at,
         exit_code=outcome.exit_code,
     )
+    if job.has_consumables:
+        consumables.release(job_id=job.id, attempt_number=attempt.number, now=now)
+    shares.charge(job=job, attempt_number=attempt.number, now=now)
 
 
 def _next_status(job: Job, outcome: AttemptOutcome) -> JobStatus:
