@@ -1,6 +1,7 @@
 """The fake engine keeps the same promises, and does what tests ask of it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -132,6 +133,51 @@ def test_running_out_of_memory_is_told(engine: Engine) -> None:
     found = engine.inspect(launched(engine, "oom"))
     assert found is not None
     assert (found.exit_code, found.oom_killed) == (137, True)
+
+
+def test_a_container_ends_after_a_while_with_its_code(engine: Engine, stopped: World) -> None:
+    container_id = launched(engine, "exit_after", "10", "7")
+    stopped.advance(9)
+    assert phase(engine, container_id) is ContainerPhase.RUNNING
+    stopped.advance(1)
+    found = engine.inspect(container_id)
+    assert found is not None
+    assert found.exit_code == 7
+
+
+def test_a_stubborn_container_ends_by_sigkill_only(engine: Engine, stopped: World) -> None:
+    container_id = launched(engine, "stubborn")
+    assert engine.signal(container_id, "SIGTERM")
+    assert phase(engine, container_id) is ContainerPhase.RUNNING
+    assert engine.signal(container_id, "SIGKILL")
+    assert phase(engine, container_id) is ContainerPhase.EXITED
+
+
+def test_a_world_with_gpus_runs_what_needs_them(engine: Engine, stopped: World) -> None:
+    stopped.gpus = 2
+    container_id = engine.create(replace(spec("sleep"), gpus=2))
+    engine.start(container_id)
+    assert phase(engine, container_id) is ContainerPhase.RUNNING
+
+
+def test_a_lost_container_gives_its_place_in_the_network_back(
+    engine: Engine, stopped: World
+) -> None:
+    container_id = engine.create(replace(spec("sleep"), network="n"))
+    engine.start(container_id)
+    stopped.lose(container_id)
+    engine.remove_network("n")
+    assert engine.networks() == []
+
+
+def test_a_long_past_is_forgotten_and_what_comes_is_told(engine: Engine, stopped: World) -> None:
+    stopped.events_kept = 5
+    events = engine.events(0)
+    first = [launched(engine, "exit") for _ in range(4)]
+    assert [next(events).container_id for _ in range(8)] == [each for each in first for _ in "ab"]
+    second = launched(engine, "exit")
+    assert len(stopped.events) == 5
+    assert [next(events).container_id for _ in range(2)] == [second, second]
 
 
 def test_only_what_the_test_offers_can_be_pulled(engine: Engine, stopped: World) -> None:

@@ -130,17 +130,27 @@ class FakeEngineClient:
         return idle
 
     def _call(self, method: str, *arguments: object, **named: object) -> Any:
+        kind, value = self._exchange(method, arguments, named)
+        if kind == FAILED:
+            raise value
+        return value
+
+    def _exchange(
+        self, method: str, arguments: tuple[object, ...], named: dict[str, object]
+    ) -> tuple[str, Any]:
+        """A call over a connection that is kept for the next one.
+
+        Apart from `_call`: an error that is raised holds on to its frame, and so to what lies there.
+        """
         wire = self._wire()
-        kind, value = self._ask(wire, method, arguments, named)
+        answer = self._ask(wire, method, arguments, named)
         with self._lock:
             keep = not self.closed
             if keep:
                 self._idle.append(wire)
         if not keep:
             wire.close()
-        if kind == FAILED:
-            raise value
-        return value
+        return answer
 
     def _stream(self, method: str, *arguments: object, **named: object) -> Iterator[Any]:
         wire = self._wire()

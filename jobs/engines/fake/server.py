@@ -47,10 +47,11 @@ class FakeEngineServer:
         Path(self._path).unlink(missing_ok=True)
         with self._lock:
             engines, wires = list(self._engines.values()), list(self._wires)
-        for engine in engines:
-            engine.close()
+        # In this order: what a client hears is a connection that broke, not a stream that ended.
         for wire in wires:
             wire.interrupt()
+        for engine in engines:
+            engine.close()
 
     def _accept(self) -> None:
         while True:

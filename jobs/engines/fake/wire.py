@@ -71,6 +71,10 @@ class Wire:
         self._file.close()
         self._socket.close()
 
+    def __del__(self) -> None:
+        # A stream that nobody began to read has nobody else to close it.
+        self.close()
+
     def _read(self, size: int) -> bytes:
         data = self._file.read(size)
         if len(data) < size:

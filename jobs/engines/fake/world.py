@@ -47,6 +47,7 @@ class World:
         self.containers: dict[str, Container] = {}
         self.ids_by_name: dict[str, str] = {}
         self.events: list[EngineEvent] = []
+        self.events_kept = EVENTS_KEPT
         # How many events are no longer remembered, before the first of `events`.
         self.events_forgotten = 0
         self.belongings = Belongings()
@@ -221,9 +222,9 @@ class World:
 
     def _tell(self, container: Container, kind: EventKind, at_ns: int) -> None:
         self.events.append(EngineEvent(kind, container.id, container.labels, at_ns))
-        if len(self.events) >= 2 * EVENTS_KEPT:
-            del self.events[:EVENTS_KEPT]
-            self.events_forgotten += EVENTS_KEPT
+        if len(self.events) >= 2 * self.events_kept:
+            del self.events[: self.events_kept]
+            self.events_forgotten += self.events_kept
         self.changed.notify_all()
 
 
