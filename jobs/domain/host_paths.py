@@ -1,7 +1,7 @@
 """What of its machines an environment lends to jobs: paths that they may mount or use as devices.
 
-A path stands for itself and all below it. AWS Batch has no such list: on its machines a job may mount
-whatever it likes.
+A path for reading stands for itself and all below it, one for writing for itself; `host_access` says why.
+AWS Batch has no such list: on its machines a job may mount whatever it likes.
 """
 
 import re

@@ -159,10 +159,11 @@ def _main_address(attempt: Attempt, plan: JobPlan) -> str:
 
 
 def _labels(attempt: Attempt) -> dict[str, str]:
-    spec = attempt.job.spec
-    tags = spec.tags if spec.propagate_tags else {}
+    job = attempt.job
+    # As on AWS, a definition's tags go on as well; of the same key the job's own counts.
+    tags = {**job.definition.tags, **job.spec.tags} if job.spec.propagate_tags else {}
     return {
         **{f"{names.LABEL_TAG}{key}": value for key, value in tags.items()},
-        names.LABEL_JOB: str(attempt.job_id),
+        names.LABEL_JOB: str(job.id),
         names.LABEL_ATTEMPT: str(attempt.id),
     }
