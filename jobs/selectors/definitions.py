@@ -1,6 +1,8 @@
 """Reads of job definitions."""
 
+import json
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, QuerySet
@@ -121,33 +123,73 @@ def definition_usage(*, name: str) -> Usage:
 
 
 def compare_definitions(*, old: JobDefinition, new: JobDefinition) -> list[FieldDifference]:
-    """All fields of two revisions side by side, each environment variable as a field of its own."""
-    old_variables = {pair["name"]: pair["value"] for pair in old.environment}
-    new_variables = {pair["name"]: pair["value"] for pair in new.environment}
+    """All fields of two revisions side by side: each variable, parameter and tag, and each member of
+    AWS's structures, as a field of its own."""
     fields = [
         FieldDifference(label, old_text, new_text)
         for (label, old_text), (_, new_text) in zip(_texts(old), _texts(new), strict=True)
     ]
-    variables = [
-        FieldDifference(
-            f"Variable {name}", old_variables.get(name, ""), new_variables.get(name, "")
-        )
-        for name in sorted(old_variables.keys() | new_variables.keys())
+    before, after = _members(old), _members(new)
+    # In the order of the new one; what only the old one has comes last.
+    labels = dict.fromkeys([*after, *before])
+    return fields + [
+        FieldDifference(label, before.get(label, ""), after.get(label, "")) for label in labels
     ]
-    return fields + variables
 
 
 def _texts(definition: JobDefinition) -> list[tuple[str, str]]:
+    """The fields that every revision has. Of several containers they sum up, which no one asked for."""
+    plain = not (definition.ecs_properties or definition.node_properties)
     return [
         ("Description", definition.description),
-        ("Image", definition.image),
-        ("Command", shlex.join(definition.command)),
-        ("vCPUs", format_vcpus(definition.milli_vcpus)),
-        ("Memory (MiB)", str(definition.memory_mib)),
+        ("Image", definition.image if plain else ""),
+        ("Command", shlex.join(definition.command) if plain else ""),
+        ("vCPUs", format_vcpus(definition.milli_vcpus) if plain else ""),
+        ("Memory (MiB)", str(definition.memory_mib) if plain else ""),
+        ("GPUs", str(definition.gpus or "") if plain else ""),
         ("Attempts", str(definition.attempts)),
         ("Retry rules", rules_text(definition.evaluate_on_exit)),
         ("Time limit (seconds)", str(definition.timeout_seconds or "")),
+        (
+            "Scheduling priority",
+            "" if definition.scheduling_priority is None else str(definition.scheduling_priority),
+        ),
+        ("Tags go on to containers", "Yes" if definition.propagate_tags else ""),
     ]
+
+
+def _members(definition: JobDefinition) -> dict[str, str]:
+    """Each named value, and each member of the structures by its path."""
+    plain = not (definition.ecs_properties or definition.node_properties)
+    variables = definition.environment if plain else []
+    found = {f"Variable {pair['name']}": pair["value"] for pair in variables}
+    found |= {f"Parameter {name}": value for name, value in definition.parameters.items()}
+    found |= {f"Tag {name}": value for name, value in definition.tags.items()}
+    found |= {
+        f"Consumable {each['consumableResource']}": str(each["quantity"])
+        for each in definition.consumables
+    }
+    for name, value in (
+        ("containerProperties", definition.container),
+        ("ecsProperties", definition.ecs_properties),
+        ("nodeProperties", definition.node_properties),
+        ("", definition.extra),
+    ):
+        found |= dict(_flat(name, value))
+    return found
+
+
+def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name in sorted(value):
+            yield from _flat(f"{path}.{name}".lstrip("."), value[name])
+    elif isinstance(value, list) and all(isinstance(each, str) for each in value):
+        yield path, shlex.join(value)
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _flat(f"{path}[{index}]", each)
+    else:
+        yield path, json.dumps(value) if not isinstance(value, str) else value
 
 
 def _count_by_name(rows: "QuerySet[Job] | QuerySet[JobDefinition]", field: str) -> dict[str, int]:

@@ -8,6 +8,7 @@ from jobs.services.definitions import deregister_definition, register_definition
 
 from . import answers
 from .access import require_staff
+from .contexts import definition_form as forms
 from .contexts import definitions as contexts
 
 MAX_REVISION_DIGITS = 9
@@ -33,11 +34,9 @@ def new(request: HttpRequest) -> HttpResponse:
     require_staff(request)
     name, _, revision = request.GET.get("from", "").replace("\0", "").partition(":")
     if not name:
-        return answers.page(
-            request, "definitions/form.html", contexts.build_form(values=contexts.NEW)
-        )
+        return answers.page(request, "definitions/form.html", forms.build(values=forms.NEW))
     source = contexts.find(name=name, revision=_revision(revision))
-    context = contexts.build_form(values=contexts.values_of(source), source=source)
+    context = forms.build(values=forms.values_of(source), source=source)
     return answers.page(request, "definitions/form.html", context)
 
 
@@ -88,9 +87,7 @@ def deregister(request: HttpRequest, name: str, revision: int) -> HttpResponse:
 def _register(request: HttpRequest) -> HttpResponse:
     user = require_staff(request)
     try:
-        made = register_definition(
-            fields=contexts.posted_fields(request), by=user, now=timezone.now()
-        )
+        made = register_definition(fields=forms.posted_fields(request), by=user, now=timezone.now())
     except InvalidInput as error:
         if answers.wants_json(request):
             raise
@@ -106,9 +103,9 @@ def _register(request: HttpRequest) -> HttpResponse:
 
 def _form_again(request: HttpRequest, error: InvalidInput) -> HttpResponse:
     posted = answers.posted(request)
-    document = str(posted.get(contexts.DOCUMENT) or "")
-    context = contexts.build_form(
-        values=contexts.NEW if document else posted, document=document, errors=error.errors
+    document = str(posted.get(forms.DOCUMENT) or "")
+    context = forms.build(
+        values=forms.NEW if document else posted, document=document, errors=error.errors
     )
     return answers.page(request, "definitions/form.html", context, status=400)
 

@@ -124,10 +124,11 @@ def test_pasted_json_is_registered_or_refused_with_the_text_kept(
     }
     answer = client.post("/definitions/", {"document": json.dumps(document)})
     assert answer.headers["Location"] == "/definitions/pasted/1/"
-    document["tags"] = {"team": "blue"}
+    document["eksProperties"] = {"team": "blue"}
+    document["eksProperties"] = {"podProperties": {"hostNetwork": True}}
     page = client.post("/definitions/", {"document": json.dumps(document)})
     assert page.status_code == 400
-    assert "tags is not supported here." in page.text
+    assert "eksProperties" in page.context["document_errors"][0]
     assert "blue" in page.text
     for wrong in ("{", "[1]", "[" * 100_000, '{"\\ud800": 1}', '{"environment": ["\\ud800"]}'):
         assert client.post("/definitions/", {"document": wrong}).status_code == 400
@@ -173,3 +174,142 @@ def test_a_fragment_brings_only_its_part(client: Client, visitor: User) -> None:
     assert "hello" in part
     assert "<html" not in part
     assert "id_q" not in part
+
+
+CONTAINER = {
+    "user": "nobody",
+    "privileged": True,
+    "readonlyRootFilesystem": True,
+    "linuxParameters": {"initProcessEnabled": True, "sharedMemorySize": 64},
+    "ulimits": [{"name": "nofile", "softLimit": 10, "hardLimit": 20}],
+    "mountPoints": [{"sourceVolume": "scratch", "containerPath": "/scratch", "readOnly": True}],
+    "volumes": [{"name": "scratch"}],
+}
+SEVERAL = {
+    "taskProperties": [
+        {
+            "containers": [
+                {
+                    "name": name,
+                    "image": f"{name}:1",
+                    "resourceRequirements": [
+                        {"type": "VCPU", "value": "0.5"},
+                        {"type": "MEMORY", "value": "64"},
+                    ],
+                    **(
+                        {"dependsOn": [{"containerName": "db", "condition": "START"}]}
+                        if name == "web"
+                        else {}
+                    ),
+                }
+                for name in ("db", "web")
+            ]
+        }
+    ]
+}
+
+
+def test_container_properties_have_inputs_and_json_and_come_back_to_both(
+    client: Client, boss: User
+) -> None:
+    typed = {
+        "name": "tight",
+        "image": "busybox",
+        "vcpus": "1",
+        "memory_mib": "64",
+        "container_user": "nobody",
+        "container_shared_memory": "64",
+        "container_privileged": "true",
+        "container_read_only_root": "true",
+        "container_init": "true",
+        "container": json.dumps(
+            {name: CONTAINER[name] for name in ("ulimits", "mountPoints", "volumes")}
+        ),
+        "parameters": "scene=forest",
+        "tags": "team=blue",
+    }
+    assert client.post("/definitions/", typed).headers["Location"] == "/definitions/tight/1/"
+    made = JobDefinition.objects.get()
+    assert made.container == CONTAINER
+    html = client.get("/definitions/tight/1/").text
+    for told in (
+        "nobody",
+        "Privileged",
+        "Read-only",
+        "64 MiB",
+        "nofile: 10, at most 20",
+        "(read-only)",
+    ):
+        assert told in html
+    values = client.get("/new/definition/?from=tight:1").context["values"]
+    assert json.loads(values["container"]).keys() == {"ulimits", "mountPoints", "volumes"}
+    assert (values["container_user"], values["container_shared_memory"]) == ("nobody", "64")
+    assert client.post("/definitions/", values).status_code == 302
+    again = JobDefinition.objects.get(revision=2)
+    assert (again.container, again.tags, again.parameters) == (
+        made.container,
+        made.tags,
+        made.parameters,
+    )
+
+
+@pytest.mark.parametrize(
+    ("container", "told"),
+    [
+        ("{", "Not valid JSON"),
+        ("[1]", "This is an object of members."),
+        ('{"linuxParameters": 5}', "linuxParameters: This is an object of members."),
+        ('{"userr": "x"}', "userr: There is no such member."),
+    ],
+)
+def test_bad_container_properties_are_told_beside_their_field_and_kept(
+    client: Client, boss: User, container: str, told: str
+) -> None:
+    fields = {"name": "a", "image": "busybox", "vcpus": "1", "memory_mib": "64"}
+    page = client.post(
+        "/definitions/", {**fields, "container": container, "container_init": "true"}
+    )
+    assert page.status_code == 400
+    assert any(told in text for text in page.context["errors"]["container"])
+    assert page.context["container_open"]
+    assert page.context["values"]["container"] == container
+    assert not JobDefinition.objects.exists()
+
+
+def test_a_definition_of_several_containers_is_shown_copied_and_compared(
+    client: Client, boss: User
+) -> None:
+    posted = {"name": "pair", "ecs_properties": json.dumps(SEVERAL), "attempts": "2"}
+    assert client.post("/definitions/", posted).status_code == 302
+    html = client.get("/definitions/pair/1/").text
+    assert "until db has started" in html
+    assert "web:1" in html
+    values = client.get("/new/definition/?from=pair:1").context["values"]
+    assert (values["image"], values["attempts"]) == ("", "2")
+    changed = values["ecs_properties"].replace("web:1", "web:2")
+    assert client.post("/definitions/", {**values, "ecs_properties": changed}).status_code == 302
+    found = client.get("/definitions/pair/compare/?old=1&new=2", headers=JSON).json()["changed"]
+    path = "ecsProperties.taskProperties[0].containers[1].image"
+    assert found == [{"field": path, "old": "web:1", "new": "web:2"}]
+
+
+def test_a_multi_node_definition_tells_its_nodes_in_words(client: Client, visitor: User) -> None:
+    container = {
+        "image": "mpi:1",
+        "resourceRequirements": [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "64"}],
+    }
+    a_definition(
+        name="mpi",
+        type="multinode",
+        node_properties={
+            "numNodes": 5,
+            "mainNode": 0,
+            "nodeRangeProperties": [
+                {"targetNodes": "0", "container": {**container, "image": "main:1"}},
+                {"targetNodes": "1:", "container": container},
+            ],
+        },
+    )
+    html = client.get("/definitions/mpi/").text
+    for told in ("multi-node parallel", "Node 0 (main)", "Nodes 1 to 4", "main:1", "mpi:1"):
+        assert told in html

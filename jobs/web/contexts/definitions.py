@@ -1,41 +1,19 @@
 """What the pages of job definitions, their forms and their JSON are drawn from."""
 
-import shlex
-from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import BadRequest
-from django.http import HttpRequest, QueryDict
+from django.http import QueryDict
 from django.urls import reverse
 
-from jobs.domain.definition_document import definition_fields
-from jobs.domain.errors import InvalidInput, NotFound
-from jobs.domain.exit_rules import rules_text
+from jobs.domain.errors import NotFound
 from jobs.domain.resources import format_vcpus
-from jobs.domain.variables import variables_text
 from jobs.models import DefinitionStatus, JobDefinition
 from jobs.selectors import definitions as selectors
 from jobs.selectors.paging import Page
 
-from .. import answers
+from . import workload
 from .lazily import lazily
 from .named import NameQuery, read_query
-
-# A pasted document comes in this field.
-DOCUMENT = "document"
-TEXT_FIELDS = (
-    "name",
-    "description",
-    "image",
-    "command",
-    "environment",
-    "vcpus",
-    "memory_mib",
-    "attempts",
-    "evaluate_on_exit",
-    "timeout_seconds",
-)
-NEW = {"vcpus": "1", "memory_mib": "512", "attempts": "1"}
 
 
 def list_query(query: QueryDict) -> NameQuery:
@@ -81,6 +59,7 @@ def build(*, definition: JobDefinition, before: int | None) -> dict[str, Any]:
     url = revision_url(definition)
     return {
         "definition": definition,
+        "node_groups": lazily(lambda: workload.of_definition(definition)),
         "is_active": definition.status == DefinitionStatus.ACTIVE,
         "usage": lazily(lambda: selectors.definition_usage(name=definition.name)),
         "revisions": revisions,
@@ -114,63 +93,6 @@ def comparison_as_json(*, old: JobDefinition, new: JobDefinition) -> dict[str, A
     }
 
 
-def build_form(
-    *,
-    values: Mapping[str, object],
-    document: str = "",
-    errors: Mapping[str, list[str]] | None = None,
-    source: JobDefinition | None = None,
-) -> dict[str, Any]:
-    """The form with these values; `document` is the pasted JSON, if that is what was sent."""
-    shown = dict(errors or {})
-    # What has no field of its own here is said at the top, by its name.
-    other = [
-        f"{field}: {text}" if field else text
-        for field, texts in shown.items()
-        if document or field not in TEXT_FIELDS
-        for text in texts
-    ]
-    return {
-        "values": {name: _as_text(values.get(name)) for name in TEXT_FIELDS},
-        "document": document,
-        "errors": {} if document else shown,
-        "form_errors": [] if document else other,
-        "document_errors": other if document else [],
-        "source": source,
-    }
-
-
-def values_of(definition: JobDefinition) -> dict[str, object]:
-    """The form's values for a next revision like this one."""
-    return {
-        "name": definition.name,
-        "description": definition.description,
-        "image": definition.image,
-        "command": shlex.join(definition.command),
-        "environment": variables_text(definition.environment),
-        "vcpus": format_vcpus(definition.milli_vcpus),
-        "memory_mib": str(definition.memory_mib),
-        "attempts": str(definition.attempts),
-        "evaluate_on_exit": rules_text(definition.evaluate_on_exit),
-        "timeout_seconds": str(definition.timeout_seconds or ""),
-    }
-
-
-def posted_fields(request: HttpRequest) -> dict[str, object]:
-    """The fields to register, out of a form, a pasted document or a JSON body. Raises InvalidInput."""
-    posted = answers.posted(request)
-    if request.content_type == "application/json":
-        return definition_fields(posted)
-    document = posted.get(DOCUMENT)
-    if not isinstance(document, str) or not document.strip():
-        return {name: value for name, value in posted.items() if name != DOCUMENT}
-    try:
-        parsed = answers.json_object(document.encode())
-    except BadRequest as error:
-        raise InvalidInput({"": [str(error)]}) from None
-    return definition_fields(parsed)
-
-
 def summary(definition: JobDefinition) -> dict[str, Any]:
     """A revision as JSON."""
     return {
@@ -179,10 +101,21 @@ def summary(definition: JobDefinition) -> dict[str, Any]:
         "status": definition.status,
         "description": definition.description,
         "image": definition.image,
+        "type": definition.type,
         "command": definition.command,
         "environment": definition.environment,
         "vcpus": format_vcpus(definition.milli_vcpus),
         "memory_mib": definition.memory_mib,
+        "gpus": definition.gpus,
+        "parameters": definition.parameters,
+        "container": definition.container,
+        "ecs_properties": definition.ecs_properties,
+        "node_properties": definition.node_properties,
+        "scheduling_priority": definition.scheduling_priority,
+        "consumables": definition.consumables,
+        "tags": definition.tags,
+        "propagate_tags": definition.propagate_tags,
+        "platform_capabilities": definition.extra.get("platformCapabilities", []),
         "attempts": definition.attempts,
         "evaluate_on_exit": definition.evaluate_on_exit,
         "timeout_seconds": definition.timeout_seconds,
@@ -199,7 +132,3 @@ def _page(query: NameQuery) -> Page[selectors.DefinitionRow]:
     return selectors.list_definitions(
         after=query.after, search=query.search, include_inactive=bool(query.extra["all"])
     )
-
-
-def _as_text(value: object) -> str:
-    return value if isinstance(value, str) else ""
