@@ -5,6 +5,7 @@ lost message costs latency and nothing else. Topics:
 
 - `jobs`: some job changed its status, or is new;
 - `job:<uuid>`: this job, its attempts or why it waits changed;
+- `bulk:<id>`: this bulk action went on;
 - `log:<attempt id>`: this attempt's log has new lines or is complete;
 - `queues` (and their scheduling policies), `environments`, `definitions`, `resources` (consumable ones): one
   of these was made or changed;
@@ -37,6 +38,11 @@ PULLS = "pulls"
 def job_topic(job_id: UUID | str) -> str:
     """The topic of one job: its status, its attempts, why it waits."""
     return f"job:{job_id}"
+
+
+def bulk_topic(action_id: int) -> str:
+    """The topic of one bulk action: how far it is."""
+    return f"bulk:{action_id}"
 
 
 def log_topic(attempt_id: int) -> str:

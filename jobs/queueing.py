@@ -19,8 +19,16 @@ STOP = "jobs.tasks.stop_attempt"
 REAP = "jobs.tasks.reap_attempt"
 PULL = "jobs.tasks.pull_image"
 CLEAN_UP = "jobs.tasks.clean_up_attempt"
+BULK = "jobs.tasks.go_on_with_bulk"
 
-QUEUE_OF = {LAUNCH: "launch", STOP: "stop", REAP: "reap", PULL: "pull", CLEAN_UP: "cleanup"}
+QUEUE_OF = {
+    LAUNCH: "launch",
+    STOP: "stop",
+    REAP: "reap",
+    PULL: "pull",
+    CLEAN_UP: "cleanup",
+    BULK: "bulk",
+}
 
 
 def enqueue_after_commit(task: str, ids: Sequence[int]) -> None:

@@ -6,7 +6,7 @@ from functools import wraps
 from django.db import close_old_connections
 from django.utils import timezone
 
-from jobs.services import launch, pulls, reap, stopping
+from jobs.services import bulk, launch, pulls, reap, stopping
 
 Task = Callable[[int], None]
 
@@ -53,3 +53,9 @@ def clean_up_attempt(attempt_id: int) -> None:
 def pull_image(pull_id: int) -> None:
     """Pulls an image and lets go on what waits for it."""
     pulls.pull_image(pull_id=pull_id)
+
+
+@_task
+def go_on_with_bulk(action_id: int) -> None:
+    """Does the next part of a bulk action."""
+    bulk.go_on_with_bulk(action_id=action_id, now=timezone.now())

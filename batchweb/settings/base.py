@@ -102,6 +102,7 @@ RQ_QUEUES = {
     "stop": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
     "reap": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
     "launch": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
+    "bulk": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
     # Image pulls take minutes; a worker of their own keeps them from holding up launches.
     "pull": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_PULL_TIMEOUT_SECONDS},
     "cleanup": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},

@@ -15,7 +15,8 @@ class BulkAction(models.Model):
     """Cancel, terminate or rerun of a list of jobs, and how far it is.
 
     `done` counts the jobs of `job_ids` (in their order) that were looked at, so a worker that dies
-    goes on from there; `changed` those that something was done to; `problems` says why nothing could be.
+    goes on from there; `changed` those that something was done to, `refused` those that nothing could be
+    done to. `problems` says why, of the first of them. For the rest there was nothing to do.
     """
 
     kind = models.CharField(max_length=16, choices=BulkKind)
@@ -26,6 +27,7 @@ class BulkAction(models.Model):
     job_ids = models.JSONField(default=list)
     done = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
     problems = models.JSONField(default=list, blank=True, help_text='[{"job": ..., "why": ...}]')
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -38,7 +40,7 @@ class BulkAction(models.Model):
                 condition=Q(kind__in=BulkKind.values), name="bulk_kind_is_known"
             ),
             models.CheckConstraint(
-                condition=Q(changed__lte=F("done")), name="bulk_changed_is_done"
+                condition=Q(done__gte=F("changed") + F("refused")), name="bulk_changed_is_done"
             ),
         ]
         indexes = [

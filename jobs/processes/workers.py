@@ -16,7 +16,7 @@ from rq.worker_pool import WorkerPool
 from jobs import changes
 
 # In order of urgency: what frees capacity goes first.
-SHORT_QUEUES = ("stop", "reap", "launch", "cleanup")
+SHORT_QUEUES = ("stop", "reap", "launch", "bulk", "cleanup")
 PULL_QUEUES = ("pull",)
 PR_SET_PDEATHSIG = 1
 # What the tasks have to say they log themselves; RQ would add several lines for each.

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from jobs import queueing
 from jobs.domain.states import PLACED
-from jobs.models import Attempt, EngineStatus, ImagePull, ImagePullStatus
+from jobs.models import Attempt, BulkAction, EngineStatus, ImagePull, ImagePullStatus
 
 from .claim import CLAIM_SECONDS, unlaunched
 from .pulls import SILENT_AFTER, request_pull
@@ -38,7 +38,7 @@ def sweep(*, now: datetime) -> int:
         ids = list(attempts.order_by("id").values_list("id", flat=True)[:PORTION])
         queueing.enqueue_after_commit(task, ids)
         found += len(ids)
-    return found + _revive_pulls(now)
+    return found + _revive_bulk_actions(now) + _revive_pulls(now)
 
 
 def _stuck_launches(now: datetime) -> QuerySet[Attempt]:
@@ -93,6 +93,14 @@ def _left_over_containers(now: datetime) -> QuerySet[Attempt]:
         removed_at__isnull=True,
         node__engine__status=EngineStatus.CONNECTED,
     )
+
+
+def _revive_bulk_actions(now: datetime) -> int:
+    patience = LOST_AFTER if queueing.is_idle(queueing.BULK) else LONG_AFTER
+    stuck = BulkAction.objects.filter(finished_at__isnull=True, updated_at__lt=now - patience)
+    ids = list(stuck.order_by("id").values_list("id", flat=True)[:PORTION])
+    queueing.enqueue_after_commit(queueing.BULK, ids)
+    return len(ids)
 
 
 def _revive_pulls(now: datetime) -> int:

@@ -7,7 +7,8 @@ from typing import Any
 from django.db import transaction
 
 from jobs.domain.ids import new_job_id
-from jobs.models import ArraySummary, Job, JobSpec, JobStatus
+from jobs.domain.states import JobStatus
+from jobs.models import ArraySummary, Job, JobSpec
 from jobs.services.accept import accept_submitted
 from jobs.services.array_stop import carry_out_stops
 from jobs.services.lease import Lease, Standby

@@ -1,0 +1,152 @@
+"""One action on many jobs: accepted at once, carried out by workers in portions, with progress.
+
+A portion and the count of what is done are one transaction, so a worker that dies leaves nothing half done
+and nothing done twice; the sweep hands over what nobody goes on with.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from jobs import changes, queueing
+from jobs.domain import bulk
+from jobs.domain.errors import Conflict
+from jobs.domain.ids import text_of
+from jobs.domain.validation import Checker, FieldError
+from jobs.models import BulkAction, BulkKind, Job, StopKind
+from jobs.selectors.jobs import visible_jobs
+
+from .rerun import rerun_job
+from .stop import check_reason, stop_jobs
+
+# A rerun may write an array of thousands.
+PORTION = {BulkKind.CANCEL: 100, BulkKind.TERMINATE: 100, BulkKind.RERUN: 1}
+STOP_KIND = {BulkKind.CANCEL: StopKind.CANCEL, BulkKind.TERMINATE: StopKind.TERMINATE}
+# A worker does no more at a time: it has other tasks, too.
+SECONDS = 2.0
+NEWS_SECONDS = 0.5
+MAX_PROBLEMS = 1000
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What became of a portion."""
+
+    changed: int = 0
+    problems: list[dict[str, str]] = field(default_factory=list)
+
+
+def start_bulk(
+    *, owner: User, kind: str, job_ids: Sequence[object], reason: str = "", now: datetime
+) -> BulkAction:
+    """Accepts the action and hands it to a worker. Raises InvalidInput; then nothing changed.
+
+    `job_ids` are UUIDs or texts, at most `bulk.MAX_JOBS`. A job that the owner cannot see is one of
+    the action's problems, like one that cannot be run again.
+    """
+    checker = Checker()
+    kind = checker.check("kind", _kind, kind, "")
+    nothing: list[UUID] = []
+    wanted = checker.check("job_ids", bulk.job_ids, job_ids, nothing)
+    checker.done()
+    reason = check_reason(reason)
+    with transaction.atomic():
+        action = BulkAction.objects.create(
+            kind=kind,
+            reason=reason,
+            owner=owner,
+            job_ids=[str(job_id) for job_id in wanted],
+            created_at=now,
+            updated_at=now,
+        )
+        queueing.enqueue_after_commit(queueing.BULK, [action.id])
+    return action
+
+
+def go_on_with_bulk(*, action_id: int, now: datetime, seconds: float = SECONDS) -> None:
+    """Does the next part of an action, and hands over the rest. Safe to repeat, and beside another."""
+    action = (
+        BulkAction.objects.select_related("owner")
+        .filter(id=action_id, finished_at__isnull=True)
+        .first()
+    )
+    if action is None:
+        return
+    begun = told = time.monotonic()
+    while _portion(action, now):
+        passed = time.monotonic()
+        if passed - begun >= seconds:
+            queueing.enqueue_after_commit(queueing.BULK, [action_id])
+            break
+        if passed - told >= NEWS_SECONDS:
+            changes.publish([changes.bulk_topic(action_id)])
+            told = passed
+    changes.publish([changes.bulk_topic(action_id)])
+
+
+def _portion(action: BulkAction, now: datetime) -> bool:
+    """Whether there is more to do. The list of jobs never changes, so it is read once."""
+    with transaction.atomic():
+        row = BulkAction.objects.select_for_update(no_key=True).defer("job_ids").get(id=action.id)
+        if row.finished_at is not None:
+            return False
+        kind = BulkKind(action.kind)
+        portion = action.job_ids[row.done : row.done + PORTION[kind]]
+        outcome = _carry_out(action, kind, [UUID(job_id) for job_id in portion], now)
+        done = row.done + len(portion)
+        is_last = done >= len(action.job_ids)
+        fields: dict[str, Any] = {}
+        if outcome.problems:
+            fields["problems"] = (row.problems + outcome.problems)[:MAX_PROBLEMS]
+        BulkAction.objects.filter(id=action.id).update(
+            **fields,
+            done=done,
+            changed=row.changed + outcome.changed,
+            refused=row.refused + len(outcome.problems),
+            updated_at=now,
+            finished_at=now if is_last else None,
+        )
+        return not is_last
+
+
+def _carry_out(
+    action: BulkAction, kind: BulkKind, job_ids: Sequence[UUID], now: datetime
+) -> _Outcome:
+    jobs = visible_jobs(action.owner).in_bulk(job_ids)
+    outcome = _Outcome()
+    for job_id in job_ids:
+        if job_id not in jobs:
+            outcome.problems.append(_problem(job_id, f"There is no job {text_of(job_id)}."))
+    found = list(jobs.values())
+    if kind is BulkKind.RERUN:
+        for job in found:
+            _rerun(action, job, outcome, now)
+    else:
+        outcome.changed = len(
+            stop_jobs(jobs=found, kind=STOP_KIND[kind], reason=action.reason, now=now)
+        )
+    return outcome
+
+
+def _rerun(action: BulkAction, job: Job, outcome: _Outcome, now: datetime) -> None:
+    try:
+        rerun_job(owner=action.owner, job=job, now=now)
+        outcome.changed += 1
+    except Conflict as conflict:
+        outcome.problems.append(_problem(job.id, str(conflict)))
+
+
+def _problem(job_id: UUID, why: str) -> dict[str, str]:
+    return {"job": text_of(job_id), "why": why}
+
+
+def _kind(value: object) -> str:
+    if value not in BulkKind.values:
+        raise FieldError(f"An action is one of {', '.join(BulkKind.values)}.")
+    return str(value)
