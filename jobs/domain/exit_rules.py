@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from .retry import ExitRule, RetryAction
-from .validation import UNSTORABLE_PATTERN, FieldError
+from .validation import UNSTORABLE_PATTERN, FieldError, read_json
 
 MAX_RULES = 5
 MAX_PATTERN_CHARACTERS = 512
@@ -25,8 +25,7 @@ ACTIONS = {RetryAction.RETRY: "try again", RetryAction.EXIT: "fail at once"}
 
 def evaluate_on_exit(value: object) -> list[dict[str, str]]:
     """Rules as a list of objects, or that as JSON text. Empty: no rules."""
-    if isinstance(value, str):
-        value = _of_text(value)
+    value = read_json(value)
     if value in (None, []):
         return []
     if isinstance(value, Mapping | str) or not isinstance(value, Sequence):
@@ -83,16 +82,6 @@ def _condition(what: str, pattern: str) -> str:
     if pattern.endswith("*"):
         return f'{what} starts with "{pattern[:-1]}"'
     return f'{what} is "{pattern}"'
-
-
-def _of_text(text: str) -> object:
-    if not text.strip():
-        return []
-    try:
-        parsed: object = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise FieldError(f"Not valid JSON: {error}.") from None
-    return parsed
 
 
 def _rule(number: int, rule: object) -> dict[str, str]:

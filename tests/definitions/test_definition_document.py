@@ -1,9 +1,14 @@
 """A pasted definition is understood in two forms; what cannot be done is refused by its name."""
 
-import pytest
+from contextlib import suppress
 
-from jobs.domain.definition_document import definition_fields
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.domain.definition_document import AWS_MEMBERS, definition_fields
 from jobs.domain.errors import InvalidInput
+from jobs.services.definitions import FIELDS, check_definition
 
 
 def test_our_own_words_are_taken_as_they_are() -> None:
@@ -190,3 +195,24 @@ def test_several_containers_and_several_nodes_are_taken_as_a_whole() -> None:
         "type": "multinode",
         "node_properties": gang,
     }
+
+
+MEMBERS = [
+    *AWS_MEMBERS,
+    *FIELDS,
+    *("resourceRequirements", "taskProperties", "containers", "tags", "timeout", "parameters"),
+]
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(MEMBERS) | st.text(max_size=4), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(MEMBERS), ANYTHING, max_size=6))
+def test_no_document_escapes_as_another_error(document: dict[str, object]) -> None:
+    with suppress(InvalidInput):
+        check_definition(fields=definition_fields(document))
