@@ -5,9 +5,37 @@ What can be changed here is changed by the services, with the same checks and te
 
 from django.contrib import admin
 
-from . import access, definition, engine, environment, job, lease, logs, queue
+from . import (
+    access,
+    array,
+    bulk,
+    consumable,
+    definition,
+    engine,
+    environment,
+    job,
+    lease,
+    logs,
+    policy,
+    queue,
+    secret,
+)
 
-__all__ = ["access", "definition", "engine", "environment", "job", "lease", "logs", "queue"]
+__all__ = [
+    "access",
+    "array",
+    "bulk",
+    "consumable",
+    "definition",
+    "engine",
+    "environment",
+    "job",
+    "lease",
+    "logs",
+    "policy",
+    "queue",
+    "secret",
+]
 
 admin.site.site_title = "Batchweb administration"
 admin.site.site_header = "Batchweb administration"

@@ -1,5 +1,6 @@
 """What the admin classes share: reading without counting millions, writing through services only."""
 
+import json
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from uuid import UUID
@@ -254,6 +255,11 @@ def uuid_or_none(text: str) -> UUID | None:
         return UUID(text.strip())
     except ValueError:
         return None
+
+
+def json_text(value: object) -> str:
+    """A JSON value as a form's text; empty for an empty one."""
+    return json.dumps(value, indent=1, ensure_ascii=False) if value else ""
 
 
 def clipped(field: str, *, characters: int = 60) -> Callable[[Any], str]:

@@ -5,7 +5,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from jobs.models import Engine, EngineKind, ImagePull, Node
-from jobs.services.engines import check_engine, create_engine, delete_engine, update_engine
+from jobs.services.engines import (
+    check_engine,
+    check_node,
+    create_engine,
+    delete_engine,
+    update_engine,
+    update_node,
+)
 
 from .base import ReadOnlyAdmin, ServiceAdmin, ServiceForm, Sized, clipped
 
@@ -54,12 +61,55 @@ class EngineAdmin(ServiceAdmin[Engine]):
         delete_engine(engine=row)
 
 
+class NodeForm(ServiceForm[Node]):
+    gpus = forms.CharField(
+        required=False,
+        label="GPUs",
+        help_text="How many jobs may use. Docker does not tell: count them yourself.",
+    )
+
+    def check_with_service(self, fields: dict[str, object]) -> None:
+        check_node(fields=fields, node=self.instance)
+
+    def write_with_service(self, request: HttpRequest, fields: dict[str, object]) -> Node:
+        return update_node(node=self.instance, fields=fields)
+
+
 @admin.register(Node)
-class NodeAdmin(Sized, ReadOnlyAdmin[Node]):
-    list_display = ("name", "instance_id", "engine", "state", "vcpus", "memory", "architecture")
+class NodeAdmin(Sized, ServiceAdmin[Node]):
+    """All but the GPUs is told by the engine."""
+
+    form = NodeForm
+    list_display = (
+        "name",
+        "instance_id",
+        "engine",
+        "state",
+        "vcpus",
+        "memory",
+        "gpus",
+        "architecture",
+    )
     list_select_related = ("engine",)
     list_filter = ("state", "engine")
     search_fields = ("name", "instance_id")
+    fields = (
+        "name",
+        "instance_id",
+        "engine",
+        "state",
+        "vcpus",
+        "memory",
+        "gpus",
+        "architecture",
+    )
+    readonly_fields = ("name", "instance_id", "engine", "state", "vcpus", "memory", "architecture")
+
+    def has_add_permission(self, request: HttpRequest, obj: Node | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Node | None = None) -> bool:
+        return False
 
 
 @admin.register(ImagePull)

@@ -24,7 +24,7 @@ from jobs.services.environments import (
     update_environment,
 )
 
-from .base import ServiceAdmin, ServiceForm
+from .base import ServiceAdmin, ServiceForm, json_text
 
 
 class EnvironmentForm(ServiceForm[ComputeEnvironment]):
@@ -38,6 +38,18 @@ class EnvironmentForm(ServiceForm[ComputeEnvironment]):
     )
     usd_per_vcpu_hour = forms.CharField(required=False, label="US dollars per vCPU-hour")
     usd_per_gib_hour = forms.CharField(required=False, label="US dollars per GiB-hour")
+    allowed_host_paths = forms.CharField(
+        required=False,
+        label="Host paths that jobs may mount",
+        widget=forms.Textarea(attrs={"rows": 4, "cols": 80}),
+        help_text='JSON, such as [{"path": "/data", "readOnly": true}]. With / jobs see the whole '
+        "machine.",
+    )
+    allow_privileged = forms.BooleanField(
+        required=False,
+        label="Jobs may run privileged",
+        help_text="A privileged container has all rights on the machine.",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,6 +57,7 @@ class EnvironmentForm(ServiceForm[ComputeEnvironment]):
         if row.pk:
             maximum = row.max_milli_vcpus
             self.initial["max_vcpus"] = "" if maximum is None else format_vcpus(maximum)
+            self.initial["allowed_host_paths"] = json_text(row.allowed_host_paths)
         else:
             self.initial.setdefault("usd_per_vcpu_hour", default_usd_per_vcpu_hour())
             self.initial.setdefault("usd_per_gib_hour", default_usd_per_gib_hour())
@@ -93,6 +106,8 @@ class EnvironmentAdmin(ServiceAdmin[ComputeEnvironment]):
         "max_vcpus",
         "usd_per_vcpu_hour",
         "usd_per_gib_hour",
+        "allowed_host_paths",
+        "allow_privileged",
         "status",
         "status_reason",
         "created_at",

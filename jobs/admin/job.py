@@ -25,6 +25,8 @@ class AttemptInline(_AttemptInline):
     model = Attempt
     fields = readonly_fields = (
         "number",
+        "node_index",
+        "container_name",
         "environment",
         "node",
         "container",
@@ -151,6 +153,8 @@ class LiveFilter(admin.SimpleListFilter):
 class AttemptAdmin(Sized, OfJobAdmin[Attempt]):
     list_display = (
         "__str__",
+        "node_index",
+        "container_name",
         "environment",
         "node",
         "vcpus",

@@ -9,10 +9,16 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from jobs.domain.validation import MAX_QUEUE_ENVIRONMENTS
-from jobs.models import ComputeEnvironment, JobQueue, JobQueueEnvironment, QueueState
+from jobs.models import (
+    ComputeEnvironment,
+    JobQueue,
+    JobQueueEnvironment,
+    QueueState,
+    SchedulingPolicy,
+)
 from jobs.services.queues import check_queue, create_queue, delete_queue, update_queue
 
-from .base import ReadOnlyAdmin, ServiceAdmin, ServiceForm
+from .base import ReadOnlyAdmin, ServiceAdmin, ServiceForm, json_text
 
 CHOICES = tuple(f"environment_{place}" for place in range(1, MAX_QUEUE_ENVIRONMENTS + 1))
 
@@ -33,6 +39,23 @@ class QueueForm(ServiceForm[JobQueue]):
     environment_1 = _choice("First environment")
     environment_2 = _choice("Second environment")
     environment_3 = _choice("Third environment")
+    scheduling_policy = forms.ModelChoiceField(
+        queryset=SchedulingPolicy.objects.order_by("name"),
+        to_field_name="name",
+        required=False,
+        help_text="Empty: first in, first out. A queue keeps its kind; the policy can be replaced.",
+    )
+    backfill = forms.BooleanField(
+        required=False,
+        initial=True,
+        help_text="Smaller jobs may pass one that waits for room, if that does not delay it.",
+    )
+    time_limit_actions = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "cols": 80}),
+        help_text='JSON, such as [{"reason": "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY", "state": '
+        '"RUNNABLE", "maxTimeSeconds": 3600, "action": "CANCEL"}].',
+    )
 
     field_of = {"environments": "environment_1"}
 
@@ -42,11 +65,16 @@ class QueueForm(ServiceForm[JobQueue]):
             places = self.instance.environment_order.select_related("environment")
             for field, place in zip(CHOICES, places, strict=False):
                 self.initial[field] = place.environment.name
+            policy = self.instance.scheduling_policy
+            self.initial["scheduling_policy"] = policy.name if policy else None
+            self.initial["time_limit_actions"] = json_text(self.instance.time_limit_actions)
 
     def service_fields(self) -> dict[str, object]:
         fields = super().service_fields()
         chosen = [fields.pop(field) for field in CHOICES]
         names = [each.name for each in chosen if isinstance(each, ComputeEnvironment)]
+        policy = fields["scheduling_policy"]
+        fields["scheduling_policy"] = policy.name if isinstance(policy, SchedulingPolicy) else ""
         return {**fields, "environments": names}
 
     def check_with_service(self, fields: dict[str, object]) -> None:
@@ -62,11 +90,28 @@ class QueueForm(ServiceForm[JobQueue]):
 @admin.register(JobQueue)
 class QueueAdmin(ServiceAdmin[JobQueue]):
     form = QueueForm
-    list_display = ("name", "priority", "state", "environment_names", "created_at")
+    list_display = (
+        "name",
+        "priority",
+        "state",
+        "environment_names",
+        "scheduling_policy",
+        "created_at",
+    )
+    list_select_related = ("scheduling_policy",)
     list_filter = ("state",)
     search_fields = ("name",)
     date_hierarchy = "created_at"
-    fields = ("name", "priority", "state", *CHOICES, "created_at")
+    fields = (
+        "name",
+        "priority",
+        "state",
+        *CHOICES,
+        "scheduling_policy",
+        "backfill",
+        "time_limit_actions",
+        "created_at",
+    )
     readonly_fields = ("created_at",)
     fixed_fields = ("name",)
     actions = ("enable_selected", "disable_selected")

@@ -13,27 +13,46 @@ from django.urls import reverse
 from jobs.models import (
     AccessToken,
     Attempt,
+    BulkAction,
+    BulkKind,
     ComputeEnvironment,
+    ConsumableHold,
+    ConsumableResource,
     Engine,
     ImagePull,
     Job,
     JobDefinition,
+    JobDependency,
     JobQueue,
+    JobSpec,
     JobStatus,
     LogChunk,
     LogStream,
+    Node,
     SchedulerLease,
+    SchedulingPolicy,
+    Secret,
+    ShareUsage,
     Transition,
     UsageSample,
     WaitReason,
 )
-from tests.builders import NOW, an_attempt
+from tests.builders import NOW, a_hold, a_policy, a_secret, an_array, an_attempt
 
 pytestmark = pytest.mark.django_db
 
 MODELS = list(apps.get_app_config("jobs").get_models())
-CHANGED_BY_SERVICES = {JobQueue, ComputeEnvironment, Engine}
-ADDED_BY_SERVICES = CHANGED_BY_SERVICES | {JobDefinition}
+ADDED_AND_CHANGED = {
+    JobQueue,
+    ComputeEnvironment,
+    Engine,
+    SchedulingPolicy,
+    ConsumableResource,
+    Secret,
+}
+# A machine is told by its engine, all but its GPUs.
+CHANGED_BY_SERVICES = ADDED_AND_CHANGED | {Node}
+ADDED_BY_SERVICES = ADDED_AND_CHANGED | {JobDefinition}
 
 
 def url(model: type[Model], page: str, *args: object) -> str:
@@ -50,8 +69,19 @@ def boss(client: Client) -> User:
 @pytest.fixture
 def one_of_each(boss: User) -> dict[type[Model], Model]:
     """A row of every model, and the newest of it."""
+    array = an_array(2)
+    ShareUsage.objects.create(
+        queue=array.queue, share_identifier="a", milli_vcpu_seconds=1.5, as_of=NOW
+    )
+    a_policy()
+    a_secret(encrypted=b"NEVER SHOWN")
+    BulkAction.objects.create(
+        kind=BulkKind.CANCEL, owner=boss, job_ids=["x"], created_at=NOW, updated_at=NOW
+    )
     attempt = an_attempt()
     job = attempt.job
+    a_hold(job=job)
+    JobDependency.objects.create(job=job, on=array)
     WaitReason.objects.create(job=job, code="CAPACITY", reason="Full.", since=NOW)
     UsageSample.objects.create(attempt=attempt, at=NOW, milli_vcpus=250, memory_mib=10)
     stream = LogStream.objects.create(attempt=attempt, name="hello/default/1")
@@ -182,7 +212,19 @@ def test_a_search_for_jobs_takes_an_id_or_an_exact_name(
         assert page.context["cl"].result_count == count, query
 
 
-@pytest.mark.parametrize("model", [Attempt, Transition, WaitReason, UsageSample, LogStream])
+@pytest.mark.parametrize(
+    "model",
+    [
+        Attempt,
+        ConsumableHold,
+        JobDependency,
+        JobSpec,
+        LogStream,
+        Transition,
+        UsageSample,
+        WaitReason,
+    ],
+)
 def test_rows_of_a_job_are_found_by_its_id(
     client: Client, one_of_each: dict[type[Model], Model], model: type[Model]
 ) -> None:

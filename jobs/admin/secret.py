@@ -1,0 +1,56 @@
+"""Secrets. A value can be written here and never read."""
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
+
+from jobs.models import Secret
+from jobs.services.secrets import check_secret, create_secret, delete_secret, update_secret
+
+from .base import ServiceAdmin, ServiceForm
+
+
+class SecretForm(ServiceForm[Secret]):
+    name = forms.CharField(required=False, help_text="Jobs ask for it by this name.")
+    value = forms.CharField(
+        required=False,
+        strip=False,
+        # What was typed is not drawn again, either.
+        widget=forms.PasswordInput(attrs={"size": 60, "autocomplete": "new-password"}),
+        help_text="It is stored encrypted and cannot be shown. Empty: the old one stays.",
+    )
+    shared = forms.BooleanField(required=False, help_text="Whether everybody's jobs may use it.")
+
+    def check_with_service(self, fields: dict[str, object]) -> None:
+        check_secret(fields=fields, secret=self.instance if self.instance.pk else None)
+
+    def write_with_service(self, request: HttpRequest, fields: dict[str, object]) -> Secret:
+        now = timezone.now()
+        if self.instance.pk:
+            return update_secret(secret=self.instance, fields=fields, now=now)
+        assert isinstance(request.user, User)
+        return create_secret(owner=request.user, fields=fields, now=now)
+
+
+@admin.register(Secret)
+@method_decorator(sensitive_post_parameters("value"), name="changeform_view")
+class SecretAdmin(ServiceAdmin[Secret]):
+    form = SecretForm
+    list_display = ("name", "owner", "shared", "created_at", "updated_at")
+    list_select_related = ("owner",)
+    list_filter = ("shared",)
+    search_fields = ("name",)
+    fields = ("name", "value", "shared", "owner", "created_at", "updated_at")
+    readonly_fields = ("owner", "created_at", "updated_at")
+    fixed_fields = ("name",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Secret]:
+        return super().get_queryset(request).defer("encrypted")
+
+    def delete_with_service(self, row: Secret) -> None:
+        delete_secret(secret=row)
