@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from .validation import MAX_COMMAND_BYTES, TOO_LONG_A_COMMAND, FieldError
 
+# What a name most likely is; `substitute` takes any that it has a value for.
+NAME_PATTERN = re.compile(r"Ref::([A-Za-z0-9_]+)")
+
 
 def substitute(command: Sequence[str], values: Mapping[str, str]) -> list[str]:
     """The command with each `Ref::name` replaced, once: a value is never looked into again.
@@ -32,3 +35,9 @@ def _bytes_after(pattern: re.Pattern[str], word: str, values: Mapping[str, str])
         len(values[found[1]].encode()) - len(found[0].encode()) for found in pattern.finditer(word)
     )
     return len(word.encode()) + growth
+
+
+def names_in(command: Sequence[str]) -> list[str]:
+    """The names that a command refers to, in the order of their first mention, for a form to ask for."""
+    found = (name for word in command for name in NAME_PATTERN.findall(word))
+    return list(dict.fromkeys(found))

@@ -10,7 +10,9 @@ from jobs.models import (
     JobDefinition,
     JobQueue,
     JobQueueEnvironment,
+    JobStatus,
     QueueState,
+    SchedulingPolicy,
 )
 
 # A select with more is of no use; the field takes typed names as well.
@@ -37,6 +39,19 @@ def usual_queue_name(user: User) -> str:
         few = list(enabled.order_by("name")[:2])
         queue = few[0] if len(few) == 1 else None
     return queue.name if queue else ""
+
+
+def policy_of_queue(name: str) -> SchedulingPolicy | None:
+    """The fair-share policy of a queue; None if it has none, or there is no such queue."""
+    if "\0" in name:
+        return None
+    return SchedulingPolicy.objects.filter(queues__name=name.strip()).first()
+
+
+def recent_jobs(user: User, *, limit: int = 50) -> list[Job]:
+    """The user's newest jobs that another could wait for, newest first; an array is one job."""
+    rows = Job.objects.filter(owner=user, parent=None).exclude(status=JobStatus.FAILED)
+    return list(rows.order_by("-pk")[:limit])
 
 
 def definition_names() -> list[str]:

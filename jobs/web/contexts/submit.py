@@ -1,103 +1,84 @@
 """What the submit form is drawn from: the values as typed, the definition's own, the estimate."""
 
+import json
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.http import HttpRequest
-from django.utils import timezone
+from django.http import HttpRequest, QueryDict
 
 from jobs.domain.errors import InvalidInput
 from jobs.domain.exit_rules import rules_text
-from jobs.domain.resources import Resources, format_vcpus
-from jobs.models import ComputeEnvironment, Job, JobDefinition
-from jobs.pricing import cost
-from jobs.scheduling.decide import explain
-from jobs.scheduling.plan import Wait
+from jobs.domain.parameters import names_in
+from jobs.domain.plans import plan_of
+from jobs.domain.resources import format_vcpus
+from jobs.models import Job, JobDefinition, SchedulingPolicy
 from jobs.selectors.choices import (
     definition_names,
-    environments_in_order,
     newest_definition,
+    policy_of_queue,
     queue_names,
+    recent_jobs,
     usual_queue_name,
 )
-from jobs.selectors.jobs import median_run_seconds
-from jobs.selectors.snapshot import load_snapshot
+from jobs.selectors.plans import work_of_definition
 from jobs.services.submission import Submission, check_submission
 
 from .. import answers
+from .forecast import estimate, outlook
+from .forms import errors_elsewhere, is_checked
 from .lazily import lazily
+from .overridden import ecs_overrides_of, node_overrides_of
 
+Policy = Callable[[], SchedulingPolicy | None]
+# Of one container: a definition of several has them in each.
+OF_ONE_CONTAINER = ("command", "vcpus", "memory_mib", "gpus", "image")
 # What a definition gives a default for.
 FROM_DEFINITION = (
-    "command",
-    "vcpus",
-    "memory_mib",
-    "image",
+    *OF_ONE_CONTAINER,
     "attempts",
     "evaluate_on_exit",
     "timeout_seconds",
+    "consumables",
 )
-TEXT_FIELDS = ("name", "queue", "definition", *FROM_DEFINITION)
-# The form's own: which definition its defaults are from, and the rows of variables.
-FORM_ONLY = frozenset({"loaded", "environment_name", "environment_value"})
-# So many waiting jobs of each queue tell whether there is room for one more.
-OUTLOOK_FRONT = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What the job would cost. `usd_per_run` is for the median of earlier runs; None without any."""
-
-    usd_per_hour: Decimal
-    usd_per_run: Decimal | None
-    median_seconds: float | None
-    milli_vcpus: int
-    memory_mib: int
-    environment: ComputeEnvironment
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What the scheduler would say to the job if it came now: `wait` is None if it would start."""
-
-    wait: Wait | None
+TEXT_FIELDS = (
+    "name",
+    "queue",
+    "definition",
+    *FROM_DEFINITION,
+    "ecs_overrides",
+    "node_overrides",
+    "array_size",
+    "share_identifier",
+    "scheduling_priority",
+)
+# Names with values, each pair a row of two inputs.
+ROWS = {
+    "environment": ("environment_name", "environment_value"),
+    "parameters": ("parameter_name", "parameter_value"),
+    "tags": ("tag_name", "tag_value"),
+    "depends_on": ("depends_on_job", "depends_on_type"),
+}
+SEQUENTIAL = {"type": "SEQUENTIAL"}
+# The form's own: which definition its defaults are from, and the inputs of rows.
+FORM_ONLY = frozenset({"loaded", "sequential", *(name for row in ROWS.values() for name in row)})
+FIELDS = (*TEXT_FIELDS, *ROWS, "propagate_tags")
+ARRAY_FIELDS = ("array_size", "depends_on", "sequential")
+MORE_FIELDS = ("image", "evaluate_on_exit", "gpus", "consumables", "tags", "propagate_tags")
 
 
 def typed_fields(request: HttpRequest) -> dict[str, object]:
-    """What was posted; variables that came as form rows are gathered in `environment`."""
+    """What was posted; what came as form rows is gathered in one field."""
     fields = answers.posted(request)
     if request.content_type == "application/json":
         return fields
-    return _with_variables(
-        fields, request.POST.getlist("environment_name"), request.POST.getlist("environment_value")
-    )
+    return _gathered(fields, request.POST)
 
 
 def fields_in_url(request: HttpRequest) -> dict[str, object]:
-    """The form's values in a URL: links fill the form in, and a newly chosen definition reloads it."""
-    query = request.GET
-    fields: dict[str, object] = {name: query.get(name) for name in query}
-    return _with_variables(
-        fields, query.getlist("environment_name"), query.getlist("environment_value")
-    )
-
-
-def _with_variables(
-    fields: dict[str, object], names: list[str], values: list[str]
-) -> dict[str, object]:
-    values = values + [""] * (len(names) - len(values))
-    rows = [
-        {"name": name, "value": value}
-        for name, value in zip(names, values, strict=False)
-        if name or value
-    ]
-    if rows and "environment" not in fields:
-        fields["environment"] = rows
-    return fields
+    """The form's values in a URL: links fill the form in."""
+    return _gathered({name: request.GET.get(name) for name in request.GET}, request.GET)
 
 
 def as_submission(fields: Mapping[str, object]) -> dict[str, object]:
@@ -106,23 +87,43 @@ def as_submission(fields: Mapping[str, object]) -> dict[str, object]:
 
 
 def of_job(job: Job) -> dict[str, object]:
-    """The form's values for submitting a job like this one again."""
-    inherited = job.definition.environment
-    return {
+    """The form's values for submitting a job like this one again. What it waited for is left out."""
+    spec, definition = job.spec, job.definition
+    values: dict[str, object] = {
         "name": job.name,
         "queue": job.queue.name,
-        "definition": str(job.definition),
-        "loaded": str(job.definition),
-        "command": shlex.join(job.command),
-        "vcpus": format_vcpus(job.milli_vcpus),
-        "memory_mib": str(job.memory_mib),
-        "image": job.image,
+        "definition": str(definition),
+        "loaded": str(definition),
         "attempts": str(job.attempts_allowed),
         # An empty field would stand for the definition's own rules.
-        "evaluate_on_exit": rules_text(job.evaluate_on_exit)
-        or ("[]" if job.definition.evaluate_on_exit else ""),
+        "evaluate_on_exit": rules_text(spec.evaluate_on_exit)
+        or ("[]" if definition.evaluate_on_exit else ""),
         "timeout_seconds": str(job.timeout_seconds or ""),
-        "environment": [row for row in job.environment if row not in inherited],
+        "array_size": str(job.array_size) if job.is_array else "",
+        "sequential": spec.sequential and job.is_array,
+        "share_identifier": job.share_identifier,
+        "scheduling_priority": str(job.scheduling_priority) if job.share_identifier else "",
+        "consumables": _consumables_text(spec.consumables)
+        or ("[]" if definition.consumables else ""),
+        "parameters": spec.parameters,
+        "tags": spec.tags,
+        "propagate_tags": spec.propagate_tags,
+    }
+    if spec.ecs_properties or spec.node_properties:
+        return {
+            **values,
+            "ecs_overrides": _json(ecs_overrides_of(definition, spec)),
+            "node_overrides": _json(node_overrides_of(definition, spec)),
+        }
+    inherited = definition.environment
+    return {
+        **values,
+        "command": shlex.join(spec.command),
+        "vcpus": format_vcpus(job.milli_vcpus),
+        "memory_mib": str(job.memory_mib),
+        "gpus": str(job.gpus or ""),
+        "image": spec.image,
+        "environment": [row for row in spec.environment if row not in inherited],
     }
 
 
@@ -135,24 +136,34 @@ def build(
     """`typed` are the values to show. A definition other than the one that `loaded` names puts its own
     values in place of those that came from the other."""
     definition = newest_definition(_text(typed, "definition"))
-    values: dict[str, object] = {name: _text(typed, name) for name in TEXT_FIELDS}
-    values["environment"] = _rows(typed.get("environment"))
+    values: dict[str, Any] = {name: _text(typed, name) for name in TEXT_FIELDS}
     if not values["queue"] and errors is None:
         values["queue"] = usual_queue_name(user)
     loaded = _text(typed, "loaded")
-    if definition is not None and loaded != values["definition"]:
+    is_new = definition is not None and loaded != values["definition"]
+    if definition is not None and is_new:
         # A name that only came from the definition before goes with it; a typed one stays.
         own_name = "" if values["name"] == loaded.partition(":")[0] else values["name"]
         values.update(_defaults(definition, keep=values if errors else {"name": own_name}))
-    names = lazily(definition_names)
+    values.update(_row_values(typed, None if is_new and not errors else typed.get("parameters")))
+    _add_parameters(values, definition)
+    values["propagate_tags"] = is_checked(typed.get("propagate_tags"))
+    marked = dict(errors or {})
+    policy = lazily(lambda: policy_of_queue(values["queue"]))
     return {
         "values": values,
-        "errors": dict(errors or {}),
-        "form_errors": (errors or {}).get("", []),
+        "errors": marked,
+        "form_errors": errors_elsewhere(errors, fields=FIELDS),
         "definition": definition,
+        "is_group": is_group(definition),
+        "policy": policy,
         "queue_names": lazily(lambda: queue_names(enabled_only=True)),
-        "definition_names": names,
-        **_forecast(user, values),
+        "definition_names": lazily(definition_names),
+        "recent_jobs": lazily(lambda: recent_jobs(user)),
+        "array_open": any(values[name] or name in marked for name in ARRAY_FIELDS),
+        "more_open": any(name in marked for name in MORE_FIELDS)
+        or any(values[name] for name in ("tags", "propagate_tags")),
+        **_forecast(user, values, policy),
     }
 
 
@@ -165,64 +176,90 @@ def check(*, user: User, typed: Mapping[str, object]) -> dict[str, Any]:
         check_submission(owner=user, fields=fields)
     except InvalidInput as error:
         errors = {name: texts for name, texts in error.errors.items() if fields.get(name)}
-    values: dict[str, object] = {name: _text(typed, name) for name in TEXT_FIELDS}
+    values: dict[str, Any] = {name: _text(typed, name) for name in TEXT_FIELDS}
     return {
         "errors": errors,
-        "field_errors": [(name, errors.get(name, [])) for name in (*TEXT_FIELDS, "environment")],
-        **_forecast(user, values),
+        "field_errors": [(name, errors.get(name, [])) for name in FIELDS],
+        **_forecast(user, values, lambda: policy_of_queue(values["queue"])),
     }
 
 
-def _forecast(user: User, values: Mapping[str, object]) -> dict[str, Any]:
-    submission = lazily(lambda: _valid_submission(user, values))
+def is_group(definition: JobDefinition | None) -> bool:
+    """Whether the definition's jobs have several containers or nodes, which say all of themselves."""
+    return definition is not None and bool(definition.ecs_properties or definition.node_properties)
+
+
+def _forecast(user: User, values: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
+    submission = lazily(lambda: _valid_submission(user, values, policy))
     return {
         "estimate": lazily(lambda: estimate(found) if (found := submission()) else None),
         "outlook": lazily(lambda: outlook(found) if (found := submission()) else None),
     }
 
 
-def _valid_submission(user: User, values: Mapping[str, object]) -> Submission | None:
+def _valid_submission(user: User, values: Mapping[str, Any], policy: Policy) -> Submission | None:
     """What is filled in; None until queue, definition and amounts are valid."""
     fields = {name: value for name, value in values.items() if name in TEXT_FIELDS}
     # Neither price nor place depends on the name: without one there is an estimate as well.
     fields["name"] = "estimate"
+    if policy() is not None:
+        fields["share_identifier"] = fields["share_identifier"] or "estimate"
+        fields["scheduling_priority"] = fields["scheduling_priority"] or "0"
     try:
         return check_submission(owner=user, fields=fields)
     except InvalidInput:
         return None
 
 
-def estimate(submission: Submission) -> Estimate | None:
-    """What a checked submission would cost in the first environment that its queue tries."""
-    environments = environments_in_order(submission.queue.name)
-    if not environments:
-        return None
-    first = environments[0]
-    rates = cost.Rates(
-        usd_per_vcpu_hour=first.usd_per_vcpu_hour, usd_per_gib_hour=first.usd_per_gib_hour
-    )
-    amounts = {"milli_vcpus": submission.milli_vcpus, "memory_mib": submission.memory_mib}
-    median = median_run_seconds(submission.definition)
-    per_run = None
-    if median is not None:
-        per_run = cost.usd(**amounts, seconds=Decimal(str(median)), rates=rates)
-    return Estimate(
-        usd_per_hour=cost.usd_per_hour(**amounts, rates=rates),
-        usd_per_run=per_run,
-        median_seconds=median,
-        environment=first,
-        **amounts,
-    )
+def _gathered(fields: dict[str, object], query: QueryDict) -> dict[str, object]:
+    """The fields with what came in rows, or as the box for SEQUENTIAL, put together."""
+    rows = {
+        field: _pairs(query.getlist(first), query.getlist(second))
+        for field, (first, second) in ROWS.items()
+        if field not in fields
+    }
+    gathered: dict[str, list[dict[str, str]] | dict[str, str]] = {
+        "environment": [
+            {"name": name, "value": value} for name, value in rows.get("environment", ())
+        ],
+        # Without a value it is the definition's own that counts.
+        "parameters": {name: value for name, value in rows.get("parameters", ()) if value},
+        "tags": dict(rows.get("tags", ())),
+        "depends_on": [
+            {"job_id": job_id, **({"type": kind} if kind else {})}
+            for job_id, kind in rows.get("depends_on", ())
+            if job_id.strip()
+        ],
+    }
+    if is_checked(fields.get("sequential")) and isinstance(gathered["depends_on"], list):
+        gathered["depends_on"].append(SEQUENTIAL)
+    return {**fields, **{name: value for name, value in gathered.items() if value}}
 
 
-def outlook(submission: Submission) -> Outlook | None:
-    """Whether a checked submission would start now; None if its queue was deleted meanwhile."""
-    snapshot = load_snapshot(front=OUTLOOK_FRONT, even_if_idle=True)
-    queue_id = submission.queue.id
-    if all(queue.id != queue_id for queue in snapshot.queues):
-        return None
-    needs = Resources(submission.milli_vcpus, submission.memory_mib)
-    return Outlook(explain(snapshot, queue_id=queue_id, needs=needs, now=timezone.now()))
+def _pairs(first: Sequence[str], second: Sequence[str]) -> list[tuple[str, str]]:
+    second = [*second, *[""] * (len(first) - len(second))]
+    return [pair for pair in zip(first, second, strict=False) if pair[0] or pair[1]]
+
+
+def _row_values(typed: Mapping[str, object], parameters: object) -> dict[str, Any]:
+    depends_on = _rows(typed.get("depends_on"))
+    return {
+        "environment": _rows(typed.get("environment")),
+        "parameters": dict(parameters) if isinstance(parameters, Mapping) else {},
+        "tags": dict(tags) if isinstance(tags := typed.get("tags"), Mapping) else {},
+        "depends_on": [row for row in depends_on if row.get("type") != "SEQUENTIAL"],
+        "sequential": is_checked(typed.get("sequential")) or SEQUENTIAL in depends_on,
+    }
+
+
+def _add_parameters(values: dict[str, Any], definition: JobDefinition | None) -> None:
+    """A row for each parameter that the definition has a value for, or that a command names."""
+    if definition is None:
+        return
+    plan = plan_of(work_of_definition(definition))
+    commands = [each.command for node in plan.nodes for each in node.containers]
+    defaults = {name: "" for command in commands for name in names_in(command)}
+    values["parameters"] = {**defaults, **definition.parameters, **values["parameters"]}
 
 
 def _defaults(definition: JobDefinition, *, keep: Mapping[str, object]) -> dict[str, object]:
@@ -231,21 +268,25 @@ def _defaults(definition: JobDefinition, *, keep: Mapping[str, object]) -> dict[
         "command": shlex.join(definition.command),
         "vcpus": format_vcpus(definition.milli_vcpus),
         "memory_mib": str(definition.memory_mib),
+        "gpus": str(definition.gpus or ""),
         "image": definition.image,
         "attempts": str(definition.attempts),
         "evaluate_on_exit": rules_text(definition.evaluate_on_exit),
         "timeout_seconds": str(definition.timeout_seconds or ""),
+        "consumables": _consumables_text(definition.consumables),
     }
+    if is_group(definition):
+        defaults.update(dict.fromkeys(OF_ONE_CONTAINER, ""))
     return {name: value for name, value in defaults.items() if not keep.get(name)}
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:
     value = fields.get(name)
-    if isinstance(value, list):
-        # Only who posts JSON sends lists.
+    if isinstance(value, list | Mapping):
+        # Only who posts JSON sends these.
         if name == "command":
             return shlex.join(str(word) for word in value)
-        return rules_text(value)
+        return rules_text(list(value)) if name == "evaluate_on_exit" else json.dumps(value)
     return value if isinstance(value, str) else "" if value is None else str(value)
 
 
@@ -253,7 +294,15 @@ def _rows(value: object) -> list[dict[str, str]]:
     if not isinstance(value, list):
         return []
     return [
-        {"name": str(row.get("name", "")), "value": str(row.get("value", ""))}
+        {str(name): str(text) for name, text in row.items()}
         for row in value
         if isinstance(row, Mapping)
     ]
+
+
+def _consumables_text(consumables: Iterable[Mapping[str, Any]]) -> str:
+    return _json(list(consumables))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False) if value else ""
