@@ -45,7 +45,7 @@ STATES = ("ENABLED", "DISABLED")
 MAX_USD_PER_HOUR = Decimal(100_000)
 PRICE_DECIMALS = 6
 MAX_ENGINE_URL_CHARACTERS = 255
-ENGINE_URL_PATTERN = re.compile(r"(unix:///|tcp://|https?://|fake://)[^\s]+")
+ENGINE_URL_PATTERN = re.compile(r"(unix:///|tcp://|https?://|fake://|fake\+unix:///)[^\s]+")
 TOO_LONG_A_COMMAND = (
     f"A command has at most {MAX_COMMAND_BYTES // 1024} KiB. Put long scripts in the image."
 )

@@ -63,7 +63,7 @@ def in_background(work: Callable[[], T]) -> Callable[[], T]:
 
 
 class EngineFixtures(ABC):
-    """Fixtures `recipes`, `connect_as` and `unreachable` come from the engine's own test file."""
+    """Fixtures `recipes` and `connect_as` come from the engine's own test file."""
 
     @pytest.fixture
     @abstractmethod
@@ -73,10 +73,6 @@ class EngineFixtures(ABC):
     @abstractmethod
     def connect_as(self) -> Callable[[str], Engine]:
         """Makes a connection for an installation; what it created is removed after the test."""
-
-    @pytest.fixture
-    @abstractmethod
-    def unreachable(self) -> Engine: ...
 
     @pytest.fixture
     def installation(self) -> str:

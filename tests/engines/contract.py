@@ -1,5 +1,6 @@
 """What every engine promises in `jobs.engines.base`, as tests. Each engine's test file inherits this."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -37,6 +38,10 @@ from .basis import (
 
 class EngineContract(EngineFixtures):
     """Fixtures `recipes`, `connect_as` and `unreachable` come from the engine's own test file."""
+
+    @pytest.fixture
+    @abstractmethod
+    def unreachable(self) -> Engine: ...
 
     # --- Create, start, discard -----------------------------------------------------------
 

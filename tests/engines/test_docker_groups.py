@@ -33,10 +33,6 @@ ELF_HEADERS_BYTES = 64 + 56
 @pytest.mark.engine
 class TestGroups(DockerFixtures, EngineFixtures):
     @pytest.fixture
-    def unreachable(self) -> Engine:
-        raise NotImplementedError
-
-    @pytest.fixture
     def network(self, installation: str) -> str:
         return names.job_network_name(installation, uuid4(), 1)
 

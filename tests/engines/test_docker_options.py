@@ -29,10 +29,6 @@ NOBODY = "65534"
 
 class TestOptions(DockerFixtures, EngineFixtures):
     @pytest.fixture
-    def unreachable(self) -> Engine:
-        raise NotImplementedError
-
-    @pytest.fixture
     def shell(self, engine: Engine, run: Callable[..., str]) -> Callable[..., str]:
         """Runs shell commands to their end and gives what they said."""
 
