@@ -58,8 +58,11 @@ class Play:
     def work(self) -> None:
         """Runs what was handed over, and what that hands over, until nothing is left."""
         while self.queue:
-            task, row_id = self.queue.pop(0)
-            getattr(tasks, task.rpartition(".")[2])(row_id)
+            self.run(*self.queue.pop(0))
+
+    def run(self, task: str, row_id: int) -> None:
+        """A worker does one task."""
+        getattr(tasks, task.rpartition(".")[2])(row_id)
 
     def reap(self) -> None:
         """The supervisor hands on what has ended, and the workers do what follows."""

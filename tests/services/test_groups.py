@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from jobs import queueing, tasks
+from jobs import queueing
 from jobs.domain import names
 from jobs.domain.reasons import ESSENTIAL_EXITED, STOPPED_WITH_OTHERS, TIMED_OUT
 from jobs.models import Attempt, Job, JobStatus, Transition
@@ -130,7 +130,7 @@ def test_a_launch_that_was_lost_after_it_was_let_go_is_made_good_by_the_sweep(
     play = containers(INIT, {**APP, "dependsOn": after("init", "COMPLETE")})
     with play.world.changed:
         play.world.kill(play.container(play.attempts[0]), 0)
-    tasks.reap_attempt(play.attempts[0].id)
+    play.run(queueing.REAP, play.attempts[0].id)
     play.queue.clear()
     assert play.states() == "exit:0 starting"
     play.world.advance(60)
