@@ -137,16 +137,17 @@ def _closure(failed: Sequence[UUID]) -> list[UUID]:
         return []
     edge, job = (connection.ops.quote_name(model._meta.db_table) for model in (JobDependency, Job))
     waits = (
-        "edge.type = %s AND edge.met = %s AND job.status IN (%s, %s) "
-        "AND job.stop_requested_at IS NULL"
+        "job.id = edge.job_id AND edge.type = %s AND edge.met = %s "
+        "AND job.status IN (%s, %s) AND job.stop_requested_at IS NULL"
     )
     own: list[Any] = [DependencyType.PLAIN.value, False, *(status.value for status in WAITING)]
+    # CROSS JOIN: read in this order, from what is known along the edges to the jobs at their other end.
     sql = (
         "WITH RECURSIVE doomed(id) AS ("  # noqa: S608
-        f"SELECT edge.job_id FROM {edge} AS edge JOIN {job} AS job ON job.id = edge.job_id "
+        f"SELECT edge.job_id FROM {edge} AS edge CROSS JOIN {job} AS job "
         f"WHERE edge.on_id IN ({', '.join(['%s'] * len(failed))}) AND {waits} "
-        f"UNION SELECT edge.job_id FROM doomed JOIN {edge} AS edge ON edge.on_id = doomed.id "
-        f"JOIN {job} AS job ON job.id = edge.job_id WHERE {waits}"
+        f"UNION SELECT edge.job_id FROM doomed CROSS JOIN {edge} AS edge CROSS JOIN {job} AS job "
+        f"WHERE edge.on_id = doomed.id AND {waits}"
         ") SELECT id FROM doomed LIMIT %s"
     )
     field_ = Job._meta.pk
@@ -154,8 +155,12 @@ def _closure(failed: Sequence[UUID]) -> list[UUID]:
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             # It cannot know how few rows each round brings, and would read whole tables in every one.
-            cursor.execute("SET LOCAL enable_hashjoin = off")
-            cursor.execute("SET LOCAL enable_mergejoin = off")
+            for plan in (
+                "join_collapse_limit = 1",
+                "enable_hashjoin = off",
+                "enable_mergejoin = off",
+            ):
+                cursor.execute(f"SET LOCAL {plan}")
         cursor.execute(sql, [*keys, *own, *own, PORTION])
         return [field_.to_python(id_) for (id_,) in cursor.fetchall()]
 
