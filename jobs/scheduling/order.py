@@ -41,7 +41,7 @@ class FifoLine:
     broken_off = False
 
     def __init__(self, jobs: Iterable[JobView]) -> None:
-        self._jobs = deque(sorted(jobs, key=lambda job: job.id))
+        self._jobs = deque(sorted(jobs, key=lambda job: job.id.int))
 
     def first(self) -> JobView | None:
         return self._jobs[0] if self._jobs else None
@@ -61,13 +61,13 @@ class ShareLine:
         self._policy = policy
         self._usage = usage
         self._jobs: dict[str, deque[JobView]] = defaultdict(deque)
-        for job in sorted(jobs, key=lambda job: (-job.scheduling_priority, job.id)):
+        for job in sorted(jobs, key=lambda job: (-job.scheduling_priority, job.id.int)):
             self._jobs[job.share_identifier].append(job)
         shares = self._jobs.keys() | policy.partial
         self._weights = {share: weight_of(share, policy.weights) for share in shares}
         # Shares of which every job so far found room.
         self._flowing = set(shares)
-        self._turns: list[tuple[float, UUID, str]] = [self._turn(share) for share in shares]
+        self._turns: list[tuple[float, int, str]] = [self._turn(share) for share in shares]
         heapq.heapify(self._turns)
 
     def first(self) -> JobView | None:
@@ -93,11 +93,11 @@ class ShareLine:
         else:
             heapq.heappop(self._turns)
 
-    def _turn(self, share: str) -> tuple[float, UUID, str]:
+    def _turn(self, share: str) -> tuple[float, int, str]:
         """The share's first job breaks ties: of shares that used nothing yet, the older job goes first."""
         jobs = self._jobs[share]
         usage = self._usage.get(share, 0.0)
-        return (self._weights[share] * usage, jobs[0].id if jobs else LAST_ID, share)
+        return (self._weights[share] * usage, jobs[0].id.int if jobs else LAST_ID.int, share)
 
 
 class Order:
@@ -126,14 +126,19 @@ class Order:
     def turns(self) -> Iterator[JobView]:
         """Each job at its turn; `done` must be called before the next one is asked for."""
         for _, lines in sorted(self._by_priority.items(), reverse=True):
-            while True:
-                heads = [(job.id, line) for line in lines if (job := line.first()) is not None]
-                if not heads:
-                    break
-                _, self._current = min(heads, key=lambda head: head[0])
-                job = self._current.first()
+            heads = [(job.id.int, n) for n, line in enumerate(lines) if (job := line.first())]
+            heapq.heapify(heads)
+            while heads:
+                number = heads[0][1]
+                line = self._current = lines[number]
+                job = line.first()
                 assert job is not None
                 yield job
+                following = line.first()
+                if following is None:
+                    heapq.heappop(heads)
+                else:
+                    heapq.heapreplace(heads, (following.id.int, number))
 
     def done(self, *, placed: bool) -> None:
         """The job that came last had its turn."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from jobs.domain.resources import Resources
 
 from .snapshot import EnvironmentView, JobView, Snapshot
-from .timeline import NEVER, NOTHING, Clock, Reservation, Timeline
+from .timeline import NEVER, Clock, Reservation, Timeline
 
 # In how many steps the moments are searched at which a job might start.
 MAX_MOMENTS = 64
@@ -267,13 +267,15 @@ def _tight_moments(kept: Sequence[Reservation], start: float, end: float) -> Ite
 
 
 def _reserved(kept: Iterable[Reservation], node_id: int, moment: float) -> Resources:
-    total = NOTHING
+    milli_vcpus = memory_mib = gpus = 0
     for other in kept:
         if other.start <= moment < other.end:
             for part_node_id, amount in other.parts:
                 if part_node_id == node_id:
-                    total = total + amount
-    return total
+                    milli_vcpus += amount.milli_vcpus
+                    memory_mib += amount.memory_mib
+                    gpus += amount.gpus
+    return Resources(milli_vcpus, memory_mib, gpus)
 
 
 def _pack(parts: Sequence[Resources], free: dict[int, Resources]) -> tuple[int, ...] | None:

@@ -1,122 +1,166 @@
 """Reads what a scheduling pass needs: a handful of queries, each over live rows only."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
-from django.db.models import Sum
+from django.conf import settings
+from django.utils import timezone
 
-from jobs.domain.resources import Resources
 from jobs.models import (
-    Attempt,
-    ComputeEnvironment,
-    EngineStatus,
-    EnvironmentState,
-    EnvironmentStatus,
-    Job,
+    ConsumableResource,
+    ConsumableType,
     JobQueue,
     JobQueueEnvironment,
-    JobStatus,
-    Node,
-    NodeState,
+    SchedulingPolicy,
+    ShareUsage,
 )
-from jobs.scheduling.snapshot import EnvironmentView, JobView, NodeView, QueueView, Snapshot
+from jobs.scheduling.shares import usage_by_share, weight_of
+from jobs.scheduling.snapshot import (
+    ConsumableView,
+    FairShareView,
+    JobView,
+    QueueView,
+    RunningView,
+    ShareUsageView,
+    Snapshot,
+)
 
-NOTHING = Resources(milli_vcpus=0, memory_mib=0)
+from .fronts import Front, WaitingShare, load_fronts, waiting_shares
+from .machines import load_environments, load_nodes, load_running
+from .run_times import CAUTIOUS
 
 
-def load_snapshot(*, front: int, even_if_idle: bool = False) -> Snapshot:
+def load_snapshot(
+    *,
+    front: int,
+    even_if_idle: bool = False,
+    now: datetime | None = None,
+    part: float = CAUTIOUS,
+) -> Snapshot:
     """The snapshot with the first `front` RUNNABLE jobs of each queue.
 
-    If none waits it is empty, unless `even_if_idle` asks for the machines all the same.
+    If none waits it is empty, unless `even_if_idle` asks for the machines all the same. `now` (None: the
+    clock's) orders the shares of fair-share queues; `part`: how cautious estimates are, see `run_times`.
     """
-    queues = _queues()
-    # One look at the index per queue: a count of all that waits would grow with it.
-    jobs = tuple(job for queue in queues for job in _front(queue.id, front))
+    queues = list(JobQueue.objects.select_related("scheduling_policy").order_by("id"))
+    shares = waiting_shares() if any(queue.scheduling_policy_id for queue in queues) else {}
+    # Whose turn comes first in a fair-share queue depends on what runs.
+    running = load_running(part=part) if shares else None
+    policies = _policies(queues, shares)
+    fronts = load_fronts(
+        fifo=[queue.id for queue in queues if queue.id not in policies],
+        by_turn=_by_turn(policies, shares, running or (), now or timezone.now()),
+        front=front,
+        part=part,
+    )
+    jobs = tuple(job for queue in queues for job in fronts[queue.id].jobs)
     if not jobs and not even_if_idle:
         return Snapshot(nodes=(), environments=(), queues=(), jobs=())
-    used_by_node, used_by_environment = _used()
-    nodes, node_ids_by_engine = _nodes(used_by_node)
+    if running is None:
+        running = load_running(part=part)
+    nodes, node_ids_by_engine = load_nodes(running)
     return Snapshot(
         nodes=nodes,
-        environments=_environments(node_ids_by_engine, used_by_environment),
-        queues=queues,
+        environments=load_environments(node_ids_by_engine, running),
+        queues=_queues(queues, policies, fronts),
         jobs=jobs,
+        running=running,
+        consumables=_consumables(jobs),
+        grace_seconds=settings.BATCHWEB_STOP_GRACE_SECONDS,
     )
 
 
-def _used() -> tuple[dict[int, Resources], dict[int, int]]:
-    """What live attempts hold, by node; and their vCPUs, by environment."""
-    by_node: dict[int, Resources] = defaultdict(lambda: NOTHING)
-    by_environment: dict[int, int] = defaultdict(int)
-    rows = (
-        Attempt.objects.filter(ended_at__isnull=True)
-        .order_by()
-        .values_list("node_id", "environment_id")
-        .annotate(milli_vcpus=Sum("milli_vcpus"), memory_mib=Sum("memory_mib"))
-    )
-    for node_id, environment_id, milli_vcpus, memory_mib in rows:
-        by_node[node_id] = by_node[node_id] + Resources(milli_vcpus, memory_mib)
-        by_environment[environment_id] += milli_vcpus
-    return by_node, by_environment
-
-
-def _nodes(used: dict[int, Resources]) -> tuple[tuple[NodeView, ...], dict[int, tuple[int, ...]]]:
-    views: list[NodeView] = []
-    by_engine: dict[int, tuple[int, ...]] = defaultdict(tuple)
-    rows = Node.objects.filter(
-        state=NodeState.READY, engine__status=EngineStatus.CONNECTED
-    ).order_by("id")
-    for node in rows:
-        capacity = Resources(node.milli_vcpus, node.memory_mib)
-        views.append(NodeView(node.id, node.name, capacity, used[node.id]))
-        by_engine[node.engine_id] = (*by_engine[node.engine_id], node.id)
-    return tuple(views), by_engine
-
-
-def _environments(
-    node_ids_by_engine: dict[int, tuple[int, ...]], used: dict[int, int]
-) -> tuple[EnvironmentView, ...]:
-    views = []
-    for row in ComputeEnvironment.objects.select_related("engine").order_by("id"):
-        invalid_reason = ""
-        if row.status == EnvironmentStatus.INVALID:
-            invalid_reason = row.status_reason or "It cannot be used."
-        elif row.engine.status != EngineStatus.CONNECTED:
-            invalid_reason = row.engine.status_reason or (
-                f"The supervisor has not reached the engine {row.engine.name} yet."
-            )
-        views.append(
-            EnvironmentView(
-                id=row.id,
-                name=row.name,
-                enabled=row.state == EnvironmentState.ENABLED,
-                invalid_reason=invalid_reason,
-                max_milli_vcpus=row.max_milli_vcpus,
-                used_milli_vcpus=used[row.id],
-                node_ids=node_ids_by_engine[row.engine_id],
-            )
-        )
-    return tuple(views)
-
-
-def _queues() -> tuple[QueueView, ...]:
+def _queues(
+    rows: Iterable[JobQueue], policies: Mapping[int, FairShareView], fronts: Mapping[int, Front]
+) -> tuple[QueueView, ...]:
     order: dict[int, list[int]] = defaultdict(list)
     for queue_id, environment_id in JobQueueEnvironment.objects.order_by(
         "queue_id", "order"
     ).values_list("queue_id", "environment_id"):
         order[queue_id].append(environment_id)
+    views = []
+    for row in rows:
+        front, policy = fronts[row.id], policies.get(row.id)
+        if policy is not None:
+            policy = replace(policy, waiting=front.waiting, partial=front.partial)
+        views.append(
+            QueueView(
+                id=row.id,
+                name=row.name,
+                priority=row.priority,
+                environment_ids=tuple(order[row.id]),
+                backfill=row.backfill,
+                fair_share=policy,
+                has_more=front.has_more,
+            )
+        )
+    return tuple(views)
+
+
+def _policies(
+    queues: Iterable[JobQueue], shares: Mapping[int, Sequence[WaitingShare]]
+) -> dict[int, FairShareView]:
+    """The policies by queue, with the stored use of the shares that wait: of no other it matters."""
+    usage: dict[int, list[ShareUsageView]] = defaultdict(list)
+    names = {share.share_identifier for waiting in shares.values() for share in waiting}
+    if names:
+        rows = ShareUsage.objects.filter(queue_id__in=list(shares), share_identifier__in=names)
+        for row in rows:
+            usage[row.queue_id].append(
+                ShareUsageView(row.share_identifier, row.milli_vcpu_seconds, row.as_of)
+            )
+    return {
+        queue.id: _policy(queue.scheduling_policy, usage[queue.id])
+        for queue in queues
+        if queue.scheduling_policy is not None
+    }
+
+
+def _policy(row: SchedulingPolicy, usage: Iterable[ShareUsageView]) -> FairShareView:
+    return FairShareView(
+        decay_seconds=row.share_decay_seconds,
+        compute_reservation=row.compute_reservation,
+        weights=tuple(
+            (each["shareIdentifier"], float(each.get("weightFactor", 1.0)))
+            for each in row.share_distribution
+        ),
+        usage=tuple(usage),
+    )
+
+
+def _by_turn(
+    policies: Mapping[int, FairShareView],
+    shares: Mapping[int, Sequence[WaitingShare]],
+    running: Sequence[RunningView],
+    now: datetime,
+) -> dict[int, list[WaitingShare]]:
+    """The shares that wait, by queue, in the order in which their turns come."""
+    by_turn: dict[int, list[WaitingShare]] = {}
+    for queue_id, policy in policies.items():
+        used = usage_by_share(policy, (run for run in running if run.queue_id == queue_id), now)
+        by_turn[queue_id] = sorted(
+            shares.get(queue_id, ()),
+            key=lambda share, used=used, policy=policy: (  # type: ignore[misc]
+                weight_of(share.share_identifier, policy.weights)
+                * used.get(share.share_identifier, 0.0),
+                str(share.first),
+            ),
+        )
+    return by_turn
+
+
+def _consumables(jobs: Iterable[JobView]) -> tuple[ConsumableView, ...]:
+    names = {name for job in jobs for name, _ in job.consumables}
+    if not names:
+        return ()
     return tuple(
-        QueueView(queue.id, queue.name, queue.priority, tuple(order[queue.id]))
-        for queue in JobQueue.objects.order_by("id")
+        ConsumableView(
+            name=row.name,
+            total=row.total_quantity,
+            free=row.available_quantity,
+            replenishable=row.type == ConsumableType.REPLENISHABLE,
+        )
+        for row in ConsumableResource.objects.filter(name__in=names).order_by("id")
     )
-
-
-def _front(queue_id: int, limit: int) -> list[JobView]:
-    rows = (
-        Job.objects.filter(status=JobStatus.RUNNABLE, queue_id=queue_id)
-        .order_by("id")
-        .values_list("id", "milli_vcpus", "memory_mib", "attempts_made")[:limit]
-    )
-    return [
-        JobView(id_, queue_id, Resources(milli_vcpus, memory_mib), attempts_made)
-        for id_, milli_vcpus, memory_mib, attempts_made in rows
-    ]

@@ -37,7 +37,7 @@ def take(*, wants: Sequence[Want], now: datetime) -> set[UUID]:
         return {want.job_id for want in wants}
     resources = {
         row.name: row
-        for row in ConsumableResource.objects.select_for_update()
+        for row in ConsumableResource.objects.select_for_update(no_key=True)
         .filter(name__in=names)
         .order_by("id")
     }

@@ -24,7 +24,7 @@ def charge(*, job: Job, attempt_number: int, now: datetime) -> None:
     used = _used_by_try(job, attempt_number, decay_seconds, now)
     if not used:
         return
-    row, _ = ShareUsage.objects.select_for_update().get_or_create(
+    row, _ = ShareUsage.objects.select_for_update(no_key=True).get_or_create(
         queue_id=job.queue_id,
         share_identifier=job.share_identifier,
         defaults={"milli_vcpu_seconds": 0.0, "as_of": now},
