@@ -4,6 +4,7 @@ Its processes run under `script/lib/keep`, which starts them again when they die
 folder and a free port. What it serves is reached over HTTP with a bearer token, as a script would.
 """
 
+import json
 import os
 import shlex
 import shutil
@@ -219,12 +220,18 @@ class Installation:
         values = {"queue": "default", "definition": "hello", **fields}
         return str(self.post("/jobs/", name=name, **values)["id"])
 
+    def define(self, **document: Any) -> str:
+        """Registers a definition, by AWS Batch's member names, and gives back what to submit it by."""
+        made = self.post("/definitions/", document=json.dumps(document))
+        return f"{made['name']}:{made['revision']}"
+
     def job(self, job_id: str) -> dict[str, Any]:
         return self.get(f"/jobs/{job_id}/")
 
-    def log(self, job_id: str, attempt: int = 1) -> str:
-        """An attempt's whole log, as it is downloaded."""
-        url = f"{self.url}/jobs/{job_id}/attempts/{attempt}/log/download/"
+    def log(self, job_id: str, attempt: int = 1, *, node: int = 0, container: int = 0) -> str:
+        """The whole log of one container of an attempt, as it is downloaded."""
+        which = f"{node}/{container}/" if node or container else ""
+        url = f"{self.url}/jobs/{job_id}/attempts/{attempt}/{which}log/download/"
         answer = self._http.get(url, timeout=30)
         answer.raise_for_status()
         return answer.content.decode(errors="replace")
