@@ -37,7 +37,7 @@ def test_a_policy_is_made_and_a_queue_that_uses_it(visit: Visit) -> None:
     page.get_by_label("Seconds").fill("3600")
     page.get_by_role("button", name="Make the queue").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("research")
-    expect(page.get_by_label("Rules")).to_contain_text("waited for 1 h 0 min")
+    expect(page.get_by_label("Rules")).to_contain_text("After 1 h 0 min at the head")
     queue = JobQueue.objects.select_related("scheduling_policy").get()
     assert queue.scheduling_policy is not None
     assert (queue.scheduling_policy.name, queue.backfill) == ("teams", False)

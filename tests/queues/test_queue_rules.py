@@ -101,7 +101,8 @@ def test_a_policy_backfill_and_rules_are_set_with_a_plain_form(client: Client, b
     assert queue.backfill
     assert queue.time_limit_actions == [{**RULE, "maxTimeSeconds": 7200}]
     page = client.get("/queues/q/").text
-    assert f"waited for 2 h 0 min because of {FULL}" in page
+    assert "After 2 h 0 min at the head" in page
+    assert FULL in page
     assert "Smaller jobs may pass" in page
     assert "No share has used anything yet" in page
     edit = client.get("/queues/q/edit/")

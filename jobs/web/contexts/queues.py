@@ -17,7 +17,7 @@ from jobs.selectors import queues as selectors
 from jobs.selectors.environments import environment_names
 from jobs.selectors.policies import policy_names, shares_of
 
-from .. import answers, tags
+from .. import answers
 from .forms import errors_elsewhere, is_checked, posted_rows, rows_of
 from .lazily import lazily
 from .named import NameQuery, read_query
@@ -75,17 +75,11 @@ def build(*, row: selectors.QueueRow) -> dict[str, Any]:
         "front_size": selectors.FRONT_SIZE,
         "policy": row.queue.scheduling_policy,
         "shares": lazily(lambda: shares_of(queue=row.queue, now=timezone.now())),
-        "rules": [rule_in_words(rule) for rule in row.queue.time_limit_actions],
+        "rules": [
+            {"reason": rule["reason"], "seconds": rule["maxTimeSeconds"]}
+            for rule in row.queue.time_limit_actions
+        ],
     }
-
-
-def rule_in_words(rule: Mapping[str, Any]) -> str:
-    """A time-limit rule as a sentence."""
-    after = tags.whole_duration(rule["maxTimeSeconds"])
-    return (
-        f"The job at the head is cancelled when it has waited for {after} because of "
-        f"{rule['reason']}."
-    )
 
 
 def as_json(*, row: selectors.QueueRow, user: User) -> dict[str, Any]:
