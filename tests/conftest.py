@@ -19,6 +19,8 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from batchweb.embedded import find_redis_server
+from jobs.selectors.front import kept_estimates
+from jobs.selectors.run_times import run_times
 from tests.builders import a_user
 from tests.chromium import chromium_path
 
@@ -70,6 +72,13 @@ def docker_engine_url() -> str:
     except (docker.errors.DockerException, OSError) as error:
         pytest.fail(f"No Docker Engine at {url} ({error}). script/test installs and starts one.")
     return url
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    """What a process keeps for some seconds; in the next test, the same ids are others' ids."""
+    run_times.forget()
+    kept_estimates.forget()
 
 
 @pytest.fixture(autouse=True)

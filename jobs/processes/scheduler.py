@@ -25,11 +25,12 @@ from jobs.services.placement import apply_plan
 from jobs.services.settle import settle_ended
 from jobs.services.stopping import next_stop_at
 from jobs.services.sweep import sweep
+from jobs.services.time_limit_actions import apply_time_limits
 
 logger = logging.getLogger("batchweb.scheduler")
 
-# How many jobs of each queue a pass looks at. Those behind cannot start before them.
-FRONT = 100
+# How many jobs of each queue a pass looks at. Those behind wait for the next pass.
+FRONT = 50
 SWEEP_SECONDS = 5.0
 # The first news is acted on at once; what comes in a burst behind it waits for one pass together.
 PASS_SECONDS = 0.05
@@ -43,16 +44,19 @@ PAUSE_AFTER_ERROR_SECONDS = 1.0
 def schedule_once(*, lease: Lease, now: datetime, with_waits: bool = True) -> bool:
     """One pass: new jobs are taken up, ends are settled, what fits is placed, what waits gets its reason.
 
-    Whether there may be more to do at once, because a portion was full. Raises LostLease.
+    With the reasons go the queues' rules on jobs that wait too long. Whether there may be more to do at
+    once, because a portion was full. Raises LostLease.
     """
     accepted = accept_submitted(lease=lease, now=now)
     if carry_out_stops(lease=lease, now=now):
         # What is to be stopped must not be placed meanwhile.
         return True
     unsettled = settle_ended(lease=lease, now=now)
-    plan = decide(load_snapshot(front=FRONT), now)
-    placed = apply_plan(plan=plan, lease=lease, with_waits=with_waits)
-    return accepted == PORTION or unsettled or placed >= FRONT
+    plan = decide(load_snapshot(front=FRONT, now=now), now)
+    apply_plan(plan=plan, lease=lease, with_waits=with_waits)
+    if with_waits and plan.waits:
+        apply_time_limits(plan=plan, lease=lease, now=now)
+    return accepted == PORTION or unsettled or plan.more
 
 
 class WakeUps:

@@ -68,7 +68,7 @@ def explain_job(snapshot: Snapshot, job: JobView, now: datetime) -> Wait | None:
     if wait is not None:
         return wait
     unheard = all(placement.job.id != job.id for placement in plan.placements)
-    return Wait(job.id, *behind_the_front(queue)) if unheard or queue.has_more else None
+    return Wait(job.id, queue.id, *behind_the_front(queue)) if unheard or queue.has_more else None
 
 
 def _is_more_to_do(snapshot: Snapshot, order: Order, placed: dict[int, int]) -> bool:

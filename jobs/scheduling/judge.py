@@ -51,7 +51,7 @@ class Judge:
             self._shelf.take(job)
             return Placement(job, found.environment_id, found.node_ids)
         self._heads.setdefault(queue.id, job)
-        return Wait(job.id, *found)
+        return Wait(job.id, queue.id, *found)
 
     def possible(self, job: JobView) -> list[EnvironmentView] | Reason:
         """The environments that could hold the job at some time, or why none could."""

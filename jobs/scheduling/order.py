@@ -144,3 +144,13 @@ class Order:
         """The job that came last had its turn."""
         assert self._current is not None
         self._current.advance(placed=placed)
+
+
+def in_order(snapshot: Snapshot, now: datetime) -> list[JobView]:
+    """The snapshot's jobs in the order of their turns, if each in its turn found room."""
+    order = Order(snapshot, now)
+    jobs: list[JobView] = []
+    for job in order.turns():
+        jobs.append(job)
+        order.done(placed=True)
+    return jobs

@@ -50,13 +50,14 @@ class Wait:
     """Why a job does not start: a code, and a text with the numbers."""
 
     job_id: UUID
+    queue_id: int
     code: WaitCode
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a pass decided at `at`. Every job of its snapshot has a placement or a wait.
+    """What a pass decided at `at`. Every job of its snapshot has a placement or a wait, in the order of turns.
 
     Except those of a fair-share queue whose next job the snapshot does not hold: the pass ends there,
     and `more` says that another one has more to do at once.

@@ -28,10 +28,14 @@ class RunTimes:
     """The lengths of the newest successful runs of each definition, in seconds. Safe to share by threads."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        """Back to the beginning: the next `refresh` reads."""
         self._runs: OrderedDict[int, deque[float]] = OrderedDict()
         self._newest: datetime | None = None
         self._fresh_until = 0.0
-        self._lock = threading.Lock()
 
     def expected(self, definition_id: int, *, part: float = CAUTIOUS) -> float | None:
         """The length that this part of the runs did not exceed; None if there were too few."""

@@ -1,7 +1,7 @@
 """Reads what a scheduling pass needs: a handful of queries, each over live rows only."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -36,15 +36,20 @@ def load_snapshot(
     *,
     front: int,
     even_if_idle: bool = False,
+    only: Collection[int] | None = None,
     now: datetime | None = None,
     part: float = CAUTIOUS,
 ) -> Snapshot:
-    """The snapshot with the first `front` RUNNABLE jobs of each queue.
+    """The snapshot with the first `front` RUNNABLE jobs of each queue, or of those with the ids in `only`.
 
     If none waits it is empty, unless `even_if_idle` asks for the machines all the same. `now` (None: the
     clock's) orders the shares of fair-share queues; `part`: how cautious estimates are, see `run_times`.
     """
-    queues = list(JobQueue.objects.select_related("scheduling_policy").order_by("id"))
+    queues = [
+        queue
+        for queue in JobQueue.objects.select_related("scheduling_policy").order_by("id")
+        if only is None or queue.id in only
+    ]
     shares = waiting_shares() if any(queue.scheduling_policy_id for queue in queues) else {}
     # Whose turn comes first in a fair-share queue depends on what runs.
     running = load_running(part=part) if shares else None

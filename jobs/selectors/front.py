@@ -1,0 +1,140 @@
+"""A queue's front, a job's place in it, and its likely start: worked out when somebody looks.
+
+None of this is stored: it changes all the time, and nobody looks at most of it.
+Source: AWS Batch API, `GetJobQueueSnapshot`.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from jobs.domain.states import JobStatus
+from jobs.models import Job, JobQueue, JobQueueEnvironment
+from jobs.scheduling.estimate import estimate
+from jobs.scheduling.order import in_order
+
+from .run_times import TYPICAL
+from .snapshot import load_snapshot
+
+# As many as AWS Batch's GetJobQueueSnapshot gives.
+FRONT_SIZE = 100
+# So far behind, a job's exact position helps nobody.
+COUNTED = 10_000
+# Estimates are shared by all who look within these seconds.
+ESTIMATE_SECONDS = 5.0
+# A start is estimated for so many jobs of all queues that share machines.
+ESTIMATED = 400
+ESTIMATED_PER_QUEUE = 25
+CACHED_QUEUES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class FrontJob:
+    """A RUNNABLE job at the front of its queue.
+
+    `position` counts from 1. `earliest_time_at_position` is since when it is RUNNABLE: it cannot have been
+    here earlier.
+    """
+
+    job_id: UUID
+    position: int
+    earliest_time_at_position: datetime
+
+
+def front_of(*, queue: JobQueue, limit: int = FRONT_SIZE, now: datetime) -> list[FrontJob]:
+    """The first RUNNABLE jobs of a queue in the order of their turns. A few queries, however many wait.
+
+    Of a fair-share queue it is the order if each in its turn found room and nothing ended; it may be
+    shorter than `limit` though more jobs wait.
+    """
+    runnable = Job.objects.filter(queue=queue, status=JobStatus.RUNNABLE)
+    if queue.scheduling_policy_id is None:
+        rows = runnable.order_by("id").values_list("id", "status_changed_at")[:limit]
+        return [FrontJob(id_, n, since) for n, (id_, since) in enumerate(rows, start=1)]
+    ids = _by_turn(queue.id, limit, now)[:limit]
+    since_when = dict(runnable.filter(id__in=ids).values_list("id", "status_changed_at"))
+    there = [id_ for id_ in ids if id_ in since_when]
+    return [FrontJob(id_, n, since_when[id_]) for n, id_ in enumerate(there, start=1)]
+
+
+def position_of(*, job: Job, limit: int = COUNTED, now: datetime) -> int | None:
+    """A RUNNABLE job's place in its queue, from 1; None for other jobs, and behind `limit`.
+
+    Of a fair-share queue the first `FRONT_SIZE` or so are told only, for those behind change places all
+    the time.
+    """
+    if job.status != JobStatus.RUNNABLE:
+        return None
+    if job.queue.scheduling_policy_id is None:
+        ahead = (
+            Job.objects.filter(queue_id=job.queue_id, status=JobStatus.RUNNABLE, id__lt=job.id)
+            .order_by("id")
+            .values("id")[:limit]
+            .count()
+        )
+        return ahead + 1 if ahead < limit else None
+    ids = _by_turn(job.queue_id, min(limit, FRONT_SIZE), now)
+    return ids.index(job.id) + 1 if job.id in ids else None
+
+
+def estimated_start(*, job: Job, now: datetime) -> datetime | None:
+    """When a RUNNABLE job will likely start; None where earlier runs and time limits do not tell.
+
+    Only jobs near the front have one. See `scheduling.estimate`.
+    """
+    if job.status != JobStatus.RUNNABLE:
+        return None
+    return estimated_starts(queue_id=job.queue_id, now=now).get(job.id)
+
+
+def estimated_starts(*, queue_id: int, now: datetime) -> Mapping[UUID, datetime]:
+    """The likely starts of the jobs at the front of a queue, and of those that share machines with it."""
+    return kept_estimates.get(queue_id, now)
+
+
+class _Estimates:
+    """Estimates by queue, each kept for some seconds or until `forget`. Safe to share by threads."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, tuple[float, Mapping[UUID, datetime]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, queue_id: int, now: datetime) -> Mapping[UUID, datetime]:
+        at = time.monotonic()
+        with self._lock:
+            until, starts = self._kept.get(queue_id, (0.0, {}))
+        if at < until:
+            return starts
+        starts = _estimate(queue_id, now)
+        with self._lock:
+            self._kept[queue_id] = (at + ESTIMATE_SECONDS, starts)
+            self._kept.move_to_end(queue_id)
+            if len(self._kept) > CACHED_QUEUES:
+                self._kept.popitem(last=False)
+        return starts
+
+    def forget(self) -> None:
+        with self._lock:
+            self._kept.clear()
+
+
+kept_estimates = _Estimates()
+
+
+def _estimate(queue_id: int, now: datetime) -> Mapping[UUID, datetime]:
+    places = JobQueueEnvironment.objects
+    environments = places.filter(queue_id=queue_id).values("environment_id")
+    sharing = set(
+        places.filter(environment_id__in=environments).values_list("queue_id", flat=True)
+    ) | {queue_id}
+    front = min(max(ESTIMATED // len(sharing), ESTIMATED_PER_QUEUE), FRONT_SIZE)
+    return estimate(load_snapshot(front=front, only=sharing, now=now, part=TYPICAL), now)
+
+
+def _by_turn(queue_id: int, limit: int, now: datetime) -> list[UUID]:
+    snapshot = load_snapshot(front=limit, only={queue_id}, now=now)
+    return [job.id for job in in_order(snapshot, now)]
