@@ -5,6 +5,7 @@ from django.urls import path, register_converter
 
 from jobs.web import (
     arrays,
+    bulk,
     consumables,
     converters,
     definitions,
@@ -32,11 +33,13 @@ urlpatterns = [
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("", overview.overview, name="overview"),
     path("jobs/", jobs.jobs, name="jobs"),
-    path("jobs/bulk/", jobs.bulk, name="jobs_bulk"),
+    path("jobs/bulk/", bulk.start, name="jobs_bulk"),
+    path("jobs/bulk/<int:bulk_id>/", bulk.bulk, name="bulk"),
     path("jobs/<job:job_id>/", job.job, name="job"),
     path("jobs/<job:job_id>#<int:node>/", job.node, name="job_node"),
     path("jobs/<job:job_id>/cancel/", job.cancel, name="job_cancel"),
     path("jobs/<job:job_id>/terminate/", job.terminate, name="job_terminate"),
+    path("jobs/<job:job_id>/rerun/", job.rerun, name="job_rerun"),
     path("jobs/<job:job_id>/children/", arrays.children, name="job_children"),
     path(ATTEMPT + "log/", logs.log, name="attempt_log"),
     path(ATTEMPT + "log/rows/", logs.rows, name="attempt_log_rows"),

@@ -95,9 +95,12 @@ def list_jobs(
     return JobPage(jobs=page, next_before=page[-1].pk if len(found) > limit else None)
 
 
-def matching_ids(*, user: User | AnonymousUser, filters: JobFilters, limit: int) -> list[UUID]:
-    """The ids of the newest visible jobs that pass the filters, an array as one: at most `limit`."""
-    rows = _filtered(visible_jobs(user).filter(parent=None), filters)
+def matching_ids(
+    *, user: User | AnonymousUser, filters: JobFilters, statuses: Collection[str], limit: int
+) -> list[UUID]:
+    """The newest visible jobs in one of the statuses that pass the filters, an array as one: at most `limit`."""
+    rows = visible_jobs(user).filter(parent=None, status__in=statuses)
+    rows = _filtered(rows, filters)
     return list(rows.order_by("-pk").values_list("pk", flat=True)[:limit])
 
 

@@ -13,6 +13,7 @@ from django.shortcuts import resolve_url
 from django.utils import timezone
 
 from jobs import changes
+from jobs.models import BulkAction
 from jobs.selectors.jobs import visible_jobs
 from jobs.services import tokens
 
@@ -40,6 +41,7 @@ SHARED_TOPICS = frozenset(
     }
 )
 JOB_TOPIC = changes.job_topic("")
+BULK_TOPIC = "bulk:"
 
 
 class BearerTokenMiddleware:
@@ -113,7 +115,17 @@ def visible_topics(user: User, topics: list[str]) -> set[str]:
     named = {topic.removeprefix(JOB_TOPIC) for topic in topics if topic.startswith(JOB_TOPIC)}
     job_ids = {UUID(text) for text in named if _is_uuid(text)}
     seen = visible_jobs(user).filter(pk__in=job_ids).values_list("pk", flat=True) if job_ids else []
-    return shared | {changes.job_topic(job_id) for job_id in seen}
+    return shared | {changes.job_topic(job_id) for job_id in seen} | _visible_bulk(user, topics)
+
+
+def _visible_bulk(user: User, topics: list[str]) -> set[str]:
+    """The topics of bulk actions that he may watch: his own."""
+    named = {topic.removeprefix(BULK_TOPIC) for topic in topics if topic.startswith(BULK_TOPIC)}
+    ids = {int(text) for text in named if text.isascii() and text.isdigit() and len(text) <= 18}
+    rows = BulkAction.objects.filter(pk__in=ids) if ids else BulkAction.objects.none()
+    if not user.is_staff:
+        rows = rows.filter(owner=user)
+    return {changes.bulk_topic(action_id) for action_id in rows.values_list("pk", flat=True)}
 
 
 def _is_uuid(text: str) -> bool:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from jobs.domain.errors import InvalidInput
 from jobs.models import Job
 from jobs.selectors.jobs import find_job
+from jobs.services.rerun import rerun_job
 from jobs.services.stop import cancel_job, terminate_job
 
 from . import answers
@@ -79,6 +80,20 @@ def terminate(request: HttpRequest, job_id: UUID) -> HttpResponse:
         act=terminate_job,
         done="It is told to stop; its container has a moment to end by itself.",
         nothing="It had ended already.",
+    )
+
+
+@answers.allow("POST")
+def rerun(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """Submits a failed job again as it was; of an array, the children that failed. 201 for scripts."""
+    user = user_of(request)
+    again = rerun_job(owner=user, job=find_job(user=user, job_id=job_id), now=timezone.now())
+    return answers.done(
+        request,
+        to=reverse("job", args=[again.pk]),
+        message="This is the new one.",
+        as_json=contexts.summary(find_job(user=user, job_id=again.pk)),
+        status=201,
     )
 
 

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
+from jobs.domain.ids import id_of
 from jobs.selectors.jobs import find_job
 
 from . import answers
@@ -18,7 +19,7 @@ def submit(request: HttpRequest) -> HttpResponse:
     typed = contexts.fields_in_url(request)
     again = request.GET.get("again", "")
     if again:
-        typed = contexts.of_job(find_job(user=user, job_id=_uuid(again)))
+        typed = contexts.of_job(find_job(user=user, job_id=_job_id(again)))
     return answers.page(request, "jobs/submit.html", contexts.build(user=user, typed=typed))
 
 
@@ -45,9 +46,9 @@ def check(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _uuid(text: str) -> UUID:
+def _job_id(text: str) -> UUID:
     try:
-        return UUID(text)
+        return id_of(text)
     except ValueError:
         # As for an id that there is not: the answer is the same 404.
         return UUID(int=0)

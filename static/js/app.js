@@ -120,7 +120,9 @@
     else if ("opens" in target.dataset) {
       // The element is a link to a page that does the same; with JavaScript a dialog is nearer.
       const dialog = document.getElementById(target.dataset.opens);
-      if (dialog?.showModal) {
+      // All that match are asked about on a page of their own, which counts them.
+      const asksElsewhere = target.form?.querySelector("[data-bulk-all]:checked");
+      if (dialog?.showModal && !asksElsewhere) {
         event.preventDefault();
         dialog.showModal();
       }
@@ -157,10 +159,11 @@
   function showBulk() {
     for (const bar of document.querySelectorAll("[data-bulk]")) {
       const count = document.querySelectorAll(`input[name="${bar.dataset.bulk}"]:checked`).length;
+      const all = bar.querySelector("[data-bulk-all]:checked") !== null;
       bar.classList.toggle("bw-bulk-active", count > 0);
       const counter = bar.querySelector("[data-bulk-count]");
-      if (counter) setText(counter, count ? `${count} selected` : "Nothing selected");
-      for (const button of bar.querySelectorAll("button[type=submit]")) button.disabled = count === 0;
+      if (counter) setText(counter, all ? "All that match" : count ? `${count} selected` : "Nothing selected");
+      for (const button of bar.querySelectorAll("button[type=submit]")) button.disabled = count === 0 && !all;
     }
   }
 

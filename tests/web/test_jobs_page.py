@@ -146,36 +146,6 @@ def test_a_waiting_job_is_listed_with_its_reason_and_one_that_cannot_start_with_
     assert "Host EC2" not in html
 
 
-def test_bulk_cancel_ends_what_waits_and_leaves_the_rest(page: Client) -> None:
-    waiting, running = a_job(status="RUNNABLE"), a_job(status="RUNNING", attempts_made=1)
-    chosen = {"action": "cancel", "job": [str(waiting.pk), str(running.pk)], "query": "queue=x"}
-    answer = page.post("/jobs/bulk/", chosen)
-    assert answer.status_code == 302
-    assert answer["Location"] == "/jobs/?queue=x"
-    waiting.refresh_from_db()
-    running.refresh_from_db()
-    assert (waiting.status, running.status) == ("FAILED", "RUNNING")
-    assert running.stop_requested_at is None
-    assert b"1 of 2 jobs cancelled." in page.get("/jobs/").content
-
-
-def test_bulk_terminate_by_json_names_what_it_changed(script: Client) -> None:
-    running, ended = a_job(status="RUNNING", attempts_made=1), a_job(status="SUCCEEDED")
-    body = {"action": "terminate", "job": [str(running.pk), str(ended.pk)], "reason": "night"}
-    answer = script.post("/jobs/bulk/", body, content_type="application/json")
-    assert answer.json() == {"changed": [str(running.pk)]}
-    running.refresh_from_db()
-    assert running.stop_reason == "night"
-
-
-@pytest.mark.parametrize(
-    "query", ["//evil.example", "x\r\nSet-Cookie: a=b", "https://evil.example"]
-)
-def test_the_way_back_from_a_bulk_action_stays_on_the_list(page: Client, query: str) -> None:
-    chosen = {"action": "cancel", "job": [str(a_job().pk)], "query": query}
-    assert page.post("/jobs/bulk/", chosen)["Location"].startswith("/jobs/")
-
-
 def test_the_overview_counts_and_prices_for_scripts(script: Client) -> None:
     job = a_job(status="RUNNING", attempts_made=1)
     an_attempt(job=job, started_at=job.created_at)

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from jobs.domain.errors import InvalidInput
 from jobs.domain.ids import MAX_CHILDREN
-from jobs.domain.states import TERMINAL, JobStatus
+from jobs.domain.states import JobStatus
 from jobs.models import ArraySummary, Job
 from jobs.selectors import arrays as selectors
 from jobs.selectors.paging import Page
@@ -72,7 +72,6 @@ def build(*, job: Job, user: User, now: datetime, query: ChildQuery, hops: int) 
         "next_url": lazily(lambda: query.url(job, after=page().next) if page().next else None),
         "cost_usd": lazily(lambda: selectors.cost_of(job)),
         "percent": lazily(lambda: percent_of(job.array_summary)),
-        "can_rerun_failed": job.status in TERMINAL and job.array_summary.failed > 0,
     }
 
 
