@@ -11,11 +11,10 @@ from jobs.domain.states import CANCELLABLE, LIVE, JobStatus
 from jobs.models import ComputeEnvironment, Job, JobQueue, JobQueueEnvironment, WaitReason
 from jobs.models.job import LIVE_STATUSES
 
+from .front import FRONT_SIZE, FrontJob, estimated_starts, front_of
 from .jobs import newest_wait_reasons
 from .paging import PAGE_SIZE, Page, page_of
 
-# As many as AWS Batch's GetJobQueueSnapshot gives.
-FRONT_SIZE = 100
 LIVE_IN_ORDER = [status for status in JobStatus if status in LIVE]
 
 
@@ -39,10 +38,15 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True)
 class FrontRow:
-    """A RUNNABLE job at the front of its queue: its position from 1, and why it waits, if known."""
+    """A RUNNABLE job at the front of its queue: its position from 1, and why it waits, if known.
+
+    `since` is when it became RUNNABLE, `starts_at` when it will likely start, if anything tells that.
+    """
 
     position: int
     job: Job
+    since: datetime
+    starts_at: datetime | None
     code: str
     reason: str
     reason_since: datetime | None
@@ -66,29 +70,38 @@ def find_queue(*, name: str) -> QueueRow | None:
     return None if queue is None else _row(queue, _live_counts([queue.id]))
 
 
-def front_of_queue(*, queue: JobQueue, size: int = FRONT_SIZE) -> list[FrontRow]:
-    """The first RUNNABLE jobs in scheduling order, each with its newest reason. Two queries."""
-    jobs = list(
-        Job.objects.filter(status=JobStatus.RUNNABLE, queue=queue)
-        .select_related("owner", "definition")
-        .order_by("id")[:size]
-    )
-    reasons = newest_wait_reasons([job.id for job in jobs])
+def front_of_queue(*, queue: JobQueue, now: datetime, size: int = FRONT_SIZE) -> list[FrontRow]:
+    """The first RUNNABLE jobs in the order of their turns, each with its newest reason and likely start.
+
+    As many queries for a hundred as for one.
+    """
+    front = front_of(queue=queue, limit=size, now=now)
+    job_ids = [each.job_id for each in front]
+    jobs = Job.objects.select_related("owner", "definition").in_bulk(job_ids)
+    reasons = newest_wait_reasons(job_ids)
+    starts = estimated_starts(queue_id=queue.id, now=now) if front else {}
     return [
-        _front_row(position, job, reasons.get(job.id)) for position, job in enumerate(jobs, start=1)
+        _front_row(each, jobs[each.job_id], reasons.get(each.job_id), starts.get(each.job_id))
+        for each in front
+        # One that was deleted since is no more at the front.
+        if each.job_id in jobs
     ]
 
 
-def _front_row(position: int, job: Job, reason: WaitReason | None) -> FrontRow:
+def _front_row(
+    place: FrontJob, job: Job, reason: WaitReason | None, starts_at: datetime | None
+) -> FrontRow:
     # A reason from before a retry does not explain why the job waits now.
-    if reason is None or reason.since < job.status_changed_at:
-        return FrontRow(position=position, job=job, code="", reason="", reason_since=None)
+    if reason is not None and reason.since < job.status_changed_at:
+        reason = None
     return FrontRow(
-        position=position,
+        position=place.position,
         job=job,
-        code=reason.code,
-        reason=reason.reason,
-        reason_since=reason.since,
+        since=place.earliest_time_at_position,
+        starts_at=starts_at,
+        code=reason.code if reason else "",
+        reason=reason.reason if reason else "",
+        reason_since=reason.since if reason else None,
     )
 
 

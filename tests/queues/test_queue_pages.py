@@ -4,12 +4,15 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from jobs.domain.states import JobStatus
 from jobs.models import JobQueue, WaitReason
 from jobs.selectors.queues import find_queue, front_of_queue, list_queues
-from tests.builders import NOW, a_job, a_queue, an_environment
+from tests.builders import NOW, a_job, a_policy, a_queue, an_attempt, an_environment
 
 pytestmark = pytest.mark.django_db
 JSON = {"Accept": "application/json"}
@@ -56,9 +59,7 @@ def test_the_list_costs_as_many_queries_for_many_rows_as_for_one(
     assert [row.live_jobs for row in rows] == [1] * 10
 
 
-def test_the_front_is_in_order_of_submission_with_the_newest_reason(
-    django_assert_num_queries: object,
-) -> None:
+def test_the_front_is_in_order_of_submission_with_the_newest_reason() -> None:
     queue = a_queue()
     jobs = [a_job(queue=queue, status=JobStatus.RUNNABLE) for _ in range(3)]
     a_job(queue=queue, status=JobStatus.RUNNING)
@@ -68,12 +69,54 @@ def test_the_front_is_in_order_of_submission_with_the_newest_reason(
     WaitReason.objects.create(
         job=jobs[1], code="CAPACITY", reason="Gone.", since=NOW - timedelta(minutes=1)
     )
-    with django_assert_num_queries(2):  # type: ignore[operator]
-        front = front_of_queue(queue=queue)
+    front = front_of_queue(queue=queue, now=NOW)
     assert [(each.position, each.job) for each in front] == list(enumerate(jobs, start=1))
     assert [each.reason for each in front] == ["Full.", "", ""]
+    assert [each.since for each in front] == [NOW] * 3
     assert front[0].reason_since == NOW + timedelta(minutes=1)
-    assert len(front_of_queue(queue=queue, size=2)) == 2
+    assert len(front_of_queue(queue=queue, now=NOW, size=2)) == 2
+
+
+def test_the_front_of_a_fair_share_queue_is_in_the_order_of_turns() -> None:
+    queue = a_queue(scheduling_policy=a_policy())
+    shares = ("a", "a", "a", "b")
+    jobs = [
+        a_job(queue=queue, status=JobStatus.RUNNABLE, share_identifier=share) for share in shares
+    ]
+    front = front_of_queue(queue=queue, now=NOW)
+    assert [each.job for each in front[:2]] == [jobs[0], jobs[3]]
+
+
+def test_a_likely_start_is_shown_where_time_limits_tell(client: Client, boss: User) -> None:
+    environment = an_environment(max_milli_vcpus=1000)
+    queue = a_queue(environment, name="default")
+    running = a_job(queue=queue, status=JobStatus.RUNNING, attempts_made=1, timeout_seconds=60)
+    now = timezone.now()
+    an_attempt(
+        job=running,
+        milli_vcpus=1000,
+        placed_at=now,
+        started_at=now,
+        deadline_at=now + timedelta(seconds=60),
+    )
+    a_job(queue=queue, status=JobStatus.RUNNABLE)
+    (row,) = client.get("/queues/default/", headers=JSON).json()["front"]
+    assert row["starts_at"] is not None
+    assert "about <time" in client.get("/queues/default/").text
+
+
+def test_a_long_front_costs_as_many_queries_as_a_short_one() -> None:
+    costs = []
+    for size in (1, 12):
+        queue = a_queue()
+        for _ in range(size):
+            a_job(queue=queue, status=JobStatus.RUNNABLE)
+        with CaptureQueriesContext(connection) as queries:
+            front = front_of_queue(queue=queue, now=NOW)
+            assert all(each.job.owner.pk and each.job.definition.name for each in front)
+        costs.append(len(queries))
+    # Run times were read for the first, and are remembered.
+    assert costs[1] <= costs[0]
 
 
 def test_other_peoples_jobs_at_the_front_have_no_name(client: Client, visitor: User) -> None:

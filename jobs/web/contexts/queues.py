@@ -15,6 +15,7 @@ from jobs.models import Job, QueueState
 from jobs.scheduling.plan import WaitCode
 from jobs.selectors import queues as selectors
 from jobs.selectors.environments import environment_names
+from jobs.selectors.front import FRONT_SIZE
 from jobs.selectors.policies import policy_names, shares_of
 
 from .. import answers
@@ -71,8 +72,8 @@ def build(*, row: selectors.QueueRow) -> dict[str, Any]:
         "row": row,
         "queue": row.queue,
         "is_enabled": row.queue.state == QueueState.ENABLED,
-        "front": lazily(lambda: selectors.front_of_queue(queue=row.queue)),
-        "front_size": selectors.FRONT_SIZE,
+        "front": lazily(lambda: selectors.front_of_queue(queue=row.queue, now=timezone.now())),
+        "front_size": FRONT_SIZE,
         "policy": row.queue.scheduling_policy,
         "shares": lazily(lambda: shares_of(queue=row.queue, now=timezone.now())),
         "rules": [
@@ -91,11 +92,12 @@ def as_json(*, row: selectors.QueueRow, user: User) -> dict[str, Any]:
                 "position": each.position,
                 "id": str(each.job.pk) if may_see(user, each.job) else None,
                 "name": each.job.name if may_see(user, each.job) else None,
-                "since": each.job.status_changed_at,
+                "since": each.since,
+                "starts_at": each.starts_at,
                 "reason_code": each.code,
                 "reason": each.reason,
             }
-            for each in selectors.front_of_queue(queue=row.queue)
+            for each in selectors.front_of_queue(queue=row.queue, now=timezone.now())
         ],
     }
 
