@@ -12,7 +12,7 @@ from django.utils import timezone
 from jobs.domain.states import JobStatus
 from jobs.models import JobQueue, WaitReason
 from jobs.selectors.queues import find_queue, front_of_queue, list_queues
-from tests.builders import NOW, a_job, a_policy, a_queue, an_attempt, an_environment
+from tests.builders import NOW, a_job, a_policy, a_queue, an_array, an_attempt, an_environment
 
 pytestmark = pytest.mark.django_db
 JSON = {"Accept": "application/json"}
@@ -85,6 +85,17 @@ def test_the_front_of_a_fair_share_queue_is_in_the_order_of_turns() -> None:
     ]
     front = front_of_queue(queue=queue, now=NOW)
     assert [each.job for each in front[:2]] == [jobs[0], jobs[3]]
+
+
+def test_a_child_at_the_front_is_named_with_its_index(client: Client, boss: User) -> None:
+    queue = a_queue(name="default", scheduling_policy=a_policy())
+    array = an_array(2, queue=queue, name="frames", share_identifier="blue", node_count=3, gpus=1)
+    page = client.get("/queues/default/").text
+    assert f'href="/jobs/{array.pk}:1/">frames:1</a>' in page
+    assert "share blue" in page
+    assert "on each of 3 nodes" in page
+    front = client.get("/queues/default/", headers=JSON).json()["front"]
+    assert [row["id"] for row in front] == [f"{array.pk}:0", f"{array.pk}:1"]
 
 
 def test_a_likely_start_is_shown_where_time_limits_tell(client: Client, boss: User) -> None:

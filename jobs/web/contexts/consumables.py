@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.http import QueryDict
 from django.urls import reverse
 
+from jobs.domain import ids
 from jobs.domain.errors import NotFound
 from jobs.models import ConsumableResource, ConsumableType
 from jobs.selectors import consumables as selectors
@@ -83,7 +84,7 @@ def as_json(*, row: ConsumableResource, user: User) -> dict[str, Any]:
         **summary(row),
         "holds": [
             {
-                "job": str(hold.job_id),
+                "job": ids.text_of(hold.job_id),
                 "job_name": hold.job.name,
                 "attempt": hold.attempt_number,
                 "quantity": hold.quantity,

@@ -8,6 +8,7 @@ from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils import timezone
 
+from jobs.domain import ids
 from jobs.domain.errors import NotFound
 from jobs.domain.time_limit_actions import MAX_SECONDS, MIN_SECONDS
 from jobs.domain.validation import MAX_QUEUE_ENVIRONMENTS
@@ -90,7 +91,7 @@ def as_json(*, row: selectors.QueueRow, user: User) -> dict[str, Any]:
         "front": [
             {
                 "position": each.position,
-                "id": str(each.job.pk) if may_see(user, each.job) else None,
+                "id": ids.text_of(each.job.pk) if may_see(user, each.job) else None,
                 "name": each.job.name if may_see(user, each.job) else None,
                 "since": each.since,
                 "starts_at": each.starts_at,
