@@ -24,6 +24,16 @@ RENDER = 'sh -c "for i in $(seq 1 400); do echo rendering frame $i of 400; sleep
 def work(installation: Installation) -> dict[str, str]:
     """Jobs in several states; the ids of those that have a page in the pictures."""
     installation.post("/queues/", name="nightly", priority="5", environments="local")
+    installation.post(
+        "/policies/",
+        name="teams",
+        share_decay_seconds="3600",
+        compute_reservation="20",
+        share_distribution='[{"shareIdentifier": "blue", "weightFactor": 0.5}]',
+    )
+    installation.post("/queues/", name="research", environments="local", scheduling_policy="teams")
+    installation.post("/resources/", name="licences", total_quantity="10")
+    installation.post("/secrets/", name="db/password", value="not shown anywhere")
     done = [installation.submit(f"frame-{number:03}", command="echo done") for number in range(6)]
     failed = installation.submit("simulate", definition="fail")
     for job_id in [*done, failed]:
@@ -49,8 +59,17 @@ def pages(jobs: dict[str, str]) -> dict[str, str]:
         "definition": "/definitions/hello/",
         "queues": "/queues/",
         "queue": "/queues/default/",
+        "queue-fair": "/queues/research/",
+        "queue-edit": "/queues/research/edit/",
+        "policies": "/policies/",
+        "policy": "/policies/teams/",
+        "policy-edit": "/policies/teams/edit/",
+        "resources": "/resources/",
+        "resource": "/resources/licences/",
+        "secrets": "/secrets/",
         "environments": "/environments/",
         "environment": "/environments/local/",
+        "environment-edit": "/environments/local/edit/",
         "tokens": "/access/tokens/",
     }
 
