@@ -1,0 +1,126 @@
+"""A queue's front, a job's place in it, and its likely start."""
+
+from datetime import timedelta
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from jobs.models import Job, JobQueue, JobStatus, ShareUsage
+from jobs.selectors import front
+from jobs.selectors.front import estimated_start, front_of, position_of
+from tests.builders import (
+    NOW,
+    a_definition,
+    a_job,
+    a_node,
+    a_policy,
+    a_queue,
+    an_attempt,
+    an_environment,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def runnable(queue: JobQueue, **fields: object) -> Job:
+    return a_job(queue=queue, status=JobStatus.RUNNABLE, **fields)
+
+
+def test_the_front_of_a_queue_is_in_order_of_submission_with_since_when_each_waits() -> None:
+    queue = a_queue()
+    jobs = [
+        runnable(queue, status_changed_at=NOW + timedelta(seconds=number)) for number in range(3)
+    ]
+    runnable(a_queue())
+    a_job(queue=queue, status=JobStatus.RUNNING)
+    found = front_of(queue=queue, now=NOW)
+    assert [(row.job_id, row.position) for row in found] == [
+        (job.id, position) for position, job in enumerate(jobs, start=1)
+    ]
+    assert found[2].earliest_time_at_position == NOW + timedelta(seconds=2)
+    assert [row.job_id for row in front_of(queue=queue, limit=2, now=NOW)] == [
+        job.id for job in jobs[:2]
+    ]
+
+
+def test_the_front_of_a_fair_share_queue_is_in_order_of_turns() -> None:
+    queue = a_queue(scheduling_policy=a_policy())
+    one = [runnable(queue, share_identifier="one") for _ in range(2)]
+    two = [runnable(queue, share_identifier="two", scheduling_priority=n) for n in (1, 2)]
+    ShareUsage.objects.create(
+        queue=queue, share_identifier="one", milli_vcpu_seconds=1.0, as_of=NOW
+    )
+    expected = [two[1].id, one[0].id, two[0].id, one[1].id]
+    assert [row.job_id for row in front_of(queue=queue, now=NOW)] == expected
+    assert [position_of(job=job, now=NOW) for job in (*one, *two)] == [2, 4, 3, 1]
+
+
+def test_a_position_counts_the_jobs_ahead_in_the_same_queue() -> None:
+    queue = a_queue()
+    jobs = [runnable(queue) for _ in range(3)]
+    assert [position_of(job=job, now=NOW) for job in jobs] == [1, 2, 3]
+    assert position_of(job=jobs[2], limit=2, now=NOW) is None
+    assert position_of(job=a_job(queue=queue, status=JobStatus.PENDING), now=NOW) is None
+
+
+def a_full_queue() -> tuple[JobQueue, Job]:
+    """A queue whose only machine is full with a job that has a minute to go, and its next job."""
+    engine = a_node(milli_vcpus=1000).engine
+    queue = a_queue(an_environment(engine=engine))
+    running = a_job(queue=queue, status=JobStatus.RUNNING, attempts_made=1, timeout_seconds=90)
+    an_attempt(job=running, started_at=NOW - timedelta(seconds=60))
+    return queue, runnable(queue, timeout_seconds=60)
+
+
+def test_a_start_is_estimated_from_the_ends_of_what_runs_and_waits() -> None:
+    queue, first = a_full_queue()
+    second = runnable(queue)
+    # Time limits of 90 and 60 seconds, each with 30 seconds to stop.
+    assert estimated_start(job=first, now=NOW) == NOW + timedelta(seconds=60)
+    assert estimated_start(job=second, now=NOW) == NOW + timedelta(seconds=150)
+
+
+def test_a_queue_that_shares_the_machines_counts_too() -> None:
+    queue, first = a_full_queue()
+    other = a_queue(*queue.environments.all(), priority=9)
+    urgent = runnable(other, timeout_seconds=600)
+    assert estimated_start(job=urgent, now=NOW) == NOW + timedelta(seconds=60)
+    assert estimated_start(job=first, now=NOW) == NOW + timedelta(seconds=690)
+
+
+def test_earlier_runs_tell_more_than_time_limits() -> None:
+    queue, _ = a_full_queue()
+    definition = a_definition()
+    for _ in range(3):
+        a_job(
+            definition=definition,
+            status=JobStatus.SUCCEEDED,
+            started_at=NOW - timedelta(seconds=100),
+            stopped_at=NOW - timedelta(seconds=80),
+        )
+    Job.objects.filter(status=JobStatus.RUNNABLE).update(definition=definition)
+    later = runnable(queue)
+    assert estimated_start(job=later, now=NOW) == NOW + timedelta(seconds=80)
+
+
+def test_where_nothing_is_known_nothing_is_told() -> None:
+    queue, first = a_full_queue()
+    Job.objects.update(timeout_seconds=None)
+    assert estimated_start(job=first, now=NOW) is None
+    ended = a_job(queue=queue, status=JobStatus.FAILED)
+    assert estimated_start(job=ended, now=NOW) is None
+
+
+def test_all_who_look_at_a_queue_within_seconds_share_an_estimate(
+    django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, first = a_full_queue()
+    second = runnable(queue)
+    estimated_start(job=first, now=NOW)
+    with django_assert_num_queries(0):
+        assert estimated_start(job=second, now=NOW)
+    monkeypatch.setattr(front, "ESTIMATE_SECONDS", 0.0)
+    front.kept_estimates.forget()
+    estimated_start(job=first, now=NOW)
+    first.delete()
+    assert estimated_start(job=second, now=NOW) == NOW + timedelta(seconds=60)
