@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.images import busybox_image
+from tests.images import BUSYBOX, busybox_image
 from tests.installation import Installation, wait_until
 
 pytestmark = pytest.mark.processes
@@ -26,6 +26,9 @@ COMMAND = (
     'sh -c "echo $AWS_BATCH_JOB_ID >> /proof/started; echo from $AWS_BATCH_JOB_ID; sleep {seconds}; '
     'echo $AWS_BATCH_JOB_ID >> /proof/ended; exit {exit_code}"'
 )
+# Every fifth has a container before the one that does the work.
+EVERY = 5
+NEEDS = [{"type": "VCPU", "value": "0.25"}, {"type": "MEMORY", "value": "32"}]
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,55 @@ def installation(proof: Path, docker_engine_url: str) -> Iterator[Installation]:
     image = busybox_image(docker_engine_url)
     with Installation(image=image, environment={"BATCHWEB_BINDS": f"{proof}:/proof"}) as running:
         yield running
+
+
+def define_pair(installation: Installation) -> str:
+    """A job of two containers, the second of which does what COMMAND says."""
+    work = COMMAND.removeprefix('sh -c "').removesuffix('"')
+    return installation.define(
+        jobDefinitionName="pair",
+        type="container",
+        ecsProperties={
+            "taskProperties": [
+                {
+                    "containers": [
+                        {
+                            "name": "before",
+                            "image": BUSYBOX,
+                            "essential": False,
+                            "command": [
+                                "sh",
+                                "-c",
+                                "echo before-$AWS_BATCH_JOB_ID >> /proof/started",
+                            ],
+                            "resourceRequirements": NEEDS,
+                        },
+                        {
+                            "name": "work",
+                            "image": BUSYBOX,
+                            "dependsOn": [{"containerName": "before", "condition": "SUCCESS"}],
+                            "command": [
+                                "sh",
+                                "-c",
+                                work.format(seconds="Ref::seconds", exit_code="Ref::code"),
+                            ],
+                            "resourceRequirements": NEEDS,
+                        },
+                    ]
+                }
+            ]
+        },
+    )
+
+
+def submit(installation: Installation, number: int, pair: str, seconds: float) -> str:
+    exit_code = number % 2
+    name = f"fault-{number}"
+    if number % EVERY:
+        command = COMMAND.format(seconds=seconds, exit_code=exit_code)
+        return installation.submit(name, command=command)
+    parameters = f"seconds={seconds}\ncode={exit_code}"
+    return installation.submit(name, definition=pair, parameters=parameters)
 
 
 def kill_worker(installation: Installation, chance: random.Random) -> int:
@@ -83,12 +135,13 @@ def test_every_job_ends_right_and_runs_once(
     proof: Path,
 ) -> None:
     chance = random.Random(f"{SEED} {what}")
-    expected = {}
+    pair = define_pair(installation)
+    expected, pairs = {}, set()
     for number in range(JOBS):
-        exit_code = number % 2
-        command = COMMAND.format(seconds=chance.choice([0, 0, 0.2, 1]), exit_code=exit_code)
-        job_id = installation.submit(f"fault-{number}", command=command)
-        expected[job_id] = "FAILED" if exit_code else "SUCCEEDED"
+        job_id = submit(installation, number, pair, chance.choice([0, 0, 0.2, 1]))
+        expected[job_id] = "FAILED" if number % 2 else "SUCCEEDED"
+        if number % EVERY == 0:
+            pairs.add(job_id)
 
     over = threading.Event()
     landed: list[int] = []
@@ -116,9 +169,12 @@ def test_every_job_ends_right_and_runs_once(
     for name in ("started", "ended"):
         lines = Counter((proof / name).read_text().split())
         assert {job_id: lines[job_id] for job_id in expected} == dict.fromkeys(expected, 1), name
+    lines = Counter((proof / "started").read_text().split())
+    assert {lines[f"before-{job_id}"] for job_id in pairs} == {1}
     for job in jobs:
-        assert len(job["attempts"]) == 1
-        log = installation.log(job["id"])
+        containers = 2 if job["id"] in pairs else 1
+        assert [row["number"] for row in job["attempts"]] == [1] * containers
+        log = installation.log(job["id"], container=containers - 1)
         assert log == f"from {job['id']}\n"
 
 
