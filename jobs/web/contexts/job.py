@@ -14,6 +14,7 @@ from jobs.domain.states import CANCELLABLE, LIVE, TERMINAL, JobStatus
 from jobs.models import Attempt, ImagePull, Job, StopKind, Transition, WaitReason
 from jobs.selectors import arrays as array_selectors
 from jobs.selectors import jobs as selectors
+from jobs.selectors.front import estimated_start, position_of
 
 from . import attempts as attempt_contexts
 from . import dependencies, workload
@@ -53,6 +54,8 @@ def build(
         "log_urls": lazily(lambda: log_urls(job, shown())),
         "waits": lazily(lambda: selectors.wait_reasons_of(job)),
         "waits_now": lazily(lambda: waits_now(job)),
+        "position": lazily(lambda: position_of(job=job, now=now)),
+        "estimated_start": lazily(lambda: estimated_start(job=job, now=now)),
         "pull": lazily(lambda: pull_of(job, attempts())),
         "usage": lazily(lambda: usage_lines(shown())),
         "cost": lazily(lambda: cost_of(attempts(), now)),
@@ -202,6 +205,8 @@ def as_json(*, job: Job, user: User, now: datetime) -> dict[str, Any]:
         "stop_reason": job.stop_reason,
         "explanation": explanation_of(job, attempts),
         "wait_reason": _wait_as_json(waits) if waits else None,
+        "position_in_queue": position_of(job=job, now=now),
+        "estimated_start": estimated_start(job=job, now=now),
         "cost_usd": f"{cost_of(attempts, now).so_far_usd:f}",
         "attempts": [attempt_contexts.as_json(job, each, now) for each in attempts],
         "transitions": [
