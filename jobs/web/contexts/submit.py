@@ -147,7 +147,10 @@ def build(
         values.update(_defaults(definition, keep=values if errors else {"name": own_name}))
     values.update(_row_values(typed, None if is_new and not errors else typed.get("parameters")))
     _add_parameters(values, definition)
-    values["propagate_tags"] = is_checked(typed.get("propagate_tags"))
+    given = typed.get("propagate_tags")
+    if definition is not None and (given is None or (is_new and not errors)):
+        given = definition.propagate_tags
+    values["propagate_tags"] = is_checked(given)
     marked = dict(errors or {})
     policy = lazily(lambda: policy_of_queue(values["queue"]))
     return {

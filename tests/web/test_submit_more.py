@@ -1,0 +1,211 @@
+"""The submit form's further fields: arrays, dependencies, parameters, shares, tags, several containers."""
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from jobs.models import Job, JobDefinition, JobQueue
+from tests.builders import a_consumable, a_definition, a_job, a_policy, a_queue, an_array
+
+HTMX = {"HX-Request": "true", "Accept": "text/html"}
+
+
+@pytest.fixture(autouse=True)
+def queue(db: None) -> JobQueue:
+    return a_queue(name="default")
+
+
+@pytest.fixture(autouse=True)
+def hello(db: None) -> JobDefinition:
+    return a_definition(
+        name="hello",
+        command=["render", "Ref::scene", "--at", "Ref::frame", "Ref::scene"],
+        parameters={"scene": "forest", "unused": "x"},
+    )
+
+
+def container(name: str, **members: Any) -> dict[str, Any]:
+    needs = [{"type": "VCPU", "value": "0.5"}, {"type": "MEMORY", "value": "64"}]
+    return {"name": name, "image": "busybox", "resourceRequirements": needs, **members}
+
+
+def filled(**fields: Any) -> dict[str, Any]:
+    return {"name": "first", "queue": "default", "definition": "hello", "loaded": "hello", **fields}
+
+
+def submitted(page: Client, **fields: Any) -> Job:
+    answer = page.post("/jobs/", filled(**fields))
+    assert answer.status_code == 302, answer.context["errors"]
+    return Job.objects.filter(parent=None).order_by("-pk")[0]
+
+
+def test_an_array_is_submitted_and_leads_to_its_page(page: Client) -> None:
+    job = submitted(page, array_size="3", sequential="true")
+    assert (job.array_size, job.children.count(), job.spec.sequential) == (3, 3, True)
+    html = page.get(f"/jobs/{job.pk}/").content.decode()
+    assert "array of 3" in html
+    again = page.get("/submit/", {"again": str(job.pk)}).context["values"]
+    assert (again["array_size"], again["sequential"]) == ("3", True)
+    child = page.get("/submit/", {"again": f"{job.pk}:1"}).context["values"]
+    assert (child["array_size"], child["sequential"]) == ("", False)
+
+
+def test_jobs_to_wait_for_come_in_rows_or_as_json(page: Client, script: Client) -> None:
+    one, other = a_job(status="RUNNING"), an_array(2)
+    rows = {
+        "depends_on_job": [str(one.pk), "", str(other.pk)],
+        "depends_on_type": ["", "", "N_TO_N"],
+    }
+    job = submitted(page, array_size="2", **rows)
+    found = {(edge.on_id, edge.type) for edge in job.dependencies.all()}
+    assert found == {(one.pk, ""), (other.pk, "N_TO_N")}
+    body = filled(depends_on=[{"job_id": str(one.pk)}])
+    del body["loaded"]
+    made = script.post("/jobs/", body, content_type="application/json").json()
+    told = script.get(made["url"]).json()["depends_on"]
+    assert [each["id"] for each in told] == [str(one.pk)]
+
+
+def test_a_wrong_dependency_is_told_beside_its_rows_which_stay(page: Client) -> None:
+    one = a_job(status="RUNNING")
+    answer = page.post(
+        "/jobs/", filled(depends_on_job=[str(one.pk)], depends_on_type=["N_TO_N"], sequential="on")
+    )
+    assert answer.status_code == 400
+    assert set(answer.context["errors"]) == {"depends_on"}
+    assert answer.context["array_open"]
+    html = answer.content.decode()
+    assert f'value="{one.pk}"' in html
+    assert '<option value="N_TO_N" selected>' in html
+    assert answer.context["values"]["sequential"]
+    assert not Job.objects.filter(name="first").exists()
+
+
+def test_parameters_are_asked_for_by_the_names_in_the_command(page: Client) -> None:
+    shown = page.get("/submit/?definition=hello").context["values"]["parameters"]
+    assert shown == {"scene": "forest", "frame": "", "unused": "x"}
+    rows = {"parameter_name": ["scene", "frame"], "parameter_value": ["sea", ""]}
+    job = submitted(page, **rows)
+    assert job.command == ["render", "sea", "--at", "Ref::frame", "sea"]
+    refused = page.post("/jobs/", filled(name="a b", **rows))
+    assert refused.context["values"]["parameters"] == {"scene": "sea", "frame": "", "unused": "x"}
+
+
+def test_a_share_is_asked_for_where_the_queue_has_a_policy(page: Client) -> None:
+    policy = a_policy(share_distribution=[{"shareIdentifier": "blue", "weightFactor": 1.0}])
+    a_queue(name="fair", scheduling_policy=policy)
+    assert 'name="share_identifier"' not in page.get("/submit/?queue=default").content.decode()
+    html = page.get("/submit/?queue=fair&definition=hello").content.decode()
+    assert 'name="share_identifier"' in html
+    assert '<option value="blue">' in html
+    # The estimate needs no share.
+    assert "per hour" in html
+    refused = page.post("/jobs/", filled(queue="fair"))
+    assert set(refused.context["errors"]) == {"share_identifier", "scheduling_priority"}
+    job = submitted(page, queue="fair", share_identifier="blue", scheduling_priority="5")
+    assert (job.share_identifier, job.scheduling_priority) == ("blue", 5)
+    again = page.get("/submit/", {"again": str(job.pk)}).context["values"]
+    assert (again["share_identifier"], again["scheduling_priority"]) == ("blue", "5")
+
+
+def test_tags_consumables_and_gpus_lie_under_more(page: Client, hello: JobDefinition) -> None:
+    a_consumable(name="licence", total_quantity=2)
+    needed = '[{"consumableResource": "licence", "quantity": 2}]'
+    job = submitted(
+        page,
+        tag_name=["team", ""],
+        tag_value=["blue", ""],
+        consumables=needed,
+        gpus="1",
+        propagate_tags="true",
+    )
+    assert (job.spec.tags, job.gpus, job.spec.propagate_tags) == ({"team": "blue"}, 1, True)
+    assert job.spec.consumables == json.loads(needed)
+    html = page.get(f"/jobs/{job.pk}/").content.decode()
+    assert "2 × licence" in html
+    assert "1 GPU" in html
+    again = page.get("/submit/", {"again": str(job.pk)})
+    assert json.loads(again.context["values"]["consumables"]) == json.loads(needed)
+    assert again.context["values"]["tags"] == {"team": "blue"}
+    assert again.context["more_open"]
+
+
+def test_a_box_that_is_not_marked_says_no(page: Client, hello: JobDefinition) -> None:
+    JobDefinition.objects.filter(pk=hello.pk).update(propagate_tags=True)
+    assert page.get("/submit/?definition=hello").context["values"]["propagate_tags"]
+    # As a browser sends it: the hidden input alone.
+    assert not submitted(page, propagate_tags="false").spec.propagate_tags
+    assert submitted(page).spec.propagate_tags
+
+
+def test_several_containers_are_overridden_by_json_and_cloned_with_it(page: Client) -> None:
+    task = {"containers": [container("web"), container("db", command=["db"])]}
+    a_definition(name="pair", ecs_properties={"taskProperties": [task]})
+    html = page.get("/submit/?definition=pair").content.decode()
+    assert 'name="ecs_overrides"' in html
+    for absent in ('name="command"', 'name="vcpus"', 'name="image"', "environment_name"):
+        assert absent not in html
+    overrides = {"taskProperties": [{"containers": [{"name": "db", "command": ["db", "-v"]}]}]}
+    job = submitted(page, definition="pair", ecs_overrides=json.dumps(overrides))
+    assert job.spec.ecs_properties["taskProperties"][0]["containers"][1]["command"] == ["db", "-v"]
+    again = page.get("/submit/", {"again": str(job.pk)}).context["values"]
+    assert json.loads(again["ecs_overrides"]) == overrides
+    assert again["command"] == ""
+    refused = page.post("/jobs/", filled(definition="pair", ecs_overrides='{"a": 1}'))
+    assert set(refused.context["errors"]) == {"ecs_overrides"}
+
+
+def test_a_multi_node_job_is_cloned_with_its_number_of_nodes(page: Client) -> None:
+    properties = {
+        "numNodes": 2,
+        "mainNode": 0,
+        "nodeRangeProperties": [
+            {
+                "targetNodes": "0:",
+                "container": {
+                    name: value for name, value in container("x").items() if name != "name"
+                },
+            }
+        ],
+    }
+    a_definition(name="mpi", type="multinode", node_properties=properties)
+    html = page.get("/submit/?definition=mpi").content.decode()
+    # Two nodes of half a vCPU and 64 MiB.
+    assert "1 vCPU, 128 MiB in" in html
+    overrides = {
+        "nodePropertyOverrides": [
+            {"targetNodes": "0:", "containerOverrides": {"command": ["mpirun"]}}
+        ],
+        "numNodes": 3,
+    }
+    job = submitted(page, definition="mpi", node_overrides=json.dumps(overrides))
+    assert job.node_count == 3
+    again = page.get("/submit/", {"again": str(job.pk)}).context["values"]
+    assert json.loads(again["node_overrides"]) == overrides
+    assert "3 nodes" in page.get("/jobs/").content.decode()
+
+
+def test_the_estimate_is_for_all_children(page: Client, hello: JobDefinition) -> None:
+    for _ in range(3):
+        job = a_job(definition=hello, status="SUCCEEDED")
+        Job.objects.filter(pk=job.pk).update(started_at=job.created_at)
+    html = page.post("/submit/check/", filled(array_size="100"), headers=HTMX).content.decode()
+    assert "for all 100 children" in html
+
+
+def test_recent_jobs_are_offered_to_wait_for(page: Client, admin: User) -> None:
+    mine = a_job(name="prepare", owner=admin, status="RUNNING")
+    a_job(name="lost", owner=admin, status="FAILED")
+    a_job(name="theirs", status="RUNNING")
+    html = page.get("/submit/").content.decode()
+    assert f'<option value="{mine.pk}">prepare, RUNNING</option>' in html
+    assert "lost, " not in html
+    assert "theirs, " not in html
+
+
+def test_an_example_in_an_empty_field_is_shown_whole(page: Client) -> None:
+    html = page.get("/submit/?definition=hello").content.decode()
+    assert 'placeholder="[{&quot;consumableResource&quot;: ' in html
