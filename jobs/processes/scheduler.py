@@ -32,8 +32,11 @@ logger = logging.getLogger("batchweb.scheduler")
 # How many jobs of each queue a pass looks at. Those behind wait for the next pass.
 FRONT = 50
 SWEEP_SECONDS = 5.0
-# The first news is acted on at once; what comes in a burst behind it waits for one pass together.
+# The first news is acted on at once; what comes in a burst behind it waits for one pass together: so
+# long, and so many times what the pass took, that deciding never takes a machine from who works.
 PASS_SECONDS = 0.05
+PASS_PAUSE = 3.0
+PASS_SECONDS_AT_MOST = 0.5
 # Reasons are for people: under load they are brought up to date this often, not with every pass.
 WAITS_SECONDS = 1.0
 STANDBY_SECONDS = 0.5
@@ -143,7 +146,9 @@ class Scheduler:
         more = schedule_once(lease=self.lease, now=now, with_waits=with_waits)
         self._next_stop_at = next_stop_at(now)
         if not more:
-            self._wait(now, monotonic + PASS_SECONDS, with_waits=with_waits)
+            took = time.monotonic() - monotonic
+            pause = min(max(PASS_SECONDS, took * PASS_PAUSE), PASS_SECONDS_AT_MOST)
+            self._wait(now, monotonic + pause, with_waits=with_waits)
 
     def _stand_by(self) -> None:
         self.lease = self._standby.try_acquire(monotonic=time.monotonic())
