@@ -120,7 +120,6 @@ class RunningView:
     `started_at` is None while it is starting; limit and estimate are those of its job.
     """
 
-    job_id: UUID
     queue_id: int
     environment_id: int
     node_id: int

@@ -26,7 +26,6 @@ def load_running(*, part: float) -> tuple[RunningView, ...]:
         Attempt.objects.filter(ended_at__isnull=True)
         .order_by("id")
         .values_list(
-            "job_id",
             "job__queue_id",
             "environment_id",
             "node_id",
@@ -42,7 +41,6 @@ def load_running(*, part: float) -> tuple[RunningView, ...]:
     estimates: dict[int, float | None] = {}
     views: list[RunningView] = []
     for (
-        job_id,
         queue_id,
         environment_id,
         node_id,
@@ -58,7 +56,6 @@ def load_running(*, part: float) -> tuple[RunningView, ...]:
             estimates[definition_id] = run_times.expected(definition_id, part=part)
         views.append(
             RunningView(
-                job_id=job_id,
                 queue_id=queue_id,
                 environment_id=environment_id,
                 node_id=node_id,

@@ -23,7 +23,6 @@ class Run:
         job = self.placement.job
         return [
             RunningView(
-                job.id,
                 job.queue_id,
                 self.placement.environment_id,
                 node_id,

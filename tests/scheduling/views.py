@@ -100,7 +100,6 @@ def a_run(
     share: str = "",
 ) -> RunningView:
     return RunningView(
-        UUID(int=10**6),
         queue,
         environment,
         node,

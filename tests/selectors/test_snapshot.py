@@ -125,7 +125,7 @@ def test_what_runs_is_seen_with_its_room_and_its_limit() -> None:
     runnable(queue=queue)
     snapshot = load_snapshot(front=5)
     first, second = snapshot.running
-    assert (first.job_id, first.queue_id, first.share_identifier) == (job.id, queue.id, "red")
+    assert (first.queue_id, first.share_identifier) == (queue.id, "red")
     assert (first.holds, first.started_at, first.limit_seconds) == (
         Resources(1500, 512, 1),
         NOW,
