@@ -1,5 +1,7 @@
-"""What a newcomer does first, in a real browser, on a whole installation with real containers."""
+"""What people do, in a real browser, on a whole installation with real containers."""
 
+import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -112,3 +114,76 @@ def test_lists_overview_and_the_environments_use_follow_live(
     # `sleep` is the container's first process and does not heed SIGTERM: the grace time is for it.
     expect(used).to_contain_text("0 of", timeout=PATIENCE_MS)
     assert page.evaluate("window.notReloaded") is True
+
+
+def test_the_failed_child_of_an_array_is_found_in_the_grid_and_run_again(
+    logged_in: Page, installation: Installation
+) -> None:
+    page = logged_in
+    command = "sh -c 'echo I am $AWS_BATCH_JOB_ARRAY_INDEX; test $AWS_BATCH_JOB_ARRAY_INDEX != 2'"
+    array_id = installation.submit("shards", command=command, array_size="4", vcpus="0.25")
+    page.goto(f"{installation.url}/jobs/{array_id}/")
+    page.evaluate("window.notReloaded = true")
+    current = page.locator("[aria-current=step] .bw-step-name")
+    expect(current).to_have_text("FAILED", timeout=PATIENCE_MS)
+    expect(page.locator("[data-grid]")).to_have_attribute("data-grid", "5565")
+    assert page.evaluate("window.notReloaded") is True
+    failures = page.get_by_role("region", name="Why children failed")
+    expect(failures).to_contain_text("Exit code 1")
+    failures.get_by_role("link", name="2").click()
+    expect(page.get_by_role("log")).to_contain_text("I am 2")
+    page.get_by_role("link", name="Array of 4").click()
+    page.get_by_role("button", name="Rerun failed children").click()
+    expect(page.locator("[data-grid]")).to_have_attribute(
+        "data-grid", re.compile(r"\.\.\d\."), timeout=PATIENCE_MS
+    )
+    expect(page.get_by_role("region", name="What runs")).to_contain_text("Rerun of")
+    expect(current).to_have_text("FAILED", timeout=PATIENCE_MS)
+    expect(page.locator("[data-grid]")).to_have_attribute("data-grid", "..6.")
+
+
+def test_each_container_of_a_job_shows_its_own_log(
+    logged_in: Page, installation: Installation
+) -> None:
+    page = logged_in
+    image = installation.get("/definitions/hello/")["image"]
+    needs = [{"type": "VCPU", "value": "0.25"}, {"type": "MEMORY", "value": "64"}]
+    containers = [
+        {
+            "name": name,
+            "image": image,
+            "command": ["sh", "-c", f"echo this is {name}"],
+            "resourceRequirements": needs,
+            **more,
+        }
+        for name, more in (
+            ("init", {"essential": False}),
+            ("main", {"dependsOn": [{"containerName": "init", "condition": "SUCCESS"}]}),
+        )
+    ]
+    properties = {"taskProperties": [{"containers": containers}]}
+    installation.post("/definitions/", name="pair", ecs_properties=json.dumps(properties))
+    job_id = installation.submit("pair", definition="pair")
+    page.goto(f"{installation.url}/jobs/{job_id}/")
+    current = page.locator("[aria-current=step] .bw-step-name")
+    expect(current).to_have_text("SUCCEEDED", timeout=PATIENCE_MS)
+    tabs = page.get_by_role("navigation", name="Containers of attempt 1")
+    tabs.get_by_role("link", name="init").click()
+    expect(page.get_by_role("log")).to_contain_text("this is init")
+    tabs.get_by_role("link", name="main").click()
+    expect(page.get_by_role("log")).to_contain_text("this is main")
+
+
+def test_many_waiting_jobs_are_cancelled_at_once(
+    logged_in: Page, installation: Installation
+) -> None:
+    page = logged_in
+    for _ in range(3):
+        installation.submit("too-large", memory_mib="9000000")
+    page.goto(f"{installation.url}/jobs/?name=too-large")
+    page.get_by_label("All on this page").check()
+    page.get_by_role("button", name="Cancel waiting").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Cancel 3 jobs")
+    expect(page.locator("#bulk-state")).to_contain_text("Done. 3 of 3", timeout=PATIENCE_MS)
+    page.goto(f"{installation.url}/jobs/?name=too-large&status=FAILED")
+    expect(page.locator("tbody tr")).to_have_count(3)
