@@ -15,6 +15,7 @@ from hypothesis.stateful import invariant, precondition, rule, run_state_machine
 
 from jobs import queueing
 from jobs.domain import names
+from jobs.domain.reasons import is_host_loss
 from jobs.domain.states import CANCELLABLE, PLACED, TERMINAL, JobStatus
 from jobs.models import Attempt, Job
 from jobs.selectors.plans import plan_of_job
@@ -28,6 +29,8 @@ pytestmark = pytest.mark.django_db
 
 COMMANDS = ["exit", "exit 3", "sleep 5", "sleep 100", "sleep", "oom", "nosuch"]
 AT_MOST = 5
+# Rounds of 50 s until all that ends by itself has, retries included.
+PATIENCE = 30
 MOUNTED = {"mountPoints": [{"sourceVolume": "work", "containerPath": "/work"}]}
 
 
@@ -119,17 +122,11 @@ class GroupLifecycle(Lifecycle):
             assert not row.container_id
 
     def _everything_comes_to_its_end(self) -> None:
-        for job in self.jobs:
-            fresh = Job.objects.get(id=job.id)
-            endless = not fresh.timeout_seconds and fresh.status in PLACED
-            if endless or fresh.status in CANCELLABLE:
-                terminate_job(job=fresh, reason="the end", now=self.now())
-        for _ in range(60):
+        for round_number in range(80):
             if not self._undone():
                 break
             self.world.advance(50)
-            for job in Job.objects.filter(queue=self.jobs_queue, status__in=CANCELLABLE):
-                terminate_job(job=job, reason="the end", now=self.now())
+            self._stop_what_would_run_for_ever(round_number)
             self.the_supervisor_looks()
             self.the_sweep()
             waiting, self.queue = self.queue, []
@@ -142,6 +139,15 @@ class GroupLifecycle(Lifecycle):
         for job in Job.objects.filter(queue=self.jobs_queue):
             self._check_history(job)
             self._check_tries(job)
+
+    def _stop_what_would_run_for_ever(self, round_number: int) -> None:
+        """Jobs that no try is made of any more; later, those whose main node has not come to its end.
+
+        Where it has, the rest must end by itself.
+        """
+        for job in Job.objects.filter(queue=self.jobs_queue).exclude(status__in=TERMINAL):
+            if job.status in CANCELLABLE or (round_number == PATIENCE and not _main_has_ended(job)):
+                terminate_job(job=job, reason="the end", now=self.now())
 
     def _undone(self) -> bool:
         jobs = Job.objects.filter(queue=self.jobs_queue)
@@ -171,13 +177,35 @@ class GroupLifecycle(Lifecycle):
                 row.essential and row.exit_code == 0 and not row.was_stopped for row in main
             )
             last = number == job.attempts_made
-            if job.status == JobStatus.SUCCEEDED and last:
+            if last and job.status == JobStatus.SUCCEEDED:
                 assert succeeded
+            if last and _went_well(attempts, main):
+                assert job.status == JobStatus.SUCCEEDED
             for row in attempts:
                 if row.timed_out_at and row.started_at and row.stopped_at:
                     assert last
                     limit = timedelta(seconds=LIMIT_SECONDS)
                     assert row.stopped_at - min(starts) >= limit
+
+
+def _main_has_ended(job: Job) -> bool:
+    main = plan_of_job(job).main_node
+    of_main = job.attempts.filter(number=job.attempts_made, node_index=main, essential=True)
+    return of_main.filter(ended_at__isnull=False).exists()
+
+
+def _went_well(attempts: list[Attempt], main: list[Attempt]) -> bool:
+    """Whether an essential container of the main node ended well, and nothing else but signals ended others."""
+    if any(is_host_loss(row.status_reason) for row in attempts):
+        return False
+    if any(row.essential and row.started_at is None for row in attempts):
+        return False
+    ends = [
+        row.exit_code == 0 or (row.stop_signalled_at is not None and not row.oom_killed)
+        for row in main
+        if row.essential
+    ]
+    return all(ends) and any(row.exit_code == 0 for row in main if row.essential)
 
 
 def test_every_try_of_several_containers_comes_to_its_right_end_whatever_happens() -> None:
