@@ -22,6 +22,9 @@ from .run_times import CAUTIOUS, run_times
 
 # SQLite takes 500 parts in one compound statement.
 PARTS_PER_STATEMENT = 250
+# What a pass takes of all queues together, if many have that much; and of each at least.
+JOBS_PER_PASS = 1000
+LEAST_OF_A_QUEUE = 25
 # Of a fair-share queue: so many shares have several jobs read, so many each at least.
 SHARES_WITH_SEVERAL = 20
 SEVERAL = 5
@@ -105,31 +108,45 @@ def load_fronts(
     front: int,
     part: float = CAUTIOUS,
 ) -> dict[int, Front]:
-    """The first `front` jobs of each queue, by its id.
+    """The first `front` jobs of each queue, by its id; fewer where very many queues have jobs.
 
     `fifo` are the queues without a policy, `by_turn` the waiting shares of the others, each in the order in
     which their turns come. `part`: see `run_times`.
     """
-    wanted: list[_Statement] = [(_OF_QUEUE, [id_, front + 1]) for id_ in fifo]
+    fifo = list(fifo)
+    busy = sum(1 for shares in by_turn.values() if shares)
+    size = _size(front, busy + len(fifo))
+    wanted: list[_Statement] = [(_OF_QUEUE, [id_, size + 1]) for id_ in fifo]
     limits: dict[int, dict[str, int]] = {}
     heads: list[UUID | str] = []
     for queue_id, shares in by_turn.items():
-        limits[queue_id] = _limits(shares, front)
+        limits[queue_id] = _limits(shares, size)
         wanted += [(_OF_SHARE, [queue_id, *limit]) for limit in limits[queue_id].items()]
-        heads += [share.first for share in shares[len(limits[queue_id]) : front]]
+        heads += [share.first for share in shares[len(limits[queue_id]) : size]]
     if heads:
         wanted.append((_THESE % ", ".join(["%s"] * len(heads)), heads))
+    rows = _read(wanted)
+    larger = _size(front, busy + len(rows.keys() - by_turn.keys()))
+    if larger > size:
+        # Most queues have nothing that waits, so the others get more.
+        cut = [queue_id for queue_id in fifo if len(rows[queue_id]) > size]
+        rows |= _read([(_OF_QUEUE, [queue_id, larger + 1]) for queue_id in cut])
+        size = larger
     fronts = {queue_id: Front() for queue_id in (*fifo, *by_turn)}
-    for view in _views(wanted, part):
+    for queue_id in fifo:
+        found = sorted(rows[queue_id], key=lambda row: row.order)
+        rows[queue_id] = found[:size]
+        fronts[queue_id].has_more = len(found) > size
+    for view in _views([row for found in rows.values() for row in found], part):
         fronts[view.queue_id].jobs.append(view)
     for queue_id, shares in by_turn.items():
         _mark_shares(fronts[queue_id], shares, limits[queue_id])
-    for queue_id in fifo:
-        read = fronts[queue_id]
-        read.jobs.sort(key=lambda job: job.id.int)
-        read.has_more = len(read.jobs) > front
-        del read.jobs[front:]
     return fronts
+
+
+def _size(front: int, busy: int) -> int:
+    """How much of each queue's front a pass takes, if so many queues have jobs."""
+    return min(front, max(JOBS_PER_PASS // max(busy, 1), LEAST_OF_A_QUEUE))
 
 
 def _limits(shares: Sequence[WaitingShare], front: int) -> dict[str, int]:
@@ -151,14 +168,19 @@ def _mark_shares(front: Front, shares: Sequence[WaitingShare], limits: Mapping[s
     front.has_more = bool(front.partial)
 
 
-def _views(wanted: Sequence[_Statement], part: float) -> list[JobView]:
-    """All that these statements find, in as few round trips as there may be."""
-    run_times.refresh()
-    rows: list[_Row] = []
+def _read(wanted: Sequence[_Statement]) -> dict[int, list["_Row"]]:
+    """All that these statements find, by queue, in as few round trips as there may be."""
+    found: dict[int, list[_Row]] = defaultdict(list)
     for start in range(0, len(wanted), PARTS_PER_STATEMENT):
         parts = wanted[start : start + PARTS_PER_STATEMENT]
         statement = " UNION ALL ".join(_PART % sql for sql, _ in parts)
-        rows += map(_Row._make, _rows(statement, [value for _, own in parts for value in own]))
+        for row in _rows(statement, [value for _, own in parts for value in own]):
+            found[row[1]].append(_Row._make(row))
+    return found
+
+
+def _views(rows: Sequence["_Row"], part: float) -> list[JobView]:
+    run_times.refresh()
     estimates = {
         definition_id: run_times.expected(definition_id, part=part)
         for definition_id in {row.definition_id for row in rows}
@@ -183,6 +205,11 @@ class _Row(NamedTuple):
     share_identifier: str
     scheduling_priority: int
     has_consumables: bool | int
+
+    @property
+    def order(self) -> int | str:
+        """What sorts as the ids do, but faster."""
+        return self.id.int if isinstance(self.id, UUID) else self.id
 
 
 def _view(row: _Row, estimate_seconds: float | None, special: "_Special") -> JobView:

@@ -11,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from jobs.domain.resources import Resources
 from jobs.models import ConsumableType, Job, JobStatus, ShareUsage
 from jobs.scheduling.order import in_order
+from jobs.selectors import fronts
 from jobs.selectors.fronts import SEVERAL, SHARES_WITH_SEVERAL
 from jobs.selectors.run_times import REFRESH_SECONDS, TYPICAL, run_times
 from jobs.selectors.snapshot import load_snapshot
@@ -58,6 +59,28 @@ def test_all_fronts_are_read_by_one_statement(
     assert {job.id for job in snapshot.jobs} < {job.id for job in jobs}
     assert all(queue.has_more for queue in snapshot.queues)
     assert not any(queue.has_more for queue in load_snapshot(front=4).queues)
+
+
+def test_where_many_queues_have_jobs_less_is_taken_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fronts, "JOBS_PER_PASS", 8)
+    monkeypatch.setattr(fronts, "LEAST_OF_A_QUEUE", 2)
+    definition, policy = a_definition(), a_policy()
+    queues = [a_queue(), a_queue(), a_queue(scheduling_policy=policy)]
+
+    def sizes() -> list[int]:
+        taken = [job.queue_id for job in load_snapshot(front=5, now=NOW).jobs]
+        return [taken.count(queue.id) for queue in queues]
+
+    for _ in range(6):
+        runnable(queue=queues[0], definition=definition)
+    a_queue()
+    assert sizes() == [5, 0, 0]
+    for _ in range(6):
+        runnable(queue=queues[1], definition=definition)
+    assert sizes() == [4, 4, 0]
+    runnable(queue=queues[2], definition=definition, share_identifier="red")
+    assert sizes() == [2, 2, 1]
+    assert [queue.has_more for queue in load_snapshot(front=5).queues] == [True, True, False, False]
 
 
 def test_only_the_queues_that_are_asked_for_are_read() -> None:
