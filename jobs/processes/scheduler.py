@@ -30,7 +30,7 @@ from jobs.services.time_limit_actions import apply_time_limits
 logger = logging.getLogger("batchweb.scheduler")
 
 # How many jobs of each queue a pass looks at. Those behind wait for the next pass.
-FRONT = 50
+FRONT = 100
 SWEEP_SECONDS = 5.0
 # The first news is acted on at once; what comes in a burst behind it waits for one pass together: so
 # long, and so many times what the pass took, that deciding never takes a machine from who works.
