@@ -112,7 +112,8 @@ def _waiting_for(pull: ImagePull) -> list[Attempt]:
 
 
 def _end_waiting(pull: ImagePull, reason: str) -> None:
-    for attempt in _waiting_for(pull):
+    attempts = _waiting_for(pull)
+    for attempt in attempts:
         finish_attempt(
             attempt=attempt,
             outcome=AttemptOutcome(
@@ -123,3 +124,4 @@ def _end_waiting(pull: ImagePull, reason: str) -> None:
             ),
             now=timezone.now(),
         )
+    queueing.enqueue_after_commit(queueing.CLEAN_UP, [attempt.id for attempt in attempts])

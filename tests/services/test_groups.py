@@ -230,6 +230,24 @@ def test_a_command_that_is_not_there_ends_the_try_of_an_essential_container(
     assert play.job.status_reason.startswith("CannotStartContainerError: ")
 
 
+@pytest.mark.parametrize(
+    ("essential", "states", "status"),
+    [
+        (True, "exit:143 unlaunched", JobStatus.FAILED),
+        (False, "running unlaunched", JobStatus.RUNNING),
+    ],
+)
+def test_an_image_that_cannot_be_pulled_ends_its_container_and_the_try_if_it_is_essential(
+    essential: bool, states: str, status: str, containers: Begin
+) -> None:
+    other = {"name": "other", "image": "nosuch:1", "essential": essential}
+    play = containers(APP, other)
+    play.reap()
+    assert play.states() == states
+    assert play.status() == status
+    assert play.rows()[1].status_reason.startswith("CannotPullContainerError: nosuch:1: ")
+
+
 def test_a_command_that_is_not_there_is_one_container_s_trouble_if_it_is_not_essential(
     containers: Begin,
 ) -> None:
@@ -241,7 +259,7 @@ def test_a_command_that_is_not_there_is_one_container_s_trouble_if_it_is_not_ess
 def test_an_init_container_that_ends_before_its_start_is_told_begins_the_try_all_the_same(
     containers: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.services.launch.mark_running", lambda **fields: None)
+    monkeypatch.setattr("jobs.services.launch.mark_all_running", lambda **fields: None)
     play = containers(
         {**INIT, "command": ["exit"]},
         {**APP, "dependsOn": after("init", "SUCCESS")},
