@@ -77,8 +77,9 @@ def _is_more_to_do(snapshot: Snapshot, order: Order, placed: dict[int, int]) -> 
     for job in snapshot.jobs:
         loaded[job.queue_id] += 1
     return any(
-        order.lines[queue.id].broken_off
+        placed[queue.id]
         # If most found no room, the next ones hardly will before something ends.
-        or (queue.has_more and placed[queue.id] and 2 * placed[queue.id] >= loaded[queue.id])
+        and (order.lines[queue.id].broken_off or 2 * placed[queue.id] >= loaded[queue.id])
         for queue in snapshot.queues
+        if queue.has_more or order.lines[queue.id].broken_off
     )

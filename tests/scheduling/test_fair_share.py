@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from jobs.domain.resources import Resources
 from jobs.scheduling.decide import decide, explain_job
 from jobs.scheduling.plan import WaitCode
 from jobs.scheduling.shares import (
@@ -220,6 +221,14 @@ def test_a_share_without_any_known_job_breaks_off_only_at_its_turn() -> None:
     plan = plan_for(*jobs, queues=queues)
     assert placed(plan) == [1, 2]
     assert plan.more
+
+
+def test_where_nobody_found_room_another_pass_would_not_help() -> None:
+    jobs = [a_job(n, vcpus=3, share=f"s{n}") for n in (1, 2)]
+    queues = fair(used("c", 10.0**9), partial=frozenset({"c"}))
+    plan = plan_for(*jobs, queues=queues, nodes=(a_node(used=Resources(2000, 0)),))
+    assert codes(plan) == {1: WaitCode.CAPACITY, 2: WaitCode.TURN}
+    assert not plan.more
 
 
 def test_a_partial_share_whose_jobs_find_no_room_does_not_end_the_pass() -> None:
