@@ -20,7 +20,7 @@ from uuid import UUID
 
 import redis
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 logger = logging.getLogger("batchweb.changes")
 
@@ -56,15 +56,52 @@ def redis_client() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
 
 
+class _News:
+    """What one transaction has to say: told in one message, however many services took part."""
+
+    def __init__(self) -> None:
+        self.topics: set[str] = set()
+        self.wakes_scheduler = False
+
+    def __call__(self) -> None:
+        if self.topics:
+            _send(CHANGES_CHANNEL, json.dumps(sorted(self.topics)))
+        if self.wakes_scheduler:
+            _send(WAKE_CHANNEL, "")
+
+
 def publish(topics: Iterable[str]) -> None:
     """Publishes after the current transaction commits; at once if there is none."""
-    message = json.dumps(sorted(set(topics)))
-    transaction.on_commit(lambda: _send(CHANGES_CHANNEL, message), robust=True)
+    _tell(set(topics), wakes_scheduler=False)
 
 
 def wake_scheduler() -> None:
     """Wakes the active scheduler after the commit. A lost wake-up is made good by its safety tick."""
-    transaction.on_commit(lambda: _send(WAKE_CHANNEL, ""), robust=True)
+    _tell(set(), wakes_scheduler=True)
+
+
+def _tell(topics: set[str], *, wakes_scheduler: bool) -> None:
+    news = _news_of_this_transaction()
+    is_new = news is None
+    news = news or _News()
+    news.topics |= topics
+    news.wakes_scheduler |= wakes_scheduler
+    if is_new:
+        transaction.on_commit(news, robust=True)
+
+
+def _news_of_this_transaction() -> _News | None:
+    """What was to be said before, if it stands or falls with what is said now."""
+    here = _savepoints(connection.savepoint_ids)
+    for savepoints, function, *_ in reversed(connection.run_on_commit):
+        if isinstance(function, _News) and _savepoints(savepoints) == here:
+            return function
+    return None
+
+
+def _savepoints(ids: Iterable[str | None]) -> set[str]:
+    """Those that can be rolled back to: a block without a savepoint of its own counts as None."""
+    return {each for each in ids if each is not None}
 
 
 def _send(channel: str, message: str) -> None:

@@ -2,23 +2,31 @@
 
 The only caller of django_rq. A lost hand-over (Redis emptied, a worker killed) is found and made good
 by `services.sweep`, because the database says what is still to be done.
+
+A task takes several ids, and whoever works one off may take more of its kind along: RQ's own work for
+each task is more than all of ours for a short job.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 import django_rq
 import redis
 from django.db import transaction
 from rq import Queue
+from rq.job import Job
+from rq.timeouts import BaseTimeoutException as TaskTimeout
+
+__all__ = ["TaskTimeout", "enqueue_after_commit", "is_idle", "take_more"]
 
 logger = logging.getLogger("batchweb.queueing")
 
-LAUNCH = "jobs.tasks.launch_attempt"
-STOP = "jobs.tasks.stop_attempt"
-REAP = "jobs.tasks.reap_attempt"
+LAUNCH = "jobs.tasks.launch_attempts"
+STOP = "jobs.tasks.stop_attempts"
+REAP = "jobs.tasks.reap_attempts"
 PULL = "jobs.tasks.pull_image"
-CLEAN_UP = "jobs.tasks.clean_up_attempt"
+CLEAN_UP = "jobs.tasks.clean_up_attempts"
 BULK = "jobs.tasks.go_on_with_bulk"
 
 QUEUE_OF = {
@@ -30,9 +38,14 @@ QUEUE_OF = {
     BULK: "bulk",
 }
 
+# What is handed over together is shared by all workers: few ids are a task each, many are so many tasks.
+SHARES = 16
+# A task stays short, and what dies with a worker little.
+IDS_AT_MOST = 50
+
 
 def enqueue_after_commit(task: str, ids: Sequence[int]) -> None:
-    """One task per id, all handed over in one round trip once the transaction has committed."""
+    """The ids, in portions, all handed over in one round trip once the transaction has committed."""
     if not ids:
         return
     handed_over = list(ids)
@@ -43,12 +56,38 @@ def _enqueue(task: str, ids: Sequence[int]) -> None:
     queue = django_rq.get_queue(QUEUE_OF[task])
     # The result is of no interest: what a task did is in the database.
     jobs = [
-        Queue.prepare_data(task, args=(id_,), result_ttl=0, failure_ttl=24 * 3600) for id_ in ids
+        Queue.prepare_data(task, args=portion, result_ttl=0, failure_ttl=24 * 3600)
+        for portion in _portions(ids)
     ]
     try:
         queue.enqueue_many(jobs)
     except redis.RedisError as error:
         logger.warning("not handed over (%s, %d ids), the sweep will: %s", task, len(ids), error)
+
+
+def _portions(ids: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    size = min(-(-len(ids) // SHARES), IDS_AT_MOST)
+    for at in range(0, len(ids), size):
+        yield tuple(ids[at : at + size])
+
+
+def take_more(task: str, tasks: int) -> list[int]:
+    """The ids of at most so many tasks of the kind that wait, now the caller's to deal with.
+
+    None where Redis does not answer. Who dies with them has lost hand-overs, as with a task of its own.
+    """
+    try:
+        queue = django_rq.get_queue(QUEUE_OF[task])
+        popped = cast("list[bytes]", queue.connection.lpop(queue.key, tasks) or [])
+        job_ids = [each.decode() for each in popped]
+        if not job_ids:
+            return []
+        jobs = Job.fetch_many(job_ids, connection=queue.connection)
+        queue.connection.delete(*map(Job.key_for, job_ids))
+    except redis.RedisError as error:
+        logger.warning("no more taken of %s: %s", task, error)
+        return []
+    return [id_ for job in jobs if job is not None for id_ in job.args]
 
 
 def is_idle(task: str) -> bool:

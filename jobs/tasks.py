@@ -1,61 +1,74 @@
-"""What the RQ workers run: short, idempotent, ids only. `jobs.queueing` knows them by name."""
+"""What the RQ workers run: short, idempotent, ids only. `jobs.queueing` knows them by name.
 
-from collections.abc import Callable
+A task takes several ids. One that fails is logged and leaves the others alone; the sweep hands it
+over again.
+"""
+
+from collections.abc import Callable, Sequence
 from functools import wraps
 
 from django.db import close_old_connections
 from django.utils import timezone
 
 from jobs.services import bulk, launch, pulls, reap, stopping
+from jobs.services.apart import Apart
 
-Task = Callable[[int], None]
+Task = Callable[..., None]
 
 
-def _task(function: Task) -> Task:
+def _task(function: Callable[[Sequence[int]], None]) -> Task:
     """A worker lives for days: a connection that the database has dropped must not stay in use."""
 
     @wraps(function)
-    def run(row_id: int) -> None:
+    def run(*row_ids: int) -> None:
         close_old_connections()
         try:
-            function(row_id)
+            function(row_ids)
         finally:
             close_old_connections()
 
     return run
 
 
-@_task
-def launch_attempt(attempt_id: int) -> None:
-    """Starts an attempt's container."""
-    launch.launch_attempt(attempt_id=attempt_id, now=timezone.now())
+def _one_by_one(work: Callable[[int], object], row_ids: Sequence[int]) -> None:
+    apart = Apart()
+    for row_id in row_ids:
+        with apart.each(row_id):
+            work(row_id)
+    apart.done()
 
 
 @_task
-def stop_attempt(attempt_id: int) -> None:
-    """Sends the signal that is due to an attempt that was asked to stop."""
-    stopping.stop_attempt(attempt_id=attempt_id, now=timezone.now())
+def launch_attempts(attempt_ids: Sequence[int]) -> None:
+    """Starts attempts' containers."""
+    launch.launch_attempts(attempt_ids=attempt_ids, now=timezone.now())
 
 
 @_task
-def reap_attempt(attempt_id: int) -> None:
-    """Records how an attempt ended, and removes its container."""
-    reap.reap_attempt(attempt_id=attempt_id, now=timezone.now())
+def stop_attempts(attempt_ids: Sequence[int]) -> None:
+    """Sends the signals that are due to attempts that were asked to stop."""
+    _one_by_one(lambda id_: stopping.stop_attempt(attempt_id=id_, now=timezone.now()), attempt_ids)
 
 
 @_task
-def clean_up_attempt(attempt_id: int) -> None:
-    """Removes an ended attempt's container."""
-    reap.clean_up_attempt(attempt_id=attempt_id, now=timezone.now())
+def reap_attempts(attempt_ids: Sequence[int]) -> None:
+    """Records how attempts ended, and removes their containers."""
+    reap.reap_attempts(attempt_ids=attempt_ids, now=timezone.now())
 
 
 @_task
-def pull_image(pull_id: int) -> None:
+def clean_up_attempts(attempt_ids: Sequence[int]) -> None:
+    """Removes ended attempts' containers."""
+    _one_by_one(lambda id_: reap.clean_up_attempt(attempt_id=id_, now=timezone.now()), attempt_ids)
+
+
+@_task
+def pull_image(pull_ids: Sequence[int]) -> None:
     """Pulls an image and lets go on what waits for it."""
-    pulls.pull_image(pull_id=pull_id)
+    _one_by_one(lambda id_: pulls.pull_image(pull_id=id_), pull_ids)
 
 
 @_task
-def go_on_with_bulk(action_id: int) -> None:
-    """Does the next part of a bulk action."""
-    bulk.go_on_with_bulk(action_id=action_id, now=timezone.now())
+def go_on_with_bulk(action_ids: Sequence[int]) -> None:
+    """Does the next part of bulk actions."""
+    _one_by_one(lambda id_: bulk.go_on_with_bulk(action_id=id_, now=timezone.now()), action_ids)

@@ -27,6 +27,8 @@ from jobs.services.stopping import next_stop_at
 from jobs.services.sweep import sweep
 from jobs.services.time_limit_actions import apply_time_limits
 
+from .connections import keep_connections
+
 logger = logging.getLogger("batchweb.scheduler")
 
 # How many jobs of each queue a pass looks at. Those behind wait for the next pass.
@@ -180,6 +182,7 @@ class Scheduler:
 
 def run_scheduler() -> None:
     """Runs a scheduler in this process until it is told to end (SIGTERM, SIGINT)."""
+    keep_connections()
     scheduler = Scheduler()
 
     def handle(_number: int, _frame: FrameType | None) -> None:

@@ -5,15 +5,20 @@ import logging
 import os
 import signal
 import sys
+import time
+from collections import defaultdict
 from collections.abc import Sequence
 from multiprocessing.process import BaseProcess
 
 import django_rq
 from django.db import connections
 from rq import Queue, SimpleWorker
+from rq.job import Job
 from rq.worker_pool import WorkerPool
 
-from jobs import changes
+from jobs import changes, queueing
+
+from .connections import keep_connections
 
 # In order of urgency: what frees capacity goes first.
 SHORT_QUEUES = ("stop", "reap", "launch", "bulk", "cleanup")
@@ -23,13 +28,47 @@ PR_SET_PDEATHSIG = 1
 LOGGING_LEVEL = "WARNING"
 
 
+# Of these a worker takes along what waits behind its task: as much as takes about that long, so that the
+# other workers have something, too.
+TAKEN_ALONG = frozenset({queueing.LAUNCH, queueing.REAP, queueing.CLEAN_UP})
+ALONG_SECONDS = 0.1
+IDS_AT_MOST = 100
+
+
+class Pace:
+    """How much of one kind is done in a moment, as the newest tasks of this process tell."""
+
+    def __init__(self) -> None:
+        self._seconds_per_id = ALONG_SECONDS
+
+    def note(self, ids: int, seconds: float) -> None:
+        self._seconds_per_id = (self._seconds_per_id + seconds / ids) / 2
+
+    def tasks_along(self, ids: int) -> int:
+        """How many more tasks of so many ids to take."""
+        at_once = min(ALONG_SECONDS / self._seconds_per_id, IDS_AT_MOST)
+        return max(int(at_once) // ids - 1, 0)
+
+
 class ShortTaskWorker(SimpleWorker):
     """Runs tasks in its own process, without RQ's scheduler, and dies with its pool."""
 
     def work(self, *args: object, **kwargs: object) -> bool:
         kwargs["with_scheduler"] = False
         _die_with_parent()
+        self._paces: dict[str, Pace] = defaultdict(Pace)
         return super().work(*args, **kwargs)  # type: ignore[arg-type]
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Does the task, with what it takes along."""
+        task = job.func_name or ""
+        pace = self._paces[task]
+        along = pace.tasks_along(len(job.args)) if task in TAKEN_ALONG else 0
+        if along:
+            job.args = tuple({*job.args, *queueing.take_more(task, along)})
+        begun = time.monotonic()
+        super().execute_job(job, queue)
+        pace.note(len(job.args), time.monotonic() - begun)
 
 
 class Pool(WorkerPool):
@@ -64,6 +103,7 @@ class Pool(WorkerPool):
 def run_workers(*, short_workers: int, pull_workers: int) -> None:
     """Runs the pool in this process until it is told to end (SIGTERM, SIGINT)."""
     logging.getLogger("rq.worker").setLevel(logging.WARNING)
+    keep_connections()
     pool = Pool(short_workers=short_workers, pull_workers=pull_workers)
     # Children must not inherit open connections.
     connections.close_all()

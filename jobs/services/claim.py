@@ -8,12 +8,16 @@ gone and can start nothing.
 """
 
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from jobs.domain.states import PLACED
 from jobs.models import Attempt
+
+from .rows import update_rows
 
 # Longer than a launch takes on a busy machine. Shorter is still safe, only wasteful.
 CLAIM_SECONDS = 15
@@ -29,17 +33,24 @@ def unlaunched() -> QuerySet[Attempt]:
     )
 
 
-def claim(*, attempt_id: int, now: datetime) -> str:
-    """A token if the attempt may be launched and nobody else is at it; else an empty text."""
+def claim(*, attempt_ids: Sequence[int], now: datetime) -> tuple[str, list[Attempt]]:
+    """A token, and those of the attempts that its holder may launch: nobody else is at them.
+
+    They are read with all that their launch needs.
+    """
     token = uuid.uuid4().hex
     stale = Q(launch_claimed_at__lt=now - timedelta(seconds=CLAIM_SECONDS))
-    taken = (
-        unlaunched()
-        .filter(id=attempt_id)
-        .filter(Q(launch_token="") | stale)
-        .update(launch_token=token, launch_claimed_at=now)
-    )
-    return token if taken else ""
+    with transaction.atomic():
+        # In one order, as two launchers may hold the same attempts.
+        rows = unlaunched().filter(Q(launch_token="") | stale, id__in=attempt_ids).order_by("id")
+        claimed = list(
+            rows.select_related(
+                "job__queue", "job__spec", "environment", "node__engine"
+            ).select_for_update(of=("self",), no_key=True)
+        )
+        ids = [attempt.id for attempt in claimed]
+        Attempt.objects.filter(id__in=ids).update(launch_token=token, launch_claimed_at=now)
+    return token, claimed
 
 
 def is_claimed(attempt: Attempt, now: datetime) -> bool:
@@ -48,17 +59,17 @@ def is_claimed(attempt: Attempt, now: datetime) -> bool:
     return claimed_at is not None and now - claimed_at < timedelta(seconds=CLAIM_SECONDS)
 
 
-def release_claim(*, attempt_id: int, token: str) -> None:
+def release_claim(*, attempt_ids: Sequence[int], token: str) -> None:
     """Lets the next launcher go ahead at once; one who has been replaced changes nothing."""
-    Attempt.objects.filter(id=attempt_id, launch_token=token).update(
+    Attempt.objects.filter(id__in=attempt_ids, launch_token=token).update(
         launch_token="", launch_claimed_at=None
     )
 
 
-def record_container(*, attempt_id: int, token: str, container_id: str) -> bool:
-    """Records the container that the holder of `token` is about to start; False if he was replaced."""
-    return bool(
-        Attempt.objects.filter(id=attempt_id, launch_token=token, ended_at__isnull=True).update(
-            container_id=container_id
-        )
-    )
+def record_containers(*, token: str, container_ids: Mapping[int, str]) -> set[int]:
+    """Records the containers that the holder of `token` is about to start, by attempt.
+
+    Gives back whose were recorded; of the others he was replaced.
+    """
+    rows = {id_: {"container_id": container_ids[id_]} for id_ in sorted(container_ids)}
+    return set(update_rows(Attempt, rows, only_if={"launch_token": token, "ended_at": None}))

@@ -1,21 +1,27 @@
-"""Launching an attempt: claim, create, record, start, RUNNING.
+"""Launching attempts: claim, create, record, start, RUNNING.
 
 Each step may be the last one that this process makes. What the next launcher finds then:
 - nothing created: he creates;
 - a container that was never started: he discards it and creates his own;
 - a container that runs or has ended: he adopts it and starts nothing.
+
+Attempts that are launched together take these steps together, in slices of time: as many containers as
+are created in a slice are recorded in one statement, and as many as start in one become RUNNING in one
+transaction. So an engine that is quick costs few transactions, and one that is slow holds up nobody.
 """
 
 import logging
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
 from django.utils import timezone
 
 from jobs import queueing
 from jobs.domain import reasons
-from jobs.domain.states import JobStatus
 from jobs.engines.base import (
     AlreadyStarted,
     CannotStart,
@@ -29,22 +35,28 @@ from jobs.engines.base import (
     NameTaken,
     NoSuchContainer,
 )
-from jobs.models import Attempt, Job
-from jobs.selectors.plans import is_group
+from jobs.models import Attempt
 
-from . import groups
-from .claim import claim, record_container, release_claim
+from .apart import Apart
+from .claim import claim, record_containers, release_claim
 from .connections import connection_to
 from .containers import CannotPrepare, container_spec, name_of
 from .finish import AttemptOutcome, finish_attempt, stopped_unlaunched
 from .pulls import request_pull
-from .transition import announce
-from .tries import begin_try, deadline_of, lock_job
+from .running import mark_all_running, mark_running
 
 logger = logging.getLogger("batchweb.launch")
 
+SLICE_SECONDS = 0.05
+# After that, what is left goes to whichever worker is free. Shorter than a claim lasts.
+SECONDS = 5.0
 
-@dataclass(frozen=True, slots=True)
+
+class _TryLater(Exception):
+    """It cannot be launched just now, for a reason of its own."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Launch:
     attempt: Attempt
     engine: Engine
@@ -56,45 +68,122 @@ class _Launch:
 
 
 def launch_attempt(*, attempt_id: int, now: datetime) -> None:
-    """Starts the attempt's container unless somebody else does. Safe to repeat at any time.
+    """`launch_attempts` of one."""
+    launch_attempts(attempt_ids=[attempt_id], now=now)
 
-    An engine that cannot be reached leaves the attempt as it is: the sweep hands it over again.
+
+def launch_attempts(*, attempt_ids: Sequence[int], now: datetime) -> None:
+    """Starts the attempts' containers unless somebody else does. Safe to repeat at any time.
+
+    An engine that cannot be reached leaves its attempts as they are: the sweep hands them over again.
     """
-    token = claim(attempt_id=attempt_id, now=now)
-    if not token:
-        return
-    attempt = Attempt.objects.select_related(
-        "job__queue", "job__spec", "environment", "node__engine"
-    ).get(id=attempt_id)
-    launch = _Launch(attempt, connection_to(attempt.node.engine), token)
-    try:
-        _launch(launch, now)
-    except EngineUnreachable as error:
-        logger.warning("attempt %s not launched, will be tried again: %s", attempt_id, error)
-        release_claim(attempt_id=attempt_id, token=token)
+    token, attempts = claim(attempt_ids=attempt_ids, now=now)
+    if attempts:
+        _Launcher(token, attempts, now).run()
 
 
-def _launch(launch: _Launch, now: datetime) -> None:
-    attempt = launch.attempt
-    if attempt.job.stop_requested_at or attempt.stop_asked_at:
-        _end_unlaunched(launch, now)
-        return
-    try:
-        container_id = _create(launch)
-        if container_id is None:
-            return
-        launch.engine.start(container_id)
-    except ImageMissing:
-        release_claim(attempt_id=attempt.id, token=launch.token)
-        request_pull(engine=attempt.node.engine, image=attempt.image, now=now)
-    except NoSuchContainer:
-        logger.info("attempt %s: another launcher took over", attempt.id)
-    except EngineUnreachable:
-        raise
-    except (EngineError, CannotPrepare) as error:
-        _end_refused(launch, error)
-    else:
-        mark_running(attempt=attempt, now=timezone.now(), address=_address(launch, container_id))
+class _Launcher:
+    """The holder of one claim, for the attempts that he got."""
+
+    def __init__(self, token: str, attempts: Sequence[Attempt], now: datetime) -> None:
+        self._token = token
+        self._now = now
+        self._waiting = deque(
+            _Launch(attempt, connection_to(attempt.node.engine), token) for attempt in attempts
+        )
+        self._apart = Apart()
+        # Of those that were found to be away, the others of their attempts are not tried.
+        self._away: set[Engine] = set()
+
+    def run(self) -> None:
+        until = time.monotonic() + SECONDS
+        while self._waiting and time.monotonic() < until:
+            self._start(self._record(self._create()))
+        left = [launch.attempt.id for launch in self._waiting]
+        if left:
+            release_claim(attempt_ids=left, token=self._token)
+            queueing.enqueue_after_commit(queueing.LAUNCH, left)
+        self._apart.done()
+
+    def _create(self) -> dict[_Launch, str]:
+        """A slice of containers that are ours to start, once they are recorded."""
+        created: dict[_Launch, str] = {}
+        until = time.monotonic() + SLICE_SECONDS
+        while self._waiting and (not created or time.monotonic() < until):
+            launch = self._waiting.popleft()
+            if self._is_away(launch):
+                continue
+            with self._each(launch):
+                if launch.attempt.job.stop_requested_at or launch.attempt.stop_asked_at:
+                    _end_unlaunched(launch, self._now)
+                elif container_id := _create(launch):
+                    created[launch] = container_id
+        return created
+
+    def _record(self, created: dict[_Launch, str]) -> dict[_Launch, str]:
+        """Those that were recorded under our token. Who was replaced discards his own."""
+        if not created:
+            return {}
+        recorded = record_containers(
+            token=self._token,
+            container_ids={launch.attempt.id: id_ for launch, id_ in created.items()},
+        )
+        for launch, container_id in created.items():
+            if launch.attempt.id not in recorded:
+                with self._apart.each(launch.attempt.id):
+                    launch.engine.discard(container_id)
+        return {launch: id_ for launch, id_ in created.items() if launch.attempt.id in recorded}
+
+    def _start(self, recorded: dict[_Launch, str]) -> None:
+        started: dict[Attempt, str] = {}
+        until = time.monotonic() + SLICE_SECONDS
+        for launch, container_id in recorded.items():
+            if self._is_away(launch):
+                continue
+            with self._each(launch):
+                launch.engine.start(container_id)
+                started[launch.attempt] = _address(launch, container_id)
+            if started and time.monotonic() >= until:
+                mark_all_running(addresses=started, now=timezone.now())
+                started, until = {}, time.monotonic() + SLICE_SECONDS
+        if started:
+            mark_all_running(addresses=started, now=timezone.now())
+
+    @contextmanager
+    def _each(self, launch: _Launch) -> Iterator[None]:
+        """What becomes of a launch that fails; the others go on."""
+        attempt = launch.attempt
+        with self._apart.each(attempt.id), self._later_if_away(launch):
+            try:
+                yield
+            except ImageMissing:
+                release_claim(attempt_ids=[attempt.id], token=self._token)
+                request_pull(engine=attempt.node.engine, image=attempt.image, now=self._now)
+            except NoSuchContainer:
+                logger.info("attempt %s: another launcher took over", attempt.id)
+            except EngineUnreachable:
+                raise
+            except (EngineError, CannotPrepare) as error:
+                _end_refused(launch, error)
+
+    @contextmanager
+    def _later_if_away(self, launch: _Launch) -> Iterator[None]:
+        try:
+            yield
+        except (EngineUnreachable, _TryLater) as error:
+            logger.warning(
+                "attempt %s not launched, will be tried again: %s", launch.attempt.id, error
+            )
+            release_claim(attempt_ids=[launch.attempt.id], token=self._token)
+            if isinstance(error, EngineUnreachable):
+                self._away.add(launch.engine)
+
+    def _is_away(self, launch: _Launch) -> bool:
+        """Whether its engine did not answer a moment ago; then it is left for later."""
+        if launch.engine not in self._away:
+            return False
+        release_claim(attempt_ids=[launch.attempt.id], token=self._token)
+        return True
 
 
 def _address(launch: _Launch, container_id: str) -> str:
@@ -108,11 +197,11 @@ def _address(launch: _Launch, container_id: str) -> str:
 def _create(launch: _Launch) -> str | None:
     """The id of a container that is ours to start; None if there is nothing left to start."""
     try:
-        container_id = launch.engine.create(container_spec(launch.attempt))
+        return launch.engine.create(container_spec(launch.attempt))
     except NameTaken:
         found = launch.engine.inspect(launch.name)
         if found is None:
-            raise EngineUnreachable(f"{launch.name} is being removed") from None
+            raise _TryLater(f"{launch.name} is being removed") from None
         if found.phase is not ContainerPhase.CREATED:
             _adopt(launch, found)
             return None
@@ -122,22 +211,16 @@ def _create(launch: _Launch) -> str | None:
             _adopt(launch, found)
             return None
         try:
-            container_id = launch.engine.create(container_spec(launch.attempt))
+            return launch.engine.create(container_spec(launch.attempt))
         except NameTaken:
             # Another launcher made his own at the same moment, or the old one is not gone yet.
-            raise EngineUnreachable(f"{launch.name} is being removed") from None
-    if record_container(
-        attempt_id=launch.attempt.id, token=launch.token, container_id=container_id
-    ):
-        return container_id
-    launch.engine.discard(container_id)
-    return None
+            raise _TryLater(f"{launch.name} is being removed") from None
 
 
 def _adopt(launch: _Launch, found: ContainerStatus) -> None:
     """The container was started by a launcher who did not live to say so."""
     attempt = launch.attempt
-    if not record_container(attempt_id=attempt.id, token=launch.token, container_id=found.id):
+    if not record_containers(token=launch.token, container_ids={attempt.id: found.id}):
         return
     now = timezone.now()
     mark_running(
@@ -149,46 +232,6 @@ def _adopt(launch: _Launch, found: ContainerStatus) -> None:
     )
     # It may have ended unseen: the reap looks, and does nothing if it still runs.
     queueing.enqueue_after_commit(queueing.REAP, [attempt.id])
-
-
-def mark_running(
-    *, attempt: Attempt, now: datetime, started_at: datetime | None = None, address: str = ""
-) -> None:
-    """Writes that the container runs, and from when to when it may. If a stop was asked for meanwhile, it
-    is handed over now. `started_at` is the container's start, if that was not just now.
-
-    Nothing is written if the attempt has ended meanwhile: its job may be STARTING again, but then that
-    is another attempt's start.
-    """
-    started_at = started_at or now
-    with transaction.atomic():
-        job = lock_job(attempt.job_id)
-        job.spec = attempt.job.spec
-        grouped = is_group(job)
-        values: dict[str, object] = {"started_at": started_at, "address": address or None}
-        if not grouped:
-            values["deadline_at"] = deadline_of(job, started_at)
-        live = Attempt.objects.filter(
-            id=attempt.id, ended_at__isnull=True, started_at__isnull=True
-        ).update(**values)
-        if not live:
-            return
-        if job.stop_requested_at:
-            queueing.enqueue_after_commit(queueing.STOP, [attempt.id])
-        if grouped:
-            _mark_one_of_several(job, attempt, started_at, now)
-        else:
-            begin_try(job=job, number=attempt.number, started_at=started_at, now=now)
-
-
-def _mark_one_of_several(job: Job, attempt: Attempt, started_at: datetime, now: datetime) -> None:
-    if job.status == JobStatus.STARTING:
-        groups.begin(job=job, attempt=attempt, started_at=started_at, now=now)
-    else:
-        announce([job.id])
-    groups.advance(job=job, number=attempt.number, now=now)
-    if Attempt.objects.filter(id=attempt.id, stop_asked_at__isnull=False).exists():
-        queueing.enqueue_after_commit(queueing.STOP, [attempt.id])
 
 
 def _end_unlaunched(launch: _Launch, now: datetime) -> None:

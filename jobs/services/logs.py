@@ -6,7 +6,7 @@ transaction, and only if the stream is still where the writer believes it to be:
 wins, and no line comes twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -66,9 +66,10 @@ def open_stream(*, attempt: Attempt) -> LogStream:
 
 def open_log(*, attempt_id: int) -> LogCursor | None:
     """Where the attempt's log stands, from its beginning on; None if there is no such attempt."""
-    attempt = _attempt(attempt_id)
-    if attempt is None:
+    found = _attempts([attempt_id])
+    if not found:
         return None
+    attempt = found[0]
     stream = getattr(attempt, "log_stream", None) or open_stream(attempt=attempt)
     return cursor_of(stream)
 
@@ -102,35 +103,62 @@ def append_frames(
 
 
 def record_whole_log(*, attempt_id: int, frames: Sequence[LogFrame], now: datetime) -> bool:
-    """Stores the whole log of a container that has ended, where none of it was stored before.
+    """`record_whole_logs` of one attempt; whether it was stored."""
+    return bool(record_whole_logs(logs={attempt_id: frames}, now=now))
 
-    In few statements: this is the way of each short job. False, and nothing is stored, if the attempt
-    has a stream already (then append to it) or is gone.
+
+def record_whole_logs(*, logs: Mapping[int, Sequence[LogFrame]], now: datetime) -> set[int]:
+    """Stores the whole logs of containers that have ended, where none of it was stored before.
+
+    `logs`: the frames of each attempt. In few statements, however many they are: this is the way of each
+    short job. Gives back whose were stored: not those of attempts that have a stream already (then
+    append to it) or are gone.
     """
-    encoded, truncated = _within_limit(frames, 0)
-    attempt = _attempt(attempt_id)
-    if attempt is None or hasattr(attempt, "log_stream"):
-        return False
+    attempts = _attempts(logs, log_stream__isnull=True)
     try:
-        with transaction.atomic():
-            stream = LogStream.objects.create(
-                attempt=attempt,
-                name=_stream_name(attempt),
-                line_count=encoded.line_count,
-                byte_count=encoded.byte_count,
-                first_ns=encoded.first_ns,
-                last_ns=encoded.last_ns,
-                truncated_at_bytes=settings.BATCHWEB_LOG_LIMIT_BYTES if truncated else None,
-                completed_at=now,
-            )
-            if encoded.line_count:
-                _new_chunk(stream.id, 0, encoded).save(force_insert=True)
-            changes.publish([changes.log_topic(attempt_id)])
+        return _record(attempts, logs, now)
     except IntegrityError:
-        # Somebody made the stream, or deleted the attempt, at the same moment.
-        return False
-    logfiles.seal_rest(stream_id=stream.id, byte_count=encoded.byte_count)
-    return True
+        # Somebody made a stream, or deleted an attempt, at the same moment; the others go on alone.
+        if len(logs) == 1:
+            return set()
+    alone = (record_whole_logs(logs={id_: frames}, now=now) for id_, frames in logs.items())
+    return set().union(*alone)
+
+
+def _record(
+    attempts: Sequence[Attempt], logs: Mapping[int, Sequence[LogFrame]], now: datetime
+) -> set[int]:
+    if not attempts:
+        return set()
+    encoded = {attempt.id: _within_limit(logs[attempt.id], 0) for attempt in attempts}
+    with transaction.atomic():
+        streams = LogStream.objects.bulk_create(
+            _whole_stream(attempt, *encoded[attempt.id], now) for attempt in attempts
+        )
+        LogChunk.objects.bulk_create(
+            _new_chunk(stream.id, 0, encoded[stream.attempt_id][0])
+            for stream in streams
+            if stream.line_count
+        )
+        changes.publish([changes.log_topic(attempt.id) for attempt in attempts])
+    for stream in streams:
+        logfiles.seal_rest(stream_id=stream.id, byte_count=stream.byte_count)
+    return set(encoded)
+
+
+def _whole_stream(
+    attempt: Attempt, encoded: chunk.Encoded, truncated: bool, now: datetime
+) -> LogStream:
+    return LogStream(
+        attempt=attempt,
+        name=_stream_name(attempt),
+        line_count=encoded.line_count,
+        byte_count=encoded.byte_count,
+        first_ns=encoded.first_ns,
+        last_ns=encoded.last_ns,
+        truncated_at_bytes=settings.BATCHWEB_LOG_LIMIT_BYTES if truncated else None,
+        completed_at=now,
+    )
 
 
 def finish_stream(*, stream_id: int, now: datetime, problem: str = "") -> None:
@@ -149,15 +177,16 @@ def finish_stream(*, stream_id: int, now: datetime, problem: str = "") -> None:
     logfiles.seal_rest(stream_id=stream_id, byte_count=stream.byte_count)
 
 
-def _attempt(attempt_id: int) -> Attempt | None:
-    return (
+def _attempts(ids: Iterable[int], **conditions: bool) -> list[Attempt]:
+    """Those that there are, with what their streams are named after."""
+    return list(
         Attempt.objects.select_related("job__definition", "log_stream")
         .only(
             *("number", "node_index", "container_name"),
             *("job_id", "job__definition__name", "log_stream"),
         )
-        .filter(id=attempt_id)
-        .first()
+        .filter(id__in=list(ids), **conditions)
+        .order_by("id")
     )
 
 

@@ -1,18 +1,24 @@
-"""Reaping: reading from the engine how a container ended, and ending its attempt with it."""
+"""Reaping: reading from the engine how containers ended, and ending their attempts with them."""
 
 import logging
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from jobs import queueing
 from jobs.domain import reasons
 from jobs.engines.base import ContainerPhase, ContainerStatus, EngineUnreachable
 from jobs.models import Attempt, Engine
 
+from .apart import Apart
 from .belongings import remove_belongings
 from .claim import is_claimed
 from .connections import connection_to
 from .containers import name_of
-from .finish import AttemptOutcome, finish_attempt
+from .finish import AttemptOutcome, finish_attempts
 from .stopping import is_stopped_with_others
 
 logger = logging.getLogger("batchweb.reap")
@@ -23,54 +29,103 @@ EXIT_CODES_OF_A_LOST_HOST = frozenset({137, 143, 255})
 GAP_MARGIN = timedelta(seconds=6)
 
 
-def reap_attempt(*, attempt_id: int, now: datetime) -> bool:
-    """Ends the attempt if its container has ended or is gone, and removes the container.
+# Exits are read for so long, and then recorded in one transaction.
+SLICE_SECONDS = 0.05
+# After that, what is left goes to whichever worker is free.
+SECONDS = 5.0
 
-    Safe to repeat; whether it ended the attempt.
+
+def reap_attempt(*, attempt_id: int, now: datetime) -> bool:
+    """`reap_attempts` of one; whether it ended the attempt."""
+    return bool(reap_attempts(attempt_ids=[attempt_id], now=now))
+
+
+def reap_attempts(*, attempt_ids: Sequence[int], now: datetime) -> set[int]:
+    """Ends those of the attempts whose containers have ended or are gone, and removes the containers.
+
+    Safe to repeat; gives back which it ended.
     """
-    attempt = (
+    waiting = deque(
         Attempt.objects.select_related("job__spec", "node__engine")
-        .filter(id=attempt_id, ended_at__isnull=True)
-        .first()
+        .filter(id__in=attempt_ids, ended_at__isnull=True)
+        .order_by("id")
     )
-    if attempt is None:
-        return False
-    engine = connection_to(attempt.node.engine)
-    try:
-        found = engine.inspect(attempt.container_id or name_of(attempt))
-    except EngineUnreachable as error:
-        logger.warning("attempt %s not reaped, will be tried again: %s", attempt_id, error)
-        return False
-    if found is None:
-        return _end_vanished(attempt, now)
-    if found.phase is not ContainerPhase.EXITED:
-        return False
-    if not finish_attempt(attempt=attempt, outcome=_outcome(attempt, found), now=now):
-        return False
+    apart = Apart()
+    until = time.monotonic() + SECONDS
+    ended: list[Attempt] = []
+    while waiting and time.monotonic() < until:
+        outcomes = _read_outcomes(waiting, now, apart)
+        finished = finish_attempts(outcomes=outcomes, now=now, apart=apart)
+        ended += [attempt for attempt in outcomes if attempt.id in finished]
+    queueing.enqueue_after_commit(queueing.REAP, [attempt.id for attempt in waiting])
     # At once, by who has all at hand. If this fails or dies here, the sweep does it.
-    _remove_container(attempt, now)
-    return True
+    _remove_containers(ended, now, apart)
+    apart.done()
+    return {attempt.id for attempt in ended}
+
+
+def _read_outcomes(
+    waiting: deque[Attempt], now: datetime, apart: Apart
+) -> dict[Attempt, AttemptOutcome]:
+    """A slice of those that have ended, with how."""
+    outcomes: dict[Attempt, AttemptOutcome] = {}
+    until = time.monotonic() + SLICE_SECONDS
+    while waiting and (not outcomes or time.monotonic() < until):
+        attempt = waiting.popleft()
+        with apart.each(attempt.id), _may_be_away(attempt, waiting):
+            outcome = _outcome_of(attempt, now)
+            if outcome is not None:
+                outcomes[attempt] = outcome
+    return outcomes
+
+
+def _outcome_of(attempt: Attempt, now: datetime) -> AttemptOutcome | None:
+    """None: it has not ended, as far as can be told. Raises EngineUnreachable."""
+    engine = connection_to(attempt.node.engine)
+    found = engine.inspect(attempt.container_id or name_of(attempt))
+    if found is None:
+        return _vanished(attempt, now)
+    return _outcome(attempt, found) if found.phase is ContainerPhase.EXITED else None
 
 
 def clean_up_attempt(*, attempt_id: int, now: datetime) -> None:
     """Removes the container of an ended attempt from its engine, and what it alone needed. Safe to repeat."""
-    attempt = (
-        Attempt.objects.select_related("job__spec", "node__engine")
-        .filter(id=attempt_id, ended_at__isnull=False, removed_at__isnull=True)
-        .first()
+    left_over = Attempt.objects.select_related("job__spec", "node__engine").filter(
+        id=attempt_id, ended_at__isnull=False, removed_at__isnull=True
     )
-    if attempt is not None:
-        _remove_container(attempt, now)
+    apart = Apart()
+    _remove_containers(left_over, now, apart)
+    apart.done()
 
 
-def _remove_container(attempt: Attempt, now: datetime) -> None:
-    engine = connection_to(attempt.node.engine)
+def _remove_containers(attempts: Iterable[Attempt], now: datetime, apart: Apart) -> None:
+    """The containers first, all of them, and then what they had together with others."""
+    waiting = deque(attempts)
+    removed: list[Attempt] = []
+    until = time.monotonic() + SECONDS
+    while waiting and (not removed or time.monotonic() < until):
+        attempt = waiting.popleft()
+        with apart.each(attempt.id), _may_be_away(attempt, waiting):
+            connection_to(attempt.node.engine).remove(attempt.container_id or name_of(attempt))
+            removed.append(attempt)
+    queueing.enqueue_after_commit(queueing.CLEAN_UP, [attempt.id for attempt in waiting])
+    if removed:
+        Attempt.objects.filter(id__in=[each.id for each in removed]).update(removed_at=now)
+    for attempt in removed:
+        with apart.each(attempt.id), _may_be_away(attempt, waiting):
+            remove_belongings(attempt=attempt, engine=connection_to(attempt.node.engine))
+
+
+@contextmanager
+def _may_be_away(attempt: Attempt, waiting: deque[Attempt]) -> Iterator[None]:
+    """An engine that does not answer is not asked again for the others that wait; the sweep will."""
     try:
-        engine.remove(attempt.container_id or name_of(attempt))
-        Attempt.objects.filter(id=attempt.id).update(removed_at=now)
-        remove_belongings(attempt=attempt, engine=engine)
+        yield
     except EngineUnreachable as error:
-        logger.warning("attempt %s not cleaned up, will be tried again: %s", attempt.id, error)
+        logger.warning("attempt %s will be looked at again: %s", attempt.id, error)
+        away = attempt.node.engine_id
+        for other in [each for each in waiting if each.node.engine_id == away]:
+            waiting.remove(other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +137,13 @@ class _Cause:
     on_purpose: bool = False
 
 
-def _end_vanished(attempt: Attempt, now: datetime) -> bool:
+def _vanished(attempt: Attempt, now: datetime) -> AttemptOutcome | None:
     if not attempt.container_id:
         # Not created yet, or not recorded: the launch is still to come.
-        return False
+        return None
     if attempt.started_at is None and is_claimed(attempt, now):
         # A launcher may have discarded it just now, to make his own in its place.
-        return False
+        return None
     cause = _Cause(reasons.host_lost(attempt.node.instance_id))
     if attempt.stop_signalled_at is not None:
         cause = _stopped(attempt)
@@ -96,17 +151,13 @@ def _end_vanished(attempt: Attempt, now: datetime) -> bool:
         "Its container is gone from the engine: it was removed by somebody else, "
         "or its machine was lost."
     )
-    return finish_attempt(
-        attempt=attempt,
-        outcome=AttemptOutcome(
-            status_reason=cause.status_reason,
-            explanation=f"{cause.explanation} {gone}".strip(),
-            started_at=attempt.started_at,
-            stopped_at=now if attempt.started_at else None,
-            was_stopped=cause.on_purpose,
-            may_retry=not cause.on_purpose,
-        ),
-        now=now,
+    return AttemptOutcome(
+        status_reason=cause.status_reason,
+        explanation=f"{cause.explanation} {gone}".strip(),
+        started_at=attempt.started_at,
+        stopped_at=now if attempt.started_at else None,
+        was_stopped=cause.on_purpose,
+        may_retry=not cause.on_purpose,
     )
 
 

@@ -1,6 +1,7 @@
 """Frames go into a stream once, in order, whatever happens between any two steps."""
 
 import gzip
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -228,15 +229,15 @@ def test_a_whole_log_is_refused_where_a_part_was_stored() -> None:
 
 def test_of_two_who_store_a_whole_log_at_once_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
     attempt = an_attempt()
-    read = logs._attempt
+    read = logs._attempts
 
-    def read_and_be_overtaken(attempt_id: int) -> Attempt | None:
-        found = read(attempt_id)
-        monkeypatch.setattr(logs, "_attempt", read)
-        assert logs.record_whole_log(attempt_id=attempt_id, frames=numbered(1), now=NOW)
+    def read_and_be_overtaken(ids: Iterable[int], **conditions: bool) -> list[Attempt]:
+        found = read(ids, **conditions)
+        monkeypatch.setattr(logs, "_attempts", read)
+        assert logs.record_whole_log(attempt_id=attempt.id, frames=numbered(1), now=NOW)
         return found
 
-    monkeypatch.setattr(logs, "_attempt", read_and_be_overtaken)
+    monkeypatch.setattr(logs, "_attempts", read_and_be_overtaken)
 
     assert not logs.record_whole_log(attempt_id=attempt.id, frames=numbered(1), now=NOW)
     assert b"".join(iter_raw(stream=LogStream.objects.get(attempt=attempt))) == b"line 0\n"

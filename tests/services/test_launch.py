@@ -14,9 +14,10 @@ from jobs.engines.fake.world import SHELL_IMAGE, World, forget_world, world
 from jobs.engines.registry import connect
 from jobs.models import Attempt, ImagePull, ImagePullStatus, JobSpec, JobStatus
 from jobs.services.claim import CLAIM_SECONDS, claim
-from jobs.services.launch import launch_attempt, mark_running
+from jobs.services.launch import launch_attempt
 from jobs.services.pulls import pull_image
 from jobs.services.reap import clean_up_attempt, reap_attempt
+from jobs.services.running import mark_running
 from jobs.services.stop import terminate_job
 from jobs.services.stopping import due_kills, next_kill_at, stop_attempt
 from tests.builders import NOW, a_definition, a_job, an_attempt
@@ -76,7 +77,7 @@ def test_a_second_launch_does_nothing(attempt: Attempt) -> None:
 
 
 def test_who_comes_while_another_is_at_it_leaves_at_once(attempt: Attempt) -> None:
-    assert claim(attempt_id=attempt.id, now=NOW)
+    assert claim(attempt_ids=[attempt.id], now=NOW)[1] == [attempt]
     launch_attempt(attempt_id=attempt.id, now=NOW + timedelta(seconds=CLAIM_SECONDS - 1))
     assert not world_of(attempt).containers
 

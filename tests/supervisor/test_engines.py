@@ -177,7 +177,7 @@ def test_a_database_that_is_away_for_a_while_does_not_end_the_supervision(
     scene: Scene, news: News, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = iter([True] * 5)
-    read, store = supervision.live_attempts, logs.record_whole_log
+    read, store = supervision.live_attempts, logs.record_whole_logs
 
     def away(function: Callable[..., object]) -> Callable[..., object]:
         def call(**arguments: object) -> object:
@@ -189,7 +189,7 @@ def test_a_database_that_is_away_for_a_while_does_not_end_the_supervision(
 
     monkeypatch.setattr("jobs.processes.supervisor.ending.FIRST_RETRY_SECONDS", 0.01)
     monkeypatch.setattr(supervision, "live_attempts", away(read))
-    monkeypatch.setattr(logs, "record_whole_log", away(store))
+    monkeypatch.setattr(logs, "record_whole_logs", away(store))
     with supervising(scene.row):
         attempt, _ = scene.start("say", "stdout:" + b"hello\n".hex())
         news.wait_for_hand_over(queueing.REAP, attempt)

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,6 +24,10 @@ logger = logging.getLogger("batchweb.supervisor")
 
 # More would only compete for two cores and for SQLite's one write lock.
 THREADS = 4
+SHORT_LOG_THREADS = 2
+# Logs that end together are read for so long, and then stored in one transaction.
+SLICE_SECONDS = 0.05
+TOGETHER_AT_MOST = 100
 # Of storing a log, at growing distances: together about 15 seconds.
 TRIES = 6
 FIRST_RETRY_SECONDS = 0.5
@@ -30,7 +35,7 @@ FIRST_RETRY_SECONDS = 0.5
 OVERTAKEN_AT_MOST = 5
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Ending:
     container_id: str
     attempt_id: int
@@ -59,7 +64,11 @@ class Endings:
         self._timing = timing
         self._later = later
         self._pool = Pool("log end", THREADS)
+        # While one of these stores a portion, the next one gathers.
+        self._short_logs = Pool("short logs", SHORT_LOG_THREADS)
         self._all: dict[str, _Ending] = {}
+        # Of which nothing was read yet: short jobs, as a rule, which can end in their hundreds.
+        self._unread: deque[_Ending] = deque()
 
     def __contains__(self, container_id: str) -> bool:
         return container_id in self._all
@@ -74,7 +83,11 @@ class Endings:
     ) -> None:
         """`follower` has read the log so far; `cursor`: where it stands, if that is known."""
         ending = self._all[container_id] = _Ending(container_id, attempt_id, follower, cursor)
-        self._pool.submit(partial(self._store, ending))
+        if follower is None and cursor is None:
+            self._unread.append(ending)
+            self._short_logs.submit(self._store_unread)
+        else:
+            self._pool.submit(partial(self._store, ending))
 
     def hand_on_again(self, container_ids: Iterable[str]) -> None:
         """Hands on once more what was handed on long ago and had no effect: Redis may have lost it."""
@@ -96,7 +109,50 @@ class Endings:
                 del self._all[container_id]
 
     def close(self) -> None:
+        self._short_logs.close(self._timing.stop_within)
         self._pool.close(self._timing.stop_within)
+
+    def _store_unread(self) -> None:
+        """In a thread of the pool: stores together what ended together. A single one waits for nobody."""
+        while endings := self._read_some():
+            stored = self._store_together(endings)
+            self._hand_on([ending for ending in endings if ending in stored])
+            for ending in endings:
+                if ending not in stored:
+                    self._store(ending)
+
+    def _read_some(self) -> dict[_Ending, list[LogFrame] | None]:
+        """Whole logs, as many as can be read in a short time; None: it takes another way."""
+        read: dict[_Ending, list[LogFrame] | None] = {}
+        until = time.monotonic() + SLICE_SECONDS
+        while len(read) < TOGETHER_AT_MOST and (not read or time.monotonic() < until):
+            try:
+                ending = self._unread.popleft()
+            except IndexError:
+                break
+            try:
+                read[ending] = _short_log(self._engine, ending.container_id)
+            # Whatever it is, `_store` meets it again and deals with it.
+            except Exception as error:
+                logger.debug("log of %s not read yet: %s", ending.container_id[:12], error)
+                read[ending] = None
+        return read
+
+    def _store_together(self, endings: Mapping[_Ending, list[LogFrame] | None]) -> set[_Ending]:
+        """Those whose logs are stored now."""
+        frames = {each.attempt_id: read for each, read in endings.items() if read is not None}
+        try:
+            stored = logs.record_whole_logs(logs=frames, now=timezone.now()) if frames else set()
+        except Exception as error:
+            logger.warning("%d logs not stored together: %s", len(frames), error)
+            db.connections.close_all()
+            stored = set()
+        return {ending for ending in endings if ending.attempt_id in stored}
+
+    def _hand_on(self, endings: Sequence[_Ending]) -> None:
+        queueing.enqueue_after_commit(queueing.REAP, [ending.attempt_id for ending in endings])
+        for ending in endings:
+            ending.handed_on_at = time.monotonic()
 
     def _store(self, ending: _Ending) -> None:
         """In a thread of the pool."""
@@ -120,8 +176,7 @@ class Endings:
             db.connections.close_all()
             if not self._give_up_on(ending, error):
                 return
-        queueing.enqueue_after_commit(queueing.REAP, [ending.attempt_id])
-        ending.handed_on_at = time.monotonic()
+        self._hand_on([ending])
 
     def _give_up_on(self, ending: _Ending, error: Exception) -> bool:
         """Whether to hand the exit on with an incomplete log. Else it is tried again.
@@ -179,14 +234,22 @@ def give_up(*, attempt_id: int, problem: str) -> None:
 def _store_at_once(engine: Engine, container_id: str, attempt_id: int) -> bool:
     """The way of a short log: one call to the engine, one transaction. False: it is not that short,
     or was stored in part."""
+    frames = _short_log(engine, container_id)
+    return frames is not None and logs.record_whole_log(
+        attempt_id=attempt_id, frames=frames, now=timezone.now()
+    )
+
+
+def _short_log(engine: Engine, container_id: str) -> list[LogFrame] | None:
+    """All of it, or None: it is too long to be read and stored in one go."""
     frames: list[LogFrame] = []
     size = 0
     for frame in engine.logs(container_id, since_ns=0, follow=False):
         frames.append(frame)
         size += len(frame.data)
         if len(frames) >= MAX_FRAMES or size >= MAX_BYTES:
-            return False
-    return logs.record_whole_log(attempt_id=attempt_id, frames=frames, now=timezone.now())
+            return None
+    return frames
 
 
 def _append_rest(engine: Engine, container_id: str, cursor: LogCursor) -> None:

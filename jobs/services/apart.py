@@ -1,0 +1,37 @@
+"""Work on several rows, of which one that fails leaves the others alone."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import close_old_connections
+
+from jobs.queueing import TaskTimeout
+
+logger = logging.getLogger("batchweb.tasks")
+
+
+class Apart:
+    """Wrap the work on each row in `each`; call `done` at the end, which raises the first error.
+
+    All errors are logged. A task's time-out is nobody's own error and goes through.
+    """
+
+    def __init__(self) -> None:
+        self._errors: list[Exception] = []
+
+    @contextmanager
+    def each(self, row_id: int) -> Iterator[None]:
+        try:
+            yield
+        except TaskTimeout:
+            raise
+        except Exception as error:
+            logger.exception("row %d failed and will be tried again", row_id)
+            self._errors.append(error)
+            # Whatever the database did, the next row gets a connection that works.
+            close_old_connections()
+
+    def done(self) -> None:
+        if self._errors:
+            raise self._errors[0]
