@@ -40,6 +40,14 @@ def apply_plan(*, plan: Plan, lease: Lease, with_waits: bool = True) -> int:
         return 0
     with transaction.atomic():
         fence(lease)
+        if changed:
+            # All in one order, or two that write several jobs might wait for each other.
+            lock_ids(
+                [
+                    *(placement.job.id for placement in plan.placements),
+                    *(wait.job_id for wait, _ in changed),
+                ]
+            )
         placed = _place_all(plan.placements, plan.at)
         record_waits(changed, plan.at)
     return placed
