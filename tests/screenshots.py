@@ -6,6 +6,7 @@ Runs a whole installation with a little work on it. Without FOLDER it writes doc
 only the README's pictures are kept.
 """
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,9 @@ from tests.installation import PASSWORD, ROOT, Installation
 WIDE = {"width": 1360, "height": 900}
 NARROW = {"width": 390, "height": 844}
 RENDER = 'sh -c "for i in $(seq 1 400); do echo rendering frame $i of 400; sleep 0.25; done"'
+
+TILES = "sh -c 'echo tile $AWS_BATCH_JOB_ARRAY_INDEX; test $((AWS_BATCH_JOB_ARRAY_INDEX % 7)) != 5'"
+SHARDS = "sh -c 'echo shard $AWS_BATCH_JOB_ARRAY_INDEX; sleep 2'"
 
 
 def work(installation: Installation) -> dict[str, str]:
@@ -36,14 +40,46 @@ def work(installation: Installation) -> dict[str, str]:
     installation.post("/secrets/", name="db/password", value="not shown anywhere")
     done = [installation.submit(f"frame-{number:03}", command="echo done") for number in range(6)]
     failed = installation.submit("simulate", definition="fail")
-    for job_id in [*done, failed]:
-        installation.wait_for(job_id, seconds=90)
+    tiles = installation.submit("tiles", command=TILES, array_size="24", vcpus="0.25")
+    register_pair(installation)
+    for job_id in [*done, failed, tiles]:
+        installation.wait_for(job_id, seconds=180)
     running = installation.submit("render-scene", command=RENDER, vcpus="1", memory_mib="512")
+    installation.wait_for(running, "RUNNING")
+    pair = installation.submit("serve", definition="pair")
+    shards = installation.submit(
+        "shards", command=SHARDS, array_size="400", queue="nightly", vcpus="0.25"
+    )
+    film = installation.submit(
+        "film", depends_on=json.dumps([{"job_id": shards}, {"job_id": pair}]), timeout_seconds="600"
+    )
+    installation.submit("publish", depends_on=json.dumps([{"job_id": film}]))
     installation.submit("train-model", command="sleep 900", vcpus="0.75", queue="nightly")
     waiting = installation.submit("merge-frames", command="echo merged", vcpus="1")
     huge = installation.submit("assemble-genome", command="true", memory_mib="900000")
-    installation.wait_for(running, "RUNNING")
-    return {"running": running, "failed": failed, "waiting": waiting, "huge": huge}
+    names = ("running", "failed", "waiting", "huge", "tiles", "shards", "film", "pair")
+    ids = (running, failed, waiting, huge, tiles, shards, film, pair)
+    return dict(zip(names, ids, strict=True))
+
+
+def register_pair(installation: Installation) -> None:
+    """A definition of two containers, the second of which waits for the first."""
+    image = installation.get("/definitions/hello/")["image"]
+    needs = [{"type": "VCPU", "value": "0.25"}, {"type": "MEMORY", "value": "64"}]
+    both = {"image": image, "resourceRequirements": needs}
+    containers = [
+        {"name": "warm-up", "command": ["echo", "the cache is warm"], "essential": False, **both},
+        {
+            "name": "server",
+            "command": ["sh", "-c", "echo serving on port 80; sleep 900"],
+            "dependsOn": [{"containerName": "warm-up", "condition": "SUCCESS"}],
+            "readonlyRootFilesystem": True,
+            "linuxParameters": {"tmpfs": [{"containerPath": "/run", "size": 16}]},
+            **both,
+        },
+    ]
+    properties = json.dumps({"taskProperties": [{"containers": containers}]})
+    installation.post("/definitions/", name="pair", ecs_properties=properties, tags="team=blue")
 
 
 def pages(jobs: dict[str, str]) -> dict[str, str]:
@@ -54,7 +90,16 @@ def pages(jobs: dict[str, str]) -> dict[str, str]:
         "job-failed": f"/jobs/{jobs['failed']}/",
         "job-waiting": f"/jobs/{jobs['waiting']}/",
         "job-huge": f"/jobs/{jobs['huge']}/",
+        "array": f"/jobs/{jobs['shards']}/",
+        "array-failed": f"/jobs/{jobs['tiles']}/",
+        "array-child": f"/jobs/{jobs['tiles']}:5/",
+        "job-pending": f"/jobs/{jobs['film']}/",
+        "job-containers": f"/jobs/{jobs['pair']}/",
         "submit": "/submit/?definition=count",
+        "submit-array": f"/submit/?again={jobs['tiles']}",
+        "submit-containers": "/submit/?definition=pair",
+        "definition-form": "/new/definition/?from=hello",
+        "definition-containers": "/definitions/pair/",
         "definitions": "/definitions/",
         "definition": "/definitions/hello/",
         "queues": "/queues/",

@@ -8,6 +8,7 @@ Source of AWS's words: AWS Batch User Guide, "Jobs stuck in a RUNNABLE status".
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from jobs.domain.ids import text_of
 from jobs.domain.resources import Resources, format_memory, format_vcpus
 
 from .plan import WaitCode
@@ -125,7 +126,7 @@ def no_room(job: JobView, free_by_node: Mapping[str, Resources]) -> Reason:
 def behind(queue: QueueView, ahead: JobView, queue_ahead: QueueView) -> Reason:
     """What is free is kept for a job whose turn comes first."""
     where = "" if queue_ahead.id == queue.id else f" of the queue {queue_ahead.name}"
-    named = f"{ahead.name} ({ahead.id})" if ahead.name else str(ahead.id)
+    named = f"{ahead.name} ({text_of(ahead.id)})" if ahead.name else text_of(ahead.id)
     return _reason(
         WaitCode.TURN,
         f"Waits in the queue {queue.name} behind the job {named}{where}, "

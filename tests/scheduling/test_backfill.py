@@ -2,6 +2,7 @@
 
 import pytest
 
+from jobs.domain.ids import text_of
 from jobs.domain.resources import Resources
 from jobs.scheduling.plan import WaitCode
 from jobs.scheduling.snapshot import RunningView
@@ -156,7 +157,7 @@ def test_who_waits_behind_is_told_whom_and_what_that_one_needs() -> None:
     plan = plan_for(HEAD, a_job(2), nodes=HALF_FULL, running=ENDS_IN_600)
     assert reason(plan, 2) == (
         "QUEUED:BEHIND_EARLIER_JOBS - Waits in the queue queue-1 behind the job job-1 "
-        f"({HEAD.id}), which comes first and needs 4 vCPU, 512 MiB."
+        f"({text_of(HEAD.id)}), which comes first and needs 4 vCPU, 512 MiB."
     )
 
 

@@ -199,3 +199,19 @@ def test_the_children_of_a_sequential_array_say_whom_they_wait_for(page: Client)
     html = second.content.decode()
     assert "Waiting for a job to succeed." in html
     assert f'href="/jobs/{array.pk}:0/"' in html
+
+
+def test_pages_of_arrays_hold_no_inline_script_or_style(page: Client) -> None:
+    array = mixed(3000, sequential=True)
+    for url in (f"/jobs/{array.pk}/", f"/jobs/{array.pk}:3/", "/jobs/"):
+        html = page.get(url).content.decode()
+        for banned in ("<script>", " style=", " onclick=", " hx-on"):
+            assert banned not in html
+
+
+def test_the_way_of_a_child_begins_where_it_was_born(page: Client) -> None:
+    array = an_array(2, children="RUNNABLE")
+    child = Job.objects.get(pk=ids.child_id(array.pk, 0))
+    child.transitions.update(to_status="PENDING")
+    steps = page.get(f"/jobs/{array.pk}:0/").context["steps"]()
+    assert [step.status for step in steps][:2] == ["PENDING", "RUNNABLE"]

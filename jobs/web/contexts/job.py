@@ -118,6 +118,9 @@ def steps(job: Job, history: Sequence[Transition], now: datetime) -> list[Step]:
     names = [str(status) for status in (ARRAY_STEPS if job.is_array else STEPS)]
     if not job.is_array and (JobStatus.PENDING in entered or job.status == JobStatus.PENDING):
         names.insert(1, str(JobStatus.PENDING))
+    if history and JobStatus.SUBMITTED not in entered:
+        # An array's children are born PENDING or RUNNABLE.
+        names.remove(str(JobStatus.SUBMITTED))
     end_name = job.status if job.status in TERMINAL else str(JobStatus.SUCCEEDED)
     return [_step(name, job, spent, entered, reached) for name in [*names, end_name]]
 
