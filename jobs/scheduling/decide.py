@@ -36,12 +36,16 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
     waits: list[Wait] = []
     placed = dict.fromkeys((queue.id for queue in snapshot.queues), 0)
     for job in order.turns():
+        if job.scouted and not judge.has_waiting(job.queue_id):
+            # All before it start, and those right behind them come first.
+            order.done(placed=False)
+            continue
         verdict = judge.judge(job)
         order.done(placed=isinstance(verdict, Placement))
         if isinstance(verdict, Placement):
             placements.append(verdict)
             placed[job.queue_id] += 1
-        else:
+        elif not job.scouted:
             waits.append(verdict)
     return Plan(
         at=now,

@@ -53,6 +53,10 @@ class Judge:
         self._heads.setdefault(queue.id, job)
         return Wait(job.id, queue.id, *found)
 
+    def has_waiting(self, queue_id: int) -> bool:
+        """Whether a job of the queue waits already."""
+        return queue_id in self._heads
+
     def possible(self, job: JobView) -> list[EnvironmentView] | Reason:
         """The environments that could hold the job at some time, or why none could."""
         queue = self._queues[job.queue_id]

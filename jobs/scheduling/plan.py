@@ -57,10 +57,11 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a pass decided at `at`. Every job of its snapshot has a placement or a wait, in the order of turns.
+    """What a pass decided at `at`, in the order of turns.
 
-    Except those of a fair-share queue whose next job the snapshot does not hold: the pass ends there,
-    and `more` says that another one has more to do at once.
+    Every job of its snapshot has a placement or a wait. Except scouted jobs (see `scouts`), which are told
+    nothing, and those of a fair-share queue whose next job the snapshot does not hold: it is left there.
+    `more`: another pass has more to do at once.
     """
 
     at: datetime

@@ -97,8 +97,9 @@ class JobView:
     scheduling_priority: int = 0
     # (name of the resource, quantity)
     consumables: tuple[tuple[str, int], ...] = ()
-    runnable_since: datetime | None = None
     name: str = ""
+    # From far behind the front, where that is full of jobs that cannot start; see `scouts`.
+    scouted: bool = False
 
     @property
     def parts(self) -> tuple[Resources, ...]:

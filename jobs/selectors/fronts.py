@@ -7,7 +7,7 @@ whose turns come first. All queues together take a handful of statements.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -36,6 +36,9 @@ _COLUMNS = """
     FROM jobs_job
 """
 _OF_QUEUE = _COLUMNS + "WHERE status = 'RUNNABLE' AND queue_id = %s ORDER BY id LIMIT %s"
+_BEHIND = _COLUMNS + (
+    "WHERE status = 'RUNNABLE' AND queue_id = %s AND id > %s ORDER BY id LIMIT %s"
+)
 _OF_SHARE = _COLUMNS + (
     "WHERE status = 'RUNNABLE' AND queue_id = %s AND share_identifier = %s "
     "ORDER BY scheduling_priority DESC, id LIMIT %s"
@@ -142,6 +145,28 @@ def load_fronts(
     for queue_id, shares in by_turn.items():
         _mark_shares(fronts[queue_id], shares, limits[queue_id])
     return fronts
+
+
+def scout(
+    fronts: Mapping[int, Front], *, behind: Mapping[int, UUID], part: float = CAUTIOUS
+) -> list[JobView]:
+    """Jobs from behind the fronts of first-in-first-out queues that have more; see `scheduling.scouts`.
+
+    `behind`: from where on, by queue; right behind its front for any other. At most two statements.
+    """
+    wanted: list[_Statement] = []
+    for queue_id, front in fronts.items():
+        if front.has_more and not front.waiting and front.jobs:
+            last = front.jobs[-1].id
+            start = max(last, behind.get(queue_id, last), key=lambda id_: id_.int)
+            wanted.append((_BEHIND, [queue_id, _as_stored(start), len(front.jobs)]))
+    rows = [row for found in _read(wanted).values() for row in found]
+    return [replace(view, scouted=True) for view in _views(rows, part)]
+
+
+def _as_stored(id_: UUID) -> UUID | str:
+    """SQLite has no UUIDs and keeps text."""
+    return id_ if connection.features.has_native_uuid_field else id_.hex
 
 
 def _size(front: int, busy: int) -> int:

@@ -16,6 +16,7 @@ from jobs.models import (
     SchedulingPolicy,
     ShareUsage,
 )
+from jobs.scheduling.scouts import Scouts
 from jobs.scheduling.shares import usage_by_share, weight_of
 from jobs.scheduling.snapshot import (
     ConsumableView,
@@ -27,7 +28,7 @@ from jobs.scheduling.snapshot import (
     Snapshot,
 )
 
-from .fronts import Front, WaitingShare, load_fronts, waiting_shares
+from .fronts import Front, WaitingShare, load_fronts, scout, waiting_shares
 from .machines import load_environments, load_nodes, load_running
 from .run_times import CAUTIOUS
 
@@ -39,11 +40,13 @@ def load_snapshot(
     only: Collection[int] | None = None,
     now: datetime | None = None,
     part: float = CAUTIOUS,
+    scouts: Scouts | None = None,
 ) -> Snapshot:
     """The snapshot with the first `front` RUNNABLE jobs of each queue, or of those with the ids in `only`.
 
     If none waits it is empty, unless `even_if_idle` asks for the machines all the same. `now` (None: the
     clock's) orders the shares of fair-share queues; `part`: how cautious estimates are, see `run_times`.
+    With `scouts`, queues with backfill that are longer than `front` are looked at further behind, too.
     """
     queues = [
         queue
@@ -61,6 +64,9 @@ def load_snapshot(
         part=part,
     )
     jobs = tuple(job for queue in queues for job in fronts[queue.id].jobs)
+    if scouts is not None:
+        backfilled = {queue.id: fronts[queue.id] for queue in queues if queue.backfill}
+        jobs += tuple(scout(backfilled, behind=scouts.behind, part=part))
     if not jobs and not even_if_idle:
         return Snapshot(nodes=(), environments=(), queues=(), jobs=())
     if running is None:

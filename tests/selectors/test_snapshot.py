@@ -11,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from jobs.domain.resources import Resources
 from jobs.models import ConsumableType, Job, JobStatus, ShareUsage
 from jobs.scheduling.order import in_order
+from jobs.scheduling.scouts import Scouts
 from jobs.selectors import fronts
 from jobs.selectors.fronts import SEVERAL, SHARES_WITH_SEVERAL
 from jobs.selectors.run_times import REFRESH_SECONDS, TYPICAL, run_times
@@ -292,3 +293,27 @@ def test_the_statements_do_not_grow_with_the_shares() -> None:
                 load_snapshot(front=30, now=NOW)
             counts.append(len(queries))
     assert counts[0] == counts[1] <= 9
+
+
+# Looking behind a front
+
+
+def test_behind_a_long_front_a_window_is_looked_at_further_behind_each_time() -> None:
+    definition, queue, strict = a_definition(), a_queue(), a_queue(backfill=False)
+    jobs = [runnable(queue=queue, definition=definition) for _ in range(8)]
+    for _ in range(5):
+        runnable(queue=strict, definition=definition)
+    runnable(queue=a_queue(), definition=definition)
+    scouts = Scouts()
+
+    def window() -> list[int]:
+        found = [job.id for job in load_snapshot(front=3, scouts=scouts).jobs if job.scouted]
+        return [[job.id for job in jobs].index(id_) for id_ in found]
+
+    assert window() == [3, 4, 5]
+    scouts.behind = {queue.id: jobs[5].id}
+    assert window() == [6, 7]
+    # What was remembered has become part of the front.
+    scouts.behind = {queue.id: jobs[0].id}
+    assert window() == [3, 4, 5]
+    assert not any(job.scouted for job in load_snapshot(front=3).jobs)

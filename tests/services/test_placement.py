@@ -6,6 +6,7 @@ from pytest_django import DjangoAssertNumQueries
 from jobs.domain.errors import LostLease
 from jobs.models import Attempt, Job, JobStatus, Transition, WaitReason
 from jobs.scheduling.decide import decide
+from jobs.scheduling.scouts import Scouts
 from jobs.selectors.snapshot import load_snapshot
 from jobs.services.accept import accept_submitted
 from jobs.services.lease import Lease, Standby
@@ -151,3 +152,23 @@ def test_a_pass_reads_the_front_of_each_queue_and_not_the_rest(
     with django_assert_max_num_queries(8):
         snapshot = load_snapshot(front=10)
     assert len(snapshot.jobs) == 10
+
+
+def test_a_front_clogged_with_jobs_that_never_fit_holds_up_those_behind_for_a_while_only(
+    lease: Lease,
+) -> None:
+    queue, never = a_queue(), a_definition(milli_vcpus=64_000)
+    owner = a_job(queue=queue, definition=never).owner
+    for _ in range(12):
+        a_job(queue=queue, definition=never, owner=owner, status=JobStatus.RUNNABLE)
+    job = a_job(queue=queue, owner=owner, status=JobStatus.RUNNABLE)
+    scouts = Scouts()
+    for _ in range(4):
+        snapshot = load_snapshot(front=4, scouts=scouts)
+        plan = decide(snapshot, NOW)
+        apply_plan(plan=plan, lease=lease)
+        scouts.learn(snapshot, plan)
+    job.refresh_from_db()
+    assert job.status == JobStatus.STARTING
+    # Nothing was written for those in between.
+    assert WaitReason.objects.count() == 4
