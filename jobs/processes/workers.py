@@ -28,26 +28,28 @@ PR_SET_PDEATHSIG = 1
 LOGGING_LEVEL = "WARNING"
 
 
-# Of these a worker takes along what waits behind its task: as much as takes about that long, so that the
-# other workers have something, too.
+# Of these a worker takes along what waits behind its task, as long as that does not take long: then the
+# other workers would better have some of it.
 TAKEN_ALONG = frozenset({queueing.LAUNCH, queueing.REAP, queueing.CLEAN_UP})
-ALONG_SECONDS = 0.1
+NOT_LONG_SECONDS = 0.3
 IDS_AT_MOST = 100
 
 
 class Pace:
-    """How much of one kind is done in a moment, as the newest tasks of this process tell."""
+    """How many ids of one kind this process does at once: more after each time that was short."""
 
     def __init__(self) -> None:
-        self._seconds_per_id = ALONG_SECONDS
+        self._at_once = 1
 
     def note(self, ids: int, seconds: float) -> None:
-        self._seconds_per_id = (self._seconds_per_id + seconds / ids) / 2
+        if seconds > NOT_LONG_SECONDS:
+            self._at_once = max(ids // 2, 1)
+        elif ids >= self._at_once:
+            self._at_once = min(2 * ids, IDS_AT_MOST)
 
     def tasks_along(self, ids: int) -> int:
         """How many more tasks of so many ids to take."""
-        at_once = min(ALONG_SECONDS / self._seconds_per_id, IDS_AT_MOST)
-        return max(int(at_once) // ids - 1, 0)
+        return max(self._at_once // ids - 1, 0)
 
 
 class ShortTaskWorker(SimpleWorker):
