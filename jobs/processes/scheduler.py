@@ -17,6 +17,7 @@ from django.utils import timezone
 from jobs import changes
 from jobs.domain.errors import LostLease
 from jobs.scheduling.decide import decide
+from jobs.scheduling.scouts import Scouts
 from jobs.selectors.snapshot import load_snapshot
 from jobs.services.accept import PORTION, accept_submitted
 from jobs.services.array_stop import carry_out_stops
@@ -46,21 +47,26 @@ STANDBY_SECONDS = 0.5
 PAUSE_AFTER_ERROR_SECONDS = 1.0
 
 
-def schedule_once(*, lease: Lease, now: datetime, with_waits: bool = True) -> bool:
+def schedule_once(
+    *, lease: Lease, now: datetime, with_waits: bool = True, scouts: Scouts | None = None
+) -> bool:
     """One pass: new jobs are taken up, ends are settled, what fits is placed, what waits gets its reason.
 
-    With the reasons go the queues' rules on jobs that wait too long. Whether there may be more to do at
-    once, because a portion was full. Raises LostLease.
+    With the reasons go the queues' rules on jobs that wait too long, and with `scouts` a look behind long
+    fronts. Whether there may be more to do at once, because a portion was full. Raises LostLease.
     """
     accepted = accept_submitted(lease=lease, now=now)
     if carry_out_stops(lease=lease, now=now):
         # What is to be stopped must not be placed meanwhile.
         return True
     unsettled = settle_ended(lease=lease, now=now)
-    plan = decide(load_snapshot(front=FRONT, now=now), now)
+    snapshot = load_snapshot(front=FRONT, now=now, scouts=scouts)
+    plan = decide(snapshot, now)
     apply_plan(plan=plan, lease=lease, with_waits=with_waits)
     if with_waits and plan.waits:
         apply_time_limits(plan=plan, lease=lease, now=now)
+    if scouts is not None:
+        scouts.learn(snapshot, plan)
     return accepted == PORTION or unsettled or plan.more
 
 
@@ -106,6 +112,7 @@ class Scheduler:
         self.lease: Lease | None = None
         self._stop = threading.Event()
         self._wake_ups = WakeUps()
+        self._scouts = Scouts()
         self._standby = Standby(holder=f"{socket.gethostname()}:{os.getpid()}")
         self._next_beat = 0.0
         self._next_sweep = 0.0
@@ -145,7 +152,12 @@ class Scheduler:
         with_waits = monotonic >= self._next_waits
         if with_waits:
             self._next_waits = monotonic + WAITS_SECONDS
-        more = schedule_once(lease=self.lease, now=now, with_waits=with_waits)
+        more = schedule_once(
+            lease=self.lease,
+            now=now,
+            with_waits=with_waits,
+            scouts=self._scouts if with_waits else None,
+        )
         self._next_stop_at = next_stop_at(now)
         if not more:
             took = time.monotonic() - monotonic
