@@ -74,7 +74,7 @@ def _stop(job_ids: Sequence[UUID], kind: StopKind, reason: str, now: datetime) -
     asked: dict[str, Any] = {"stop_requested_at": now, "stop_kind": kind, "stop_reason": reason}
     changed: set[UUID] = set()
     rows = list(Job.objects.filter(id__in=job_ids).values_list("id", "status"))
-    for status in sorted(CANCELLABLE.intersection(status for _, status in rows)):
+    for status in sorted(CANCELLABLE & {JobStatus(status) for _, status in rows}):
         changed.update(
             transition(
                 job_ids=[id_ for id_, old in rows if old == status],
