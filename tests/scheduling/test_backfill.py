@@ -4,6 +4,7 @@ import pytest
 
 from jobs.domain.ids import text_of
 from jobs.domain.resources import Resources
+from jobs.scheduling.judge import RESERVATIONS_PER_QUEUE
 from jobs.scheduling.plan import WaitCode
 from jobs.scheduling.snapshot import RunningView
 from tests.scheduling.views import (
@@ -186,3 +187,20 @@ def test_another_pass_is_due_if_most_were_placed_and_more_wait(blocked: int, mor
     jobs = [a_job(n) for n in range(1, 4)] + [a_job(9 + n, vcpus=64) for n in range(blocked)]
     assert plan_for(*jobs, queues=(a_queue(has_more=True),)).more is more
     assert not plan_for(*jobs).more
+
+
+def test_only_the_first_few_that_wait_have_places_reserved() -> None:
+    """Enough that no head is delayed; more would only cost time."""
+    jobs = [a_job(n, vcpus=4, limit=60) for n in range(1, RESERVATIONS_PER_QUEUE + 1)]
+    # Machine 2 is full for ever, so that each of them has something to wait for that nobody claims.
+    nodes = (*HALF_FULL, a_node(2, used=Resources(4000, 0)))
+    plan = plan_for(
+        *jobs,
+        a_job(50, vcpus=4, limit=60),
+        nodes=nodes,
+        environments=(an_environment(nodes=(1, 2)),),
+        running=ENDS_IN_600,
+    )
+    assert placed(plan) == []
+    assert codes(plan)[50] is WaitCode.CAPACITY
+    assert "0 vCPU, 8 GiB free on node-2" in reason(plan, 50)

@@ -1,5 +1,7 @@
 """Multi-node jobs start together or not at all; GPUs are room like any other."""
 
+from dataclasses import replace
+
 from jobs.domain.resources import Resources
 from jobs.scheduling.plan import WaitCode
 from tests.scheduling.views import (
@@ -93,3 +95,11 @@ def test_gpus_on_one_machine_and_vcpus_on_another_do_not_add_up() -> None:
     nodes = (a_node(1, vcpus=2, gpus=4), a_node(2, vcpus=8))
     plan = plan_for(a_job(1, vcpus=4, gpus=1), nodes=nodes, environments=BOTH)
     assert "No single machine has all of 4 vCPU, 512 MiB, 1 GPU" in reason(plan, 1)
+
+
+def test_nodes_that_are_not_alike_are_summed_up_by_the_largest() -> None:
+    small, large = Resources(1000, 512), Resources(4000, 512)
+    job = replace(a_job(1), needs=large, gang=(large, small, small))
+    nodes = (a_node(1), a_node(2, used=Resources(3500, 0)))
+    plan = plan_for(job, nodes=nodes, environments=BOTH)
+    assert "Needs 3 nodes of up to 4 vCPU, 512 MiB each, all at once" in reason(plan, 1)

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.domain.resources import Resources
-from jobs.models import ConsumableType, Job, JobStatus, ShareUsage
+from jobs.models import ConsumableType, EngineStatus, EnvironmentStatus, Job, JobStatus, ShareUsage
 from jobs.scheduling.order import in_order
 from jobs.scheduling.scouts import Scouts
 from jobs.selectors import fronts
@@ -26,6 +26,7 @@ from tests.builders import (
     a_queue,
     an_array,
     an_attempt,
+    an_engine,
     an_environment,
     nodes_of,
 )
@@ -159,6 +160,22 @@ def test_what_runs_is_seen_with_its_room_and_its_limit() -> None:
     assert snapshot.nodes[0].used == Resources(1750, 612, 1)
     assert snapshot.nodes[0].capacity == Resources(4000, 8192, 2)
     assert snapshot.environments[0].used_milli_vcpus == 1750
+
+
+def test_an_environment_that_cannot_be_used_says_why() -> None:
+    silent = an_engine(status=EngineStatus.UNREACHABLE, name="far")
+    told = an_engine(status=EngineStatus.UNREACHABLE, status_reason="Connection refused")
+    for engine in (silent, told):
+        an_environment(engine=engine)
+    for status_reason in ("", "Its engine is gone."):
+        an_environment(status=EnvironmentStatus.INVALID, status_reason=status_reason)
+    snapshot = load_snapshot(front=5, even_if_idle=True)
+    assert [environment.invalid_reason for environment in snapshot.environments] == [
+        "The supervisor has not reached the engine far yet.",
+        "Connection refused",
+        "It cannot be used.",
+        "Its engine is gone.",
+    ]
 
 
 # Earlier runs
