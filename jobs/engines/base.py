@@ -142,7 +142,8 @@ class ContainerSpec:
     name: str
     image: str
     command: Sequence[str]
-    environment: Mapping[str, str]
+    # Secrets are among them: never to be printed.
+    environment: Mapping[str, str] = field(repr=False)
     milli_vcpus: int
     memory_mib: int
     network: str

@@ -12,6 +12,7 @@ from pytest_django import Settings
 from jobs.domain.errors import InvalidInput, NotFound
 from jobs.engines.fake.world import SHELL_IMAGE, forget_world, world
 from jobs.models import Attempt, JobStatus, Secret
+from jobs.services.containers import container_spec
 from jobs.services.launch import launch_attempt
 from jobs.services.secrets import (
     SecretUnavailable,
@@ -172,3 +173,8 @@ def test_a_secret_that_is_not_to_be_had_fails_the_job_in_aws_s_words(
     )
     assert attempt.explanation.endswith("submit the job again.")
     assert "s3cr3t" not in caplog.text + attempt.explanation
+
+
+def test_what_a_container_is_made_of_is_printed_without_its_variables(attempt: Attempt) -> None:
+    stored(attempt.job.owner)
+    assert "s3cr3t" not in repr(container_spec(attempt))
