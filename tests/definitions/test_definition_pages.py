@@ -9,6 +9,7 @@ from django.test import Client
 from jobs.domain.states import JobStatus
 from jobs.models import JobDefinition
 from jobs.selectors.definitions import list_definitions
+from jobs.web.contexts.definition_form import BOXES, CONTAINER_BOXES, CONTAINER_TEXTS, TEXT_FIELDS
 from tests.builders import a_definition, a_job
 
 pytestmark = pytest.mark.django_db
@@ -313,3 +314,10 @@ def test_a_multi_node_definition_tells_its_nodes_in_words(client: Client, visito
     html = client.get("/definitions/mpi/").text
     for told in ("multi-node parallel", "Node 0 (main)", "Nodes 1 to 4", "main:1", "mpi:1"):
         assert told in html
+
+
+def test_the_form_has_an_input_for_every_field(client: Client, boss: User) -> None:
+    page = client.get("/new/definition/")
+    assert "{%" not in page.text
+    for field in (*TEXT_FIELDS, *BOXES, *CONTAINER_TEXTS, *CONTAINER_BOXES):
+        assert f'name="{field}"' in page.text

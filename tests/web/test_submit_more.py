@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from jobs.models import Job, JobDefinition, JobQueue
+from jobs.web.contexts.submit import ROWS, TEXT_FIELDS
 from tests.builders import a_consumable, a_definition, a_job, a_policy, a_queue, an_array
 
 HTMX = {"HX-Request": "true", "Accept": "text/html"}
@@ -209,3 +210,15 @@ def test_recent_jobs_are_offered_to_wait_for(page: Client, admin: User) -> None:
 def test_an_example_in_an_empty_field_is_shown_whole(page: Client) -> None:
     html = page.get("/submit/?definition=hello").content.decode()
     assert 'placeholder="[{&quot;consumableResource&quot;: ' in html
+
+
+def test_the_form_has_an_input_for_every_field(page: Client) -> None:
+    a_queue(name="fair", scheduling_policy=a_policy())
+    a_definition(name="pair", ecs_properties={"taskProperties": [{"containers": [container("a")]}]})
+    one = page.get("/submit/?queue=fair&definition=hello").content.decode()
+    several = page.get("/submit/?queue=fair&definition=pair").content.decode()
+    rows = {name for row in ROWS.values() for name in row}
+    # Overrides of nodes stand in the place of those of containers.
+    for field in {*TEXT_FIELDS, *rows, "sequential", "propagate_tags"} - {"node_overrides"}:
+        assert f'name="{field}"' in (one if field != "ecs_overrides" else several), field
+    assert "{%" not in one + several
