@@ -280,7 +280,9 @@ def test_bad_container_properties_are_told_beside_their_field_and_kept(
 def test_a_definition_of_several_containers_is_shown_copied_and_compared(
     client: Client, boss: User
 ) -> None:
-    posted = {"name": "pair", "ecs_properties": json.dumps(SEVERAL), "attempts": "2"}
+    # As a browser sends it: what the form suggests for one container is no harm.
+    new = client.get("/new/definition/").context["values"]
+    posted = {**new, "name": "pair", "ecs_properties": json.dumps(SEVERAL), "attempts": "2"}
     assert client.post("/definitions/", posted).status_code == 302
     html = client.get("/definitions/pair/1/").text
     assert "until db has started" in html
