@@ -23,6 +23,7 @@ from .array_stop import request_array_stop
 from .counterparts import counterparts_of, sequential_arrays
 from .lease import Lease, fence
 from .locks import lock_ids
+from .marks import take_marks_off
 from .transition import transition
 
 PORTION = 1000
@@ -52,8 +53,8 @@ def settle_failed(*, failed: Sequence[Job], lease: Lease, now: datetime) -> None
     with transaction.atomic():
         fence(lease)
         _fail(doomed, now)
-        if doomed.is_all:
-            Job.objects.filter(id__in=list(causes)).update(needs_settling=False)
+    if doomed.is_all:
+        take_marks_off(job_ids=list(causes), lease=lease)
 
 
 def _causes(failed: Sequence[Job]) -> dict[UUID, str]:

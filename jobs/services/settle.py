@@ -22,6 +22,7 @@ from .counterparts import counterparts_of, sequential_arrays
 from .failing import settle_failed
 from .lease import Lease, fence
 from .locks import lock_jobs
+from .marks import take_marks_off
 from .transition import transition
 
 PORTION = 1000
@@ -152,9 +153,8 @@ def _settle_succeeded(succeeded: Sequence[Job], lease: Lease, now: datetime) -> 
         )
         lock_jobs(arrays)
         arrays.update(needs_settling=True)
-        if len(edges) < PORTION:
-            settled = [job.id for job in found.looked_at]
-            Job.objects.filter(id__in=settled).update(needs_settling=False)
+    if len(edges) < PORTION:
+        take_marks_off(job_ids=[job.id for job in found.looked_at], lease=lease)
 
 
 def _next_children(succeeded: Sequence[Job]) -> list[UUID]:

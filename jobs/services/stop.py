@@ -13,12 +13,12 @@ from django.db import transaction
 
 from jobs import changes, queueing
 from jobs.domain import reasons, validation
-from jobs.domain.states import CANCELLABLE, PLACED, JobStatus
+from jobs.domain.states import CANCELLABLE, LIVE, PLACED, JobStatus
 from jobs.domain.validation import Checker
 from jobs.models import Attempt, Job, StopKind
 
 from .array_stop import request_array_stop
-from .locks import lock_ids
+from .locks import lock_jobs
 from .transition import announce, transition
 
 UNSAID = {
@@ -70,7 +70,7 @@ def check_reason(reason: str) -> str:
 
 def _stop(job_ids: Sequence[UUID], kind: StopKind, reason: str, now: datetime) -> set[UUID]:
     # Locks first: they hold until the end, so no job can move between the looks at two statuses.
-    lock_ids(job_ids)
+    lock_jobs(Job.objects.filter(id__in=job_ids, status__in=LIVE))
     asked: dict[str, Any] = {"stop_requested_at": now, "stop_kind": kind, "stop_reason": reason}
     changed: set[UUID] = set()
     rows = list(Job.objects.filter(id__in=job_ids).values_list("id", "status"))

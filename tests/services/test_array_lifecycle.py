@@ -20,7 +20,7 @@ from jobs.domain.reasons import ARRAY_CHILD_FAILED, DEPENDENT_FAILED
 from jobs.domain.states import CANCELLABLE, PLACED, TERMINAL, JobStatus
 from jobs.models import ArraySummary, Attempt, Job, JobDependency, JobSpec, Transition
 from jobs.processes.scheduler import schedule_once
-from jobs.services import accept, array_stop, counterparts, failing, placement, settle
+from jobs.services import accept, array_stop, counterparts, failing, marks, placement, settle
 from jobs.services.lease import Lease, fence
 from jobs.services.rerun import rerun_job
 from jobs.services.stop import cancel_job, terminate_job
@@ -52,7 +52,7 @@ class ArrayLifecycle(Lifecycle):
         self.portions_left: int | None = None
         for module in (accept, array_stop, counterparts, failing, settle):
             self.patch.setattr(module, "PORTION", PORTION)
-        for owner in (accept, array_stop, failing, placement, settle):
+        for owner in (accept, array_stop, failing, marks, placement, settle):
             self.patch.setattr(owner, "fence", self._fence)
 
     def _fence(self, lease: Lease) -> None:
