@@ -17,10 +17,12 @@ from django.db.models import Q, QuerySet
 from jobs.domain.states import PLACED
 from jobs.models import Attempt
 
+from .reading import with_job_and
 from .rows import update_rows
 
 # Longer than a launch takes on a busy machine. Shorter is still safe, only wasteful.
 CLAIM_SECONDS = 15
+NEEDED_TO_LAUNCH = ("job__queue", "job__spec", "environment", "node__engine")
 
 
 def unlaunched() -> QuerySet[Attempt]:
@@ -43,11 +45,8 @@ def claim(*, attempt_ids: Sequence[int], now: datetime) -> tuple[str, list[Attem
     with transaction.atomic():
         # In one order, as two launchers may hold the same attempts.
         rows = unlaunched().filter(Q(launch_token="") | stale, id__in=attempt_ids).order_by("id")
-        claimed = list(
-            rows.select_related(
-                "job__queue", "job__spec", "environment", "node__engine"
-            ).select_for_update(of=("self",), no_key=True)
-        )
+        rows = with_job_and(rows, NEEDED_TO_LAUNCH, count=len(attempt_ids))
+        claimed = list(rows.select_for_update(of=("self",), no_key=True))
         ids = [attempt.id for attempt in claimed]
         Attempt.objects.filter(id__in=ids).update(launch_token=token, launch_claimed_at=now)
     return token, claimed

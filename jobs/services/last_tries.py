@@ -24,6 +24,7 @@ from .tries import AttemptOutcome
 # Those that ended before their start was recorded get one moment of it in their histories, if it is this
 # close to each one's own.
 CLOSE = timedelta(seconds=1)
+LOCKED = ("status", "stop_requested_at", "timeout_seconds", "cost_usd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,9 @@ def is_last_try(job: Job, outcome: AttemptOutcome) -> bool:
 
 
 def lock_jobs_of(job_ids: Iterable[UUID]) -> dict[UUID, Job]:
-    """The jobs, their rows locked in the order of their ids; their specs are not read. See `locks`."""
-    rows = Job.objects.select_for_update(no_key=True).filter(id__in=list(job_ids))
+    """The jobs, their rows locked in the order of their ids, with what changes in a job's life and its time
+    limit; no more is read. See `locks`."""
+    rows = Job.objects.select_for_update(no_key=True).filter(id__in=list(job_ids)).only(*LOCKED)
     return {job.id: job for job in rows.order_by("id")}
 
 

@@ -19,6 +19,7 @@ from .claim import is_claimed
 from .connections import connection_to
 from .containers import name_of
 from .finish import AttemptOutcome, finish_attempts
+from .reading import with_job_and
 from .stopping import is_stopped_with_others
 
 logger = logging.getLogger("batchweb.reap")
@@ -45,11 +46,8 @@ def reap_attempts(*, attempt_ids: Sequence[int], now: datetime) -> set[int]:
 
     Safe to repeat; gives back which it ended.
     """
-    waiting = deque(
-        Attempt.objects.select_related("job__spec", "node__engine")
-        .filter(id__in=attempt_ids, ended_at__isnull=True)
-        .order_by("id")
-    )
+    live = Attempt.objects.filter(id__in=attempt_ids, ended_at__isnull=True).order_by("id")
+    waiting = deque(with_job_and(live, ("job__spec", "node__engine"), count=len(attempt_ids)))
     apart = Apart()
     until = time.monotonic() + SECONDS
     ended: list[Attempt] = []

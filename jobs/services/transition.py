@@ -44,7 +44,8 @@ def transition(
     """
     if not is_allowed(old, new):
         raise IllegalTransition(f"{old} -> {new}")
-    with transaction.atomic():
+    # Mostly a part of a larger step, which stands or falls as a whole.
+    with transaction.atomic(savepoint=False):
         said = reason if isinstance(reason, str) else ""
         winners = _swap(list(job_ids), old=old, new=new, now=now, reason=said, fields=fields)
         own = {} if isinstance(reason, str) else reason
