@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from jobs.models import ImagePull, Job, Transition, UsageSample, WaitReason
 from jobs.web.contexts import job as contexts
+from jobs.web.contexts.attempts import usage_lines
 from jobs.web.tags import duration
 from tests.builders import NOW, a_job, an_attempt
 
@@ -178,7 +179,7 @@ def test_what_an_attempt_used_is_drawn_against_what_it_asked_for(page: Client) -
         )
     html = page.get(f"/jobs/{job.pk}/").content.decode()
     assert "0.5 of 1, at most 0.75" in html
-    lines = contexts.usage_lines(attempt)
+    lines = usage_lines(attempt)
     assert lines is not None
     assert lines.cpu.points == "0.0,22.9 50.0,8.6 100.0,15.7"
 
