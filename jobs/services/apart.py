@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from jobs.queueing import TaskTimeout
 
@@ -29,8 +29,9 @@ class Apart:
         except Exception as error:
             logger.exception("row %d failed and will be tried again", row_id)
             self._errors.append(error)
-            # Whatever the database did, the next row gets a connection that works.
-            close_old_connections()
+            if isinstance(error, DatabaseError | InterfaceError):
+                # The next row gets a connection that works.
+                close_old_connections()
 
     def done(self) -> None:
         if self._errors:

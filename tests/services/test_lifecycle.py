@@ -144,8 +144,8 @@ class Lifecycle(RuleBasedStateMachine):
     def _is_idle(self, task: str) -> bool:
         return all(name != task for name, _ in self.queue)
 
-    def _run(self, task: str, row_id: int) -> None:
-        getattr(tasks, task.rpartition(".")[2])(row_id)
+    def _run(self, task: str, *row_ids: int) -> None:
+        getattr(tasks, task.rpartition(".")[2])(*row_ids)
 
     # --- What happens ---------------------------------------------------------------------
 
@@ -176,15 +176,25 @@ class Lifecycle(RuleBasedStateMachine):
     @precondition(lambda self: self.queue)
     @rule(
         data=st.data(),
-        calls_left=st.none() | st.integers(0, 3),
+        takes_along=st.integers(0, 3),
+        calls_left=st.none() | st.integers(0, 6),
         dies_after_effect=st.booleans(),
     )
-    def work(self, data: st.DataObject, calls_left: int | None, dies_after_effect: bool) -> None:
+    def work(
+        self,
+        data: st.DataObject,
+        takes_along: int,
+        calls_left: int | None,
+        dies_after_effect: bool,
+    ) -> None:
         task, row_id = self.queue.pop(data.draw(st.integers(0, len(self.queue) - 1)))
+        along = [each for each in self.queue if each[0] == task][:takes_along]
+        for each in along:
+            self.queue.remove(each)
         self.mortal.calls_left = calls_left
         self.mortal.dies_after_effect = dies_after_effect
         try:
-            self._run(task, row_id)
+            self._run(task, row_id, *(id_ for _, id_ in along))
         except Killed:
             pass
         finally:
