@@ -3,7 +3,17 @@ from typing import Any
 import pytest
 
 from jobs.domain.errors import InvalidInput
-from jobs.models import DefinitionStatus, Job, JobStatus, QueueState, Transition
+from jobs.domain.ids import new_job_id
+from jobs.models import (
+    ArraySummary,
+    DefinitionStatus,
+    Job,
+    JobDependency,
+    JobSpec,
+    JobStatus,
+    QueueState,
+    Transition,
+)
 from jobs.services.submit import submit_job
 from tests.builders import NOW, a_definition, a_queue, a_user
 
@@ -18,10 +28,11 @@ def submit(**fields: Any) -> Job:
 
 
 def refused(**fields: Any) -> dict[str, list[str]]:
-    before = (Job.objects.count(), Transition.objects.count())
+    kinds = (Job, JobSpec, Transition, ArraySummary, JobDependency)
+    before = [kind.objects.count() for kind in kinds]
     with pytest.raises(InvalidInput) as caught:
         submit(**fields)
-    assert (Job.objects.count(), Transition.objects.count()) == before
+    assert [kind.objects.count() for kind in kinds] == before
     return caught.value.errors
 
 
@@ -138,3 +149,42 @@ def test_every_wrong_field_is_named_at_once() -> None:
         "environment",
         "colour",
     }
+
+
+def test_an_array_and_all_that_belongs_to_it_is_written_whole() -> None:
+    owner = a_user()
+    fields: dict[str, Any] = {"queue": a_queue().name, "definition": a_definition().name}
+    first = submit_job(owner=owner, fields={**fields, "name": "first"}, now=NOW)
+    other = submit_job(owner=owner, fields={**fields, "name": "other", "array_size": 3}, now=NOW)
+    array = submit_job(
+        owner=owner,
+        fields={
+            **fields,
+            "name": "render",
+            "array_size": 3,
+            "depends_on": [
+                {"type": "SEQUENTIAL"},
+                {"job_id": str(first.id)},
+                {"job_id": str(other.id), "type": "N_TO_N"},
+            ],
+            "parameters": {"scene": "7"},
+            "tags": {"team": "a"},
+        },
+        now=NOW,
+    )
+    array.refresh_from_db()
+    assert (array.status, array.array_size, array.is_array) == ("SUBMITTED", 3, True)
+    assert (array.spec.sequential, array.spec.parameters) == (True, {"scene": "7"})
+    assert array.spec.tags == {"team": "a"}
+    edges = set(JobDependency.objects.filter(job=array).values_list("on", "type", "met"))
+    assert edges == {(first.id, "", False), (other.id, "N_TO_N", False)}
+    assert array.children.count() == 3
+    # Whoever is waited for will say when he ends: of N_TO_N each child, of SEQUENTIAL its own.
+    marked = Job.objects.filter(has_dependents=True)
+    parents = set(marked.values_list("parent", flat=True))
+    assert parents == {None, array.id, other.id}
+    assert marked.count() == 2 + 3 + 3
+
+
+def test_a_dependency_that_cannot_be_leaves_nothing_behind() -> None:
+    assert set(refused(array_size=5, depends_on=[{"job_id": str(new_job_id())}])) == {"depends_on"}
