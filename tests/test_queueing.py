@@ -42,6 +42,35 @@ def test_tasks_are_handed_over_after_the_commit_and_with_ids_only(
     ]
 
 
+@pytest.mark.parametrize(
+    ("count", "sizes"),
+    [
+        (1, [1]),
+        (16, [1] * 16),
+        (17, [2] * 8 + [1]),  # all workers have something
+        (160, [10] * 16),
+        (1000, [50] * 20),  # and no task is long
+    ],
+)
+@pytest.mark.django_db(transaction=True)
+def test_many_ids_are_handed_over_in_portions(count: int, sizes: list[int]) -> None:
+    queueing.enqueue_after_commit(queueing.REAP, list(range(count)))
+    portions = [job.args for job in django_rq.get_queue("reap").jobs]
+    assert [len(portion) for portion in portions] == sizes
+    assert [id_ for portion in portions for id_ in portion] == list(range(count))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_works_one_task_off_takes_the_next_along() -> None:
+    queueing.enqueue_after_commit(queueing.REAP, [7, 8, 9])
+    first, *_ = django_rq.get_queue("reap").jobs
+    assert queueing.take_more(queueing.REAP, 2) == [7, 8]
+    assert not first.exists(first.id, connection=first.connection)
+    assert [job.args for job in django_rq.get_queue("reap").jobs] == [(9,)]
+    assert queueing.take_more(queueing.REAP, 5) == [9]
+    assert queueing.take_more(queueing.REAP, 5) == []
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_rolled_back_transaction_hands_over_nothing() -> None:
     with transaction.atomic():

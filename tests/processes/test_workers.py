@@ -1,8 +1,21 @@
 """The worker pool: who works on what, and how much it says."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
-from jobs.processes.workers import PULL_QUEUES, SHORT_QUEUES, Pool
+import django_rq
+import pytest
+
+from jobs import queueing
+from jobs.processes.workers import (
+    IDS_AT_MOST,
+    PULL_QUEUES,
+    SHORT_QUEUES,
+    Pace,
+    Pool,
+    ShortTaskWorker,
+)
+from jobs.services import reap
 
 
 def _arguments(process: Any) -> dict[str, Any]:
@@ -23,3 +36,53 @@ def test_a_pull_worker_that_died_is_followed_by_another() -> None:
     assert first["queues"] == second["queues"] == list(PULL_QUEUES)
     pool.worker_dict["second"] = cast("Any", object())
     assert _arguments(pool.get_worker_process("third", burst=False))["queues"] == list(SHORT_QUEUES)
+
+
+def test_the_more_is_done_in_a_moment_the_more_is_taken_along() -> None:
+    pace = Pace()
+    assert pace.tasks_along(1) == 0
+    for expected in (1, 3, 7):
+        pace.note(pace.tasks_along(1) + 1, seconds=0.01)
+        assert pace.tasks_along(1) == expected
+    # Tasks of five ids each.
+    assert pace.tasks_along(5) == 0
+    assert pace.tasks_along(4) == 1
+    for _ in range(10):
+        pace.note(IDS_AT_MOST, seconds=0.01)
+    assert pace.tasks_along(1) == IDS_AT_MOST - 1
+
+
+def test_what_takes_long_is_left_to_the_other_workers() -> None:
+    pace = Pace()
+    pace.note(16, seconds=0.01)
+    pace.note(16, seconds=5)
+    assert pace.tasks_along(1) == 7
+    for _ in range(5):
+        pace.note(2, seconds=5)
+    assert pace.tasks_along(1) == 0
+
+
+def test_a_quick_task_does_not_grow_the_portion_if_there_was_no_more_to_take() -> None:
+    pace = Pace()
+    pace.note(8, seconds=0.01)
+    pace.note(1, seconds=0.01)
+    assert pace.tasks_along(1) == 15
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_does_each_id_once_whatever_it_takes_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    queue = django_rq.get_queue("reap")
+    queue.empty()  # type: ignore[no-untyped-call]
+    done: list[list[int]] = []
+
+    def reap_attempts(*, attempt_ids: Sequence[int], now: object) -> None:
+        done.append(sorted(attempt_ids))
+
+    monkeypatch.setattr(reap, "reap_attempts", reap_attempts)
+    queueing.enqueue_after_commit(queueing.REAP, list(range(10)))
+    worker = ShortTaskWorker([queue], connection=queue.connection)
+    worker.work(burst=True)
+    assert sorted(id_ for ids in done for id_ in ids) == list(range(10))
+    assert len(done) < 10
