@@ -70,9 +70,7 @@ def finish_attempt(*, attempt: Attempt, outcome: AttemptOutcome, now: datetime) 
 def _ends_simply(attempt: Attempt, outcome: AttemptOutcome) -> bool:
     """Whether no rule and no other row has a say in what follows."""
     job = attempt.job
-    return is_last_try(job, outcome) and not (
-        is_group(job) or job.has_consumables or job.share_identifier
-    )
+    return is_last_try(job, outcome) and not (is_group(job) or job.has_consumables)
 
 
 def _finish_together(outcomes: Mapping[Attempt, AttemptOutcome], now: datetime) -> set[int]:

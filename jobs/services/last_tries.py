@@ -18,13 +18,17 @@ from jobs.domain.states import JobStatus
 from jobs.models import ArraySummary, Attempt, Job
 
 from .rows import update_rows
+from .shares import charge_all
 from .transition import transition
 from .tries import AttemptOutcome
 
 # Those that ended before their start was recorded get one moment of it in their histories, if it is this
 # close to each one's own.
 CLOSE = timedelta(seconds=1)
-LOCKED = ("status", "stop_requested_at", "timeout_seconds", "cost_usd")
+LOCKED = (
+    *("status", "stop_requested_at", "timeout_seconds", "cost_usd"),
+    *("queue_id", "share_identifier"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,8 @@ def is_last_try(job: Job, outcome: AttemptOutcome) -> bool:
 
 
 def lock_jobs_of(job_ids: Iterable[UUID]) -> dict[UUID, Job]:
-    """The jobs, their rows locked in the order of their ids, with what changes in a job's life and its time
-    limit; no more is read. See `locks`."""
+    """The jobs, their rows locked in the order of their ids, with what changes in a job's life, its time limit and
+    its share; no more is read. See `locks`."""
     rows = Job.objects.select_for_update(no_key=True).filter(id__in=list(job_ids)).only(*LOCKED)
     return {job.id: job for job in rows.order_by("id")}
 
@@ -73,7 +77,7 @@ def can_end_together(
 
 
 def end_tries(*, ends: Sequence[TryEnd], jobs: Mapping[UUID, Job], now: datetime) -> None:
-    """Makes the locked jobs SUCCEEDED or FAILED. Their attempts are ended already."""
+    """Makes the locked jobs SUCCEEDED or FAILED, and charges their shares. Their attempts are ended already."""
     _lock_summaries(jobs)
     _begin(ends, jobs)
     alike: dict[tuple[JobStatus, JobStatus, int, str], list[UUID]] = defaultdict(list)
@@ -86,6 +90,8 @@ def end_tries(*, ends: Sequence[TryEnd], jobs: Mapping[UUID, Job], now: datetime
         transition(job_ids=job_ids, old=old, new=new, now=now, reason=reason, attempt_number=number)
     values = {end.attempt.job_id: _values(jobs[end.attempt.job_id], end) for end in ends}
     update_rows(Job, dict(sorted(values.items())))
+    tries = [(jobs[end.attempt.job_id], end.attempt.number) for end in ends]
+    charge_all(tries=tries, now=now)
 
 
 def _values(job: Job, end: TryEnd) -> dict[str, object]:

@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import Job, ShareUsage
 from jobs.scheduling.shares import used_by_run
-from jobs.services.shares import charge
+from jobs.services.shares import charge, charge_all
 from tests.builders import NOW, a_job, a_policy, a_queue, an_attempt
 
 pytestmark = pytest.mark.django_db
@@ -97,3 +97,29 @@ def test_a_queue_without_a_policy_charges_nobody(
     job.share_identifier = "red"
     charge(job=job, attempt_number=1, now=NOW)
     assert not ShareUsage.objects.exists()
+
+
+def test_many_runs_are_charged_in_as_many_statements_as_some(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    queue = a_queue(scheduling_policy=a_policy(share_decay_seconds=1000))
+    later = NOW + timedelta(seconds=100)
+    jobs = [
+        a_job(queue=queue, share_identifier=share, attempts_made=1)
+        for share in ("red", "green", "blue") * 4
+    ]
+    for job in jobs:
+        a_run(job, 100, milli_vcpus=1000)
+    # Policies, runs, which rows there are, rows made, locked, and written.
+    with django_assert_num_queries(6):
+        charge_all(tries=[(job, 1) for job in jobs], now=later)
+    each = used_by_run(milli_vcpus=1000, seconds=100, decay_seconds=1000)
+    rows = ShareUsage.objects.order_by("share_identifier")
+    assert [row.share_identifier for row in rows] == ["blue", "green", "red"]
+    assert [row.milli_vcpu_seconds for row in rows] == [pytest.approx(4 * each)] * 3
+    # The next ones find their rows.
+    with django_assert_num_queries(5):
+        charge_all(tries=[(job, 1) for job in jobs], now=later)
+    assert ShareUsage.objects.get(share_identifier="red").milli_vcpu_seconds == pytest.approx(
+        8 * each
+    )
