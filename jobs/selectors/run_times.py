@@ -9,6 +9,8 @@ import time
 from collections import OrderedDict, deque
 from datetime import datetime
 
+from django.db.models import Q
+
 from jobs.domain.states import JobStatus
 from jobs.models import Job
 
@@ -53,7 +55,12 @@ class RunTimes:
                 return
             self._fresh_until = at + REFRESH_SECONDS
             newest = self._newest
-        ended = Job.objects.filter(status=JobStatus.SUCCEEDED, started_at__isnull=False)
+        # An array's own length says nothing: its children run one beside the other.
+        ended = Job.objects.filter(
+            Q(array_size=None) | Q(array_index__isnull=False),
+            status=JobStatus.SUCCEEDED,
+            started_at__isnull=False,
+        )
         if newest is not None:
             ended = ended.filter(stopped_at__gt=newest)
         rows = list(

@@ -68,14 +68,14 @@ def carry_out_stops(*, lease: Lease, now: datetime, seconds: float = SECONDS) ->
     As long as some are, nothing should be placed: it may be one of them.
     """
     until = time.monotonic() + seconds
-    parents = (
-        Job.objects.filter(
-            needs_settling=True, status__in=LIVE, stop_requested_at__isnull=False, parent=None
-        )
-        .filter(array_size__isnull=False)
-        .order_by("id")
-    )
-    for parent in parents:
+    # The status is not asked for here: with it, SQLite would read all live jobs instead of the few marked ones.
+    marked = Job.objects.filter(
+        needs_settling=True,
+        stop_requested_at__isnull=False,
+        parent=None,
+        array_size__isnull=False,
+    ).order_by("id")
+    for parent in [array for array in marked if array.status in LIVE]:
         while stop_portion(parent=parent, lease=lease, now=now):
             if time.monotonic() > until:
                 return True
