@@ -27,15 +27,17 @@ PORTION = 500
 def sweep(*, now: datetime) -> int:
     """Hands over again what seems lost; how many hand-overs."""
     found = 0
-    for task, attempts in (
-        (queueing.STOP, due_kills(now)),
-        (queueing.STOP, _untold_time_outs(now)),
-        (queueing.STOP, _unheard_stops(now)),
-        (queueing.STOP, _unheard_ends_of_others(now)),
-        (queueing.LAUNCH, _stuck_launches(now)),
-        (queueing.CLEAN_UP, _left_over_containers(now)),
+    for task, attempts, order in (
+        (queueing.STOP, due_kills(now), "stop_signalled_at"),
+        (queueing.STOP, _untold_time_outs(now), "deadline_at"),
+        (queueing.STOP, _unheard_stops(now), "id"),
+        (queueing.STOP, _unheard_ends_of_others(now), "stop_asked_at"),
+        (queueing.LAUNCH, _stuck_launches(now), "id"),
+        (queueing.CLEAN_UP, _left_over_containers(now), "ended_at"),
     ):
-        ids = list(attempts.order_by("id").values_list("id", flat=True)[:PORTION])
+        # In the order of the index of what is due, where there is one: in that of their making, SQLite
+        # would read all attempts ever made.
+        ids = list(attempts.order_by(order).values_list("id", flat=True)[:PORTION])
         queueing.enqueue_after_commit(task, ids)
         found += len(ids)
     return found + _revive_bulk_actions(now) + _revive_pulls(now)
