@@ -16,7 +16,8 @@ class BulkAction(models.Model):
 
     `done` counts the jobs of `job_ids` (in their order) that were looked at, so a worker that dies
     goes on from there; `changed` those that something was done to, `refused` those that nothing could be
-    done to. `problems` says why, of the first of them. For the rest there was nothing to do.
+    done to. `problems` says why, of the first of them. For the rest there was nothing to do; `untouched`
+    says why, of the first of those.
     """
 
     kind = models.CharField(max_length=16, choices=BulkKind)
@@ -29,6 +30,9 @@ class BulkAction(models.Model):
     changed = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
     problems = models.JSONField(default=list, blank=True, help_text='[{"job": ..., "why": ...}]')
+    untouched = models.JSONField(
+        default=list, blank=True, help_text='[{"job": ..., "name": ..., "status": ..., "why": ...}]'
+    )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)

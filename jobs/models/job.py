@@ -35,6 +35,7 @@ class StopKind(models.TextChoices):
     CANCEL = "CANCEL", "what is not placed yet"
     TERMINATE = "TERMINATE", "whatever it is at"
     DEPENDENCY = "DEPENDENCY", "a job that it depends on has failed"
+    QUEUE_RULE = "QUEUE_RULE", "a rule of its queue on how long its head may wait"
 
 
 class Job(models.Model):
