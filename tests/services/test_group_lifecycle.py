@@ -88,9 +88,10 @@ class GroupLifecycle(Lifecycle):
     @rule()
     def schedule(self) -> None:
         now = self.now()
-        for job in Job.objects.filter(queue=self.jobs_queue, status=JobStatus.SUBMITTED):
+        # In the order in which they were made: the same choices must have the same consequences.
+        for job in self._those(JobStatus.SUBMITTED):
             transition(job_ids=[job.id], old=JobStatus.SUBMITTED, new=JobStatus.RUNNABLE, now=now)
-        for job in Job.objects.filter(queue=self.jobs_queue, status=JobStatus.RUNNABLE):
+        for job in self._those(JobStatus.RUNNABLE):
             number = job.attempts_made + 1
             transition(
                 job_ids=[job.id],
@@ -104,6 +105,10 @@ class GroupLifecycle(Lifecycle):
             rows = a_group(job=job)
             Attempt.objects.filter(id__in=[row.id for row in rows]).update(placed_at=now)
             self._enqueue(queueing.LAUNCH, [row.id for row in rows if not row.waits_for_others])
+
+    def _those(self, status: JobStatus) -> list[Job]:
+        now = Job.objects.in_bulk([job.id for job in self.jobs])
+        return [now[job.id] for job in self.jobs if now[job.id].status == status]
 
     @invariant()
     def a_job_has_a_live_attempt_just_while_it_is_placed(self) -> None:

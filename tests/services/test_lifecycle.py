@@ -8,7 +8,7 @@ everything that was left undone must come to its end by the sweep and the superv
 import itertools
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -34,6 +34,7 @@ from jobs.services.stop import cancel_job, terminate_job
 from jobs.services.submit import submit_job
 from jobs.services.sweep import sweep
 from tests.builders import a_definition, a_node, a_queue, a_user, an_engine, an_environment
+from tests.services.playing import EPOCH
 
 pytestmark = pytest.mark.django_db
 
@@ -109,6 +110,9 @@ class Lifecycle(RuleBasedStateMachine):
         self.world.stop_clock()
         for module in (connections, launch, reap, stopping):
             self.patch.setattr(module, "connection_to", lambda engine: self.mortal)
+        self._slices_last(1000)
+        for module in (launch, reap):
+            self.patch.setattr(module, "SECONDS", 1000)
         for module in (launch, tasks):
             self.patch.setattr(module.timezone, "now", self.now)
         self.patch.setattr(tasks, "close_old_connections", lambda: None)
@@ -128,7 +132,8 @@ class Lifecycle(RuleBasedStateMachine):
             forget_world(self.engine.url.removeprefix("fake://"))
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(self.world.now_ns() / 1e9, tz=UTC)
+        # Exactly as the engine's own times are read.
+        return EPOCH + timedelta(microseconds=self.world.now_ns() // 1000)
 
     def _lease(self) -> Lease:
         standby = Standby(holder=f"test-{id(self)}")
@@ -143,6 +148,11 @@ class Lifecycle(RuleBasedStateMachine):
 
     def _is_idle(self, task: str) -> bool:
         return all(name != task for name, _ in self.queue)
+
+    def _slices_last(self, seconds: float) -> None:
+        """How long workers do one kind of step before they do the next for what they took along."""
+        for module in (launch, reap):
+            self.patch.setattr(module, "SLICE_SECONDS", seconds)
 
     def _run(self, task: str, *row_ids: int) -> None:
         getattr(tasks, task.rpartition(".")[2])(*row_ids)
@@ -179,6 +189,7 @@ class Lifecycle(RuleBasedStateMachine):
         takes_along=st.integers(0, 3),
         calls_left=st.none() | st.integers(0, 6),
         dies_after_effect=st.booleans(),
+        one_by_one=st.booleans(),
     )
     def work(
         self,
@@ -186,7 +197,10 @@ class Lifecycle(RuleBasedStateMachine):
         takes_along: int,
         calls_left: int | None,
         dies_after_effect: bool,
+        one_by_one: bool,
     ) -> None:
+        # Not by the machine's clock: the same choices must have the same consequences.
+        self._slices_last(0 if one_by_one else 1000)
         task, row_id = self.queue.pop(data.draw(st.integers(0, len(self.queue) - 1)))
         along = [each for each in self.queue if each[0] == task][:takes_along]
         for each in along:
@@ -226,7 +240,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule()
     def the_supervisor_looks(self) -> None:
         self.world.settle()
-        live = Attempt.objects.filter(ended_at__isnull=True, node=self.node)
+        live = Attempt.objects.filter(ended_at__isnull=True, node=self.node).order_by("id")
         present = {int(one.labels[LABEL_ATTEMPT]): one for one in self.mortal.containers()}
         for attempt in live:
             container = present.get(attempt.id)
@@ -247,7 +261,8 @@ class Lifecycle(RuleBasedStateMachine):
     @precondition(lambda self: self.world.containers)
     @rule(data=st.data())
     def a_container_is_lost(self, data: st.DataObject) -> None:
-        self.world.lose(data.draw(st.sampled_from(sorted(self.world.containers))))
+        # In the order in which they were made: their ids are others each time.
+        self.world.lose(data.draw(st.sampled_from(list(self.world.containers))))
 
     # --- What always holds ----------------------------------------------------------------
 
