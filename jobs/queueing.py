@@ -9,6 +9,7 @@ each task is more than all of ours for a short job.
 
 import logging
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import cast
 
 import django_rq
@@ -39,9 +40,17 @@ QUEUE_OF = {
 }
 
 # What is handed over together is shared by all workers: few ids are a task each, many are so many tasks.
+# A launch takes an engine a while; of exits it is quicker to record several at once.
 SHARES = 16
+SHARES_OF_EXITS = 4
 # A task stays short, and what dies with a worker little.
 IDS_AT_MOST = 50
+
+
+@cache
+def queue_of(task: str) -> Queue:
+    """The task's queue, with a connection of this process's (never used across a fork before first use)."""
+    return django_rq.get_queue(QUEUE_OF[task])
 
 
 def enqueue_after_commit(task: str, ids: Sequence[int]) -> None:
@@ -53,11 +62,11 @@ def enqueue_after_commit(task: str, ids: Sequence[int]) -> None:
 
 
 def _enqueue(task: str, ids: Sequence[int]) -> None:
-    queue = django_rq.get_queue(QUEUE_OF[task])
+    queue = queue_of(task)
     # The result is of no interest: what a task did is in the database.
     jobs = [
         Queue.prepare_data(task, args=portion, result_ttl=0, failure_ttl=24 * 3600)
-        for portion in _portions(ids)
+        for portion in _portions(task, ids)
     ]
     try:
         queue.enqueue_many(jobs)
@@ -65,8 +74,9 @@ def _enqueue(task: str, ids: Sequence[int]) -> None:
         logger.warning("not handed over (%s, %d ids), the sweep will: %s", task, len(ids), error)
 
 
-def _portions(ids: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    size = min(-(-len(ids) // SHARES), IDS_AT_MOST)
+def _portions(task: str, ids: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    shares = SHARES_OF_EXITS if task == REAP else SHARES
+    size = min(-(-len(ids) // shares), IDS_AT_MOST)
     for at in range(0, len(ids), size):
         yield tuple(ids[at : at + size])
 
@@ -77,7 +87,7 @@ def take_more(task: str, tasks: int) -> list[int]:
     None where Redis does not answer. Who dies with them has lost hand-overs, as with a task of its own.
     """
     try:
-        queue = django_rq.get_queue(QUEUE_OF[task])
+        queue = queue_of(task)
         popped = cast("list[bytes]", queue.connection.lpop(queue.key, tasks) or [])
         job_ids = [each.decode() for each in popped]
         if not job_ids:
@@ -93,6 +103,6 @@ def take_more(task: str, tasks: int) -> list[int]:
 def is_idle(task: str) -> bool:
     """Whether nothing waits in the task's queue; False also where Redis does not answer."""
     try:
-        return django_rq.get_queue(QUEUE_OF[task]).is_empty()
+        return queue_of(task).is_empty()
     except redis.RedisError:
         return False

@@ -43,19 +43,22 @@ def test_tasks_are_handed_over_after_the_commit_and_with_ids_only(
 
 
 @pytest.mark.parametrize(
-    ("count", "sizes"),
+    ("task", "count", "sizes"),
     [
-        (1, [1]),
-        (16, [1] * 16),
-        (17, [2] * 8 + [1]),  # all workers have something
-        (160, [10] * 16),
-        (1000, [50] * 20),  # and no task is long
+        (queueing.LAUNCH, 1, [1]),
+        (queueing.LAUNCH, 16, [1] * 16),
+        (queueing.LAUNCH, 17, [2] * 8 + [1]),  # all workers have something
+        (queueing.LAUNCH, 160, [10] * 16),
+        (queueing.LAUNCH, 1000, [50] * 20),  # and no task is long
+        (queueing.REAP, 2, [1, 1]),
+        (queueing.REAP, 16, [4] * 4),
+        (queueing.REAP, 1000, [50] * 20),
     ],
 )
 @pytest.mark.django_db(transaction=True)
-def test_many_ids_are_handed_over_in_portions(count: int, sizes: list[int]) -> None:
-    queueing.enqueue_after_commit(queueing.REAP, list(range(count)))
-    portions = [job.args for job in django_rq.get_queue("reap").jobs]
+def test_many_ids_are_handed_over_in_portions(task: str, count: int, sizes: list[int]) -> None:
+    queueing.enqueue_after_commit(task, list(range(count)))
+    portions = [job.args for job in queueing.queue_of(task).jobs]
     assert [len(portion) for portion in portions] == sizes
     assert [id_ for portion in portions for id_ in portion] == list(range(count))
 

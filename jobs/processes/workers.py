@@ -110,6 +110,7 @@ def run_workers(*, short_workers: int, pull_workers: int) -> None:
     # Children must not inherit open connections.
     connections.close_all()
     changes.redis_client.cache_clear()
+    queueing.queue_of.cache_clear()
     pool.start(logging_level=LOGGING_LEVEL)
 
 
