@@ -20,6 +20,11 @@ DEPENDENT_FAILED = "Dependent Job failed"
 HOST_LOST = "Host EC2"
 STOPPED_UNLAUNCHED = "It was stopped before its container was started."
 NOT_STARTED = "It was not started, because what it depends on can no longer be."
+STOPPED_ON_REQUEST = "It was stopped on request."
+DEPENDENCY_FAILED = "It waited for a job that failed, so it could never start."
+WAITED_TOO_LONG = (
+    "It waited longer at the head of its queue than the queue's rule allows, and was cancelled."
+)
 STOPPED_WITH_OTHERS = "It was asked to stop because another container of its job had ended."
 
 NOT_FOUND_EXIT_CODE = 127
@@ -66,6 +71,35 @@ def dependent_failed(*, name: str, job: str, why: str) -> str:
     if why.startswith(DEPENDENT_FAILED):
         return why
     return f"{DEPENDENT_FAILED}: {name} ({job}): {why}"
+
+
+def time_limit_action(code: str) -> str:
+    """AWS's reason of a job that a queue's rule cancelled, because it waited too long for this reason."""
+    return f"Canceled by JobStateTimeLimit action due to reason: {code}"
+
+
+def cancelled(name: str) -> str:
+    """Said to who cancelled a job."""
+    return f"{name} is cancelled."
+
+
+def told_to_stop(name: str) -> str:
+    """Said to who terminated a job."""
+    return f"{name} is told to stop; its container has a moment to end by itself."
+
+
+def submitted_again(name: str) -> str:
+    """Said to who ran a job again, on the page of the new one."""
+    return f"{name} is submitted again. This is the new one."
+
+
+def not_ended(name: str, *, has_ended: bool, was_asked: bool) -> str:
+    """Why a request to end a job changed nothing; one that is neither ended nor asked is past cancelling."""
+    if has_ended:
+        return f"{name} had ended already."
+    if was_asked:
+        return f"{name} was told to stop before."
+    return f"{name} had started already. Terminate it instead."
 
 
 def explain_exit(*, exit_code: int, oom_killed: bool, memory_mib: int) -> str:

@@ -5,7 +5,7 @@ and nothing done twice; the sweep hands over what nobody goes on with.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,9 +15,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from jobs import changes, queueing
-from jobs.domain import bulk
+from jobs.domain import bulk, reasons
 from jobs.domain.errors import Conflict
 from jobs.domain.ids import text_of
+from jobs.domain.states import TERMINAL
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import BulkAction, BulkKind, Job, StopKind
 from jobs.selectors.jobs import visible_jobs
@@ -32,6 +33,7 @@ STOP_KIND = {BulkKind.CANCEL: StopKind.CANCEL, BulkKind.TERMINATE: StopKind.TERM
 SECONDS = 2.0
 NEWS_SECONDS = 0.5
 MAX_PROBLEMS = 1000
+MAX_UNTOUCHED = 20
 
 
 @dataclass(slots=True)
@@ -40,6 +42,7 @@ class _Outcome:
 
     changed: int = 0
     problems: list[dict[str, str]] = field(default_factory=list)
+    untouched: list[dict[str, str]] = field(default_factory=list)
 
 
 def start_bulk(
@@ -61,7 +64,10 @@ def start_bulk(
             kind=kind,
             reason=reason,
             owner=owner,
-            job_ids=[str(job_id) for job_id in wanted],
+            # Jobs that others wait for come before those: of a rerun, the new ones wait in their turn.
+            job_ids=[
+                str(job_id) for job_id in (sorted(wanted) if kind == BulkKind.RERUN else wanted)
+            ],
             created_at=now,
             updated_at=now,
         )
@@ -104,6 +110,8 @@ def _portion(action: BulkAction, now: datetime) -> bool:
         fields: dict[str, Any] = {}
         if outcome.problems:
             fields["problems"] = (row.problems + outcome.problems)[:MAX_PROBLEMS]
+        if outcome.untouched and len(row.untouched) < MAX_UNTOUCHED:
+            fields["untouched"] = (row.untouched + outcome.untouched)[:MAX_UNTOUCHED]
         BulkAction.objects.filter(id=action.id).update(
             **fields,
             done=done,
@@ -128,10 +136,30 @@ def _carry_out(
         for job in found:
             _rerun(action, job, outcome, now)
     else:
-        outcome.changed = len(
-            stop_jobs(jobs=found, kind=STOP_KIND[kind], reason=action.reason, now=now)
-        )
+        changed = stop_jobs(jobs=found, kind=STOP_KIND[kind], reason=action.reason, now=now)
+        outcome.changed = len(changed)
+        outcome.untouched = _untouched(jobs.keys() - changed)
     return outcome
+
+
+def _untouched(job_ids: Collection[UUID]) -> list[dict[str, str]]:
+    """The first jobs that there was nothing to end of, as they are now, and why."""
+    if not job_ids:
+        return []
+    rows = Job.objects.filter(id__in=job_ids).order_by("id")[:MAX_UNTOUCHED]
+    return [
+        {
+            "job": text_of(job.id),
+            "name": job.name,
+            "status": job.status,
+            "why": reasons.not_ended(
+                "It",
+                has_ended=job.status in TERMINAL,
+                was_asked=job.stop_requested_at is not None,
+            ),
+        }
+        for job in rows
+    ]
 
 
 def _rerun(action: BulkAction, job: Job, outcome: _Outcome, now: datetime) -> None:

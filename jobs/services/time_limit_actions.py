@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from jobs.domain.reasons import time_limit_action
 from jobs.domain.states import JobStatus
 from jobs.models import Job, JobQueue, StopKind
 from jobs.scheduling.plan import Plan, Wait
@@ -19,9 +20,6 @@ from jobs.selectors.jobs import newest_wait_reasons
 
 from .lease import Lease, fence
 from .transition import transition
-
-# Exactly so: clients compare it.
-CANCELED = "Canceled by JobStateTimeLimit action due to reason: {reason}"
 
 
 def apply_time_limits(*, plan: Plan, lease: Lease, now: datetime) -> list[UUID]:
@@ -65,7 +63,7 @@ def _is_over(rules: Iterable[dict[str, Any]], code: str, waited: timedelta) -> b
 
 
 def _cancel(job: Job, code: str, lease: Lease, now: datetime) -> bool:
-    reason = CANCELED.format(reason=code)
+    reason = time_limit_action(code)
     with transaction.atomic():
         fence(lease)
         return bool(
@@ -76,7 +74,7 @@ def _cancel(job: Job, code: str, lease: Lease, now: datetime) -> bool:
                 now=now,
                 reason=reason,
                 stop_requested_at=now,
-                stop_kind=StopKind.CANCEL,
+                stop_kind=StopKind.QUEUE_RULE,
                 stop_reason=reason,
             )
         )

@@ -8,7 +8,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
+from jobs.domain import reasons
 from jobs.domain.errors import InvalidInput
+from jobs.domain.states import TERMINAL
 from jobs.models import Job
 from jobs.selectors.jobs import find_job
 from jobs.services.rerun import rerun_job
@@ -63,8 +65,7 @@ def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
         request,
         job_id,
         act=cancel_job,
-        done="Cancelled.",
-        nothing="It had started already, so it was not cancelled. Terminate it instead.",
+        done=reasons.cancelled,
     )
 
 
@@ -78,8 +79,7 @@ def terminate(request: HttpRequest, job_id: UUID) -> HttpResponse:
         request,
         job_id,
         act=terminate_job,
-        done="It is told to stop; its container has a moment to end by itself.",
-        nothing="It had ended already.",
+        done=reasons.told_to_stop,
     )
 
 
@@ -91,7 +91,7 @@ def rerun(request: HttpRequest, job_id: UUID) -> HttpResponse:
     return answers.done(
         request,
         to=reverse("job", args=[again.pk]),
-        message="This is the new one.",
+        message=reasons.submitted_again(again.name),
         as_json=contexts.summary(find_job(user=user, job_id=again.pk)),
         status=201,
     )
@@ -102,8 +102,7 @@ def _end(
     job_id: UUID,
     *,
     act: Callable[..., bool],
-    done: str,
-    nothing: str,
+    done: Callable[[str], str],
 ) -> HttpResponse:
     found = find_job(user=user_of(request), job_id=job_id)
     fields = answers.posted(request)
@@ -118,8 +117,16 @@ def _end(
     return answers.done(
         request,
         to=reverse("job", args=[found.pk]),
-        message=done if changed else nothing,
+        message=done(found.name) if changed else _nothing(found),
         as_json=_as_json(found, changed=changed),
+    )
+
+
+def _nothing(found: Job) -> str:
+    return reasons.not_ended(
+        found.name,
+        has_ended=found.status in TERMINAL,
+        was_asked=found.stop_requested_at is not None,
     )
 
 

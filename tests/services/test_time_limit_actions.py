@@ -13,6 +13,7 @@ from jobs.selectors.snapshot import load_snapshot
 from jobs.services.lease import Lease, Standby
 from jobs.services.placement import apply_plan
 from jobs.services.time_limit_actions import apply_time_limits
+from jobs.web.contexts.job import explanation_of
 from tests.builders import NOW, a_job, a_node, a_policy, a_queue, an_attempt, an_environment
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +62,7 @@ def test_a_head_that_waits_too_long_for_the_reason_is_cancelled_in_the_words_of_
         "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
     )
     assert (job.status, job.status_reason, job.stop_reason) == ("FAILED", text, text)
+    assert explanation_of(job, []).startswith("It waited longer at the head of its queue than")
     assert Transition.objects.filter(job=job, to_status="FAILED", reason=text).exists()
 
 

@@ -11,7 +11,7 @@ from jobs.services.bulk import go_on_with_bulk
 from jobs.web.access import visible_topics
 from tests.builders import a_job, a_queue, an_array
 
-PAGE_QUERIES = 4
+PAGE_QUERIES = 3
 
 
 def started(client: Client, **fields: object) -> BulkAction:
@@ -129,6 +129,34 @@ def test_only_its_owner_watches_an_action_and_it_touches_his_jobs_only(
     assert bobs_page.get(f"/jobs/bulk/{action.pk}/").status_code == 404
     assert visible_topics(bob, [topic]) == set()
     assert page.get(f"/jobs/bulk/{action.pk}/").status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["cancel", "terminate", "rerun"])
+def test_the_page_of_an_action_tells_nothing_of_the_jobs_of_others(
+    bobs_page: Client, bob: User, kind: str
+) -> None:
+    own = a_job(name="own", owner=bob, status="SUCCEEDED")
+    foreign = a_job(name="hush", status="SUCCEEDED")
+    action = carried_out(started(bobs_page, action=kind, job=[str(own.pk), str(foreign.pk)]))
+    html = bobs_page.get(f"/jobs/bulk/{action.pk}/").content.decode()
+    assert str(own.pk) in html
+    assert f"There is no job {foreign.pk}." in html
+    assert "hush" not in html
+
+
+def test_an_action_keeps_the_first_jobs_that_nothing_was_done_to_as_it_found_them(
+    page: Client,
+) -> None:
+    jobs = [a_job(name="over", status="SUCCEEDED") for _ in range(22)]
+    action = carried_out(started(page, action="cancel", job=[str(job.pk) for job in jobs]))
+    assert len(action.untouched) == 20
+    assert action.untouched[0] == {
+        "job": str(jobs[0].pk),
+        "name": "over",
+        "status": "SUCCEEDED",
+        "why": "It had ended already.",
+    }
+    assert "These are the first of them." in page.get(f"/jobs/bulk/{action.pk}/").content.decode()
 
 
 @pytest.mark.parametrize("count", [2, 40])

@@ -11,11 +11,9 @@ from jobs import changes
 from jobs.domain.bulk import MAX_JOBS
 from jobs.domain.states import CANCELLABLE, LIVE, JobStatus
 from jobs.models import BulkAction, BulkKind
-from jobs.selectors import bulk as selectors
 from jobs.selectors.jobs import JobFilters, matching_ids
 
 from .jobs import read_query
-from .lazily import lazily
 
 # Of jobs that match a filter, those that an action could do something to.
 CONCERNS = {
@@ -41,7 +39,6 @@ def build(action: BulkAction) -> dict[str, Any]:
         "done_word": done,
         "total": total,
         "rest": action.done - action.changed - action.refused,
-        "untouched": lazily(lambda: selectors.untouched_by(action)),
         "topics": changes.bulk_topic(action.pk),
     }
 
@@ -86,6 +83,7 @@ def as_json(action: BulkAction) -> dict[str, Any]:
         "changed": action.changed,
         "refused": action.refused,
         "problems": action.problems,
+        "untouched": action.untouched,
         "created_at": action.created_at,
         "finished_at": action.finished_at,
     }

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from jobs import changes
-from jobs.domain import ids, resources
+from jobs.domain import ids, reasons, resources
 from jobs.domain.states import CANCELLABLE, LIVE, TERMINAL, JobStatus
 from jobs.models import Attempt, ImagePull, Job, StopKind, Transition, WaitReason
 from jobs.selectors import arrays as array_selectors
@@ -184,8 +184,10 @@ def _try_of(shown: Attempt | None, tries: Sequence[Try]) -> Try | None:
 
 def _stopped_because(job: Job) -> str:
     if job.stop_kind == StopKind.DEPENDENCY:
-        return "It waited for a job that failed, so it could never start."
-    return "It was stopped on request."
+        return reasons.DEPENDENCY_FAILED
+    if job.stop_kind == StopKind.QUEUE_RULE:
+        return reasons.WAITED_TOO_LONG
+    return reasons.STOPPED_ON_REQUEST
 
 
 def deadline_of(job: Job, attempts: Sequence[Attempt]) -> datetime | None:
