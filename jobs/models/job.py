@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from jobs.domain import ids, states
 
 from .definition import JobDefinition
+from .literals import literals
 from .queue import JobQueue
 from .spec import JobSpec
 
@@ -26,6 +27,8 @@ class JobStatus(models.TextChoices):
 
 
 LIVE_STATUSES = sorted(states.LIVE)
+# The same, for queries that the index of live jobs is meant for.
+LIVE_LITERALS = literals(LIVE_STATUSES)
 
 
 class StopKind(models.TextChoices):
@@ -202,12 +205,22 @@ class Job(models.Model):
                 fields=["owner", "-id"], condition=Q(parent__isnull=True), name="job_owner_newest"
             ),
             models.Index(
+                fields=["owner", "status", "-id"],
+                condition=Q(parent__isnull=True),
+                name="job_owner_status_newest",
+            ),
+            models.Index(
                 fields=["status", "-id"], condition=Q(parent__isnull=True), name="job_status_newest"
             ),
             models.Index(
                 fields=["name", "-id"], condition=Q(parent__isnull=True), name="job_name_newest"
             ),
-            models.Index(fields=["status", "stopped_at"], name="job_ended_when"),
+            # Only of what has ended: SQLite would take it for whatever asks for a status, before an id.
+            models.Index(
+                fields=["status", "stopped_at"],
+                condition=Q(stopped_at__isnull=False),
+                name="job_ended_when",
+            ),
         ]
 
     def __str__(self) -> str:

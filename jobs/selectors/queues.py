@@ -9,7 +9,7 @@ from django.db.models import Count, Prefetch, QuerySet
 
 from jobs.domain.states import CANCELLABLE, LIVE, JobStatus
 from jobs.models import ComputeEnvironment, Job, JobQueue, JobQueueEnvironment, WaitReason
-from jobs.models.job import LIVE_STATUSES
+from jobs.models.job import LIVE_LITERALS
 
 from .front import FRONT_SIZE, FrontJob, estimated_starts, front_of
 from .jobs import newest_wait_reasons
@@ -117,7 +117,7 @@ def _queues() -> QuerySet[JobQueue]:
 def _live_counts(queue_ids: Iterable[int]) -> dict[int, dict[str, int]]:
     counts: dict[int, dict[str, int]] = defaultdict(dict)
     rows = (
-        Job.objects.filter(status__in=LIVE_STATUSES, queue__in=list(queue_ids))
+        Job.objects.filter(status__in=LIVE_LITERALS, queue__in=list(queue_ids))
         .order_by()
         .values_list("queue_id", "status")
         .annotate(count=Count("id"))

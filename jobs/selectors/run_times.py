@@ -60,6 +60,7 @@ class RunTimes:
             Q(array_size=None) | Q(array_index__isnull=False),
             status=JobStatus.SUCCEEDED,
             started_at__isnull=False,
+            stopped_at__isnull=False,
         )
         if newest is not None:
             ended = ended.filter(stopped_at__gt=newest)

@@ -30,13 +30,13 @@ def sweep(*, now: datetime) -> int:
     for task, attempts, order in (
         (queueing.STOP, due_kills(now), "stop_signalled_at"),
         (queueing.STOP, _untold_time_outs(now), "deadline_at"),
-        (queueing.STOP, _unheard_stops(now), "id"),
+        (queueing.STOP, _unheard_stops(now), "node_id"),
         (queueing.STOP, _unheard_ends_of_others(now), "stop_asked_at"),
-        (queueing.LAUNCH, _stuck_launches(now), "id"),
+        (queueing.LAUNCH, _stuck_launches(now), "node_id"),
         (queueing.CLEAN_UP, _left_over_containers(now), "ended_at"),
     ):
-        # In the order of the index of what is due, where there is one: in that of their making, SQLite
-        # would read all attempts ever made.
+        # In the order of an index of what is live or due: in that of their making, SQLite would read all
+        # attempts ever made.
         ids = list(attempts.order_by(order).values_list("id", flat=True)[:PORTION])
         queueing.enqueue_after_commit(task, ids)
         found += len(ids)
@@ -65,7 +65,15 @@ def _stuck_launches(now: datetime) -> QuerySet[Attempt]:
 def _untold_time_outs(now: datetime) -> QuerySet[Attempt]:
     """At once when the time limit is over; after that only what seems lost."""
     due = due_time_outs(now)
-    return due if queueing.is_idle(queueing.STOP) else due.filter(deadline_at__gt=now - LOST_AFTER)
+    if queueing.is_idle(queueing.STOP):
+        return due
+    return due.filter(
+        Q(deadline_at__gt=now - LOST_AFTER) | Q(deadline_at__lt=now - LONG_AFTER),
+    )
+
+
+def _patience_with_stops() -> timedelta:
+    return LOST_AFTER if queueing.is_idle(queueing.STOP) else LONG_AFTER
 
 
 def _unheard_stops(now: datetime) -> QuerySet[Attempt]:
@@ -74,7 +82,7 @@ def _unheard_stops(now: datetime) -> QuerySet[Attempt]:
         ended_at__isnull=True,
         stop_signalled_at__isnull=True,
         job__status__in=PLACED,
-        job__stop_requested_at__lt=now - LOST_AFTER,
+        job__stop_requested_at__lt=now - _patience_with_stops(),
         node__engine__status=EngineStatus.CONNECTED,
     )
 
@@ -84,7 +92,7 @@ def _unheard_ends_of_others(now: datetime) -> QuerySet[Attempt]:
     return Attempt.objects.filter(
         ended_at__isnull=True,
         stop_signalled_at__isnull=True,
-        stop_asked_at__lt=now - LOST_AFTER,
+        stop_asked_at__lt=now - _patience_with_stops(),
         node__engine__status=EngineStatus.CONNECTED,
     )
 
