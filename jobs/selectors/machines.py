@@ -24,7 +24,8 @@ def load_running(*, part: float) -> tuple[RunningView, ...]:
     """Every container that holds room. One query; `part`: how cautious estimates are, see `run_times`."""
     rows = (
         Attempt.objects.filter(ended_at__isnull=True)
-        .order_by("id")
+        # The order of the index of live attempts: by id, SQLite would read all that ever were.
+        .order_by("node_id", "environment_id", "id")
         .values_list(
             "job__queue_id",
             "environment_id",
