@@ -82,7 +82,11 @@ class Judge:
         possible = self.possible(job)
         if isinstance(possible, tuple):
             return possible
-        key = (queue.id, job.parts, job.limit_seconds, job.estimate_seconds, job.consumables)
+        key = (
+            *(queue.id, job.parts, job.limit_seconds, job.estimate_seconds, job.consumables),
+            # A text names another job of the same owner.
+            job.owner_id,
+        )
         refused = self._refuse(job, queue) or self._told.get(key)
         if refused is not None:
             return refused
@@ -100,7 +104,7 @@ class Judge:
         """Why the job cannot start, whatever room there is."""
         head = self._heads.get(queue.id)
         if head is not None and not queue.backfill:
-            return behind(queue, head, queue)
+            return behind(queue, job, head, queue)
         return self._shelf.refuse(job)
 
     def _why_blocked(
@@ -113,7 +117,7 @@ class Judge:
         free_to_wait_for = [env for env in allowed if self._claims.is_open(env, job)]
         if not free_to_wait_for:
             ahead = self._claims.ahead_of(allowed, job)
-            return behind(queue, ahead, self._queues[ahead.queue_id]), False
+            return behind(queue, job, ahead, self._queues[ahead.queue_id]), False
         roomy = [env for env in free_to_wait_for if self.room.below_maximum(env, job)]
         if roomy:
             reason = no_room(job, self._claims.free(roomy, job))

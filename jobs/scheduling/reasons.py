@@ -123,13 +123,16 @@ def no_room(job: JobView, free_by_node: Mapping[str, Resources]) -> Reason:
     return _reason(WaitCode.CAPACITY, f"Needs {needs_text(job)}; {free}.")
 
 
-def behind(queue: QueueView, ahead: JobView, queue_ahead: QueueView) -> Reason:
-    """What is free is kept for a job whose turn comes first."""
+def behind(queue: QueueView, job: JobView, ahead: JobView, queue_ahead: QueueView) -> Reason:
+    """What is free is kept for a job whose turn comes first; it is named to its owner alone."""
     where = "" if queue_ahead.id == queue.id else f" of the queue {queue_ahead.name}"
-    named = f"{ahead.name} ({text_of(ahead.id)})" if ahead.name else text_of(ahead.id)
+    which = "another job"
+    if ahead.owner_id == job.owner_id:
+        named = f"{ahead.name} ({text_of(ahead.id)})" if ahead.name else text_of(ahead.id)
+        which = f"the job {named}"
     return _reason(
         WaitCode.TURN,
-        f"Waits in the queue {queue.name} behind the job {named}{where}, "
+        f"Waits in the queue {queue.name} behind {which}{where}, "
         f"which comes first and needs {needs_text(ahead)}.",
     )
 

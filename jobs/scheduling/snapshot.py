@@ -98,6 +98,8 @@ class JobView:
     # (name of the resource, quantity)
     consumables: tuple[tuple[str, int], ...] = ()
     name: str = ""
+    # Who may be told its name.
+    owner_id: int = 0
     # From far behind the front, where that is full of jobs that cannot start; see `scouts`.
     scouted: bool = False
 

@@ -32,7 +32,8 @@ SEVERAL = 5
 # The conditions are in the words of the indices': SQLite uses a partial index for the very same words only.
 _COLUMNS = """
     SELECT id, queue_id, name, milli_vcpus, memory_mib, gpus, node_count, attempts_made,
-        timeout_seconds, definition_id, share_identifier, scheduling_priority, has_consumables
+        timeout_seconds, definition_id, share_identifier, scheduling_priority, has_consumables,
+        owner_id
     FROM jobs_job
 """
 _OF_QUEUE = _COLUMNS + "WHERE status = 'RUNNABLE' AND queue_id = %s ORDER BY id LIMIT %s"
@@ -230,6 +231,7 @@ class _Row(NamedTuple):
     share_identifier: str
     scheduling_priority: int
     has_consumables: bool | int
+    owner_id: int
 
     @property
     def order(self) -> int | str:
@@ -251,6 +253,7 @@ def _view(row: _Row, estimate_seconds: float | None, special: "_Special") -> Job
         scheduling_priority=row.scheduling_priority,
         consumables=special.consumables,
         name=row.name,
+        owner_id=row.owner_id,
     )
 
 

@@ -162,6 +162,19 @@ def test_who_waits_behind_is_told_whom_and_what_that_one_needs() -> None:
     )
 
 
+@pytest.mark.parametrize("backfill", [True, False])
+def test_a_job_of_somebody_else_is_not_named_to_who_waits_behind_it(backfill: bool) -> None:
+    queues = (a_queue(backfill=backfill),)
+    waiting = [a_job(n, owner=owner) for n, owner in ((2, 7), (3, 0), (4, 7))]
+    plan = plan_for(HEAD, *waiting, nodes=HALF_FULL, running=ENDS_IN_600, queues=queues)
+    text = (
+        "QUEUED:BEHIND_EARLIER_JOBS - Waits in the queue queue-1 behind another job, "
+        "which comes first and needs 4 vCPU, 512 MiB."
+    )
+    assert [reason(plan, 2), reason(plan, 4)] == [text, text]
+    assert f"behind the job job-1 ({text_of(HEAD.id)})," in reason(plan, 3)
+
+
 def test_the_text_stays_while_nothing_changes_but_time() -> None:
     before = plan_for(HEAD, a_job(2), nodes=HALF_FULL, running=ENDS_IN_600)
     later = (a_run(vcpus=2, seconds_ago=90, limit=600),)

@@ -70,6 +70,7 @@ def a_job(
     share: str = "",
     priority: int = 0,
     consumables: tuple[tuple[str, int], ...] = (),
+    owner: int = 0,
 ) -> JobView:
     needs = Resources(int(vcpus * 1000), memory_mib, gpus)
     return JobView(
@@ -84,6 +85,7 @@ def a_job(
         scheduling_priority=priority,
         consumables=consumables,
         name=f"job-{id_}",
+        owner_id=owner,
     )
 
 

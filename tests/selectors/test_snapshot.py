@@ -107,6 +107,7 @@ def test_a_job_is_seen_with_all_that_decides_about_it() -> None:
     )
     (view,) = load_snapshot(front=5).jobs
     assert (view.id, view.queue_id, view.name) == (job.id, job.queue_id, "work")
+    assert view.owner_id == job.owner_id
     assert view.needs == Resources(2500, 777, 1)
     assert (view.limit_seconds, view.attempts_made) == (90, 2)
     assert (view.share_identifier, view.scheduling_priority) == ("red", 7)

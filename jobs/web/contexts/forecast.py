@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from jobs.domain.plans import JobPlan, plan_of
@@ -76,7 +77,7 @@ def estimate(submission: Submission) -> Estimate | None:
     )
 
 
-def outlook(submission: Submission) -> Outlook | None:
+def outlook(submission: Submission, *, user: User) -> Outlook | None:
     """Whether a checked submission (of an array, its first child) would start now.
 
     None if its queue was deleted meanwhile, or if it waits for other jobs first.
@@ -87,10 +88,10 @@ def outlook(submission: Submission) -> Outlook | None:
     queue_id = submission.queue.id
     if all(queue.id != queue_id for queue in snapshot.queues):
         return None
-    return Outlook(explain_job(snapshot, _as_waiting(submission), timezone.now()))
+    return Outlook(explain_job(snapshot, _as_waiting(submission, user), timezone.now()))
 
 
-def _as_waiting(submission: Submission) -> JobView:
+def _as_waiting(submission: Submission, user: User) -> JobView:
     plan = plan_of(submission.work)
     gang = tuple(Resources(node.milli_vcpus, node.memory_mib, node.gpus) for node in plan.nodes)
     return JobView(
@@ -105,6 +106,7 @@ def _as_waiting(submission: Submission) -> JobView:
         consumables=tuple(
             (each["consumableResource"], each["quantity"]) for each in submission.consumables
         ),
+        owner_id=user.pk,
     )
 
 

@@ -196,7 +196,7 @@ def _forecast(user: User, values: Mapping[str, Any], policy: Policy) -> dict[str
     submission = lazily(lambda: _valid_submission(user, values, policy))
     return {
         "estimate": lazily(lambda: estimate(found) if (found := submission()) else None),
-        "outlook": lazily(lambda: outlook(found) if (found := submission()) else None),
+        "outlook": lazily(lambda: outlook(found, user=user) if (found := submission()) else None),
     }
 
 
