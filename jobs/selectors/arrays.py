@@ -83,11 +83,6 @@ def neighbours_of(child: Job) -> tuple[int | None, int | None]:
     )
 
 
-def reruns_of(job: Job, *, limit: int = 5) -> list[Job]:
-    """The newest jobs that ran this one, or its failed children, again."""
-    return list(Job.objects.filter(rerun_of=job).order_by("-pk")[:limit])
-
-
 def cost_of(array: Job) -> Decimal:
     """US dollars of all ended attempts at its children."""
     total: Decimal | None = Job.objects.filter(parent=array).aggregate(total=Sum("cost_usd"))[

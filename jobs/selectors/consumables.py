@@ -7,6 +7,7 @@ from django.db.models import Count, Sum
 
 from jobs.models import ConsumableHold, ConsumableResource
 
+from .jobs import seen_by
 from .paging import PAGE_SIZE, Page, page_of
 
 # More holds than this are not listed one by one.
@@ -51,7 +52,7 @@ def resource_names() -> list[str]:
 def holds_of(*, resource: ConsumableResource, user: User, size: int = HOLDS_SHOWN) -> Holds:
     """Who holds what of a resource now. Two queries, both over live holds alone."""
     live = ConsumableHold.objects.filter(resource=resource, released_at__isnull=True)
-    seen = live if user.is_staff else live.filter(job__owner=user)
+    seen = seen_by(live, user)
     rows = list(seen.select_related("job__queue", "job__owner").order_by("id")[:size])
     sums = live.aggregate(count=Count("id"), quantity=Sum("quantity", default=0))
     return Holds(

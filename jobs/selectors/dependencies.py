@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
 
 from jobs.domain import ids
 from jobs.domain.states import JobStatus
 from jobs.models import DependencyType, Job, JobDependency
+
+from .jobs import seen_by
 
 DEPENDENTS_SHOWN = 10
 # Counting goes no further: more would say nothing new, and cost.
@@ -99,7 +100,7 @@ class Graph:
 def waits_for(*, job: Job, user: User) -> list[Edge]:
     """What a job, or the array that it is a child of, waits for. One query; two for a child."""
     rows = list(
-        _seen_by(user, JobDependency.objects.filter(job=job.parent_id or job.pk), "on")
+        seen_by(JobDependency.objects.filter(job=job.parent_id or job.pk), user, path="on")
         .select_related("on", "on__array_summary")
         .order_by("id")
     )
@@ -112,7 +113,7 @@ def waits_for(*, job: Job, user: User) -> list[Edge]:
 
 def waited_for_by(*, job: Job, user: User, limit: int = DEPENDENTS_SHOWN) -> Dependents:
     """What waits for a job, or for the array that it is a child of: the first of them, and how many."""
-    edges = _seen_by(user, JobDependency.objects.filter(on=job.parent_id or job.pk), "job")
+    edges = seen_by(JobDependency.objects.filter(on=job.parent_id or job.pk), user)
     rows = list(edges.select_related("job").order_by("id")[: limit + 1])
     count = len(rows)
     if count > limit:
@@ -165,15 +166,10 @@ def _next_level(
 ) -> tuple[list[Job], list[tuple[UUID, UUID]]]:
     near, far = ("on", "job") if forward else ("job", "on")
     rows = JobDependency.objects.filter(**{f"{near}__in": shown}).select_related(far)
-    rows = _seen_by(user, rows, far)
+    rows = seen_by(rows, user, path=far)
     found = list(rows.order_by("id")[:LEVEL_EDGES])
     jobs = [row.job if forward else row.on for row in found]
     return jobs, [(row.on_id, row.job_id) for row in found]
-
-
-def _seen_by(user: User, rows: QuerySet[JobDependency], end: str) -> QuerySet[JobDependency]:
-    """The edges whose other end this user may see."""
-    return rows if user.is_staff else rows.filter(**{f"{end}__owner": user})
 
 
 def _counterparts(child: Job, rows: Iterable[JobDependency]) -> Mapping[UUID, Job]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Model, QuerySet
 
 from jobs.domain.errors import InvalidInput, NotFound
 from jobs.domain.ids import text_of
@@ -22,6 +23,8 @@ from jobs.models import (
     WaitReason,
 )
 
+M = TypeVar("M", bound=Model)
+
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
 
@@ -31,6 +34,16 @@ def visible_jobs(user: User | AnonymousUser) -> QuerySet[Job]:
     if not user.is_authenticated:
         return Job.objects.none()
     return Job.objects.all() if user.is_staff else Job.objects.filter(owner=user)
+
+
+def may_see(user: User | AnonymousUser, job: Job) -> bool:
+    """The same of a job that is at hand."""
+    return user.is_authenticated and (user.is_staff or job.owner_id == user.pk)
+
+
+def seen_by(rows: QuerySet[M], user: User, *, path: str = "job") -> QuerySet[M]:
+    """Those of the rows whose job, which is at `path` from them, this user may see."""
+    return rows if user.is_staff else rows.filter(**{f"{path}__owner": user})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +159,11 @@ def attempts_of(job: Job) -> list[Attempt]:
 def transitions_of(job: Job) -> list[Transition]:
     """The job's history, oldest first."""
     return list(Transition.objects.filter(job=job).order_by("id"))
+
+
+def reruns_of(*, job: Job, user: User | AnonymousUser, limit: int = 5) -> list[Job]:
+    """The newest visible jobs that ran this one, or its failed children, again."""
+    return list(visible_jobs(user).filter(rerun_of=job).order_by("-pk")[:limit])
 
 
 def wait_reasons_of(job: Job, *, limit: int = 20) -> list[WaitReason]:

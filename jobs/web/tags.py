@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django import template
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
 from django.template.base import FilterExpression, NodeList, Parser, Token
 from django.templatetags.static import static
 from django.urls import reverse
@@ -18,6 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 from jobs.domain import exit_rules, ids, reasons, resources
 from jobs.models import ArraySummary, Attempt, Job, JobStatus
 from jobs.scheduling.reasons import split_reason
+from jobs.selectors import jobs as selectors
 
 from . import plaintext
 
@@ -186,9 +188,21 @@ def wait_reason(text: str) -> SafeString:
     words = format_html("<span>{}</span>", plaintext.visible(detail))
     if code is None:
         return words
+    return format_html("{} {}", wait_code(code), words)
+
+
+@register.simple_tag
+def wait_code(code: str) -> SafeString:
+    """The code of a text of waiting alone: what a stranger may read of it."""
     pieces = ((piece,) for piece in re.split(r"(?<=[:_])", code))
     label = format_html_join(mark_safe("<wbr>"), "{}", pieces)
-    return format_html('<span class="bw-code">{}</span> {}', label, words)
+    return format_html('<span class="bw-code">{}</span>', label)
+
+
+@register.filter
+def may_see(user: User | AnonymousUser, job: Job) -> bool:
+    """`user|may_see:job`: whether a page may name the job to him."""
+    return selectors.may_see(user, job)
 
 
 @register.filter

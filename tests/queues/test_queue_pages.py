@@ -214,3 +214,25 @@ def test_only_an_administrator_changes_anything(client: Client, visitor: User) -
 def test_an_unknown_queue_is_not_found(client: Client, boss: User) -> None:
     assert client.get("/queues/none/").status_code == 404
     assert client.post("/queues/none/enable/").status_code == 404
+
+
+def test_why_somebody_else_s_job_waits_is_told_by_its_code_alone(
+    client: Client, visitor: User
+) -> None:
+    queue = a_queue(name="default")
+    own, other = (
+        a_job(queue=queue, owner=visitor, status="RUNNABLE"),
+        a_job(queue=queue, status="RUNNABLE"),
+    )
+    for job, detail in ((own, "mine"), (other, "hush")):
+        text = f"QUEUED:BEHIND_EARLIER_JOBS - Waits behind {detail}."
+        WaitReason.objects.create(
+            job=job, code="QUEUED:BEHIND_EARLIER_JOBS", reason=text, since=NOW
+        )
+    html = client.get("/queues/default/").content.decode()
+    assert "Waits behind mine." in html
+    assert "hush" not in html
+    assert html.replace("<wbr>", "").count("QUEUED:BEHIND_EARLIER_JOBS") == 2
+    front = client.get("/queues/default/", headers=JSON).json()["front"]
+    assert [row["reason"] is None for row in front] == [False, True]
+    assert [row["reason_code"] for row in front] == ["QUEUED:BEHIND_EARLIER_JOBS"] * 2

@@ -206,12 +206,22 @@ def test_cancel_ends_a_waiting_job_with_the_reason(script: Client) -> None:
     assert (again["status_reason"], again["changed"]) == ("not needed", False)
 
 
+def test_who_ran_a_job_again_is_listed_to_those_alone_who_may_see_the_new_one(
+    page: Client, bobs_page: Client, bob: User, admin: User
+) -> None:
+    job = a_job(owner=bob, status="FAILED")
+    own, other = (a_job(rerun_of=job, owner=owner) for owner in (bob, admin))
+    for client, shown in ((bobs_page, {own}), (page, {own, other})):
+        html = client.get(f"/jobs/{job.pk}/").content.decode()
+        assert {each for each in (own, other) if f"/jobs/{each.pk}/" in html} == shown
+
+
 def test_terminate_asks_a_running_job_to_stop(page: Client, admin: User) -> None:
     job = a_job(status="RUNNING", attempts_made=1)
     an_attempt(job=job, started_at=NOW)
     answer = page.post(f"/jobs/{job.pk}/terminate/", {"reason": "wrong input"}, follow=True)
     html = answer.content.decode()
-    assert "It is told to stop" in html
+    assert f"{job.name} is told to stop" in html
     assert "wrong input" in html
     assert "Stopping" in html
     job.refresh_from_db()

@@ -80,7 +80,7 @@ def common(*, job: Job, user: User, now: datetime, hops: int) -> dict[str, Any]:
         "cancels_rest": live and job.is_array and job.stop_kind == StopKind.CANCEL,
         "steps": lazily(lambda: steps(job, selectors.transitions_of(job), now)),
         "node_groups": lazily(lambda: workload.of_job(job)),
-        "reruns": lazily(lambda: array_selectors.reruns_of(job)),
+        "reruns": lazily(lambda: selectors.reruns_of(job=job, user=user)),
         **dependencies.build(job=job, user=user, hops=hops),
         "topics": topics,
         # Those it waits for, and those that wait for it, have topics of their own.

@@ -12,11 +12,12 @@ from jobs.domain import ids
 from jobs.domain.errors import NotFound
 from jobs.domain.time_limit_actions import MAX_SECONDS, MIN_SECONDS
 from jobs.domain.validation import MAX_QUEUE_ENVIRONMENTS
-from jobs.models import Job, QueueState
+from jobs.models import QueueState
 from jobs.scheduling.plan import WaitCode
 from jobs.selectors import queues as selectors
 from jobs.selectors.environments import environment_names
 from jobs.selectors.front import FRONT_SIZE
+from jobs.selectors.jobs import may_see
 from jobs.selectors.policies import policy_names, shares_of
 
 from .. import answers
@@ -96,7 +97,7 @@ def as_json(*, row: selectors.QueueRow, user: User) -> dict[str, Any]:
                 "since": each.since,
                 "starts_at": each.starts_at,
                 "reason_code": each.code,
-                "reason": each.reason,
+                "reason": each.reason if may_see(user, each.job) else None,
             }
             for each in selectors.front_of_queue(queue=row.queue, now=timezone.now())
         ],
@@ -118,11 +119,6 @@ def summary(row: selectors.QueueRow) -> dict[str, Any]:
         "created_at": row.queue.created_at,
         "url": reverse("queue", args=[row.queue.name]),
     }
-
-
-def may_see(user: User, job: Job) -> bool:
-    """As `selectors.jobs.visible_jobs` says, for a job that is at hand."""
-    return user.is_staff or job.owner_id == user.pk
 
 
 def build_form(
