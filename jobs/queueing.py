@@ -45,6 +45,8 @@ SHARES = 16
 SHARES_OF_EXITS = 4
 # A task stays short, and what dies with a worker little.
 IDS_AT_MOST = 50
+# Nobody knows how many ids the next tasks have before they are taken.
+TASKS_AT_ONCE = 8
 
 
 @cache
@@ -81,23 +83,31 @@ def _portions(task: str, ids: Sequence[int]) -> Iterator[tuple[int, ...]]:
         yield tuple(ids[at : at + size])
 
 
-def take_more(task: str, tasks: int) -> list[int]:
-    """The ids of at most so many tasks of the kind that wait, now the caller's to deal with.
+def take_more(task: str, ids_at_most: int) -> list[int]:
+    """The ids of tasks of the kind that wait, about so many in all, now the caller's to deal with.
 
     None where Redis does not answer. Who dies with them has lost hand-overs, as with a task of its own.
     """
+    ids: list[int] = []
     try:
-        queue = queue_of(task)
-        popped = cast("list[bytes]", queue.connection.lpop(queue.key, tasks) or [])
-        job_ids = [each.decode() for each in popped]
-        if not job_ids:
-            return []
-        jobs = Job.fetch_many(job_ids, connection=queue.connection)
-        queue.connection.delete(*map(Job.key_for, job_ids))
+        while len(ids) < ids_at_most:
+            jobs = _pop(queue_of(task), min(ids_at_most - len(ids), TASKS_AT_ONCE))
+            if not jobs:
+                break
+            ids += [id_ for job in jobs for id_ in job.args]
     except redis.RedisError as error:
         logger.warning("no more taken of %s: %s", task, error)
+    return ids
+
+
+def _pop(queue: Queue, tasks: int) -> list[Job]:
+    popped = cast("list[bytes]", queue.connection.lpop(queue.key, tasks) or [])
+    if not popped:
         return []
-    return [id_ for job in jobs if job is not None for id_ in job.args]
+    job_ids = [each.decode() for each in popped]
+    jobs = Job.fetch_many(job_ids, connection=queue.connection)
+    queue.connection.delete(*map(Job.key_for, job_ids))
+    return [job for job in jobs if job is not None]
 
 
 def is_idle(task: str) -> bool:

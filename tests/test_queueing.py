@@ -75,6 +75,12 @@ def test_who_works_one_task_off_takes_the_next_along() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_large_tasks_are_not_all_taken_along_at_once() -> None:
+    queueing.enqueue_after_commit(queueing.REAP, list(range(1000)))
+    assert len(queueing.take_more(queueing.REAP, 100)) == 8 * 50
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_rolled_back_transaction_hands_over_nothing() -> None:
     with transaction.atomic():
         queueing.enqueue_after_commit(queueing.REAP, [7])

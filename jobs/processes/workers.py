@@ -47,9 +47,9 @@ class Pace:
         elif ids >= self._at_once:
             self._at_once = min(2 * ids, IDS_AT_MOST)
 
-    def tasks_along(self, ids: int) -> int:
-        """How many more tasks of so many ids to take."""
-        return max(self._at_once // ids - 1, 0)
+    def ids_along(self, ids: int) -> int:
+        """How many more to take along with so many."""
+        return max(self._at_once - ids, 0)
 
 
 class ShortTaskWorker(SimpleWorker):
@@ -65,7 +65,7 @@ class ShortTaskWorker(SimpleWorker):
         """Does the task, with what it takes along."""
         task = job.func_name or ""
         pace = self._paces[task]
-        along = pace.tasks_along(len(job.args)) if task in TAKEN_ALONG else 0
+        along = pace.ids_along(len(job.args)) if task in TAKEN_ALONG else 0
         if along:
             job.args = tuple({*job.args, *queueing.take_more(task, along)})
         begun = time.monotonic()

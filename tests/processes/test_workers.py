@@ -40,33 +40,32 @@ def test_a_pull_worker_that_died_is_followed_by_another() -> None:
 
 def test_the_more_is_done_in_a_moment_the_more_is_taken_along() -> None:
     pace = Pace()
-    assert pace.tasks_along(1) == 0
+    assert pace.ids_along(1) == 0
     for expected in (1, 3, 7):
-        pace.note(pace.tasks_along(1) + 1, seconds=0.01)
-        assert pace.tasks_along(1) == expected
-    # Tasks of five ids each.
-    assert pace.tasks_along(5) == 0
-    assert pace.tasks_along(4) == 1
+        pace.note(pace.ids_along(1) + 1, seconds=0.01)
+        assert pace.ids_along(1) == expected
+    assert pace.ids_along(5) == 3
+    assert pace.ids_along(50) == 0
     for _ in range(10):
         pace.note(IDS_AT_MOST, seconds=0.01)
-    assert pace.tasks_along(1) == IDS_AT_MOST - 1
+    assert pace.ids_along(1) == IDS_AT_MOST - 1
 
 
 def test_what_takes_long_is_left_to_the_other_workers() -> None:
     pace = Pace()
     pace.note(16, seconds=0.01)
     pace.note(16, seconds=5)
-    assert pace.tasks_along(1) == 7
+    assert pace.ids_along(1) == 7
     for _ in range(5):
         pace.note(2, seconds=5)
-    assert pace.tasks_along(1) == 0
+    assert pace.ids_along(1) == 0
 
 
 def test_a_quick_task_does_not_grow_the_portion_if_there_was_no_more_to_take() -> None:
     pace = Pace()
     pace.note(8, seconds=0.01)
     pace.note(1, seconds=0.01)
-    assert pace.tasks_along(1) == 15
+    assert pace.ids_along(1) == 15
 
 
 @pytest.mark.django_db(transaction=True)
