@@ -4,8 +4,10 @@ import struct
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from jobs.engines.base import CannotPull, ContainerPhase, EngineError, LogSource, PullProgress
+from jobs.engines.docker_engine.connection import answer
 from jobs.engines.docker_engine.containers import status_from_inspect, status_from_list
 from jobs.engines.docker_engine.logs import read_frames
 from jobs.engines.docker_engine.pulls import Layers, follow_pull, read_json, split_reference
@@ -168,3 +170,12 @@ def test_a_list_takes_what_is_being_removed_for_no_end() -> None:
 )
 def test_runcs_long_errors_become_short(said: str, short: str) -> None:
     assert short_start_error(said) == short
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{"])
+def test_an_answer_that_is_no_json_is_an_error_of_the_engine(body: bytes) -> None:
+    response = requests.Response()
+    response.status_code = 200
+    response._content = body
+    with pytest.raises(EngineError, match="no JSON"):
+        answer(response)

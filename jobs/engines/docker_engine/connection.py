@@ -205,10 +205,16 @@ class Connection:
 
 
 def answer(response: requests.Response) -> Any:
-    """The body as JSON; raises EngineError with the daemon's words if the status is an error."""
+    """The body as JSON; raises EngineError with the daemon's words if the status is an error.
+
+    Also for what is no JSON: `/stats` of a container that is just ending may be an empty body.
+    """
     if not response.ok:
         raise EngineError(message(response))
-    return json.loads(response.content)
+    try:
+        return json.loads(response.content)
+    except ValueError as error:
+        raise EngineError(f"Docker Engine answered with what is no JSON: {error}") from error
 
 
 def expect(response: requests.Response) -> None:
