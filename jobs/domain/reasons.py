@@ -25,6 +25,9 @@ DEPENDENCY_FAILED = "It waited for a job that failed, so it could never start."
 WAITED_TOO_LONG = (
     "It waited longer at the head of its queue than the queue's rule allows, and was cancelled."
 )
+WAITED_FOR_HIDDEN = (
+    "It waited for a job that you may not see. Ask its owner to run both again, or clone this one."
+)
 STOPPED_WITH_OTHERS = "It was asked to stop because another container of its job had ended."
 
 NOT_FOUND_EXIT_CODE = 127
@@ -102,6 +105,11 @@ def not_ended(name: str, *, has_ended: bool, was_asked: bool) -> str:
     return f"{name} had started already. Terminate it instead."
 
 
+def waited_for_failed(*, name: str, job: str) -> str:
+    """Why a job cannot be run again: what it waited for, by name and id, has failed and was not run again."""
+    return f"It waited for {name} ({job}), which failed. Run that again first, or clone this one."
+
+
 def explain_exit(*, exit_code: int, oom_killed: bool, memory_mib: int) -> str:
     """One sentence for people about how a container ended."""
     if oom_killed:
@@ -117,7 +125,8 @@ def explain_exit(*, exit_code: int, oom_killed: bool, memory_mib: int) -> str:
         return "Exit code 126: the command was found but could not be executed."
     if SIGNAL_EXIT_BASE < exit_code < SIGNAL_EXIT_BASE + signal.NSIG:
         name = _signal_name(exit_code - SIGNAL_EXIT_BASE)
-        return f"Exit code {exit_code}: the command was ended by signal {name}."
+        # A command may also end with such a code of its own.
+        return f"Exit code {exit_code}: that usually means that the command was ended by signal {name}."
     return f"The command ended with exit code {exit_code}. Its log says more."
 
 

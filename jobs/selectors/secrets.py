@@ -10,16 +10,23 @@ from .paging import PAGE_SIZE, Page, page_of
 
 
 def visible_secrets(user: User) -> QuerySet[Secret]:
-    """The secrets that this user's jobs may use; for administrators all of them."""
-    rows = Secret.objects.defer("encrypted").select_related("owner")
-    return rows if user.is_staff else rows.filter(Q(owner=user) | Q(shared=True))
+    """The secrets that pages list for this user: those that his jobs may use; for administrators all."""
+    return Secret.objects.defer("encrypted") if user.is_staff else usable_secrets(user)
+
+
+def usable_secrets(owner: User) -> QuerySet[Secret]:
+    """The secrets that jobs of this user may use: his own and shared ones.
+
+    An administrator's jobs may use no more: what they run may be somebody else's.
+    """
+    return Secret.objects.defer("encrypted").filter(Q(owner=owner) | Q(shared=True))
 
 
 def list_secrets(
     *, user: User, after: str = "", search: str = "", size: int = PAGE_SIZE
 ) -> Page[Secret]:
     """Visible secrets by name. One query."""
-    rows = visible_secrets(user).filter(name__gt=after)
+    rows = visible_secrets(user).select_related("owner").filter(name__gt=after)
     if search:
         rows = rows.filter(name__icontains=search)
     return page_of(
@@ -30,7 +37,7 @@ def list_secrets(
 def find_secret(*, user: User, secret_id: int) -> Secret:
     """A secret that this user may change: his own; any for administrators. Raises NotFound."""
     rows = visible_secrets(user) if user.is_staff else visible_secrets(user).filter(owner=user)
-    found = rows.filter(pk=secret_id).first()
+    found = rows.select_related("owner").filter(pk=secret_id).first()
     if found is None:
         raise NotFound("There is no such secret, or it is somebody else's.")
     return found

@@ -23,7 +23,7 @@ from jobs.domain.secret_names import secret_names
 from jobs.domain.secret_values import secret_name, secret_value
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import Secret
-from jobs.selectors.secrets import visible_secrets
+from jobs.selectors.secrets import usable_secrets
 
 FIELDS = frozenset({"name", "value", "shared"})
 PURPOSE = b"batchweb secret store"
@@ -117,7 +117,7 @@ def resolve(*, references: Collection[str], owner: User) -> dict[str, str]:
     names = {reference: secret_names(reference) for reference in references}
     wanted = {name for candidates in names.values() for name in candidates}
     rows = {
-        row.name: row for row in visible_secrets(owner).defer(None).filter(name__in=sorted(wanted))
+        row.name: row for row in usable_secrets(owner).defer(None).filter(name__in=sorted(wanted))
     }
     values = {}
     for reference, candidates in sorted(names.items()):

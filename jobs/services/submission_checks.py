@@ -19,7 +19,7 @@ from jobs.models import (
     QueueState,
 )
 from jobs.selectors.jobs import visible_jobs
-from jobs.selectors.secrets import visible_secrets
+from jobs.selectors.secrets import usable_secrets
 
 MAX_REVISION_DIGITS = 9
 MAX_SHOWN_CHARACTERS = 140
@@ -95,7 +95,7 @@ def check_secrets_exist(checker: Checker, plan: JobPlan, owner: User) -> None:
     if not wanted:
         return
     names = {name for candidates in wanted.values() for name in candidates}
-    rows = visible_secrets(owner).filter(name__in=names)
+    rows = usable_secrets(owner).filter(name__in=names)
     there = set(rows.values_list("name", flat=True))
     for value_from, candidates in wanted.items():
         if not there.intersection(candidates):

@@ -8,7 +8,7 @@ from jobs.domain.errors import Conflict
 from jobs.models import ArraySummary, Job, JobStatus, QueueState, Transition
 from jobs.services.lease import Lease
 from jobs.services.rerun import rerun_job
-from tests.builders import NOW, a_user
+from tests.builders import NOW, a_policy, a_queue, a_user
 from tests.services.stepping import (
     a_lease,
     check_summaries,
@@ -40,6 +40,7 @@ def an_array_with_failures(lease: Lease, size: int, *failed: int, **fields: obje
 
 def test_a_failed_job_runs_again_as_it_was_for_who_asks(lease: Lease) -> None:
     first = submitted(
+        queue=a_queue(scheduling_policy=a_policy()),
         share_identifier="teamA",
         scheduling_priority=7,
         attempts_allowed=3,
