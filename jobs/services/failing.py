@@ -22,7 +22,7 @@ from jobs.models import DependencyType, Job, JobDependency, StopKind
 from .array_stop import request_array_stop
 from .counterparts import counterparts_of, sequential_arrays
 from .lease import Lease, fence
-from .locks import lock_ids
+from .locks import lock_ids, lock_summaries
 from .marks import take_marks_off
 from .transition import transition
 
@@ -168,6 +168,7 @@ def _closure(failed: Sequence[UUID]) -> list[UUID]:
 
 def _fail(doomed: _Doomed, now: datetime) -> None:
     lock_ids(doomed.reasons)
+    lock_summaries(doomed.reasons, arrays=doomed.arrays)
     for old in WAITING:
         transition(
             job_ids=_in_status(doomed.reasons, old),

@@ -11,12 +11,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.db import connection
-
-from jobs.domain import ids
 from jobs.domain.states import JobStatus
-from jobs.models import ArraySummary, Attempt, Job
+from jobs.models import Attempt, Job
 
+from .locks import lock_summaries
 from .rows import update_rows
 from .shares import charge_all
 from .transition import transition
@@ -78,7 +76,7 @@ def can_end_together(
 
 def end_tries(*, ends: Sequence[TryEnd], jobs: Mapping[UUID, Job], now: datetime) -> None:
     """Makes the locked jobs SUCCEEDED or FAILED, and charges their shares. Their attempts are ended already."""
-    _lock_summaries(jobs)
+    lock_summaries(jobs)
     _begin(ends, jobs)
     alike: dict[tuple[JobStatus, JobStatus, int, str], list[UUID]] = defaultdict(list)
     for end in ends:
@@ -118,11 +116,3 @@ def _begin(ends: Iterable[TryEnd], jobs: Mapping[UUID, Job]) -> None:
         )
         for end in begun:
             jobs[end.attempt.job_id].status = JobStatus.RUNNING
-
-
-def _lock_summaries(jobs: Iterable[UUID]) -> None:
-    """Of all arrays concerned, in one order: the steps that follow touch them in several."""
-    parents = {ids.parent_id(job_id) for job_id in jobs if ids.child_index(job_id) is not None}
-    if len(parents) > 1 and connection.features.has_select_for_update:
-        rows = ArraySummary.objects.select_for_update(no_key=True).filter(job_id__in=parents)
-        list(rows.order_by("job_id").values_list("job_id", flat=True))

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet
 
+from jobs.domain import ids
 from jobs.models import ArraySummary, Job
 
 
@@ -28,6 +29,19 @@ def lock_jobs(jobs: QuerySet[Job]) -> None:
 def lock_ids(job_ids: Iterable[UUID]) -> None:
     """`lock_jobs` of the jobs with these ids."""
     lock_jobs(Job.objects.filter(id__in=list(job_ids)))
+
+
+def lock_summaries(job_ids: Iterable[UUID], *, arrays: Iterable[UUID] = ()) -> None:
+    """Locks the summaries of all arrays that these jobs are children of, and of these arrays.
+
+    For a transaction that moves children in several steps, right after it has locked them: each step
+    touches the summaries in order, but the steps together do not.
+    """
+    parents = {ids.parent_id(job_id) for job_id in job_ids if ids.child_index(job_id) is not None}
+    parents.update(arrays)
+    if len(parents) > 1 and connection.features.has_select_for_update:
+        rows = ArraySummary.objects.select_for_update(no_key=True).filter(job_id__in=parents)
+        list(rows.order_by("job_id").values_list("job_id", flat=True))
 
 
 def lock_array(parent_id: UUID) -> Job | None:

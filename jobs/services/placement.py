@@ -15,7 +15,7 @@ from jobs.scheduling.plan import Placement, Plan
 
 from .consumables import Want, take
 from .lease import Lease, fence
-from .locks import lock_ids
+from .locks import lock_ids, lock_summaries
 from .transition import transition
 from .try_rows import Gpus, rows_of, specs_of
 from .wait_reasons import changed_waits, record_waits
@@ -100,7 +100,9 @@ def _move(placements: Sequence[Placement], now: datetime) -> list[Placement]:
     for placement in placements:
         by_number[placement.job.attempts_made + 1].append(placement)
     if len(by_number) > 1:
-        lock_ids(placement.job.id for placement in placements)
+        job_ids = [placement.job.id for placement in placements]
+        lock_ids(job_ids)
+        lock_summaries(job_ids)
     won: set[UUID] = set()
     for number, group in sorted(by_number.items()):
         won.update(

@@ -13,6 +13,7 @@ from jobs.selectors.plans import is_group
 
 from . import groups
 from .last_tries import lock_jobs_of
+from .locks import lock_summaries
 from .rows import update_rows
 from .transition import announce, transition
 from .tries import begin_try, deadline_of, lock_job
@@ -34,6 +35,7 @@ def mark_all_running(*, addresses: Mapping[Attempt, str], now: datetime) -> None
 def _mark_plain(attempts: Mapping[int, Attempt], now: datetime) -> None:
     with transaction.atomic():
         jobs = lock_jobs_of(attempt.job_id for attempt in attempts.values())
+        lock_summaries(jobs)
         live = update_rows(
             Attempt,
             {

@@ -4,22 +4,22 @@ Source: AWS Batch API, `CancelJob` and `TerminateJob`. Both are idempotent; the 
 An array is only asked here: `services.array_stop` ends its children.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
-from jobs import changes, queueing
 from jobs.domain import reasons, validation
 from jobs.domain.states import CANCELLABLE, LIVE, PLACED, JobStatus
 from jobs.domain.validation import Checker
-from jobs.models import Attempt, Job, StopKind
+from jobs.models import Job, StopKind
 
 from .array_stop import request_array_stop
-from .locks import lock_jobs
-from .transition import announce, transition
+from .locks import lock_jobs, lock_summaries
+from .stop_requests import ask_to_stop
+from .transition import transition
 
 UNSAID = {
     StopKind.CANCEL: reasons.CANCELLED_BY_USER,
@@ -51,10 +51,14 @@ def stop_jobs(*, jobs: Sequence[Job], kind: StopKind, reason: str, now: datetime
     Raises InvalidInput if the reason is too long.
     """
     text = check_reason(reason) or UNSAID[kind]
-    arrays = [job for job in jobs if job.is_array]
+    arrays = sorted((job for job in jobs if job.is_array), key=lambda job: job.id)
+    single = [job.id for job in jobs if not job.is_array]
     with transaction.atomic():
-        changed = _stop([job.id for job in jobs if not job.is_array], kind, text, now)
-        for array in sorted(arrays, key=lambda job: job.id):
+        # Locks first: they hold until the end, so no job can move between the looks at two statuses.
+        lock_jobs(Job.objects.filter(id__in=single, status__in=LIVE))
+        lock_summaries(single, arrays=[array.id for array in arrays])
+        changed = _stop(single, kind, text, now)
+        for array in arrays:
             if request_array_stop(parent=array, kind=kind, reason=text, now=now):
                 changed.add(array.id)
     return changed
@@ -69,8 +73,6 @@ def check_reason(reason: str) -> str:
 
 
 def _stop(job_ids: Sequence[UUID], kind: StopKind, reason: str, now: datetime) -> set[UUID]:
-    # Locks first: they hold until the end, so no job can move between the looks at two statuses.
-    lock_jobs(Job.objects.filter(id__in=job_ids, status__in=LIVE))
     asked: dict[str, Any] = {"stop_requested_at": now, "stop_kind": kind, "stop_reason": reason}
     changed: set[UUID] = set()
     rows = list(Job.objects.filter(id__in=job_ids).values_list("id", "status"))
@@ -86,23 +88,6 @@ def _stop(job_ids: Sequence[UUID], kind: StopKind, reason: str, now: datetime) -
             )
         )
     if kind == StopKind.TERMINATE:
-        changed |= _ask_placed((id_ for id_, status in rows if status in PLACED), asked)
+        placed = [id_ for id_, status in rows if status in PLACED]
+        changed |= ask_to_stop(job_ids=placed, kind=kind, reason=reason, now=now)
     return changed
-
-
-def _ask_placed(job_ids: Iterable[UUID], asked: dict[str, Any]) -> set[UUID]:
-    """Asks jobs that are on a node to stop; those that were not asked before."""
-    unasked = Job.objects.filter(
-        id__in=list(job_ids), status__in=PLACED, stop_requested_at__isnull=True
-    )
-    found = list(unasked.order_by("id").values_list("id", flat=True))
-    if not found:
-        return set()
-    Job.objects.filter(id__in=found, status__in=PLACED).update(**asked)
-    attempts = Attempt.objects.filter(job__in=found, ended_at__isnull=True)
-    queueing.enqueue_after_commit(
-        queueing.STOP, list(attempts.order_by("id").values_list("id", flat=True))
-    )
-    announce(found)
-    changes.wake_scheduler()
-    return set(found)

@@ -18,6 +18,8 @@ from jobs.domain.states import LIVE, PLACED, TERMINAL, JobStatus, is_allowed
 from jobs.models import ArraySummary, Job, Transition
 from jobs.models.array import column_of
 
+from .locks import lock_ids
+
 # So many columns of their own fit into one statement of any database.
 PORTION_OF_REASONS = 200
 
@@ -69,18 +71,30 @@ def count_children(job_ids: Iterable[UUID], *, old: JobStatus | None, new: JobSt
     children = Counter(
         ids.parent_id(job_id) for job_id in job_ids if ids.child_index(job_id) is not None
     )
+    known = []
+    # All summaries before any parent: see `locks`.
     for parent_id, count in sorted(children.items()):
         moved = {column_of(new): F(column_of(new)) + count}
         if old is not None:
             moved[column_of(old)] = F(column_of(old)) - count
-        known = ArraySummary.objects.filter(job_id=parent_id).update(**moved)
-        if known and new in TERMINAL:
-            nothing_left = {column_of(status): 0 for status in LIVE}
-            Job.objects.filter(
-                id=parent_id,
-                status__in=LIVE,
-                array_summary__in=ArraySummary.objects.filter(job_id=parent_id, **nothing_left),
-            ).update(needs_settling=True)
+        if ArraySummary.objects.filter(job_id=parent_id).update(**moved):
+            known.append(parent_id)
+    if known and new in TERMINAL:
+        _mark_ended_arrays(known)
+
+
+def _mark_ended_arrays(parent_ids: Sequence[UUID]) -> None:
+    """Those of which no child is left. Their summaries are locked, as they were just written."""
+    nothing_left = {column_of(status): 0 for status in LIVE}
+    ended = list(
+        ArraySummary.objects.filter(job_id__in=parent_ids, **nothing_left).values_list(
+            "job_id", flat=True
+        )
+    )
+    if len(ended) > 1:
+        lock_ids(ended)
+    if ended:
+        Job.objects.filter(id__in=ended, status__in=LIVE).update(needs_settling=True)
 
 
 def announce(job_ids: Sequence[UUID]) -> None:
