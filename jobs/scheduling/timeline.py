@@ -99,11 +99,19 @@ class Clock:
         return self._length(job.limit_seconds, job.estimate_seconds)
 
     def end_of_run(self, run: RunningView) -> float:
-        """The same for one that holds room already. Past its time it is anybody's guess: NEVER."""
+        """The same for one that holds room already. Past its time limit it is anybody's guess: NEVER.
+
+        One that has outlived what earlier runs tell is taken to be in the middle of its run: else a job that waits for
+        it would hold on to idle machines for as long as it goes on.
+        """
         length = self._length(run.limit_seconds, run.estimate_seconds)
         elapsed = (self.now - run.started_at).total_seconds() if run.started_at else 0.0
-        left = length - elapsed
-        return left if left > 0 else NEVER
+        if elapsed < length:
+            return length - elapsed
+        limit = self._length(run.limit_seconds, None)
+        if run.estimate_seconds is None or elapsed >= limit:
+            return NEVER
+        return min(elapsed, limit - elapsed)
 
     def moment(self, seconds: float) -> datetime | None:
         """The time of day of a moment in seconds from now; None for NEVER and for what is too far off."""

@@ -165,13 +165,13 @@ def container_state(attempt: Attempt) -> str:
 
 
 def relative(seconds: float) -> str:
-    """Seconds ago, in words: "just now", "5 min ago", "in 2 h"."""
-    amount = abs(int(seconds))
-    for size, unit in TIME_UNITS:
-        if amount >= size:
-            text = f"{amount // size} {unit}"
-            return f"in {text}" if seconds < 0 else f"{text} ago"
-    return "just now" if amount < 10 else f"{amount} s ago"
+    """Seconds ago, in words: "just now", "5 min ago"; what is to come is negative: "in a moment", "in 2 h"."""
+    amount, is_to_come = abs(int(seconds)), seconds < 0
+    if amount < 10:
+        return "in a moment" if is_to_come and amount else "just now"
+    size, unit = next(((size, unit) for size, unit in TIME_UNITS if amount >= size), (1, "s"))
+    text = f"{amount // size} {unit}"
+    return f"in {text}" if is_to_come else f"{text} ago"
 
 
 @register.filter

@@ -12,7 +12,8 @@
         return seconds < 0 ? `in ${text}` : `${text} ago`;
       }
     }
-    return amount < 10 ? "just now" : `${amount} s ago`;
+    if (amount < 10) return seconds < 0 && amount ? "in a moment" : "just now";
+    return seconds < 0 ? `in ${amount} s` : `${amount} s ago`;
   }
 
   function duration(seconds) {

@@ -62,16 +62,25 @@ def test_nothing_passes_where_no_end_is_known() -> None:
     assert placed(plan) == []
 
 
-@pytest.mark.parametrize(
-    "overdue",
-    [
-        a_run(vcpus=2, seconds_ago=700, limit=600),
-        a_run(vcpus=2, seconds_ago=700, estimate=600.0),
-    ],
-)
-def test_what_should_have_ended_long_ago_ends_nobody_knows_when(overdue: RunningView) -> None:
+def test_what_should_have_been_killed_long_ago_ends_nobody_knows_when() -> None:
+    overdue = a_run(vcpus=2, seconds_ago=700, limit=600)
     plan = plan_for(HEAD, a_job(2, limit=60), nodes=HALF_FULL, running=(overdue,))
     assert placed(plan) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "passes"),
+    [
+        (700, True),  # as long again: 700 s
+        (30, False),  # it may end in 30 s, before job 2 with its 60 s and the grace time would
+    ],
+)
+def test_what_has_outlived_earlier_runs_is_taken_to_be_in_the_middle(
+    seconds_ago: int, passes: bool
+) -> None:
+    overdue = a_run(vcpus=2, seconds_ago=seconds_ago, estimate=10.0)
+    plan = plan_for(HEAD, a_job(2, limit=60), nodes=HALF_FULL, running=(overdue,))
+    assert placed(plan) == ([2] if passes else [])
 
 
 def test_jobs_that_start_in_this_pass_count_with_their_ends() -> None:
