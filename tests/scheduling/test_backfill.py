@@ -6,7 +6,6 @@ from jobs.domain.ids import text_of
 from jobs.domain.resources import Resources
 from jobs.scheduling.judge import RESERVATIONS_PER_QUEUE
 from jobs.scheduling.plan import WaitCode
-from jobs.scheduling.snapshot import RunningView
 from tests.scheduling.views import (
     a_job,
     a_node,
