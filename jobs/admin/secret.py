@@ -31,9 +31,9 @@ class SecretForm(ServiceForm[Secret]):
 
     def write_with_service(self, request: HttpRequest, fields: dict[str, object]) -> Secret:
         now = timezone.now()
-        if self.instance.pk:
-            return update_secret(secret=self.instance, fields=fields, now=now)
         assert isinstance(request.user, User)
+        if self.instance.pk:
+            return update_secret(secret=self.instance, by=request.user, fields=fields, now=now)
         return create_secret(owner=request.user, fields=fields, now=now)
 
 

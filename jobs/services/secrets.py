@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 
 from jobs.domain.errors import NotFound
@@ -68,8 +69,9 @@ def check_secret(*, fields: Mapping[str, object], secret: Secret | None = None) 
 
 
 def create_secret(*, owner: User, fields: Mapping[str, object], now: datetime) -> Secret:
-    """Stores a new secret. Raises InvalidInput; then nothing changed."""
+    """Stores a new secret. Raises InvalidInput, or PermissionDenied; then nothing changed."""
     clean = check_secret(fields=fields)
+    _check_right_to_share(owner, clean)
     try:
         with transaction.atomic():
             return Secret.objects.create(
@@ -86,16 +88,21 @@ def create_secret(*, owner: User, fields: Mapping[str, object], now: datetime) -
         raise
 
 
-def update_secret(*, secret: Secret, fields: Mapping[str, object], now: datetime) -> Secret:
+def update_secret(
+    *, secret: Secret, by: User, fields: Mapping[str, object], now: datetime
+) -> Secret:
     """Changes what `fields` names: it holds for containers that are made from now on.
 
-    Raises InvalidInput, or NotFound if the secret was deleted meanwhile.
+    Raises InvalidInput, PermissionDenied where `by` may not do so, or NotFound if the secret was deleted
+    meanwhile.
     """
     with transaction.atomic():
         row = Secret.objects.select_for_update().filter(id=secret.id).first()
         if row is None:
             raise NotFound(f"The secret {secret.name} was deleted.")
         clean = check_secret(fields=fields, secret=row)
+        if not row.shared:
+            _check_right_to_share(by, clean)
         row.shared = clean.shared
         if clean.value is not None:
             row.encrypted = _encrypt(clean.value)
@@ -128,6 +135,11 @@ def resolve(*, references: Collection[str], owner: User) -> dict[str, str]:
             )
         values[reference] = _decrypt(found)
     return values
+
+
+def _check_right_to_share(by: User, clean: SecretFields) -> None:
+    if clean.shared and not by.is_staff:
+        raise PermissionDenied("Only administrators may share a secret with everybody.")
 
 
 def _free_name(value: object, secret: Secret | None) -> str:

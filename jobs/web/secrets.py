@@ -1,14 +1,11 @@
 """Secrets: their names, and new values for them. What they hold is never shown."""
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from jobs.domain.errors import InvalidInput
-from jobs.domain.flags import flag
-from jobs.domain.validation import FieldError
 from jobs.selectors.secrets import find_secret
 from jobs.services.secrets import create_secret, delete_secret, update_secret
 
@@ -27,7 +24,6 @@ def secrets(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _list(request, query)
     fields = contexts.posted_fields(request)
-    _require_right_to_share(request, fields)
     try:
         made = create_secret(owner=user_of(request), fields=fields, now=timezone.now())
     except InvalidInput as error:
@@ -57,9 +53,10 @@ def secret(request: HttpRequest, secret_id: int) -> HttpResponse:
             as_json=lambda: contexts.summary(found),
         )
     fields = contexts.posted_fields(request)
-    _require_right_to_share(request, fields)
     try:
-        changed = update_secret(secret=found, fields=fields, now=timezone.now())
+        changed = update_secret(
+            secret=found, by=user_of(request), fields=fields, now=timezone.now()
+        )
     except InvalidInput as error:
         if answers.wants_json(request):
             raise
@@ -101,13 +98,3 @@ def _list(
         as_json=lambda: contexts.list_as_json(query=query, user=user),
         status=status,
     )
-
-
-def _require_right_to_share(request: HttpRequest, fields: dict[str, object]) -> None:
-    try:
-        shares = flag(fields.get("shared"))
-    except FieldError:
-        # The service says what is wrong with it.
-        return
-    if shares and not user_of(request).is_staff:
-        raise PermissionDenied("Only administrators may share a secret with everybody.")

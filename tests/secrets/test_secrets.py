@@ -34,13 +34,13 @@ def test_a_value_is_stored_encrypted_and_comes_back_to_the_letter() -> None:
     assert resolve(references=["db/password"], owner=ada) == {"db/password": VALUE}
     with pytest.raises(SecretUnavailable, match="There is no secret nothing"):
         resolve(references=["db/password", "nothing"], owner=ada)
-    update_secret(secret=secret, fields={"value": "new"}, now=NOW)
+    update_secret(secret=secret, by=secret.owner, fields={"value": "new"}, now=NOW)
     assert resolve(references=["db/password"], owner=ada) == {"db/password": "new"}
     delete_secret(secret=secret)
     with pytest.raises(SecretUnavailable):
         resolve(references=["db/password"], owner=ada)
     with pytest.raises(NotFound):
-        update_secret(secret=secret, fields={"value": "x"}, now=NOW)
+        update_secret(secret=secret, by=secret.owner, fields={"value": "x"}, now=NOW)
 
 
 def test_an_arn_stands_for_the_secret_that_it_names() -> None:
@@ -51,11 +51,11 @@ def test_an_arn_stands_for_the_secret_that_it_names() -> None:
 
 
 def test_only_a_shared_secret_serves_the_jobs_of_others() -> None:
-    ada, bob = a_user(), a_user(username="bob")
+    ada, bob = a_user(is_staff=True), a_user(username="bob")
     secret = store(ada)
     with pytest.raises(SecretUnavailable, match="that jobs of bob may use"):
         resolve(references=["db/password"], owner=bob)
-    update_secret(secret=secret, fields={"shared": True}, now=NOW)
+    update_secret(secret=secret, by=secret.owner, fields={"shared": True}, now=NOW)
     assert resolve(references=["db/password"], owner=bob) == {"db/password": VALUE}
 
 

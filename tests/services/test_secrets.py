@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -31,7 +32,7 @@ VALUE = "s3cr3t = ü\n"
 
 def stored(owner: User | None = None, **fields: Any) -> Secret:
     values = {"name": "db/password", "value": VALUE, **fields}
-    return create_secret(owner=owner or a_user(), fields=values, now=NOW)
+    return create_secret(owner=owner or a_user(is_staff=True), fields=values, now=NOW)
 
 
 def test_what_is_stored_comes_back_to_the_letter_and_is_not_to_be_seen_in_the_database() -> None:
@@ -111,17 +112,30 @@ def test_bad_input_names_the_field_and_stores_nothing(
 def test_a_change_leaves_what_it_does_not_name() -> None:
     secret = stored()
     later = NOW + timedelta(hours=1)
-    update_secret(secret=secret, fields={"shared": "on", "value": ""}, now=later)
+    update_secret(secret=secret, by=secret.owner, fields={"shared": "on", "value": ""}, now=later)
     secret.refresh_from_db()
     assert (secret.shared, secret.created_at, secret.updated_at) == (True, NOW, later)
     assert resolve(references=["db/password"], owner=a_user()) == {"db/password": VALUE}
-    update_secret(secret=secret, fields={"value": "new"}, now=later)
+    update_secret(secret=secret, by=secret.owner, fields={"value": "new"}, now=later)
     assert resolve(references=["db/password"], owner=a_user()) == {"db/password": "new"}
+
+
+def test_only_an_administrator_shares_a_secret_and_its_owner_may_end_that() -> None:
+    owner, boss = a_user(), a_user(is_staff=True)
+    with pytest.raises(PermissionDenied, match="Only administrators may share"):
+        stored(owner, shared=True)
+    secret = stored(owner)
+    with pytest.raises(PermissionDenied):
+        update_secret(secret=secret, by=owner, fields={"shared": True, "value": "x"}, now=NOW)
+    assert resolve(references=["db/password"], owner=owner) == {"db/password": VALUE}
+    assert update_secret(secret=secret, by=boss, fields={"shared": True}, now=NOW).shared
+    assert update_secret(secret=secret, by=owner, fields={"value": "new"}, now=NOW).shared
+    assert not update_secret(secret=secret, by=owner, fields={"shared": False}, now=NOW).shared
 
 
 def test_a_secret_keeps_its_name() -> None:
     with pytest.raises(InvalidInput, match="keeps its name"):
-        update_secret(secret=stored(), fields={"name": "other"}, now=NOW)
+        update_secret(secret=stored(), by=a_user(), fields={"name": "other"}, now=NOW)
 
 
 def test_a_secret_that_is_gone_cannot_be_changed_and_may_be_deleted_again() -> None:
@@ -129,7 +143,7 @@ def test_a_secret_that_is_gone_cannot_be_changed_and_may_be_deleted_again() -> N
     delete_secret(secret=secret)
     delete_secret(secret=secret)
     with pytest.raises(NotFound, match="was deleted"):
-        update_secret(secret=secret, fields={"value": "new"}, now=NOW)
+        update_secret(secret=secret, by=secret.owner, fields={"value": "new"}, now=NOW)
 
 
 def test_no_value_is_in_what_a_check_gives_back_when_it_is_printed() -> None:
