@@ -1,8 +1,9 @@
 """Reading jobs: who may see which, the list page by page, one job with all that belongs to it."""
 
+import statistics
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -27,6 +28,10 @@ M = TypeVar("M", bound=Model)
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
+# How far back a definition's run times are looked for.
+REVISIONS_LOOKED_AT = 5
+JOBS_LOOKED_AT = 200
+ARRAYS_LOOKED_AT = 5
 
 
 def visible_jobs(user: User | AnonymousUser) -> QuerySet[Job]:
@@ -178,6 +183,28 @@ def newest_wait_reason(job: Job) -> WaitReason | None:
 
 def newest_wait_reasons(job_ids: Collection[UUID]) -> dict[UUID, WaitReason]:
     """The same for several jobs, each reason with its job. One query, whatever waiting came before."""
+    return {row.job_id: row for row in _newest_reasons(job_ids).select_related("job")}
+
+
+class Told(NamedTuple):
+    """What a job's owner is told of why it waits: the newest reason, and the job's status reason."""
+
+    row_id: int
+    job_id: UUID
+    code: str
+    reason: str
+    status_reason: str
+
+
+def told_wait_reasons(job_ids: Collection[UUID]) -> dict[UUID, Told]:
+    """The newest reasons of several jobs in little room, for the pass that compares them with its own."""
+    rows = _newest_reasons(job_ids).values_list(
+        "id", "job_id", "code", "reason", "job__status_reason"
+    )
+    return {row[1]: Told(*row) for row in rows}
+
+
+def _newest_reasons(job_ids: Collection[UUID]) -> QuerySet[WaitReason]:
     newest = (
         WaitReason.objects.filter(job__in=job_ids)
         .order_by()
@@ -185,8 +212,7 @@ def newest_wait_reasons(job_ids: Collection[UUID]) -> dict[UUID, WaitReason]:
         .annotate(newest=Max("id"))
         .values("newest")
     )
-    rows = WaitReason.objects.filter(id__in=newest).select_related("job")
-    return {row.job_id: row for row in rows}
+    return WaitReason.objects.filter(id__in=newest).order_by()
 
 
 def pull_for(attempts: Collection[Attempt]) -> ImagePull | None:
@@ -238,20 +264,33 @@ def log_stream_of(attempt: Attempt) -> LogStream | None:
 
 
 def median_run_seconds(definition: JobDefinition, *, sample: int = 50) -> float | None:
-    """The median run time of the newest succeeded jobs of a definition (all its revisions); None without any."""
-    newest = (
-        Job.objects.filter(
-            definition__name=definition.name,
-            status=JobStatus.SUCCEEDED,
-            started_at__isnull=False,
-        )
-        .order_by("-pk")
-        .values_list("started_at", "stopped_at")[:sample]
+    """The median run time of succeeded jobs of a definition's newest revisions; None without any.
+
+    Looks at so many of the newest jobs at most, however many there are. Of an array its children count.
+    """
+    revisions = JobDefinition.objects.filter(name=definition.name).order_by("-revision")
+    seconds: list[float] = []
+    for id_ in revisions.values_list("id", flat=True)[:REVISIONS_LOOKED_AT]:
+        seconds += _run_seconds(id_, sample - len(seconds))
+        if len(seconds) >= sample:
+            break
+    return statistics.median(seconds) if seconds else None
+
+
+def _run_seconds(definition_id: int, sample: int) -> list[float]:
+    newest = list(
+        Job.objects.filter(definition=definition_id, parent=None)
+        .order_by("-id")
+        .values_list("id", "array_size")[:JOBS_LOOKED_AT]
     )
-    seconds = sorted(
-        (stopped - started).total_seconds() for started, stopped in newest if started and stopped
-    )
-    if not seconds:
-        return None
-    middle = len(seconds) // 2
-    return seconds[middle] if len(seconds) % 2 else (seconds[middle - 1] + seconds[middle]) / 2
+    plain = [id_ for id_, size in newest if size is None]
+    arrays = [id_ for id_, size in newest if size is not None][:ARRAYS_LOOKED_AT]
+    seconds: list[float] = []
+    for jobs in (
+        Job.objects.filter(id__in=plain).order_by("-id"),
+        Job.objects.filter(parent__in=arrays).order_by(),
+    ):
+        runs = jobs.filter(status=JobStatus.SUCCEEDED, started_at__isnull=False)
+        rows = runs.values_list("started_at", "stopped_at")[: sample - len(seconds)]
+        seconds += [(end - start).total_seconds() for start, end in rows if start and end]
+    return seconds

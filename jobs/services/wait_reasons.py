@@ -9,20 +9,20 @@ from jobs import changes
 from jobs.domain.states import JobStatus
 from jobs.models import Job, WaitReason
 from jobs.scheduling.plan import Wait
-from jobs.selectors.jobs import newest_wait_reasons
+from jobs.selectors.jobs import Told, told_wait_reasons
 
 # A reason that is to be written, and the job's newest one if its code is the same.
-ChangedWait = tuple[Wait, WaitReason | None]
+ChangedWait = tuple[Wait, Told | None]
 
 
 def changed_waits(waits: Sequence[Wait]) -> list[ChangedWait]:
     """The reasons that are not recorded yet. One query, however long the histories are."""
-    newest = newest_wait_reasons([wait.job_id for wait in waits])
+    newest = told_wait_reasons([wait.job_id for wait in waits])
     changed: list[ChangedWait] = []
     for wait in waits:
         row = newest.get(wait.job_id)
         # A job that was elsewhere meanwhile (a retry) has another status reason: it waits anew.
-        if row is None or row.code != wait.code or row.reason != row.job.status_reason:
+        if row is None or row.code != wait.code or row.reason != row.status_reason:
             changed.append((wait, None))
         elif row.reason != wait.reason:
             changed.append((wait, row))
@@ -47,7 +47,7 @@ def record_waits(changed: Sequence[ChangedWait], now: datetime) -> None:
     for wait, row in changed:
         told[wait.reason].append(wait.job_id)
         if row is not None:
-            renewed[wait.reason].append(row.id)
+            renewed[wait.reason].append(row.row_id)
     for reason, row_ids in renewed.items():
         WaitReason.objects.filter(id__in=row_ids).update(reason=reason)
     # The status reason is where the API and the page look for it.
