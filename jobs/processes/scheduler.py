@@ -18,6 +18,7 @@ from jobs import changes
 from jobs.domain.errors import LostLease
 from jobs.scheduling.decide import decide
 from jobs.scheduling.scouts import Scouts
+from jobs.scheduling.stopping import without_children_of
 from jobs.selectors.snapshot import load_snapshot
 from jobs.services.accept import PORTION, accept_submitted
 from jobs.services.array_stop import carry_out_stops
@@ -56,18 +57,17 @@ def schedule_once(
     fronts. Whether there may be more to do at once, because a portion was full. Raises LostLease.
     """
     accepted = accept_submitted(lease=lease, now=now)
-    if carry_out_stops(lease=lease, now=now):
-        # What is to be stopped must not be placed meanwhile.
-        return True
+    stopping = carry_out_stops(lease=lease, now=now)
     unsettled = settle_ended(lease=lease, now=now)
-    snapshot = load_snapshot(front=FRONT, now=now, scouts=scouts)
+    # What is to be stopped must not be placed meanwhile; nobody else waits for that.
+    snapshot = without_children_of(load_snapshot(front=FRONT, now=now, scouts=scouts), stopping)
     plan = decide(snapshot, now)
     apply_plan(plan=plan, lease=lease, with_waits=with_waits)
     if with_waits and plan.waits:
         apply_time_limits(plan=plan, lease=lease, now=now)
     if scouts is not None:
         scouts.learn(snapshot, plan)
-    return accepted == PORTION or unsettled or plan.more
+    return accepted == PORTION or bool(stopping) or unsettled or plan.more
 
 
 class WakeUps:

@@ -7,17 +7,19 @@ between two portions, the request stands in the database until the next schedule
 
 import time
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 
-from jobs import changes, queueing
+from jobs import changes
 from jobs.domain.states import CANCELLABLE, LIVE, PLACED, JobStatus
-from jobs.models import ArraySummary, Attempt, Job, StopKind
+from jobs.models import ArraySummary, Job, StopKind
 from jobs.models.array import column_of
 
 from .lease import Lease, fence
 from .locks import lock_array, lock_ids
+from .stop_requests import ask_to_stop
 from .transition import announce, transition
 
 PORTION = 1000
@@ -62,10 +64,10 @@ def is_stopping(child: Job) -> bool:
     return parent is not None and parent.stop_requested_at is not None
 
 
-def carry_out_stops(*, lease: Lease, now: datetime, seconds: float = SECONDS) -> bool:
-    """Ends children of arrays that were asked to stop, for about that long; whether some are left.
+def carry_out_stops(*, lease: Lease, now: datetime, seconds: float = SECONDS) -> set[UUID]:
+    """Ends children of arrays that were asked to stop, for about that long; the arrays with some left.
 
-    As long as some are, nothing should be placed: it may be one of them.
+    Until they have ended, no child of these should be placed; all other jobs may be.
     """
     until = time.monotonic() + seconds
     # The status is not asked for here: with it, SQLite would read all live jobs instead of the few marked ones.
@@ -75,11 +77,12 @@ def carry_out_stops(*, lease: Lease, now: datetime, seconds: float = SECONDS) ->
         parent=None,
         array_size__isnull=False,
     ).order_by("id")
-    for parent in [array for array in marked if array.status in LIVE]:
+    stopping = [array for array in marked if array.status in LIVE]
+    for at, parent in enumerate(stopping):
         while stop_portion(parent=parent, lease=lease, now=now):
             if time.monotonic() > until:
-                return True
-    return False
+                return {array.id for array in stopping[at:]}
+    return set()
 
 
 def stop_portion(*, parent: Job, lease: Lease, now: datetime) -> bool:
@@ -126,22 +129,14 @@ def _fail_unplaced(parent: Job, now: datetime) -> int:
 
 
 def _ask_placed(parent: Job, now: datetime) -> int:
-    if parent.stop_kind != StopKind.TERMINATE:
+    kind = StopKind(parent.stop_kind)
+    if kind != StopKind.TERMINATE:
         return 0
     running = Job.objects.filter(
         parent=parent, status__in=PLACED, stop_requested_at__isnull=True
     ).order_by("array_index")
     job_ids = list(running.values_list("id", flat=True)[:PORTION])
-    if not job_ids:
-        return 0
-    lock_ids(job_ids)
-    Job.objects.filter(id__in=job_ids, status__in=PLACED, stop_requested_at__isnull=True).update(
-        stop_requested_at=now, stop_kind=parent.stop_kind, stop_reason=parent.stop_reason
-    )
-    attempts = Attempt.objects.filter(job__in=job_ids, ended_at__isnull=True)
-    queueing.enqueue_after_commit(
-        queueing.STOP, list(attempts.order_by("id").values_list("id", flat=True))
-    )
-    announce(job_ids)
-    changes.wake_scheduler()
+    if job_ids:
+        lock_ids(job_ids)
+        ask_to_stop(job_ids=job_ids, kind=kind, reason=parent.stop_reason, now=now)
     return len(job_ids)

@@ -59,7 +59,7 @@ def schedule(lease: Lease, now: datetime = NOW) -> None:
     while more:
         accepted = accept_submitted(lease=lease, now=now)
         stopping = carry_out_stops(lease=lease, now=now)
-        more = settle_ended(lease=lease, now=now) or stopping or bool(accepted)
+        more = settle_ended(lease=lease, now=now) or bool(stopping) or bool(accepted)
 
 
 def end(*jobs: Job, ok: bool = True, reason: str = "Essential container in task exited") -> None:

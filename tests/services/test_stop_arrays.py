@@ -1,6 +1,7 @@
 """Cancel and terminate of arrays and of their children."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -8,14 +9,16 @@ from jobs import queueing
 from jobs.domain.errors import LostLease
 from jobs.domain.states import JobStatus
 from jobs.models import ArraySummary, Attempt, Job, SchedulerLease
+from jobs.processes import scheduler
 from jobs.services import array_stop
 from jobs.services.accept import accept_submitted
 from jobs.services.array_stop import carry_out_stops
 from jobs.services.finish import AttemptOutcome, finish_attempt
 from jobs.services.lease import Lease
+from jobs.services.settle import settle_ended
 from jobs.services.stop import cancel_job, terminate_job
 from jobs.services.transition import transition
-from tests.builders import NOW, an_attempt
+from tests.builders import NOW, a_queue, an_attempt
 from tests.services.stepping import (
     a_lease,
     check_summaries,
@@ -199,6 +202,26 @@ def test_a_stop_is_carried_out_in_portions_and_outlives_the_scheduler(
     schedule(heir)
     assert status(array) == JobStatus.FAILED
     check_summaries()
+
+
+def test_others_are_placed_while_an_array_is_stopped_and_none_of_its_children_is(
+    lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A pass gets no further than a portion.
+    monkeypatch.setattr(array_stop, "PORTION", 2)
+    for step in (carry_out_stops, settle_ended):
+        monkeypatch.setattr(scheduler, step.__name__, partial(step, seconds=0))
+    array = submitted(size=10)
+    other = submitted(queue=a_queue(array.queue.environments.get()))
+    schedule(lease)
+    cancel_job(job=array, reason="enough", now=NOW)
+    assert scheduler.schedule_once(lease=lease, now=NOW)
+    assert status(other) == JobStatus.STARTING
+    left = {JobStatus.FAILED, JobStatus.RUNNABLE}
+    assert {job.status for job in children(array)} == left
+    while scheduler.schedule_once(lease=lease, now=NOW):
+        assert {job.status for job in children(array)} <= left
+    assert status(array) == JobStatus.FAILED
 
 
 def test_a_request_that_comes_while_another_is_carried_out_is_not_lost(lease: Lease) -> None:
