@@ -45,8 +45,7 @@ def stop_attempt(*, attempt_id: int, now: datetime) -> None:
     )
     if attempt is None:
         return
-    if attempt.started_at is None:
-        _stop_unstarted(attempt, now)
+    if attempt.started_at is None and not _starts_meanwhile(attempt, now):
         return
     engine = connection_to(attempt.node.engine)
     try:
@@ -65,20 +64,32 @@ def is_stopped_with_others(attempt: Attempt) -> bool:
     return asked_at is not None and (requested_at is None or asked_at < requested_at)
 
 
-def _stop_unstarted(attempt: Attempt, now: datetime) -> None:
-    """One of several containers of a try that is to end, or whose launch is under way."""
-    job = attempt.job
-    if job.stop_requested_at is None and attempt.stop_asked_at is None:
-        # The time limit of its try is over.
-        with transaction.atomic():
-            _time_out(lock_job(job.id), attempt, now)
-        job.refresh_from_db()
-    if attempt.waits_for_others:
-        # Nobody lets it go any more, and no launcher is at it.
-        finish_attempt(attempt=attempt, outcome=stopped_unlaunched(attempt), now=now)
-    else:
-        # A launch that is under way looks for the request itself, before and after its start.
-        queueing.enqueue_after_commit(queueing.LAUNCH, [attempt.id])
+def _starts_meanwhile(attempt: Attempt, now: datetime) -> bool:
+    """Stops one of several containers of a try that is to end, or one whose launch is under way.
+
+    True: nothing was done, as it was started since it was read, and can be sent a signal.
+    """
+    with transaction.atomic():
+        # Who lets it go, starts it or ends it does so under this lock.
+        job = lock_job(attempt.job_id)
+        attempt.refresh_from_db(
+            fields=["waits_for_others", "started_at", "ended_at", "container_id", "stop_asked_at"]
+        )
+        if attempt.ended_at is not None:
+            return False
+        if attempt.started_at is not None:
+            return True
+        if job.stop_requested_at is None and attempt.stop_asked_at is None:
+            # The time limit of its try is over.
+            _time_out(job, attempt, now)
+        if attempt.waits_for_others:
+            # Nobody lets it go any more, and no launcher is at it.
+            attempt.job.refresh_from_db(fields=["stop_requested_at", "stop_reason"])
+            finish_attempt(attempt=attempt, outcome=stopped_unlaunched(attempt), now=now)
+        else:
+            # A launch that is under way looks for the request itself, before and after its start.
+            queueing.enqueue_after_commit(queueing.LAUNCH, [attempt.id])
+    return False
 
 
 def _record_signal(attempt: Attempt, now: datetime) -> None:

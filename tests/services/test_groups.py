@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import settings
@@ -12,11 +13,13 @@ from jobs import queueing
 from jobs.domain import names
 from jobs.domain.reasons import ESSENTIAL_EXITED, STOPPED_WITH_OTHERS, TIMED_OUT
 from jobs.models import Attempt, Job, JobStatus, Transition
+from jobs.services import stopping
 from jobs.services.belongings import remove_left_over
 from jobs.services.connections import connection_to
 from jobs.services.stop import terminate_job
 from jobs.services.stopping import due_kills, due_time_outs
 from jobs.services.sweep import sweep
+from jobs.services.tries import lock_job
 from tests.builders import a_group, containers_of, nodes_of
 from tests.services.playing import Play, playing
 
@@ -322,6 +325,28 @@ def test_a_time_limit_that_is_over_before_all_have_started_ends_those_too(
     assert play.states() == "exit:143 unlaunched exit:143"
     assert (play.status(), play.job.status_reason) == (JobStatus.FAILED, TIMED_OUT)
     assert all(row.timed_out_at for row in play.rows() if row.started_at)
+
+
+def test_one_that_was_let_go_while_its_time_ran_out_is_stopped_and_not_forgotten(
+    containers: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play = containers(INIT, {**APP, "dependsOn": after("init", "COMPLETE")}, timeout_seconds=60)
+    init, app = play.attempts
+    play.world.advance(60)
+
+    def locked_after_the_end_of_init(job_id: UUID) -> Job:
+        monkeypatch.setattr(stopping, "lock_job", lock_job)
+        play.end(init, 0)
+        assert play.states() == "exit:0 running"
+        return lock_job(job_id)
+
+    monkeypatch.setattr(stopping, "lock_job", locked_after_the_end_of_init)
+    play.run(queueing.STOP, app.id)
+    assert play.states() == "exit:0 stopping"
+    play.reap()
+    assert play.states() == "exit:0 exit:143"
+    assert (play.status(), play.job.status_reason) == (JobStatus.FAILED, TIMED_OUT)
+    assert not play.world.containers
 
 
 # --- nodes -------------------------------------------------------------------------------
