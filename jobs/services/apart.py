@@ -21,13 +21,14 @@ class Apart:
         self._errors: list[Exception] = []
 
     @contextmanager
-    def each(self, row_id: int) -> Iterator[None]:
+    def each(self, *row_ids: int) -> Iterator[None]:
         try:
             yield
         except TaskTimeout:
             raise
         except Exception as error:
-            logger.exception("row %d failed and will be tried again", row_id)
+            rows = ", ".join(map(str, row_ids))
+            logger.exception("row %s failed and will be tried again", rows)
             self._errors.append(error)
             if isinstance(error, DatabaseError | InterfaceError):
                 # The next row gets a connection that works.

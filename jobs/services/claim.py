@@ -65,6 +65,16 @@ def release_claim(*, attempt_ids: Sequence[int], token: str) -> None:
     )
 
 
+def forget_container(*, attempt_id: int, token: str) -> bool:
+    """Takes back the record of a container, before it is discarded because it was never started.
+
+    So a container that is on record and gone from its engine was started, or lost: its attempt is not
+    launched again. False if the holder of `token` was replaced.
+    """
+    held = Attempt.objects.filter(id=attempt_id, launch_token=token, ended_at__isnull=True)
+    return bool(held.update(container_id=""))
+
+
 def record_containers(*, token: str, container_ids: Mapping[int, str]) -> set[int]:
     """Records the containers that the holder of `token` is about to start, by attempt.
 

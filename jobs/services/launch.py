@@ -2,6 +2,7 @@
 
 Each step may be the last one that this process makes. What the next launcher finds then:
 - nothing created: he creates;
+- a container on record that is gone: it may have run, so the attempt ends as lost;
 - a container that was never started: he discards it and creates his own;
 - a container that runs or has ended: he adopts it and starts nothing.
 
@@ -13,7 +14,7 @@ transaction. So an engine that is quick costs few transactions, and one that is 
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,11 +39,12 @@ from jobs.engines.base import (
 from jobs.models import Attempt
 
 from .apart import Apart
-from .claim import claim, record_containers, release_claim
+from .claim import claim, forget_container, record_containers, release_claim
 from .connections import connection_to
 from .containers import CannotPrepare, container_spec, name_of
 from .finish import AttemptOutcome, finish_attempt, stopped_unlaunched
 from .pulls import request_pull
+from .reap import vanished
 from .running import mark_all_running, mark_running
 
 logger = logging.getLogger("batchweb.launch")
@@ -114,7 +116,9 @@ class _Launcher:
             if self._is_away(launch):
                 continue
             with self._each(launch):
-                if launch.attempt.job.stop_requested_at or launch.attempt.stop_asked_at:
+                if _is_lost(launch):
+                    _end(launch, vanished(launch.attempt, self._now), self._now)
+                elif launch.attempt.job.stop_requested_at or launch.attempt.stop_asked_at:
                     _end_unlaunched(launch, self._now)
                 elif container_id := _create(launch):
                     created[launch] = container_id
@@ -124,30 +128,50 @@ class _Launcher:
         """Those that were recorded under our token. Who was replaced discards his own."""
         if not created:
             return {}
-        recorded = record_containers(
-            token=self._token,
-            container_ids={launch.attempt.id: id_ for launch, id_ in created.items()},
-        )
-        for launch, container_id in created.items():
-            if launch.attempt.id not in recorded:
+        ours: dict[_Launch, str] = {}
+        with self._together(created):
+            recorded = record_containers(
+                token=self._token,
+                container_ids={launch.attempt.id: id_ for launch, id_ in created.items()},
+            )
+            for launch, container_id in created.items():
+                if launch.attempt.id in recorded:
+                    ours[launch] = container_id
+                    continue
                 with self._apart.each(launch.attempt.id):
                     launch.engine.discard(container_id)
-        return {launch: id_ for launch, id_ in created.items() if launch.attempt.id in recorded}
+        return ours
 
     def _start(self, recorded: dict[_Launch, str]) -> None:
-        started: dict[Attempt, str] = {}
+        started: dict[_Launch, str] = {}
         until = time.monotonic() + SLICE_SECONDS
         for launch, container_id in recorded.items():
             if self._is_away(launch):
                 continue
             with self._each(launch):
                 launch.engine.start(container_id)
-                started[launch.attempt] = _address(launch, container_id)
+                started[launch] = _address(launch, container_id)
             if started and time.monotonic() >= until:
-                mark_all_running(addresses=started, now=timezone.now())
+                self._mark_running(started)
                 started, until = {}, time.monotonic() + SLICE_SECONDS
         if started:
-            mark_all_running(addresses=started, now=timezone.now())
+            self._mark_running(started)
+
+    def _mark_running(self, started: dict[_Launch, str]) -> None:
+        addresses = {launch.attempt: address for launch, address in started.items()}
+        with self._together(started):
+            mark_all_running(addresses=addresses, now=timezone.now())
+
+    @contextmanager
+    def _together(self, launches: Iterable[_Launch]) -> Iterator[None]:
+        """A step of several: if it fails, the next launcher may go ahead with all of them at once."""
+        ids = [launch.attempt.id for launch in launches]
+        done = False
+        with self._apart.each(*ids):
+            yield
+            done = True
+        if not done:
+            release_claim(attempt_ids=ids, token=self._token)
 
     @contextmanager
     def _each(self, launch: _Launch) -> Iterator[None]:
@@ -202,19 +226,34 @@ def _create(launch: _Launch) -> str | None:
         found = launch.engine.inspect(launch.name)
         if found is None:
             raise _TryLater(f"{launch.name} is being removed") from None
-        if found.phase is not ContainerPhase.CREATED:
-            _adopt(launch, found)
-            return None
-        try:
-            launch.engine.discard(found.id)
-        except AlreadyStarted:
-            _adopt(launch, found)
+        if not _discard(launch, found):
             return None
         try:
             return launch.engine.create(container_spec(launch.attempt))
         except NameTaken:
             # Another launcher made his own at the same moment, or the old one is not gone yet.
             raise _TryLater(f"{launch.name} is being removed") from None
+
+
+def _is_lost(launch: _Launch) -> bool:
+    """Whether a launcher before recorded a container that is gone: then it may have run, and is not made anew."""
+    container_id = launch.attempt.container_id
+    return bool(container_id) and launch.engine.inspect(container_id) is None
+
+
+def _discard(launch: _Launch, found: ContainerStatus) -> bool:
+    """Removes what a launcher before created and never started. If it was started, it is adopted."""
+    if found.phase is ContainerPhase.CREATED:
+        if not forget_container(attempt_id=launch.attempt.id, token=launch.token):
+            return False
+        try:
+            launch.engine.discard(found.id)
+        except AlreadyStarted:
+            pass
+        else:
+            return True
+    _adopt(launch, found)
+    return False
 
 
 def _adopt(launch: _Launch, found: ContainerStatus) -> None:
@@ -237,22 +276,17 @@ def _adopt(launch: _Launch, found: ContainerStatus) -> None:
 def _end_unlaunched(launch: _Launch, now: datetime) -> None:
     """A stop was asked for before anything ran. A leftover of an earlier launcher may run, though."""
     found = launch.engine.inspect(launch.name)
-    if found is not None:
-        if found.phase is not ContainerPhase.CREATED:
-            _adopt(launch, found)
-            return
-        try:
-            launch.engine.discard(found.id)
-        except AlreadyStarted:
-            _adopt(launch, found)
-            return
-    finish_attempt(attempt=launch.attempt, outcome=stopped_unlaunched(launch.attempt), now=now)
-    queueing.enqueue_after_commit(queueing.CLEAN_UP, [launch.attempt.id])
+    if found is None or _discard(launch, found):
+        _end(launch, stopped_unlaunched(launch.attempt), now)
 
 
 def _end_refused(launch: _Launch, error: EngineError | CannotPrepare) -> None:
     """It was refused for good: the attempt ends here, and its rules decide about another."""
-    finish_attempt(attempt=launch.attempt, outcome=_refusal(launch, error), now=timezone.now())
+    _end(launch, _refusal(launch, error), timezone.now())
+
+
+def _end(launch: _Launch, outcome: AttemptOutcome, now: datetime) -> None:
+    finish_attempt(attempt=launch.attempt, outcome=outcome, now=now)
     queueing.enqueue_after_commit(queueing.CLEAN_UP, [launch.attempt.id])
 
 

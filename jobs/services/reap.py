@@ -142,6 +142,11 @@ def _vanished(attempt: Attempt, now: datetime) -> AttemptOutcome | None:
     if attempt.started_at is None and is_claimed(attempt, now):
         # A launcher may have discarded it just now, to make his own in its place.
         return None
+    return vanished(attempt, now)
+
+
+def vanished(attempt: Attempt, now: datetime) -> AttemptOutcome:
+    """How an attempt ended whose container is gone from the engine."""
     cause = _Cause(reasons.host_lost(attempt.node.instance_id))
     if attempt.stop_signalled_at is not None:
         cause = _stopped(attempt)

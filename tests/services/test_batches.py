@@ -11,7 +11,7 @@ from jobs import queueing
 from jobs.engines.fake import FakeEngine
 from jobs.engines.fake.world import SHELL_IMAGE, World, forget_world
 from jobs.models import Attempt, ImagePull, Job, JobSpec, JobStatus, Transition
-from jobs.services import containers, finish, launch, reap
+from jobs.services import apart, containers, finish, launch, reap
 from jobs.services.apart import Apart
 from jobs.services.launch import launch_attempts
 from jobs.services.reap import reap_attempts
@@ -159,6 +159,26 @@ def test_who_was_replaced_at_one_starts_only_the_others(
     batch.launch()
     assert batch.statuses() == [JobStatus.RUNNING, JobStatus.STARTING, JobStatus.RUNNING]
     assert len(batch.world.containers) == 2
+
+
+@pytest.mark.parametrize("step", ["record_containers", "mark_all_running"])
+def test_a_step_of_several_that_fails_leaves_all_to_the_next_launcher_at_once(
+    batch: Batch, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch.add(3, command="sleep")
+
+    def fail(**_: object) -> None:
+        raise DatabaseError("deadlock detected")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(launch, step, fail)
+        patch.setattr(apart, "close_old_connections", lambda: None)
+        with pytest.raises(DatabaseError):
+            batch.launch()
+    assert set(Attempt.objects.values_list("launch_token", flat=True)) == {""}
+    batch.launch()
+    assert batch.statuses() == [JobStatus.RUNNING] * 3
+    assert len(batch.world.containers) == 3
 
 
 def test_an_engine_that_is_away_is_asked_once_for_all(

@@ -111,6 +111,54 @@ def test_a_container_that_runs_already_is_adopted(attempt: Attempt) -> None:
     assert attempt.container_id == first
 
 
+def unrecorded(attempt: Attempt) -> None:
+    """As if the launcher had died right after the container's start."""
+    Attempt.objects.update(launch_token="", started_at=None)
+    attempt.job.status = JobStatus.STARTING
+    attempt.job.save()
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_a_container_on_record_that_is_gone_is_not_made_anew(attempt: Attempt, stop: bool) -> None:
+    launch_attempt(attempt_id=attempt.id, now=NOW)
+    unrecorded(attempt)
+    if stop:
+        terminate_job(job=attempt.job, reason="enough", now=NOW)
+    world_of(attempt).lose(container_name(attempt.job_id, 1))
+
+    launch_attempt(attempt_id=attempt.id, now=NOW)
+    assert not world_of(attempt).containers
+    assert status_of(attempt) == JobStatus.FAILED
+    lost = f"Host EC2 (instance {attempt.node.instance_id}) terminated."
+    assert (attempt.status_reason, attempt.job.status_reason) == (lost, lost)
+    assert "gone from the engine" in attempt.explanation
+
+
+@pytest.mark.parametrize("is_discarded", [False, True])
+def test_who_dies_while_he_discards_leaves_an_attempt_that_can_be_launched(
+    attempt: Attempt, is_discarded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch_attempt(attempt_id=attempt.id, now=NOW)
+    spec = world_of(attempt).get(container_name(attempt.job_id, 1)).spec
+    engine_of(attempt).remove(spec.name)
+    Attempt.objects.update(container_id=engine_of(attempt).create(spec))
+    unrecorded(attempt)
+    discard = FakeEngine.discard
+
+    def die(engine: FakeEngine, container_id: str) -> None:
+        if is_discarded:
+            discard(engine, container_id)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FakeEngine, "discard", die)
+    with pytest.raises(KeyboardInterrupt):
+        launch_attempt(attempt_id=attempt.id, now=NOW)
+    monkeypatch.setattr(FakeEngine, "discard", discard)
+    launch_attempt(attempt_id=attempt.id, now=NOW + timedelta(hours=1))
+    assert status_of(attempt) == JobStatus.RUNNING
+    assert len(world_of(attempt).containers) == 1
+
+
 def test_a_name_that_is_taken_again_at_once_is_tried_later_and_no_refusal(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
