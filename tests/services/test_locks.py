@@ -3,13 +3,15 @@
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from jobs.models import ArraySummary, Attempt, Job, JobStatus, StopKind
+from jobs.domain.states import JobStatus
+from jobs.models import ArraySummary, Attempt, Job, StopKind
 from jobs.models.array import column_of
 from jobs.services import running, stop
 from jobs.services.running import mark_all_running
@@ -59,7 +61,7 @@ def children_in(parent: Job, *status: str) -> list[Job]:
     for row, new in zip(rows, status, strict=True):
         Job.objects.filter(id=row.id).update(status=new)
         row.status = new
-    counts = {column_of(each): status.count(each) for each in JobStatus.values}
+    counts = {column_of(each): status.count(each) for each in JobStatus}
     ArraySummary.objects.filter(job=parent).update(**counts)
     return rows
 
@@ -77,7 +79,7 @@ def test_two_who_cancel_children_of_the_same_arrays_do_not_wait_for_each_other(
         stop,
         monkeypatch,
         [
-            lambda jobs=jobs: stop_jobs(jobs=jobs, kind=StopKind.CANCEL, reason="no", now=NOW)
+            partial(stop_jobs, jobs=jobs, kind=StopKind.CANCEL, reason="no", now=NOW)
             for jobs in ([one[0], two[0]], [one[1], two[1]])
         ],
     )
@@ -104,7 +106,7 @@ def test_two_who_start_children_of_the_same_arrays_do_not_wait_for_each_other(
     errors = in_steps(
         running,
         monkeypatch,
-        [lambda batch=batch: mark_all_running(addresses=batch, now=NOW) for batch in batches],
+        [partial(mark_all_running, addresses=batch, now=NOW) for batch in batches],
     )
     assert not errors
     assert set(ArraySummary.objects.values_list("running", flat=True)) == {2}

@@ -123,9 +123,27 @@ def test_the_sweep_hands_over_what_is_due_and_repeats_what_was_lost(
     assert handed_over == [(queueing.STOP, [attempt.id])] * 2
     # What waits in the queue already is not piled up.
     idle = False
-    assert sweep(now=due + timedelta(minutes=5)) == 0
+    assert sweep(now=due + timedelta(minutes=1)) == 0
+    # But after so long, a queue that is never empty hides nothing more.
+    assert sweep(now=due + timedelta(minutes=5)) == 1
     stop_attempt(attempt_id=attempt.id, now=due)
     assert sweep(now=due + SECOND) == 0
+
+
+@pytest.mark.parametrize("of_the_job", [True, False])
+def test_stops_that_wait_in_a_busy_queue_are_not_piled_up(
+    attempt: Attempt, of_the_job: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_at = timezone.now()
+    if of_the_job:
+        Job.objects.filter(id=attempt.job_id).update(stop_requested_at=asked_at)
+    else:
+        Attempt.objects.filter(id=attempt.id).update(stop_asked_at=asked_at)
+    monkeypatch.setattr(queueing, "is_idle", lambda _task: False)
+    assert sweep(now=asked_at + timedelta(seconds=30)) == 0
+    assert sweep(now=asked_at + timedelta(minutes=5)) == 1
+    monkeypatch.setattr(queueing, "is_idle", lambda _task: True)
+    assert sweep(now=asked_at + timedelta(seconds=30)) == 1
 
 
 def test_a_container_that_heeds_sigterm_ends_as_timed_out_and_is_not_tried_again(
