@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 
-from jobs.domain.host_access import host_needs, refusals
+from jobs.domain.host_access import host_needs, named_containers, refusals, said_of
 from jobs.domain.plans import JobPlan
 from jobs.domain.secret_names import secret_names
 from jobs.domain.validation import Checker, FieldError
@@ -86,10 +86,10 @@ def check_host_access(checker: Checker, plan: JobPlan, queue: JobQueue) -> None:
 
 def check_secrets_exist(checker: Checker, plan: JobPlan, owner: User) -> None:
     """An error for each secret that there is not, or that is somebody else's alone."""
+    # A dict, for the order: nodes of one range all ask for the same.
     wanted = {
-        secret["valueFrom"]: secret_names(secret["valueFrom"])
-        for node in plan.nodes
-        for container in node.containers
+        (container_name, secret["valueFrom"]): secret_names(secret["valueFrom"])
+        for container_name, container in named_containers(plan)
         for secret in container.properties.get("secrets", ())
     }
     if not wanted:
@@ -97,13 +97,13 @@ def check_secrets_exist(checker: Checker, plan: JobPlan, owner: User) -> None:
     names = {name for candidates in wanted.values() for name in candidates}
     rows = usable_secrets(owner).filter(name__in=names)
     there = set(rows.values_list("name", flat=True))
-    for value_from, candidates in wanted.items():
+    for (container_name, value_from), candidates in wanted.items():
         if not there.intersection(candidates):
-            checker.add(
-                "definition",
+            text = (
                 f"There is no secret {_shown(value_from)} that your jobs may use. "
-                "Store it, or ask its owner to share it.",
+                "Store it, or ask its owner to share it."
             )
+            checker.add("definition", said_of(container_name, text))
 
 
 def check_consumables_exist(

@@ -22,6 +22,7 @@ from tests.builders import (
     a_user,
     an_array,
     an_environment,
+    containers_of,
 )
 
 pytestmark = pytest.mark.django_db
@@ -256,7 +257,8 @@ def test_a_fair_share_queue_needs_a_share_and_a_priority() -> None:
     errors = refused(queue=queue)
     assert errors["share_identifier"][0].startswith("shareIdentifier must be specified.")
     assert errors["scheduling_priority"] == [
-        "Either schedulingPriority in job definition or schedulingPriorityOverride should be specified"
+        "Either schedulingPriority in job definition or schedulingPriorityOverride should be specified "
+        "(the field scheduling_priority)."
     ]
     submission = checked(queue=queue, share_identifier="mine", scheduling_priority="0")
     assert (submission.share_identifier, submission.scheduling_priority) == ("mine", 0)
@@ -308,6 +310,16 @@ def test_a_secret_is_the_owner_s_own_or_shared() -> None:
             "Store it, or ask its owner to share it."
         ]
     }
+
+
+def test_of_several_containers_the_one_that_wants_a_missing_secret_is_named() -> None:
+    secrets = [{"name": "KEY", "valueFrom": "none"}]
+    properties = containers_of({"name": "web"}, {"name": "log", "secrets": secrets})
+    definition = register_definition(
+        fields={"name": "pair", "ecs_properties": properties}, by=None, now=NOW
+    )
+    [text] = refused(definition=definition)["definition"]
+    assert text.startswith("Container log: There is no secret none that your jobs may use.")
 
 
 def test_a_variable_that_takes_a_secret_s_name_is_refused() -> None:
