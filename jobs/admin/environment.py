@@ -42,8 +42,8 @@ class EnvironmentForm(ServiceForm[ComputeEnvironment]):
         required=False,
         label="Host paths that jobs may mount",
         widget=forms.Textarea(attrs={"rows": 4, "cols": 80}),
-        help_text='JSON, such as [{"path": "/data", "readOnly": true}]. With / jobs see the whole '
-        "machine.",
+        help_text='JSON, such as [{"path": "/data", "readOnly": true}]. A job names exactly one '
+        "of these, never a path below it. With / jobs see the whole machine.",
     )
     allow_privileged = forms.BooleanField(
         required=False,

@@ -85,7 +85,7 @@ def refusals(
             continue
         trouble = _trouble(use, environment, allowed_host_paths)
         if trouble:
-            texts.append(trouble)
+            texts.append(said_of(use.container, trouble))
     return texts
 
 

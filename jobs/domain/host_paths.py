@@ -1,12 +1,13 @@
 """What of its machines an environment lends to jobs: paths that they may mount or use as devices.
 
-A path for reading stands for itself and all below it, one for writing for itself; `host_access` says why.
+A path stands for exactly itself; `host_access` says why. For the same reason none is below one that jobs
+may write to on the same machines: a job could put a symbolic link in its place.
 AWS Batch has no such list: on its machines a job may mount whatever it likes.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypedDict
 
 from .flags import flag
 from .validation import FieldError, read_json, read_text
@@ -43,7 +44,43 @@ def allowed_host_paths(value: object) -> list[HostPath]:
     for path in paths:
         if paths.count(path) > 1:
             raise FieldError(f"{path} is there twice. Name each path once.")
+    check_none_is_inside(clean, clean)
     return clean
+
+
+def check_none_is_inside(
+    paths: Iterable[Mapping[str, Any]], others: Iterable[Mapping[str, Any]], *, lender: str = ""
+) -> None:
+    """Raises FieldError if one of the paths and one of the others lie one in the other, the outer writable.
+
+    `lender` is the environment that lends the others; empty: the one that lends the paths.
+    """
+    lent = f" that the environment {lender} on the same engine lends" if lender else ""
+    theirs = list(others)
+    for path in paths:
+        for other in theirs:
+            if _could_replace(other, path):
+                raise FieldError(
+                    f"{path['path']} is inside {other['path']}{lent}, where jobs may write: one could "
+                    "put a link in its place that leads anywhere on the machine. Lend "
+                    f"{other['path']} read-only, or a folder outside it."
+                )
+            if _could_replace(path, other):
+                raise FieldError(
+                    f"{other['path']}{lent} is inside {path['path']}, where jobs could write: one "
+                    "could put a link in its place that leads anywhere on the machine. Lend "
+                    f"{path['path']} read-only, or another folder."
+                )
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Whether the path is the folder or something below it."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _could_replace(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> bool:
+    is_below = outer["path"] != inner["path"] and is_within(inner["path"], outer["path"])
+    return is_below and not outer.get("readOnly")
 
 
 def _host_path(number: int, value: object) -> HostPath:

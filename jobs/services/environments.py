@@ -12,7 +12,7 @@ from jobs import changes
 from jobs.domain import validation
 from jobs.domain.errors import Conflict, NotFound
 from jobs.domain.flags import flag
-from jobs.domain.host_paths import HostPath, allowed_host_paths
+from jobs.domain.host_paths import HostPath, allowed_host_paths, check_none_is_inside
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import (
     ComputeEnvironment,
@@ -82,6 +82,13 @@ def check_environment(
     host_paths = checker.check(
         "allowed_host_paths", allowed_host_paths, given["allowed_host_paths"], no_paths
     )
+    if engine is not None and (environment is None or "allowed_host_paths" in fields):
+        checker.check(
+            "allowed_host_paths",
+            lambda _: _none_inside(host_paths, engine, environment),
+            None,
+            None,
+        )
     checker.done()
     assert engine is not None
     return EnvironmentFields(
@@ -101,6 +108,8 @@ def create_environment(*, fields: Mapping[str, object], now: datetime) -> Comput
     lost = clean.engine.status == EngineStatus.UNREACHABLE
     try:
         with transaction.atomic():
+            _lock_lending(clean.engine.pk)
+            check_environment(fields=fields)
             environment = ComputeEnvironment.objects.create(
                 name=clean.name,
                 engine=clean.engine,
@@ -125,6 +134,7 @@ def update_environment(
     Raises InvalidInput, or NotFound if the environment was deleted meanwhile.
     """
     with transaction.atomic():
+        _lock_lending(environment.engine_id)
         row = ComputeEnvironment.objects.select_for_update().filter(id=environment.id).first()
         if row is None:
             raise NotFound(f"The environment {environment.name} was deleted.")
@@ -211,6 +221,20 @@ def _defaults(environment: ComputeEnvironment | None) -> dict[str, object]:
         "allow_privileged": environment.allow_privileged,
         "allowed_host_paths": environment.allowed_host_paths,
     }
+
+
+def _lock_lending(engine_id: int) -> None:
+    """Until the end of the transaction nobody else changes what environments of this engine lend."""
+    Engine.objects.select_for_update().filter(pk=engine_id).first()
+
+
+def _none_inside(
+    paths: list[HostPath], engine: Engine, environment: ComputeEnvironment | None
+) -> None:
+    """What a job can write to in one environment, it can put links into for a job of another one."""
+    others = engine.environments.exclude(pk=environment.pk if environment else 0)
+    for other in others.order_by("name"):
+        check_none_is_inside(paths, other.allowed_host_paths, lender=other.name)
 
 
 def _free_name(value: object, environment: ComputeEnvironment | None) -> str:

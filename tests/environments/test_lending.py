@@ -45,12 +45,57 @@ def test_a_host_path_is_stored_in_its_shortest_form(given: str, path: str) -> No
         ([{"path": "/data", "readOnly": "perhaps"}], "true or false"),
         ([DATA, {"path": "/data/"}], "/data is there twice"),
         ([{"path": f"/{number}"} for number in range(51)], "at most 50"),
+        ([{"path": "/tmp/out"}, {"path": "/tmp/out/a", "readOnly": True}], "/tmp/out/a is inside"),
+        ([{"path": "/a/b"}, {"path": "/"}], "/a/b is inside /, where jobs may write"),
     ],
 )
 def test_a_refused_host_path_says_what_to_do(value: object, text: str) -> None:
     with pytest.raises(FieldError) as caught:
         allowed_host_paths(value)
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("/tmp/out", "/tmp/out/ln"), ("/tmp/out/ln", "/tmp/out"), ("/", "/tmp")],
+)
+@pytest.mark.parametrize("changes_one", [True, False])
+def test_no_path_is_lent_inside_one_that_jobs_of_the_same_engine_may_write_to(
+    first: str, second: str, changes_one: bool
+) -> None:
+    one, elsewhere = an_engine(name="one"), an_engine(name="elsewhere")
+    outer, _ = sorted((first, second))
+
+    def lent(path: str) -> list[dict[str, Any]]:
+        return [{"path": path, "readOnly": path != outer}]
+
+    an_environment(name="a", engine=one, allowed_host_paths=lent(first))
+    fields: dict[str, object] = {"allowed_host_paths": lent(second)}
+    two = an_environment(name="b", engine=one)
+
+    def lend_second() -> None:
+        if changes_one:
+            update_environment(environment=two, fields=fields, now=NOW)
+        else:
+            create_environment(fields={"name": "c", "engine": "one", **fields}, now=NOW)
+
+    with pytest.raises(InvalidInput) as caught:
+        lend_second()
+    (text,) = caught.value.errors["allowed_host_paths"]
+    assert "that the environment a on the same engine lends" in text
+    assert f"Lend {outer} read-only" in text
+    update_environment(environment=an_environment(engine=elsewhere), fields=fields, now=NOW)
+
+
+def test_paths_inside_one_that_is_read_only_everywhere_are_lent() -> None:
+    one = an_engine(name="one")
+    an_environment(engine=one, allowed_host_paths=[DATA])
+    inside = [{"path": "/data/in", "readOnly": False}, DATA]
+    fields: dict[str, object] = {"name": "b", "engine": "one", "allowed_host_paths": inside}
+    environment = create_environment(fields=fields, now=NOW)
+    assert environment.allowed_host_paths == inside
+    # It may go on lending what it does.
+    update_environment(environment=environment, fields={"allowed_host_paths": inside}, now=NOW)
 
 
 def test_an_environment_lends_nothing_unless_told_otherwise() -> None:
