@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from jobs.domain.states import JobStatus
 from jobs.models import JobQueue, WaitReason
+from jobs.scheduling.plan import WaitCode
 from jobs.selectors.queues import find_queue, front_of_queue, list_queues
 from tests.builders import NOW, a_job, a_policy, a_queue, an_array, an_attempt, an_environment
 
@@ -113,7 +114,26 @@ def test_a_likely_start_is_shown_where_time_limits_tell(client: Client, boss: Us
     a_job(queue=queue, status=JobStatus.RUNNABLE)
     (row,) = client.get("/queues/default/", headers=JSON).json()["front"]
     assert row["starts_at"] is not None
-    assert "about <time" in client.get("/queues/default/").text
+    assert ">unknown<" not in client.get("/queues/default/").text
+
+
+def test_a_job_that_waits_for_a_change_by_somebody_is_said_not_to_start(
+    client: Client, boss: User
+) -> None:
+    queue = a_queue(name="default")
+    job = a_job(queue=queue, status=JobStatus.RUNNABLE, milli_vcpus=10**9)
+    assert "cannot start" not in client.get("/queues/default/").text
+    job.status_reason = f"{WaitCode.JOB_REQUIREMENT} - It needs 64 vCPU."
+    job.save()
+    assert "cannot start" in client.get("/queues/default/").text
+
+
+def test_the_tiles_count_every_live_state_also_where_there_is_none(
+    client: Client, boss: User
+) -> None:
+    a_queue(name="default")
+    assert "status=PENDING" in client.get("/queues/default/").text
+    assert "status=PENDING" in client.get("/").text
 
 
 def test_a_long_front_costs_as_many_queries_as_a_short_one() -> None:
