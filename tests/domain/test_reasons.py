@@ -10,7 +10,7 @@ from jobs.domain.reasons import ESSENTIAL_EXITED, TERMINATED_BY_USER, brief, exp
         (3, False, "exit code 3"),
         (127, False, "did not find the command"),
         (126, False, "could not be executed"),
-        (137, False, "SIGKILL"),
+        (137, False, "usually means that the command was ended by signal SIGKILL."),
         (143, False, "SIGTERM"),
         (165, False, "signal 37"),  # a real-time signal has no name of its own
         (255, False, "exit code 255"),
