@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from batchweb.embedded import find_redis_server
 from jobs.selectors.front import kept_estimates
+from jobs.selectors.queues import kept_counts
 from jobs.selectors.run_times import run_times
 from tests.builders import a_user
 from tests.chromium import chromium_path
@@ -79,6 +80,7 @@ def _nothing_remembered() -> None:
     """What a process keeps for some seconds; in the next test, the same ids are others' ids."""
     run_times.forget()
     kept_estimates.forget()
+    kept_counts.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, OuterRef, QuerySet
 from jobs.domain.exit_rules import rules_text
 from jobs.domain.resources import format_vcpus
 from jobs.models import DefinitionStatus, Job, JobDefinition
-from jobs.models.job import LIVE_STATUSES
+from jobs.models.job import LIVE_LITERALS
 
 from .paging import PAGE_SIZE, Page, page_of
 
@@ -74,7 +74,7 @@ def list_definitions(
     names = [definition.name for definition in found.rows]
     revisions = _count_by_name(JobDefinition.objects.filter(name__in=names), "name")
     live = _count_by_name(
-        Job.objects.filter(status__in=LIVE_STATUSES, definition__name__in=names),
+        Job.objects.filter(status__in=LIVE_LITERALS, definition__name__in=names),
         "definition__name",
     )
     return Page(
@@ -117,7 +117,7 @@ def definition_usage(*, name: str) -> Usage:
     """How much a definition is used."""
     jobs = Job.objects.filter(definition__name=name)
     return Usage(
-        live_jobs=jobs.filter(status__in=LIVE_STATUSES).count(),
+        live_jobs=jobs.filter(status__in=LIVE_LITERALS).count(),
         jobs=len(jobs.order_by().values_list("id")[:COUNT_LIMIT]),
     )
 

@@ -9,7 +9,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 
 from jobs.domain.states import PLACED, JobStatus
 from jobs.models import Attempt, ComputeEnvironment, Job, Transition
-from jobs.models.job import LIVE_STATUSES
+from jobs.models.job import LIVE_LITERALS, LIVE_STATUSES
 from jobs.pricing import cost
 
 from .jobs import visible_jobs
@@ -33,7 +33,7 @@ def live_counts(*, user: User) -> dict[str, int]:
     """How many visible jobs are in each live state; 0 for a state without any."""
     counted = dict(
         visible_jobs(user)
-        .filter(status__in=LIVE_STATUSES)
+        .filter(status__in=LIVE_LITERALS)
         .values_list("status")
         .annotate(Count("pk"))
         .order_by()
@@ -45,6 +45,7 @@ def placed_jobs(*, user: User, limit: int = RUNNING_SHOWN) -> list[Job]:
     """The visible jobs that hold resources now, newest first."""
     return list(
         visible_jobs(user)
+        .filter(status__in=LIVE_LITERALS)
         .filter(status__in=sorted(PLACED))
         .select_related("queue", "definition", "owner")
         .order_by("-pk")[:limit]

@@ -1,7 +1,9 @@
 """Reads of job queues: what waits in them, in which order, and why."""
 
+import threading
+import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +17,9 @@ from .front import FRONT_SIZE, FrontJob, estimated_starts, front_of
 from .jobs import newest_wait_reasons
 from .paging import PAGE_SIZE, Page, page_of
 
+# From so many on, nobody sees whether the number is some seconds old.
+KEPT_FROM = 10_000
+KEPT_SECONDS = 5.0
 LIVE_IN_ORDER = [status for status in JobStatus if status in LIVE]
 
 
@@ -60,14 +65,14 @@ def list_queues(*, after: str = "", search: str = "", size: int = PAGE_SIZE) -> 
     found = page_of(
         list(rows.order_by("name")[: size + 1]), size=size, key=lambda queue: queue.name
     )
-    counts = _live_counts(queue.id for queue in found.rows)
+    counts = kept_counts.get(queue.id for queue in found.rows)
     return Page(rows=[_row(queue, counts) for queue in found.rows], next=found.next)
 
 
 def find_queue(*, name: str) -> QueueRow | None:
     """One queue by its name."""
     queue = _queues().filter(name=name).first()
-    return None if queue is None else _row(queue, _live_counts([queue.id]))
+    return None if queue is None else _row(queue, kept_counts.get([queue.id]))
 
 
 def front_of_queue(*, queue: JobQueue, now: datetime, size: int = FRONT_SIZE) -> list[FrontRow]:
@@ -114,8 +119,40 @@ def _queues() -> QuerySet[JobQueue]:
     )
 
 
-def _live_counts(queue_ids: Iterable[int]) -> dict[int, dict[str, int]]:
+class _KeptCounts:
+    """The counts of queues in which very many jobs wait, each kept for some seconds or until `forget`.
+
+    To count them all anew with each view would cost more than all else on the page. Safe to share by threads.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[float, dict[str, int]]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, queue_ids: Iterable[int]) -> dict[int, dict[str, int]]:
+        """Of each queue with live jobs, how many are in which status."""
+        at, wanted = time.monotonic(), set(queue_ids)
+        with self._lock:
+            self._kept = {id_: kept for id_, kept in self._kept.items() if at < kept[0]}
+            counts = {id_: self._kept[id_][1] for id_ in wanted & self._kept.keys()}
+        fresh = _live_counts(wanted - counts.keys())
+        large = {id_: each for id_, each in fresh.items() if sum(each.values()) > KEPT_FROM}
+        with self._lock:
+            self._kept.update((id_, (at + KEPT_SECONDS, each)) for id_, each in large.items())
+        return counts | fresh
+
+    def forget(self) -> None:
+        with self._lock:
+            self._kept.clear()
+
+
+kept_counts = _KeptCounts()
+
+
+def _live_counts(queue_ids: Collection[int]) -> dict[int, dict[str, int]]:
     counts: dict[int, dict[str, int]] = defaultdict(dict)
+    if not queue_ids:
+        return counts
     rows = (
         Job.objects.filter(status__in=LIVE_LITERALS, queue__in=list(queue_ids))
         .order_by()

@@ -11,7 +11,7 @@ from jobs.domain import consumables, validation
 from jobs.domain.errors import Conflict, InvalidInput, NotFound
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import ConsumableHold, ConsumableResource, ConsumableType, JobSpec
-from jobs.models.job import LIVE_STATUSES
+from jobs.models.job import LIVE_LITERALS
 
 FIELDS = frozenset({"name", "type", "total_quantity"})
 CHANGE_FIELDS = frozenset({"operation", "quantity"})
@@ -141,7 +141,7 @@ def is_needed(*, name: str) -> bool:
     """Whether a job that is not finished needs the resource of this name."""
     # The quoted name is somewhere in the text of each list that names it; the list itself decides.
     lists = JobSpec.objects.filter(
-        jobs__status__in=LIVE_STATUSES,
+        jobs__status__in=LIVE_LITERALS,
         jobs__has_consumables=True,
         consumables__icontains=f'"{name}"',
     ).values_list("consumables", flat=True)

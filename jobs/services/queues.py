@@ -11,7 +11,6 @@ from jobs import changes
 from jobs.domain import validation
 from jobs.domain.errors import Conflict, NotFound
 from jobs.domain.flags import flag
-from jobs.domain.states import LIVE
 from jobs.domain.time_limit_actions import time_limit_actions
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import (
@@ -22,6 +21,7 @@ from jobs.models import (
     QueueState,
     SchedulingPolicy,
 )
+from jobs.models.job import LIVE_LITERALS
 
 FIELDS = frozenset(
     {
@@ -144,7 +144,7 @@ def _delete(queue: JobQueue) -> None:
         raise Conflict(f"The queue {row.name} is enabled. Disable it before you delete it.")
     # Asked first: Django would load every job to say that it cannot delete.
     jobs = Job.objects.filter(queue=row)
-    if jobs.filter(status__in=LIVE).exists():
+    if jobs.filter(status__in=LIVE_LITERALS).exists():
         raise Conflict(
             f"The queue {row.name} has jobs that are not finished. "
             "Wait for them, or terminate them."

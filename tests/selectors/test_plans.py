@@ -22,15 +22,19 @@ from jobs.models import (
     JobStatus,
     StopKind,
 )
+from jobs.models.job import LIVE_LITERALS
 from jobs.processes.scheduler import schedule_once
 from jobs.scheduling.scouts import Scouts
+from jobs.selectors.definitions import list_definitions
+from jobs.selectors.overview import live_counts, placed_jobs
 from jobs.selectors.queues import find_queue, list_queues
 from jobs.selectors.run_times import run_times
+from jobs.services.consumable_resources import is_needed
 from jobs.services.lease import Lease, Standby
 from jobs.services.stop import stop_jobs
 from jobs.services.stopping import next_stop_at
 from jobs.services.sweep import sweep
-from tests.builders import NOW, a_job, a_node, a_policy, a_queue, an_array, an_environment
+from tests.builders import NOW, a_job, a_node, a_policy, a_queue, a_user, an_array, an_environment
 
 pytestmark = pytest.mark.django_db
 
@@ -227,6 +231,21 @@ def test_no_query_of_a_stop_reads_what_has_ended(queues: list[JobQueue], kind: S
 def test_no_query_for_the_pages_of_queues_reads_what_has_ended(queues: list[JobQueue]) -> None:
     assert bad_steps(statements_of(list_queues)) == []
     assert bad_steps(statements_of(lambda: find_queue(name=queues[0].name))) == []
+
+
+def test_no_count_of_live_jobs_reads_what_has_ended(queues: list[JobQueue]) -> None:
+    administrator = a_user(is_staff=True)
+    definition = Job.objects.filter(queue=queues[0])[0].definition
+
+    def count() -> None:
+        live_counts(user=administrator)
+        placed_jobs(user=administrator)
+        list_definitions()
+        is_needed(name="licences")
+        Job.objects.filter(queue=queues[0], status__in=LIVE_LITERALS).exists()
+        Job.objects.filter(definition=definition, status__in=LIVE_LITERALS).count()
+
+    assert bad_steps(statements_of(count)) == []
 
 
 def test_a_query_that_reads_what_has_ended_would_be_found(queues: list[JobQueue]) -> None:

@@ -14,6 +14,7 @@ from jobs.scheduling.order import in_order
 from jobs.scheduling.scouts import Scouts
 from jobs.selectors import fronts
 from jobs.selectors.fronts import SEVERAL, SHARES_WITH_SEVERAL
+from jobs.selectors.jobs import median_run_seconds
 from jobs.selectors.run_times import REFRESH_SECONDS, TYPICAL, run_times
 from jobs.selectors.snapshot import load_snapshot
 from tests.builders import (
@@ -210,6 +211,25 @@ def test_two_runs_tell_nothing_and_failed_ones_neither() -> None:
         a_job(definition=definition, status=JobStatus.FAILED, started_at=NOW)
     runnable(definition=definition)
     assert load_snapshot(front=5).jobs[0].estimate_seconds is None
+
+
+def test_an_array_itself_is_no_run_but_each_of_its_children_is() -> None:
+    definition = a_definition()
+    array = an_array(3, children=JobStatus.SUCCEEDED, definition=definition, started_at=NOW)
+    Job.objects.filter(id=array.id).update(stopped_at=NOW + timedelta(days=9))
+    array.children.update(stopped_at=NOW + timedelta(seconds=20))
+    run_times.refresh()
+    assert run_times.expected(definition.id, part=1.0) == 20.0
+    assert median_run_seconds(definition) == 20.0
+
+
+def test_the_median_run_is_of_all_newest_revisions() -> None:
+    first = a_definition(name="same")
+    second = a_definition(name="same", revision=2)
+    for seconds, definition in ((10.0, first), (30.0, second), (20.0, first)):
+        ended(seconds, ago=0, definition=definition)
+    assert median_run_seconds(second) == 20.0
+    assert median_run_seconds(a_definition()) is None
 
 
 def test_ends_are_looked_at_every_now_and_then_and_each_once() -> None:
