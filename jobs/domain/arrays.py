@@ -18,6 +18,7 @@ MAX_DEPENDENCIES = 20
 SEQUENTIAL_IS_FOR_ARRAYS = (
     "SEQUENTIAL is for arrays: give an array size, or the id of a job to wait for."
 )
+NO_JOB_ID = "{text} is no job's id. Choose the job from the list, or paste its id."
 
 
 class DependencyType(StrEnum):
@@ -99,11 +100,11 @@ def _request(entry: Mapping[str, str], index: int) -> DependencyRequest:
         )
     if kind is not DependencyType.SEQUENTIAL and not text:
         raise FieldError(problems=[(f"[{index}]", "Give the id of the job to wait for.")])
-    return DependencyRequest(_uuid(text, index) if text else None, kind)
+    return DependencyRequest(_uuid(text) if text else None, kind)
 
 
-def _uuid(text: str, index: int) -> UUID:
+def _uuid(text: str) -> UUID:
     try:
         return id_of(text)
     except ValueError:
-        raise FieldError(problems=[(f"[{index}]", f"{text[:60]} is no job's id.")]) from None
+        raise FieldError(NO_JOB_ID.format(text=text[:60])) from None

@@ -1,5 +1,8 @@
 """Names to choose from in forms."""
 
+from collections import Counter
+from uuid import UUID
+
 from django.contrib.auth.models import User
 
 from jobs.models import (
@@ -52,6 +55,13 @@ def recent_jobs(user: User, *, limit: int = 50) -> list[Job]:
     """The user's newest jobs that another could wait for, newest first; an array is one job."""
     rows = Job.objects.filter(owner=user, parent=None).exclude(status=JobStatus.FAILED)
     return list(rows.order_by("-pk")[:limit])
+
+
+def ids_by_name(user: User) -> dict[str, UUID]:
+    """The ids of `recent_jobs` by name, of names that only one of them has."""
+    found = recent_jobs(user)
+    counts = Counter(job.name for job in found)
+    return {job.name: job.pk for job in found if counts[job.name] == 1}
 
 
 def definition_names() -> list[str]:

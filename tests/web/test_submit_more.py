@@ -222,3 +222,39 @@ def test_the_form_has_an_input_for_every_field(page: Client) -> None:
     for field in {*TEXT_FIELDS, *rows, "sequential", "propagate_tags"} - {"node_overrides"}:
         assert f'name="{field}"' in (one if field != "ecs_overrides" else several), field
     assert "{%" not in one + several
+
+
+def test_a_job_to_wait_for_may_be_named_if_it_is_the_only_one_of_that_name(
+    page: Client, admin: User
+) -> None:
+    one = a_job(name="prepare", owner=admin, status="RUNNING")
+    for _ in range(2):
+        a_job(name="twice", owner=admin, status="RUNNING")
+    job = submitted(page, depends_on_job=["prepare"], depends_on_type=[""])
+    assert [each.on_id for each in job.dependencies.all()] == [one.pk]
+    for name in ("twice", "nobody"):
+        answer = page.post("/jobs/", filled(depends_on_job=[name], depends_on_type=[""]))
+        assert answer.context["errors"]["depends_on"] == [
+            f"{name} is no job's id. Choose the job from the list, or paste its id."
+        ]
+
+
+def test_the_priority_is_marked_as_needed_where_the_definition_has_none(page: Client) -> None:
+    a_queue(name="fair", scheduling_policy=a_policy())
+    a_definition(name="ranked", scheduling_priority=3)
+    for name, needed in (("hello", True), ("ranked", False)):
+        context = page.get("/submit/", {"queue": "fair", "definition": name}).context
+        assert context["needs_priority"]() is needed
+
+
+def test_a_job_that_would_wait_for_a_failed_one_is_foretold_to_fail(page: Client) -> None:
+    failed, ended = a_job(name="prepare", status="FAILED"), a_job(status="SUCCEEDED")
+
+    def told(on: Job) -> str:
+        fields = filled(depends_on_job=[str(on.pk)], depends_on_type=[""])
+        return page.post("/submit/check/", fields, headers=HTMX).content.decode()
+
+    assert "It would fail at once" in told(failed)
+    assert "It would fail at once" not in told(ended)
+    assert 'id="outlook"' in told(ended)
+    assert 'id="outlook"' not in told(a_job(status="RUNNING"))

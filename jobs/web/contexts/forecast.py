@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from jobs.domain.plans import JobPlan, plan_of
 from jobs.domain.resources import Resources
-from jobs.models import ComputeEnvironment
+from jobs.models import ComputeEnvironment, Job, JobStatus
 from jobs.pricing import cost
 from jobs.scheduling.decide import explain_job
 from jobs.scheduling.order import LAST_ID
@@ -47,9 +47,13 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What the scheduler would say to the job if it came now: `wait` is None if it would start."""
+    """What the scheduler would say to the job if it came now: `wait` is None if it would start.
+
+    `failed` is a job that it waits for and that has failed, so that it would fail at once.
+    """
 
     wait: Wait | None
+    failed: Job | None = None
 
 
 def estimate(submission: Submission) -> Estimate | None:
@@ -82,7 +86,11 @@ def outlook(submission: Submission, *, user: User) -> Outlook | None:
 
     None if its queue was deleted meanwhile, or if it waits for other jobs first.
     """
-    if submission.depends_on:
+    for job, kind in submission.depends_on:
+        # Child by child, those with a counterpart that succeeded would start.
+        if job.status == JobStatus.FAILED and not kind:
+            return Outlook(None, failed=job)
+    if any(job.status != JobStatus.SUCCEEDED for job, _ in submission.depends_on):
         return None
     snapshot = load_snapshot(front=OUTLOOK_FRONT, even_if_idle=True)
     queue_id = submission.queue.id

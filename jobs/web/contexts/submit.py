@@ -10,12 +10,14 @@ from django.http import HttpRequest, QueryDict
 
 from jobs.domain.errors import InvalidInput
 from jobs.domain.exit_rules import rules_text
+from jobs.domain.ids import id_of, text_of
 from jobs.domain.parameters import names_in
 from jobs.domain.plans import plan_of
 from jobs.domain.resources import format_vcpus
 from jobs.models import Job, JobDefinition, SchedulingPolicy
 from jobs.selectors.choices import (
     definition_names,
+    ids_by_name,
     newest_definition,
     policy_of_queue,
     queue_names,
@@ -26,6 +28,7 @@ from jobs.selectors.plans import work_of_definition
 from jobs.services.submission import Submission, check_submission
 
 from .. import answers
+from ..access import user_of
 from .forecast import estimate, outlook
 from .forms import errors_elsewhere, is_checked
 from .lazily import lazily
@@ -53,6 +56,7 @@ TEXT_FIELDS = (
     "share_identifier",
     "scheduling_priority",
 )
+OF_FORECAST = (*TEXT_FIELDS, "depends_on")
 # Names with values, each pair a row of two inputs.
 ROWS = {
     "environment": ("environment_name", "environment_value"),
@@ -69,11 +73,13 @@ MORE_FIELDS = ("image", "evaluate_on_exit", "gpus", "consumables", "tags", "prop
 
 
 def typed_fields(request: HttpRequest) -> dict[str, object]:
-    """What was posted; what came as form rows is gathered in one field."""
+    """What was posted; what came as form rows is gathered in one field, with ids in place of jobs' names."""
     fields = answers.posted(request)
     if request.content_type == "application/json":
         return fields
-    return _gathered(fields, request.POST)
+    gathered = _gathered(fields, request.POST)
+    depends_on = _with_ids(gathered.get("depends_on"), user_of(request))
+    return {**gathered, **({"depends_on": depends_on} if depends_on else {})}
 
 
 def fields_in_url(request: HttpRequest) -> dict[str, object]:
@@ -160,6 +166,7 @@ def build(
         "definition": definition,
         "is_group": is_group(definition),
         "policy": policy,
+        "needs_priority": lazily(lambda: _needs_priority(definition, policy())),
         "queue_names": lazily(lambda: queue_names(enabled_only=True)),
         "definition_names": lazily(definition_names),
         "recent_jobs": lazily(lambda: recent_jobs(user)),
@@ -180,6 +187,7 @@ def check(*, user: User, typed: Mapping[str, object]) -> dict[str, Any]:
     except InvalidInput as error:
         errors = {name: texts for name, texts in error.errors.items() if fields.get(name)}
     values: dict[str, Any] = {name: _text(typed, name) for name in TEXT_FIELDS}
+    values["depends_on"] = typed.get("depends_on")
     return {
         "errors": errors,
         "field_errors": [(name, errors.get(name, [])) for name in FIELDS],
@@ -192,6 +200,12 @@ def is_group(definition: JobDefinition | None) -> bool:
     return definition is not None and bool(definition.ecs_properties or definition.node_properties)
 
 
+def _needs_priority(definition: JobDefinition | None, policy: SchedulingPolicy | None) -> bool:
+    """Whether the form has to give a priority, as the definition does not."""
+    has_own = definition is None or definition.scheduling_priority is not None
+    return policy is not None and not has_own
+
+
 def _forecast(user: User, values: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     submission = lazily(lambda: _valid_submission(user, values, policy))
     return {
@@ -202,7 +216,7 @@ def _forecast(user: User, values: Mapping[str, Any], policy: Policy) -> dict[str
 
 def _valid_submission(user: User, values: Mapping[str, Any], policy: Policy) -> Submission | None:
     """What is filled in; None until queue, definition and amounts are valid."""
-    fields = {name: value for name, value in values.items() if name in TEXT_FIELDS}
+    fields = {name: value for name, value in values.items() if name in OF_FORECAST}
     # Neither price nor place depends on the name: without one there is an estimate as well.
     fields["name"] = "estimate"
     if policy() is not None:
@@ -237,6 +251,28 @@ def _gathered(fields: dict[str, object], query: QueryDict) -> dict[str, object]:
     if is_checked(fields.get("sequential")) and isinstance(gathered["depends_on"], list):
         gathered["depends_on"].append(SEQUENTIAL)
     return {**fields, **{name: value for name, value in gathered.items() if value}}
+
+
+def _with_ids(rows: object, user: User) -> list[dict[str, str]]:
+    """Rows of jobs to wait for, where a name that one alone of the offered jobs has stands for its id."""
+    found = _rows(rows)
+    if all(_is_id(row.get("job_id", "")) for row in found):
+        return found
+    by_name = ids_by_name(user)
+    return [
+        {**row, "job_id": text_of(by_name[name])}
+        if (name := row.get("job_id", "").strip()) in by_name
+        else row
+        for row in found
+    ]
+
+
+def _is_id(text: str) -> bool:
+    try:
+        id_of(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _pairs(first: Sequence[str], second: Sequence[str]) -> list[tuple[str, str]]:
