@@ -186,3 +186,19 @@ def test_a_waiting_job_tells_its_place_and_likely_start(page: Client, script: Cl
     assert "estimated_start" in told
     running = a_job(status="RUNNING", attempts_made=1)
     assert script.get(f"/jobs/{running.pk}/").json()["position_in_queue"] is None
+
+
+def test_a_try_runs_while_a_container_of_it_runs(page: Client) -> None:
+    now = timezone.now()
+    job = a_job(status="RUNNING", attempts_made=1, started_at=NOW)
+    web, init, metrics = several(1, job, started_at=NOW)
+    ends = {"exit_code": 0, "stopped_at": now, "ended_at": now}
+    Attempt.objects.filter(pk__in=[web.pk, init.pk]).update(**ends)
+    Attempt.objects.filter(pk=metrics.pk).update(stop_asked_at=now)
+    html = page.get(f"/jobs/{job.pk}/").content.decode()
+    row = html.partition(f'id="attempt-{web.pk}-try"')[2].partition("</tr>")[0]
+    assert "RUNNING" in row
+    assert "SUCCEEDED" not in row
+    sidecar = html.partition(f'id="attempt-{metrics.pk}"')[2].partition("</tr>")[0]
+    assert "Asked to stop" in sidecar
+    assert "because web had ended." in sidecar

@@ -22,12 +22,16 @@ CONTAINERS_SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class ContainerRow:
-    """A container of a try with what it has cost, and what its log is asked for by."""
+    """A container of a try with what it has cost, and what its log is asked for by.
+
+    `stopped_by` names the container whose end asked this one to stop; empty if none did.
+    """
 
     attempt: Attempt
     cost_usd: Decimal
     log_url: str
     query: str
+    stopped_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,13 @@ class Try:
     @property
     def has_ended(self) -> bool:
         return all(row.attempt.ended_at is not None for row in self.rows)
+
+    @property
+    def going_on(self) -> Attempt:
+        """What tells how a try that has not ended goes: a container that runs, or else one still to start."""
+        live = [row.attempt for row in self.rows if row.attempt.ended_at is None]
+        running = [each for each in live if each.started_at is not None]
+        return (running or live or [self.decider])[0]
 
     @property
     def started_at(self) -> datetime | None:
@@ -122,10 +133,24 @@ def _try(job: Job, number: int, attempts: Sequence[Attempt], now: datetime) -> T
             cost_usd=cost_so_far(attempt, now=now),
             log_url=log_url(job, attempt),
             query=query_of(attempt),
+            stopped_by=_stopped_by(job, attempt, attempts),
         )
         for attempt in attempts
     ]
     return Try(number=number, rows=rows, decider=decider_of(job, attempts))
+
+
+def _stopped_by(job: Job, attempt: Attempt, attempts: Sequence[Attempt]) -> str:
+    """The container whose end asked this one to stop: the last that had ended then, an essential one first."""
+    asked_at = attempt.stop_asked_at
+    if asked_at is None:
+        return ""
+    ended = [each for each in attempts if each.ended_at is not None and each.ended_at <= asked_at]
+    if not ended:
+        return ""
+    cause = max(ended, key=lambda each: (each.ended_at, each.essential))
+    node = f"#{cause.node_index} " if job.node_count > 1 else ""
+    return f"{node}{cause.container_name}"
 
 
 def decider_of(job: Job, attempts: Sequence[Attempt]) -> Attempt:
