@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from jobs.domain.errors import InvalidInput
 from jobs.domain.flags import flag
-from jobs.domain.validation import FieldError
+from jobs.domain.validation import Checker, FieldError
 from jobs.models import BulkKind
 from jobs.selectors.bulk import find_bulk
 from jobs.services.bulk import start_bulk
@@ -15,15 +15,21 @@ from . import answers
 from .access import user_of
 from .contexts import bulk as contexts
 
+FIELDS = frozenset({"action", "job", "all", "query", "reason", "confirmed"})
+
 
 @answers.allow("POST")
 def start(request: HttpRequest) -> HttpResponse:
     """Starts an `action` (cancel, terminate, rerun) on the chosen jobs (`job`, once for each; a list in JSON).
 
     With `all` it is on all jobs that match the list's filters, which are in `query` as in the list's URL;
-    people are asked first. Scripts get 202 and the URL to watch.
+    people are asked first. A field or a filter that there is not is refused: a slip must not widen the choice.
+    Scripts get 202 and the URL to watch.
     """
     fields = answers.posted(request)
+    checker = Checker()
+    checker.only(fields, FIELDS)
+    checker.done()
     user, kind = user_of(request), _kind(fields.get("action"))
     reason = answers.text_field(fields, "reason")
     query = answers.text_field(fields, "query")

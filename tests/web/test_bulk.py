@@ -104,6 +104,10 @@ def test_a_script_starts_an_action_and_watches_it(script: Client) -> None:
         ({"action": "cancel", "all": True, "query": "status=odd"}, "status"),
         ({"action": "cancel", "all": True, "query": "name=none"}, "job"),
         ({"action": "cancel", "job": ["x"], "reason": 5}, "reason"),
+        ({"action": "cancel", "all": True, "query": "jobQueue=x"}, "query"),
+        ({"action": "cancel", "all": True, "query": "/jobs/?queue=x"}, "query"),
+        ({"action": "cancel", "all": True, "query": "queue=x&queue=y"}, "query"),
+        ({"action": "cancel", "all": True, "queue": "x"}, "queue"),
     ],
 )
 def test_a_bad_request_names_the_field_and_leaves_nothing(
@@ -113,6 +117,33 @@ def test_a_bad_request_names_the_field_and_leaves_nothing(
     assert answer.status_code == 400
     assert set(answer.json()["errors"]) == {field}
     assert not BulkAction.objects.exists()
+
+
+@pytest.mark.parametrize("query", ["?queue=nosuch", "jobQueue=nosuch", "queue=nosuch&x"])
+def test_an_action_on_all_that_match_never_falls_back_to_all_jobs(
+    script: Client, page: Client, query: str
+) -> None:
+    job = a_job(status="RUNNABLE")
+    body = {"action": "terminate", "all": True, "query": query}
+    answer = script.post("/jobs/bulk/", body, content_type="application/json")
+    assert answer.status_code == 400
+    asked = page.post("/jobs/bulk/", {**body, "all": "true"})
+    if query.startswith("?"):
+        assert "Terminate 0 jobs?" in asked.content.decode()
+    else:
+        assert asked.status_code == 400
+        assert "There is no filter" in asked.content.decode()
+    assert not BulkAction.objects.exists()
+    job.refresh_from_db()
+    assert job.stop_requested_at is None
+
+
+def test_the_question_mark_of_an_address_is_left_out(script: Client) -> None:
+    job, _ = a_job(queue=a_queue(name="night"), status="RUNNABLE"), a_job(status="RUNNABLE")
+    body = {"action": "terminate", "all": True, "query": "?queue=night&limit=50"}
+    answer = script.post("/jobs/bulk/", body, content_type="application/json")
+    assert answer.status_code == 202
+    assert BulkAction.objects.get().job_ids == [str(job.pk)]
 
 
 def test_only_its_owner_watches_an_action_and_it_touches_his_jobs_only(

@@ -9,12 +9,15 @@ from django.urls import reverse
 
 from jobs import changes
 from jobs.domain.bulk import MAX_JOBS
+from jobs.domain.errors import InvalidInput
 from jobs.domain.states import CANCELLABLE, LIVE, JobStatus
 from jobs.models import BulkAction, BulkKind
 from jobs.selectors.jobs import JobFilters, matching_ids
 
-from .jobs import read_query
+from .jobs import FILTERS, PARAMETERS, read_query
 
+# More are not told of one query.
+MAX_PROBLEMS = 20
 # Of jobs that match a filter, those that an action could do something to.
 CONCERNS = {
     BulkKind.CANCEL: CANCELLABLE,
@@ -53,11 +56,11 @@ def build_confirmation(
         "kind": kind,
         "verb": VERBS[kind][0],
         "filters": filters,
-        "query_string": query_string,
+        "query_string": _bare(query_string),
         "reason": reason,
         "count": count,
         "is_capped": count >= MAX_JOBS,
-        "back_url": reverse("jobs") + (f"?{query_string}" if query_string else ""),
+        "back_url": reverse("jobs") + (f"?{_bare(query_string)}" if _bare(query_string) else ""),
     }
 
 
@@ -67,8 +70,29 @@ def all_that_match(*, user: User, kind: BulkKind, filters: JobFilters) -> list[U
 
 
 def read_filters(query_string: str) -> JobFilters:
-    """The filters of the list that a form was on. Raises InvalidInput."""
-    return read_query(QueryDict(query_string)).filters
+    """The filters of the list that a form was on. Raises InvalidInput.
+
+    Unlike the list itself it refuses a filter that there is not: without it the action would be on more
+    jobs than was meant. A question mark in front is left out.
+    """
+    query = QueryDict(_bare(query_string))
+    problems = [
+        f"There is no filter {name[:60]!r}. Filters are {', '.join(FILTERS)}."
+        for name in query
+        if name not in PARAMETERS
+    ]
+    problems += [
+        f"The filter {name} is there twice. Give it once."
+        for name in FILTERS
+        if len(query.getlist(name)) > 1
+    ]
+    if problems:
+        raise InvalidInput({"query": problems[:MAX_PROBLEMS]})
+    return read_query(query).filters
+
+
+def _bare(query_string: str) -> str:
+    return query_string.strip().removeprefix("?")
 
 
 def as_json(action: BulkAction) -> dict[str, Any]:

@@ -18,6 +18,10 @@ from jobs.selectors.jobs import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, JobFilters, Jo
 from . import job as job_contexts
 from .lazily import lazily
 
+FILTERS = ("queue", "status", "name", "definition")
+# All that the list's URL may have.
+PARAMETERS = frozenset({*FILTERS, "limit", "before", "format"})
+
 
 @dataclass(frozen=True, slots=True)
 class JobQuery:
