@@ -8,6 +8,10 @@ from .validation import FieldError
 
 MAX_JOBS = 10_000
 MAX_SHOWN_CHARACTERS = 60
+NONE_MATCHES = (
+    "No job matches. Cancel is for jobs that wait, terminate for those that have not ended, "
+    "rerun for those that failed."
+)
 
 
 def job_ids(value: object) -> list[UUID]:

@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
+from jobs.domain.bulk import NONE_MATCHES
 from jobs.domain.errors import InvalidInput
 from jobs.domain.flags import flag
 from jobs.domain.validation import Checker, FieldError
@@ -41,6 +42,8 @@ def start(request: HttpRequest) -> HttpResponse:
             return answers.page(request, "jobs/bulk_confirm.html", context)
         filters = contexts.read_filters(query)
         chosen: list[object] = [*contexts.all_that_match(user=user, kind=kind, filters=filters)]
+        if not chosen:
+            raise InvalidInput({"query": [NONE_MATCHES]})
     else:
         chosen = _chosen(request, fields)
     try:

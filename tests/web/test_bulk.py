@@ -102,7 +102,7 @@ def test_a_script_starts_an_action_and_watches_it(script: Client) -> None:
         ({"job": ["x"]}, "action"),
         ({"action": "cancel", "all": "maybe"}, "all"),
         ({"action": "cancel", "all": True, "query": "status=odd"}, "status"),
-        ({"action": "cancel", "all": True, "query": "name=none"}, "job"),
+        ({"action": "cancel", "all": True, "query": "name=none"}, "query"),
         ({"action": "cancel", "job": ["x"], "reason": 5}, "reason"),
         ({"action": "cancel", "all": True, "query": "jobQueue=x"}, "query"),
         ({"action": "cancel", "all": True, "query": "/jobs/?queue=x"}, "query"),
