@@ -70,12 +70,12 @@ def carry_out_stops(*, lease: Lease, now: datetime, seconds: float = SECONDS) ->
     Until they have ended, no child of these should be placed; all other jobs may be.
     """
     until = time.monotonic() + seconds
-    # The status is not asked for here: with it, SQLite would read all live jobs instead of the few marked ones.
+    # Neither status nor parent is asked for here: another index than that of the marked jobs would be read.
     marked = Job.objects.filter(
         needs_settling=True,
         stop_requested_at__isnull=False,
-        parent=None,
         array_size__isnull=False,
+        array_index=None,
     ).order_by("id")
     stopping = [array for array in marked if array.status in LIVE]
     for at, parent in enumerate(stopping):

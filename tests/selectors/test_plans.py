@@ -82,6 +82,9 @@ def queues() -> list[JobQueue]:
         _copies(waiting, 200)
         _copies(a_job(queue=queue, status=JobStatus.RUNNING, started_at=NOW), 3)
         _dependents(queue)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
     return queues
 
 
