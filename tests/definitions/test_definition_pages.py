@@ -280,9 +280,11 @@ def test_bad_container_properties_are_told_beside_their_field_and_kept(
 def test_a_definition_of_several_containers_is_shown_copied_and_compared(
     client: Client, boss: User
 ) -> None:
-    # As a browser sends it: what the form suggests for one container is no harm.
+    # As a browser sends it: what the form has for one container is empty.
     new = client.get("/new/definition/").context["values"]
     posted = {**new, "name": "pair", "ecs_properties": json.dumps(SEVERAL), "attempts": "2"}
+    refused = client.post("/definitions/", {**posted, "vcpus": "1", "memory_mib": "512"})
+    assert set(refused.context["errors"]) == {"vcpus", "memory_mib"}
     assert client.post("/definitions/", posted).status_code == 302
     html = client.get("/definitions/pair/1/").text
     assert "until db has started" in html

@@ -54,10 +54,8 @@ CONTAINER_BOXES = {
     "container_init": ("linuxParameters", "initProcessEnabled"),
 }
 FORM_ONLY = {DOCUMENT, *CONTAINER_TEXTS, *CONTAINER_BOXES}
-# What a new form suggests for one container; definitions of several leave it empty.
-SUGGESTED: dict[str, object] = {"vcpus": "1", "memory_mib": "512"}
-NEW: dict[str, object] = {**SUGGESTED, "attempts": "1"}
-GROUPS = ("ecs_properties", "node_properties")
+# vCPUs and memory stay empty: definitions of several containers or nodes have none of their own.
+NEW: dict[str, object] = {"attempts": "1"}
 # Fields that lie folded until they hold something.
 FOLDED = ("evaluate_on_exit", "scheduling_priority", "consumables", "tags", "propagate_tags")
 
@@ -119,9 +117,6 @@ def posted_fields(request: HttpRequest) -> dict[str, object]:
     capabilities = fields.get("platform_capabilities")
     if isinstance(capabilities, str):
         fields["platform_capabilities"] = [text for text in capabilities.split(",") if text]
-    if not fields.get("image") and any(fields.get(group) for group in GROUPS):
-        # The form's own suggestions: nobody asked for them.
-        fields = {name: value for name, value in fields.items() if SUGGESTED.get(name) != value}
     container = _container(posted)
     return {**fields, "container": container} if container else fields
 
