@@ -40,6 +40,9 @@ MAX_DESCRIPTION_CHARACTERS = 255
 # AWS gives no bound: this is what a database's integer holds.
 MAX_PRIORITY = 2_147_483_647
 MAX_QUEUE_ENVIRONMENTS = 3
+# Ours: who sent more mistakes mends these first, and an answer is never larger than what was sent.
+MAX_PROBLEMS = 20
+MAX_SHOWN_NAME_CHARACTERS = 60
 STATES = ("ENABLED", "DISABLED")
 # Ours: more would be a slip of the decimal point.
 MAX_USD_PER_HOUR = Decimal(100_000)
@@ -63,8 +66,9 @@ class FieldError(ValueError):
 
     @property
     def texts(self) -> list[str]:
-        """Each problem as a text that starts with the member's path."""
-        return [f"{path}: {text}" if path else text for path, text in self.problems]
+        """The first problems, each as a text that starts with the member's path, and how many follow."""
+        shown = [problem_text(*problem) for problem in self.problems[:MAX_PROBLEMS]]
+        return [*shown, *and_more(len(self.problems) - MAX_PROBLEMS)]
 
     def at(self, member: str) -> list[tuple[str, str]]:
         """The problems as seen from outside, where this value is `member`: a name, or "[0]"."""
@@ -74,34 +78,56 @@ class FieldError(ValueError):
         ]
 
 
+def problem_text(path: str, text: str) -> str:
+    """A problem in words, with the path of the member that has it."""
+    return f"{path}: {text}" if path else text
+
+
+def and_more(count: int) -> list[str]:
+    """A sentence for problems that are not named; none if there are none."""
+    return [f"And {count} more problem{'s' if count > 1 else ''}."] if count > 0 else []
+
+
 class Checker:
-    """Runs checks field by field and raises all their errors together."""
+    """Runs checks field by field and raises their errors together.
+
+    Of more than `MAX_PROBLEMS` it tells the first of each field, and how many there are besides.
+    """
 
     def __init__(self) -> None:
         self._errors: dict[str, list[str]] = {}
+        self._shown = 0
+        self._hidden = 0
 
     def check(self, field: str, check: Callable[[object], T], value: object, default: T) -> T:
         """The clean value; on an error it is kept for `done()` and `default` is given back."""
         try:
             return check(value)
         except FieldError as error:
-            for text in error.texts:
-                self.add(field, text)
+            for problem in error.problems:
+                self.add(field, problem_text(*problem))
             return default
 
     def only(self, fields: Iterable[str], known: Container[str]) -> None:
         """An error for each field that is not a known one: a slip in its name must not go unseen."""
-        for field in fields:
-            if field not in known:
-                self.add(field, "There is no such field.")
+        unknown = [field[:MAX_SHOWN_NAME_CHARACTERS] for field in fields if field not in known]
+        for field in unknown[:MAX_PROBLEMS]:
+            self.add(field, "There is no such field.")
+        self._hidden += max(0, len(unknown) - MAX_PROBLEMS)
 
     def add(self, field: str, message: str) -> None:
-        self._errors.setdefault(field, []).append(message)
+        if self._shown < MAX_PROBLEMS or field not in self._errors:
+            self._shown += 1
+            self._errors.setdefault(field, []).append(message)
+        else:
+            self._hidden += 1
 
     def done(self) -> None:
         """Raises InvalidInput if any check failed."""
         if self._errors:
-            raise InvalidInput(self._errors)
+            more = and_more(self._hidden)
+            whole = {"": [*self._errors.get("", ()), *more]} if more else {}
+            raise InvalidInput({**self._errors, **whole})
 
 
 def name(value: object) -> str:

@@ -21,6 +21,7 @@ from jobs.domain.members import a_list, one_of
 from jobs.domain.node_properties import node_properties
 from jobs.domain.plans import Work
 from jobs.domain.resources import MILLI
+from jobs.domain.sizes import check_size, too_large
 from jobs.domain.validation import Checker, is_empty
 from jobs.domain.work import work_of_group
 from jobs.models import DefinitionStatus, DefinitionType, JobDefinition
@@ -82,6 +83,7 @@ def check_definition(*, fields: Mapping[str, object]) -> DefinitionFields:
     (1), `evaluate_on_exit`, `timeout_seconds` (none), `scheduling_priority`, `consumables`, `tags`, `propagate_tags`,
     `platform_capabilities`. Whatever has members may be JSON text.
     """
+    check_size(fields, at_most=MAX_DEFINITION_BYTES, what="A definition")
     checker = Checker()
     checker.only(fields, FIELDS)
     groups: dict[str, dict[str, Any]] = {
@@ -96,7 +98,7 @@ def check_definition(*, fields: Mapping[str, object]) -> DefinitionFields:
     work = _check_group(checker, fields, groups) if given else _check_container(checker, fields)
     clean = _check_rest(checker, fields, work)
     if _bytes(clean) > MAX_DEFINITION_BYTES:
-        checker.add("", f"A definition has at most {MAX_DEFINITION_BYTES // 1024} KiB in all.")
+        checker.add("", too_large(at_most=MAX_DEFINITION_BYTES, what="A definition"))
     checker.done()
     return clean
 

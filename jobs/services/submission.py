@@ -15,6 +15,7 @@ from jobs.domain.consumables import consumables, total
 from jobs.domain.flags import flag
 from jobs.domain.members import Reader
 from jobs.domain.plans import Work, plan_of
+from jobs.domain.sizes import check_size, too_large
 from jobs.domain.validation import Checker, is_empty
 from jobs.domain.work import node_consumables
 from jobs.models import Job, JobDefinition, JobQueue
@@ -117,6 +118,7 @@ def check_submission(*, owner: User, fields: Mapping[str, object]) -> Submission
     `array_size` makes it an array. `depends_on` is a list of `{"job_id", "type"}`; jobs that the owner cannot
     see do not exist. `tags` are the job's own. Whatever has members may be JSON text.
     """
+    check_size(fields, at_most=MAX_SUBMISSION_BYTES, what="A submission")
     checker = Checker()
     checker.only(fields, FIELDS)
     name = checker.check("name", validation.name, fields.get("name"), "")
@@ -145,7 +147,7 @@ def _read(checker: Checker, fields: Mapping[str, object]) -> dict[str, Any]:
     }
     given = {field: value for field, value in clean.items() if value}
     if len(json.dumps(given, default=str).encode()) > MAX_SUBMISSION_BYTES:
-        checker.add("", f"A submission has at most {MAX_SUBMISSION_BYTES // 1024} KiB in all.")
+        checker.add("", too_large(at_most=MAX_SUBMISSION_BYTES, what="A submission"))
     return clean
 
 
