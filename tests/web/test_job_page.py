@@ -278,3 +278,23 @@ def test_a_running_job_says_when_its_time_limit_is_over(page: Client, script: Cl
     assert "Job attempt duration exceeded timeout" in html
     assert "It ran until its time limit was over." in html
     assert "is over at" not in html
+
+
+def test_the_log_box_is_renewed_where_no_container_ran(page: Client) -> None:
+    """What is marked as kept is left as it is when its surroundings are renewed."""
+
+    def log_box(job: Job) -> str:
+        html = page.get(f"/jobs/{job.pk}/").content.decode()
+        return html.partition('class="card bw-log-card"')[2].partition(">")[0]
+
+    waiting = a_job(status="RUNNABLE")
+    assert 'id="log-none"' in log_box(waiting)
+    assert "data-keep" not in log_box(waiting)
+    job = a_job(status="STARTING", attempts_made=1)
+    attempt = an_attempt(job=job)
+    assert f'id="log-{attempt.pk}"' in log_box(job)
+    assert "data-keep" in log_box(job)
+    attempt.ended_at = NOW
+    attempt.save()
+    # Another id, so that it takes the place of the one that is kept.
+    assert f'id="log-{attempt.pk}-none"' in log_box(job)
