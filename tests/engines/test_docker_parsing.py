@@ -8,7 +8,11 @@ import requests
 
 from jobs.engines.base import CannotPull, ContainerPhase, EngineError, LogSource, PullProgress
 from jobs.engines.docker_engine.connection import answer
-from jobs.engines.docker_engine.containers import status_from_inspect, status_from_list
+from jobs.engines.docker_engine.containers import (
+    status_from_inspect,
+    status_from_list,
+    usage_from_stats,
+)
 from jobs.engines.docker_engine.logs import read_frames
 from jobs.engines.docker_engine.pulls import Layers, follow_pull, read_json, split_reference
 from jobs.engines.docker_engine.stream import Dechunker
@@ -179,3 +183,8 @@ def test_an_answer_that_is_no_json_is_an_error_of_the_engine(body: bytes) -> Non
     response._content = body
     with pytest.raises(EngineError, match="no JSON"):
         answer(response)
+
+
+@pytest.mark.parametrize("found", [{}, {"read": ""}, {"read": "0001-01-01T00:00:00Z"}])
+def test_a_sample_without_a_time_is_none(found: dict[str, str]) -> None:
+    assert usage_from_stats(found) is None

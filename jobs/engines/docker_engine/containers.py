@@ -97,7 +97,8 @@ def event_from(found: Mapping[str, Any]) -> EngineEvent | None:
 
 def usage_from_stats(found: Mapping[str, Any]) -> Usage | None:
     """None if the container does not run: Docker then sends a sample without a time or a number."""
-    at_ns = parse_time(found["read"])
+    read = found.get("read")
+    at_ns = parse_time(read) if read else 0
     memory = found.get("memory_stats") or {}
     if not at_ns or "usage" not in memory:
         return None
