@@ -8,6 +8,8 @@ import signal
 from .resources import format_memory
 
 ESSENTIAL_EXITED = "Essential container in task exited"
+# Ours: AWS has no words for one whose end does not end its task.
+OTHER_EXITED = "Container in task exited"
 TIMED_OUT = "Job attempt duration exceeded timeout"
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 OUT_OF_MEMORY_EXIT_CODE = 137
@@ -33,6 +35,11 @@ STOPPED_WITH_OTHERS = "It was asked to stop because another container of its job
 NOT_FOUND_EXIT_CODE = 127
 NOT_EXECUTABLE_EXIT_CODE = 126
 SIGNAL_EXIT_BASE = 128
+
+
+def exited(*, essential: bool) -> str:
+    """The reason of a container that ended by itself."""
+    return ESSENTIAL_EXITED if essential else OTHER_EXITED
 
 
 def host_lost(instance_id: str) -> str:
@@ -132,7 +139,7 @@ def explain_exit(*, exit_code: int, oom_killed: bool, memory_mib: int) -> str:
 
 def brief(*, status_reason: str, exit_code: int | None) -> str:
     """The reason for a list: where AWS's words say only that the container exited, its exit code."""
-    if status_reason == ESSENTIAL_EXITED and exit_code is not None:
+    if status_reason in {ESSENTIAL_EXITED, OTHER_EXITED} and exit_code is not None:
         return f"Exit code {exit_code}"
     return status_reason
 

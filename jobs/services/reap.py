@@ -205,7 +205,7 @@ def _cause(attempt: Attempt, found: ContainerStatus, stopped_at: datetime | None
             return _stopped(attempt)
         if _is_at_or_after(stopped_at, attempt.deadline_at):
             return _timed_out(attempt)
-    return _Cause(reasons.ESSENTIAL_EXITED)
+    return _Cause(reasons.exited(essential=attempt.essential))
 
 
 def _stopped(attempt: Attempt) -> _Cause:

@@ -184,6 +184,10 @@ def test_an_end_that_is_not_essential_changes_nothing_else(containers: Begin) ->
     assert play.status() == JobStatus.RUNNING
     play.end(play.attempts[0], 0)
     assert play.status() == JobStatus.SUCCEEDED
+    assert list(play.job.attempts.order_by("id").values_list("status_reason", flat=True)) == [
+        "Essential container in task exited",
+        "Container in task exited",
+    ]
 
 
 def test_the_rules_decide_once_about_a_try_that_failed(containers: Begin) -> None:
