@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import Sum
 
 from jobs import changes
 from jobs.domain import consumables, validation
@@ -123,9 +124,13 @@ def _delete(resource: ConsumableResource) -> None:
     row = ConsumableResource.objects.select_for_update().filter(id=resource.id).first()
     if row is None:
         return
-    if row.in_use_quantity or row.holds.filter(released_at__isnull=True).exists():
+    held = row.holds.filter(released_at__isnull=True).aggregate(sum=Sum("quantity"))["sum"]
+    if row.in_use_quantity or held:
+        # Of what is used up nothing is in use, and nothing comes back; but its jobs name it.
+        done = "hold" if row.type == ConsumableType.REPLENISHABLE else "that still run took"
         raise Conflict(
-            f"Jobs hold {row.in_use_quantity} of {row.name}. Wait for them, or terminate them."
+            f"Jobs {done} {row.in_use_quantity or held} of {row.name}. "
+            "Wait for them, or terminate them."
         )
     if is_needed(name=row.name):
         raise Conflict(

@@ -8,6 +8,7 @@ from jobs.domain.errors import Conflict, InvalidInput, NotFound
 from jobs.domain.states import JobStatus
 from jobs.models import ConsumableHold, ConsumableResource
 from jobs.services.consumable_resources import create_resource, delete_resource, update_resource
+from jobs.services.consumables import Want, take
 from tests.builders import NOW, a_consumable, a_hold, a_job
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +85,14 @@ def test_a_resource_that_somebody_holds_stays() -> None:
     a_hold(resource=resource, quantity=3)
     with pytest.raises(Conflict, match="Jobs hold 3 of licences"):
         delete_resource(resource=resource, now=NOW)
+
+
+def test_a_resource_that_is_used_up_stays_while_the_jobs_that_took_of_it_run() -> None:
+    resource = a_consumable(name="tok", total_quantity=5, type="NON_REPLENISHABLE")
+    take(wants=[Want(a_job().id, 1, (("tok", 2),)), Want(a_job().id, 1, (("tok", 1),))], now=NOW)
+    with pytest.raises(Conflict, match=r"^Jobs that still run took 3 of tok\. Wait for them"):
+        delete_resource(resource=resource, now=NOW)
+    assert ConsumableResource.objects.exists()
 
 
 def test_a_resource_that_a_waiting_job_needs_stays_until_that_job_has_ended() -> None:
