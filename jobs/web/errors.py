@@ -1,12 +1,32 @@
 """Django's own errors (no such URL, CSRF, a bug) in the same form as ours."""
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
 
 from . import answers
 
+MIB = 1024 * 1024
+
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return answers.error(request, 400)
+    return too_large(request, exception) or answers.error(request, 400)
+
+
+def too_large(request: HttpRequest, exception: Exception) -> HttpResponse | None:
+    """The answer, with the limit, to a request that is larger than Django reads; None for other errors."""
+    if isinstance(exception, RequestDataTooBig):
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE / MIB
+        return answers.error(request, 413, f"A request has at most {limit:g} MiB.")
+    if isinstance(exception, TooManyFieldsSent):
+        limit = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+        return answers.error(request, 400, f"A form has at most {limit} fields.")
+    if isinstance(exception, TooManyFilesSent):
+        limit = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+        return answers.error(
+            request, 413, f"A form has at most {limit} files. Batchweb takes none."
+        )
+    return None
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:

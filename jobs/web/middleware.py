@@ -4,7 +4,7 @@ import codecs
 import logging
 from collections.abc import Callable
 
-from django.core.exceptions import BadRequest, RequestDataTooBig
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -12,6 +12,7 @@ from jobs.domain.errors import Conflict, InvalidInput, NotFound
 from jobs.selectors.logs import LogUnreadable
 
 from . import answers
+from .errors import too_large
 
 logger = logging.getLogger("batchweb.web")
 
@@ -78,13 +79,12 @@ class ErrorAnswerMiddleware:
         for kind, status in STATUS_OF_ERROR:
             if isinstance(exception, kind):
                 return answers.error(request, status, str(exception))
-        return None
+        return too_large(request, exception)
 
 
 STATUS_OF_ERROR: tuple[tuple[type[Exception], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
     (LogUnreadable, 503),
-    (RequestDataTooBig, 413),
     (BadRequest, 400),
 )
