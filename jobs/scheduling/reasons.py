@@ -58,6 +58,12 @@ def environment_invalid(environments: Sequence[EnvironmentView]) -> Reason:
     return _reason(WaitCode.ENVIRONMENT_INVALID, f"{ENVIRONMENTS_INVALID} {details}")
 
 
+def far_behind(queue: str, count: int) -> Reason:
+    """Waits so deep in the queue that no pass has looked at the job; so many come before it, or more."""
+    ahead = f": at least {count} jobs come before it" if count else ""
+    return _reason(WaitCode.TURN, f"Waits its turn in the queue {queue}{ahead}.")
+
+
 def never_fits(
     job: JobView, environments: Sequence[EnvironmentView], nodes: Mapping[int, NodeView]
 ) -> Reason:

@@ -13,10 +13,13 @@ from datetime import datetime
 from uuid import UUID
 
 from jobs.domain.states import JobStatus
-from jobs.models import Job, JobQueue, JobQueueEnvironment
+from jobs.models import Job, JobQueue, JobQueueEnvironment, WaitReason
 from jobs.scheduling.estimate import estimate
 from jobs.scheduling.order import in_order
+from jobs.scheduling.plan import WaitCode
+from jobs.scheduling.reasons import far_behind
 
+from .jobs import newest_wait_reason
 from .run_times import TYPICAL
 from .snapshot import load_snapshot
 
@@ -30,6 +33,8 @@ ESTIMATE_SECONDS = 5.0
 ESTIMATED = 400
 ESTIMATED_PER_QUEUE = 25
 CACHED_QUEUES = 1000
+# What is wrong with a queue's environments, and so holds for every job there.
+OF_ENVIRONMENTS = (WaitCode.NO_ENVIRONMENT, WaitCode.ENVIRONMENT_INVALID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,34 @@ def position_of(*, job: Job, limit: int = COUNTED, now: datetime) -> int | None:
         return ahead + 1 if ahead < limit else None
     ids = _by_turn(job.queue_id, min(limit, FRONT_SIZE), now)
     return ids.index(job.id) + 1 if job.id in ids else None
+
+
+def behind_at_least(*, job: Job, limit: int = COUNTED, now: datetime) -> int | None:
+    """How many come before a RUNNABLE job at least, where `position_of` does not count; else None."""
+    if job.status != JobStatus.RUNNABLE or position_of(job=job, limit=limit, now=now) is not None:
+        return None
+    if job.queue.scheduling_policy_id is None:
+        return limit
+    return len(_by_turn(job.queue_id, min(limit, FRONT_SIZE), now))
+
+
+def turn_of(*, job: Job, limit: int = COUNTED, now: datetime) -> WaitReason | None:
+    """Why a RUNNABLE job waits that is too far behind for the scheduler to say so; None for one near the front.
+
+    That is what is wrong with all environments of its queue, as the first job there was told; or that
+    others come before it. Not a row of the database.
+    """
+    position = position_of(job=job, limit=limit, now=now)
+    if job.status != JobStatus.RUNNABLE or (position is not None and position <= FRONT_SIZE):
+        return None
+    runnable = Job.objects.filter(queue_id=job.queue_id, status=JobStatus.RUNNABLE)
+    head = runnable.order_by("id").first()
+    told = newest_wait_reason(head) if head else None
+    if head and told and told.since >= head.status_changed_at and told.code in OF_ENVIRONMENTS:
+        return WaitReason(job=job, code=told.code, reason=told.reason, since=told.since)
+    ahead = position - 1 if position else behind_at_least(job=job, limit=limit, now=now)
+    code, text = far_behind(job.queue.name, ahead or 0)
+    return WaitReason(job=job, code=code, reason=text, since=job.status_changed_at)
 
 
 def estimated_start(*, job: Job, now: datetime) -> datetime | None:

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from jobs.models import Job, JobQueue, JobStatus, ShareUsage
+from jobs.models import Job, JobQueue, JobStatus, ShareUsage, WaitReason
 from jobs.selectors import front
-from jobs.selectors.front import estimated_start, front_of, position_of
+from jobs.selectors.front import behind_at_least, estimated_start, front_of, position_of, turn_of
 from tests.builders import (
     NOW,
     a_definition,
@@ -61,6 +61,40 @@ def test_a_position_counts_the_jobs_ahead_in_the_same_queue() -> None:
     assert [position_of(job=job, now=NOW) for job in jobs] == [1, 2, 3]
     assert position_of(job=jobs[2], limit=2, now=NOW) is None
     assert position_of(job=a_job(queue=queue, status=JobStatus.PENDING), now=NOW) is None
+
+
+def test_a_job_deep_in_its_queue_is_told_how_many_come_before_it_at_least() -> None:
+    queue = a_queue(name="deep")
+    first, *_, last = [runnable(queue) for _ in range(4)]
+    assert behind_at_least(job=last, limit=2, now=NOW) == 2
+    assert behind_at_least(job=last, now=NOW) is None
+    told = turn_of(job=last, limit=2, now=NOW)
+    assert told is not None
+    assert told.reason == (
+        "QUEUED:BEHIND_EARLIER_JOBS - Waits its turn in the queue deep: "
+        "at least 2 jobs come before it."
+    )
+    assert (told.code, told.since) == ("QUEUED:BEHIND_EARLIER_JOBS", last.status_changed_at)
+    assert turn_of(job=first, now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "is_for_all"),
+    [
+        ("MISCONFIGURATION:NO_ENABLED_COMPUTE_ENVIRONMENT", True),
+        ("ACTION_REQUIRED", True),
+        ("MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT", False),
+    ],
+)
+def test_what_is_wrong_with_a_queue_s_environments_is_told_to_its_last_job_too(
+    code: str, is_for_all: bool
+) -> None:
+    queue = a_queue()
+    first, *_, last = [runnable(queue) for _ in range(3)]
+    WaitReason.objects.create(job=first, code=code, reason=f"{code} - why", since=NOW)
+    told = turn_of(job=last, limit=1, now=NOW)
+    assert told is not None
+    assert (told.code == code, told.reason == f"{code} - why") == (is_for_all, is_for_all)
 
 
 def a_full_queue() -> tuple[JobQueue, Job]:

@@ -10,6 +10,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import Attempt, Job
+from jobs.selectors import front
+from jobs.web.contexts import job as contexts
 from jobs.web.contexts.attempts import chosen, cost_of, tries_of
 from tests.builders import NOW, a_job, an_attempt
 from tests.joblogs.writing import Writer, numbered
@@ -174,6 +176,20 @@ def test_the_page_takes_as_many_queries_for_many_tries_as_for_one(
         several(number, job, **ended(exit_code=0))
     with django_assert_num_queries(PAGE_QUERIES):
         page.get(f"/jobs/{job.pk}/")
+
+
+def test_a_job_deep_in_its_queue_says_so(
+    page: Client, script: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front, "position_of", lambda **_: None)
+    monkeypatch.setattr(contexts, "position_of", lambda **_: None)
+    job = a_job(status="RUNNABLE")
+    html = page.get(f"/jobs/{job.pk}/").content.decode()
+    assert 'Behind number <span class="bw-num">10000</span> in its queue' in html
+    assert "at least 10000 jobs come before it" in html
+    told = script.get(f"/jobs/{job.pk}/").json()
+    assert (told["position_in_queue"], told["position_is_more_than"]) == (None, 10_000)
+    assert told["wait_reason"]["code"] == "QUEUED:BEHIND_EARLIER_JOBS"
 
 
 def test_a_waiting_job_tells_its_place_and_likely_start(page: Client, script: Client) -> None:

@@ -14,7 +14,7 @@ from jobs.domain.states import CANCELLABLE, LIVE, TERMINAL, JobStatus
 from jobs.models import Attempt, ImagePull, Job, StopKind, Transition, WaitReason
 from jobs.selectors import arrays as array_selectors
 from jobs.selectors import jobs as selectors
-from jobs.selectors.front import estimated_start, position_of
+from jobs.selectors.front import behind_at_least, estimated_start, position_of, turn_of
 
 from . import attempts as attempt_contexts
 from . import dependencies, workload
@@ -53,8 +53,9 @@ def build(
         "shown_try": lazily(lambda: _try_of(shown(), tries())),
         "log_urls": lazily(lambda: log_urls(job, shown())),
         "waits": lazily(lambda: selectors.wait_reasons_of(job)),
-        "waits_now": lazily(lambda: waits_now(job)),
+        "waits_now": lazily(lambda: waits_now(job, now)),
         "position": lazily(lambda: position_of(job=job, now=now)),
+        "behind_at_least": lazily(lambda: behind_at_least(job=job, now=now)),
         "estimated_start": lazily(lambda: estimated_start(job=job, now=now)),
         "pull": lazily(lambda: pull_of(job, attempts())),
         "usage": lazily(lambda: usage_lines(shown())),
@@ -146,13 +147,15 @@ def _step(
     )
 
 
-def waits_now(job: Job) -> WaitReason | None:
-    """Why a RUNNABLE job waits; None for another, or where the scheduler has not said yet."""
+def waits_now(job: Job, now: datetime) -> WaitReason | None:
+    """Why a RUNNABLE job waits; None for another, or near the front where the scheduler has not said yet."""
     if job.status != JobStatus.RUNNABLE:
         return None
     newest = selectors.newest_wait_reason(job)
     # A reason from before a retry does not explain why the job waits now.
-    return newest if newest and newest.since >= job.status_changed_at else None
+    if newest and newest.since >= job.status_changed_at:
+        return newest
+    return turn_of(job=job, now=now)
 
 
 def pull_of(job: Job, attempts: Sequence[Attempt]) -> ImagePull | None:
@@ -201,7 +204,7 @@ def deadline_of(job: Job, attempts: Sequence[Attempt]) -> datetime | None:
 def as_json(*, job: Job, user: User, now: datetime) -> dict[str, Any]:
     """All that the page says, for scripts. Times are ISO 8601 in UTC, dollars are texts."""
     attempts = selectors.attempts_of(job)
-    waits = waits_now(job)
+    waits = waits_now(job, now)
     return {
         **summary(job),
         **request_as_json(job),
@@ -211,6 +214,7 @@ def as_json(*, job: Job, user: User, now: datetime) -> dict[str, Any]:
         "explanation": explanation_of(job, attempts),
         "wait_reason": _wait_as_json(waits) if waits else None,
         "position_in_queue": position_of(job=job, now=now),
+        "position_is_more_than": behind_at_least(job=job, now=now),
         "estimated_start": estimated_start(job=job, now=now),
         "cost_usd": f"{cost_of(attempts, now).so_far_usd:f}",
         "attempts": [attempt_contexts.as_json(job, each, now) for each in attempts],
