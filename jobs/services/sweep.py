@@ -19,7 +19,7 @@ from .pulls import SILENT_AFTER, request_pull
 from .stopping import due_kills, due_time_outs
 
 LOST_AFTER = timedelta(seconds=10)
-LONG_AFTER = timedelta(seconds=120)
+LONG_AFTER = timedelta(seconds=45)
 CLEAN_UP_AFTER = timedelta(seconds=30)
 PORTION = 500
 
