@@ -15,6 +15,7 @@ from benchmarks.fresh import heading, prepare, seconds_of, spread_ms
 
 MACHINE = prepare()
 
+from django.contrib.auth.models import User  # noqa: E402
 from django.db import transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
@@ -24,9 +25,9 @@ from jobs.services.submit import submit_job  # noqa: E402
 from tests.builders import a_definition, a_queue, a_user  # noqa: E402
 
 
-def ours(definition: JobDefinition, queue: JobQueue, owner: object, size: int) -> Job:
+def ours(definition: JobDefinition, queue: JobQueue, owner: User, size: int) -> Job:
     return submit_job(
-        owner=owner,  # type: ignore[arg-type]
+        owner=owner,
         fields={
             "name": "array",
             "queue": queue.name,
@@ -38,7 +39,7 @@ def ours(definition: JobDefinition, queue: JobQueue, owner: object, size: int) -
 
 
 @transaction.atomic
-def bulk_create(definition: JobDefinition, queue: JobQueue, owner: object, size: int) -> None:
+def bulk_create(definition: JobDefinition, queue: JobQueue, owner: User, size: int) -> None:
     now = timezone.now()
     parent_id = new_job_id()
     spec = JobSpec.objects.create(id=parent_id, image=definition.image, command=definition.command)

@@ -149,7 +149,11 @@ def main() -> None:
         definition = a_definition(
             image="fake/sh", command=["exit", "0"], milli_vcpus=1000, memory_mib=64
         )
-        fields = {"name": "noop", "queue": queue.name, "definition": definition.name}
+        fields: dict[str, object] = {
+            "name": "noop",
+            "queue": queue.name,
+            "definition": definition.name,
+        }
         processes.start_installation()
         # Everything has been loaded and connected once before it is measured.
         run_array(fields, owner, 50)

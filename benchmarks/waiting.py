@@ -10,8 +10,8 @@ from benchmarks.fresh import seconds_of
 from jobs.models import Attempt, Job, JobQueue, JobStatus
 from jobs.processes.scheduler import schedule_once
 from jobs.services.finish import AttemptOutcome, finish_attempt
-from jobs.services.launch import mark_running
 from jobs.services.lease import Lease, Standby
+from jobs.services.running import mark_running
 from tests.builders import a_definition, a_job, a_user
 
 # So many jobs end before each measured pass, and leave room for others.
@@ -32,7 +32,7 @@ def add_waiting(*, template: Job, queue: JobQueue, count: int, shares: int = 0) 
     """`count` more RUNNABLE jobs in the queue, spread over so many shares (0: it has none)."""
     if count <= 0:
         return
-    columns = [field.column for field in Job._meta.concrete_fields]
+    columns = [field.column for field in Job._meta.concrete_fields if field.column]
     is_sqlite = connection.vendor == "sqlite"
     # In the form of an id, in the order of their making, and none of them a child's.
     number = f"{Job.objects.count() << 4} + n.i"
