@@ -170,6 +170,19 @@ def test_a_lost_container_gives_its_place_in_the_network_back(
     assert engine.networks() == []
 
 
+def test_a_lost_container_never_ends(engine: Engine, stopped: World) -> None:
+    """Else it would leave its network twice, and the network would seem to be in use for ever."""
+    lost = engine.create(replace(spec("sleep", "5"), network="n"))
+    engine.start(lost)
+    stopped.lose(lost)
+    stopped.advance(10)
+    assert [event.kind for event in stopped.events] == [EventKind.STARTED]
+    engine.start(engine.create(replace(spec("sleep", "5"), network="n")))
+    stopped.advance(10)
+    engine.remove_network("n")
+    assert engine.networks() == []
+
+
 def test_a_long_past_is_forgotten_and_what_comes_is_told(engine: Engine, stopped: World) -> None:
     stopped.events_kept = 5
     events = engine.events(0)

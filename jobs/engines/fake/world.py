@@ -164,7 +164,9 @@ class World:
         while self._due and self._due[0][0] <= now_ns:
             due_ns, _, container = heapq.heappop(self._due)
             step = container.next_step
-            if step is not None and container.phase is ContainerPhase.RUNNING:
+            # One that was lost does nothing more, and least of all does it end.
+            is_there = container.id in self.containers
+            if step is not None and is_there and container.phase is ContainerPhase.RUNNING:
                 container.taken += 1
                 self._take(container, step, due_ns)
                 self._plan_next_step(container)
