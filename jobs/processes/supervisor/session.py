@@ -240,6 +240,8 @@ class Session:
         # In this order, so that a container that was recorded by then is listed unless it is gone.
         attempts = supervision.live_attempts(engine_id=self._row.id)
         containers = self._engine.containers()
+        # A restart that nobody has noticed yet is noted first: it tells why containers have ended.
+        self._beat()
         found = plan(attempts, containers, timezone.now())
         queueing.enqueue_after_commit(queueing.LAUNCH, found.to_launch)
         for each in found.ended:
