@@ -87,7 +87,8 @@ def test_many_that_end_at_once_are_all_handed_on(scene: Scene, news: News) -> No
         assert sum(thread.name == "log end" for thread in threading.enumerate()) <= 4
 
     assert {log_of(attempt) for attempt in attempts} == {counted(3)}
-    assert len(news.handed_over) == 40
+    # A launch may be handed over again meanwhile, which does no harm.
+    assert [task for task, _ in news.handed_over].count(queueing.REAP) == 40
 
 
 def test_a_supervisor_that_comes_back_goes_on_where_the_log_stands(
