@@ -66,7 +66,9 @@ def test_a_restart_of_the_engine_leaves_a_gap_before_exits_are_handed_on(
     gaps: list[object] = []
 
     def look(task: str, ids: list[int]) -> None:
-        gaps.append(Engine.objects.get(id=scene.row.id).gap_until)
+        # A launch may be handed over before, which does no harm.
+        if task == queueing.REAP:
+            gaps.append(Engine.objects.get(id=scene.row.id).gap_until)
         news.hear_hand_over(task, ids)
 
     monkeypatch.setattr(queueing, "_enqueue", look)
@@ -80,6 +82,7 @@ def test_a_restart_of_the_engine_leaves_a_gap_before_exits_are_handed_on(
     assert row.gap_from
     assert row.gap_until
     assert row.gap_from <= row.gap_until
+    assert gaps
     assert None not in gaps
 
 
