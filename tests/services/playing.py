@@ -1,6 +1,6 @@
 """Plays the workers and the supervisor on a fake engine, one step at a time, in this thread."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -109,6 +109,10 @@ def _state(row: Attempt) -> str:
     if row.started_at:
         return "stopping" if row.stop_signalled_at else "running"
     return "waiting" if row.waits_for_others else "starting"
+
+
+# Begins a try, and gives who plays it.
+Begin = Callable[..., Play]
 
 
 @contextmanager
