@@ -1,6 +1,6 @@
 """What is stored. Only `jobs.services` writes it."""
 
-from .access import AccessToken
+from .access import AccessKey, AccessToken, JobCredentials
 from .array import ArraySummary
 from .attempt import DEFAULT_CONTAINER, Attempt, UsageSample
 from .bulk import BulkAction, BulkKind
@@ -19,14 +19,26 @@ from .environment import (
 from .history import Transition, WaitReason
 from .job import Job, JobStatus, StopKind
 from .lease import SchedulerLease
-from .logs import LogChunk, LogStream
+from .logs import DEFAULT_LOG_GROUP, LogChunk, LogGroup, LogStream
 from .policy import SchedulingPolicy, ShareUsage
-from .queue import JobQueue, JobQueueEnvironment, QueueState
+from .queue import (
+    JobQueue,
+    JobQueueEnvironment,
+    JobQueueServiceEnvironment,
+    QueueBlock,
+    QueueState,
+    QueueStatus,
+    QueueType,
+    QuotaShare,
+)
 from .secret import Secret
+from .service import ServiceEnvironment, ServiceEnvironmentState
 from .spec import JobSpec
 
 __all__ = [
     "DEFAULT_CONTAINER",
+    "DEFAULT_LOG_GROUP",
+    "AccessKey",
     "AccessToken",
     "ArraySummary",
     "Attempt",
@@ -48,20 +60,29 @@ __all__ = [
     "ImagePull",
     "ImagePullStatus",
     "Job",
+    "JobCredentials",
     "JobDefinition",
     "JobDependency",
     "JobQueue",
     "JobQueueEnvironment",
+    "JobQueueServiceEnvironment",
     "JobSpec",
     "JobStatus",
     "LogChunk",
+    "LogGroup",
     "LogStream",
     "Node",
     "NodeState",
+    "QueueBlock",
     "QueueState",
+    "QueueStatus",
+    "QueueType",
+    "QuotaShare",
     "SchedulerLease",
     "SchedulingPolicy",
     "Secret",
+    "ServiceEnvironment",
+    "ServiceEnvironmentState",
     "ShareUsage",
     "StopKind",
     "Transition",

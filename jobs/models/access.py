@@ -1,7 +1,9 @@
-"""Bearer tokens for scripts."""
+"""How scripts say who they are: bearer tokens, AWS access keys, and the credentials of running jobs."""
 
 from django.conf import settings
 from django.db import models
+
+from .attempt import Attempt
 
 
 class AccessToken(models.Model):
@@ -19,3 +21,43 @@ class AccessToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}...)"
+
+
+class AccessKey(models.Model):
+    """An AWS access key of ours. Signatures are checked with the secret itself, so that is kept, encrypted."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="access_keys"
+    )
+    name = models.CharField(max_length=128)
+    access_key_id = models.CharField(max_length=32, unique=True)
+    encrypted_secret = models.BinaryField()
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.access_key_id})"
+
+
+class JobCredentials(models.Model):
+    """Temporary credentials of a container whose job has a role: they end with its attempt.
+
+    `fetch_digest` is of the token that the container shows to be given them; `session_digest` of
+    the session token that goes with each request that is signed with them.
+    """
+
+    attempt = models.OneToOneField(
+        Attempt, on_delete=models.CASCADE, related_name="credentials", primary_key=True
+    )
+    role_arn = models.CharField(max_length=2048)
+    access_key_id = models.CharField(max_length=32, unique=True)
+    encrypted_secret = models.BinaryField()
+    encrypted_session_token = models.BinaryField()
+    fetch_digest = models.CharField(max_length=64, unique=True)
+    session_digest = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(help_text="They are made anew when they are fetched later.")
+
+    def __str__(self) -> str:
+        return f"{self.access_key_id} of attempt {self.attempt_id}"

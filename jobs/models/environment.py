@@ -1,15 +1,18 @@
 """Compute environments: where a queue's jobs may run, and at what price."""
 
 from decimal import Decimal
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from .deleted import NotDeletedManager
 from .engine import Engine
 
 
 class EnvironmentType(models.TextChoices):
+    MANAGED = "MANAGED"
     UNMANAGED = "UNMANAGED"
 
 
@@ -19,6 +22,12 @@ class EnvironmentState(models.TextChoices):
 
 
 class EnvironmentStatus(models.TextChoices):
+    """AWS Batch's `CEStatus`. A DELETED one is kept for the jobs that ran there, and seen by nobody else."""
+
+    CREATING = "CREATING"
+    UPDATING = "UPDATING"
+    DELETING = "DELETING"
+    DELETED = "DELETED"
     VALID = "VALID"
     INVALID = "INVALID"
 
@@ -32,9 +41,12 @@ def default_usd_per_gib_hour() -> Decimal:
 
 
 class ComputeEnvironment(models.Model):
-    """A share of an engine. UNMANAGED: it uses the engine's machines as they are."""
+    """A share of an engine. UNMANAGED: it uses the engine's machines as they are.
 
-    name = models.CharField(max_length=128, unique=True)
+    `objects` leaves out what is DELETED: its name is free again. Jobs still find it by their foreign keys.
+    """
+
+    name = models.CharField(max_length=128)
     type = models.CharField(
         max_length=16, choices=EnvironmentType, default=EnvironmentType.UNMANAGED
     )
@@ -63,11 +75,30 @@ class ComputeEnvironment(models.Model):
         blank=True,
         help_text='What jobs may mount or use as devices: [{"path": "/data", "readOnly": true}, ...]',
     )
+    compute_resources = models.JSONField(
+        default=dict, blank=True, help_text="Of a managed one, by AWS's member names; else empty."
+    )
+    unmanaged_vcpus = models.PositiveIntegerField(null=True, blank=True)
+    service_role = models.CharField(max_length=2048, blank=True)
+    update_policy = models.JSONField(default=dict, blank=True)
+    extra = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Members of AWS's request that mean nothing here, given back as they came.",
+    )
+    uuid = models.UUIDField(default=uuid4, editable=False)
     tags = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField()
 
+    objects = NotDeletedManager["ComputeEnvironment"]()
+    with_deleted = models.Manager["ComputeEnvironment"]()
+
     class Meta:
+        base_manager_name = "with_deleted"
         constraints = [
+            models.UniqueConstraint(
+                fields=["name"], condition=~Q(status="DELETED"), name="environment_name_unique"
+            ),
             models.CheckConstraint(
                 condition=Q(state__in=EnvironmentState.values), name="environment_state_is_known"
             ),

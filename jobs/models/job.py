@@ -101,6 +101,11 @@ class Job(models.Model):
         default=0, help_text="Within its share; a higher one goes first."
     )
     has_consumables = models.BooleanField(default=False)
+    tags = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="If they were changed after its submission; else its spec's.",
+    )
     attempts_allowed = models.PositiveSmallIntegerField(default=1)
     timeout_seconds = models.PositiveIntegerField(
         null=True, blank=True, help_text="The time limit of each attempt. Empty: none."

@@ -5,6 +5,9 @@ from django.db.models import Q
 
 from .attempt import Attempt
 
+# Where AWS Batch writes what containers print.
+DEFAULT_LOG_GROUP = "/aws/batch/job"
+
 
 class LogStream(models.Model):
     """The log of one attempt, and how far the engine's own log has been shipped into it.
@@ -14,7 +17,9 @@ class LogStream(models.Model):
     """
 
     attempt = models.OneToOneField(Attempt, on_delete=models.CASCADE, related_name="log_stream")
-    name = models.CharField(max_length=512, unique=True)
+    group = models.CharField(max_length=512, default=DEFAULT_LOG_GROUP)
+    name = models.CharField(max_length=512)
+    created_at = models.DateTimeField(null=True, blank=True)
     line_count = models.BigIntegerField(default=0)
     byte_count = models.BigIntegerField(default=0)
     first_ns = models.BigIntegerField(default=0)
@@ -28,6 +33,11 @@ class LogStream(models.Model):
         null=True, blank=True, help_text="Set when no more lines can come."
     )
     problem = models.TextField(blank=True, help_text="Why lines are missing, if any are.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["group", "name"], name="log_stream_name_unique"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -57,3 +67,18 @@ class LogChunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.stream_id} from line {self.first_line}"
+
+
+class LogGroup(models.Model):
+    """A group that somebody made by name, as CloudWatch Logs' `CreateLogGroup`.
+
+    Jobs log to a group whether or not it was made; the default one is always there.
+    """
+
+    name = models.CharField(max_length=512, unique=True)
+    retention_days = models.PositiveIntegerField(null=True, blank=True)
+    tags = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

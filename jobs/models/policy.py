@@ -19,6 +19,9 @@ class SchedulingPolicy(models.Model):
         blank=True,
         help_text='[{"shareIdentifier": ..., "weightFactor": ...}, ...]; a lower factor means more.',
     )
+    quota_share_policy = models.JSONField(
+        default=dict, blank=True, help_text="Of a queue for service jobs, by AWS's member names."
+    )
     tags = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField()
 
