@@ -1,8 +1,9 @@
-"""The ASGI entry point: pages, form posts and live streams."""
+"""The ASGI entry point: pages, form posts, live streams, and the AWS-compatible API."""
 
 import os
 import warnings
 
+from jobs.api.asgi import with_api
 from jobs.web.streaming import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchweb.settings.dev")
@@ -13,4 +14,4 @@ warnings.filterwarnings(
     "ignore", message="StreamingHttpResponse must consume synchronous iterators"
 )
 
-application = get_asgi_application()
+application = with_api(get_asgi_application())

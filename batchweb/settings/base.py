@@ -174,3 +174,17 @@ BATCHWEB_SCHEDULER_TICK_SECONDS = 3.0
 BATCHWEB_WORKERS = env_int("BATCHWEB_WORKERS", 4)
 # Directories of the nodes that every job sees, such as "/data:/data:ro": the administrator's to give.
 BATCHWEB_BINDS = env_list("BATCHWEB_BINDS")
+
+# --- The AWS-compatible API ----------------------------------------------------------
+# What ARNs name. No AWS account is asked for anything.
+BATCHWEB_AWS_ACCOUNT_ID = env_str("BATCHWEB_AWS_ACCOUNT_ID", "123456789012")
+BATCHWEB_AWS_REGION = env_str("BATCHWEB_AWS_REGION", "us-east-1")
+# Requests with an access key that is not known, or not signed rightly, are this user's. Only for a laptop, where
+# scripts bring keys that are made up. Empty (the default): they are refused.
+BATCHWEB_ANY_ACCESS_KEY_USER = env_str("BATCHWEB_ANY_ACCESS_KEY_USER")
+BATCHWEB_API_THREADS = env_int("BATCHWEB_API_THREADS", 8)
+# A submission has at most 30 KiB, a definition 24; the rest is room for lists of ids.
+BATCHWEB_API_BODY_BYTES = env_int("BATCHWEB_API_BODY_BYTES", 1024**2)
+# Where jobs with a role reach the API. Empty: at 169.254.170.2 through their engine's machine, see
+# `jobs.processes.supervisor`. With engines far away: an https URL of this server.
+BATCHWEB_JOBS_API_URL = env_str("BATCHWEB_JOBS_API_URL")

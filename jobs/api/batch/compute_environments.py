@@ -1,0 +1,5 @@
+"""Compute environments."""
+
+from ..calls import Operation
+
+OPERATIONS: dict[str, Operation] = {}

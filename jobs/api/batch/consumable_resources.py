@@ -1,0 +1,5 @@
+"""Consumable resources."""
+
+from ..calls import Operation
+
+OPERATIONS: dict[str, Operation] = {}

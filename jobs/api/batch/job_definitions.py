@@ -1,0 +1,5 @@
+"""Job definitions."""
+
+from ..calls import Operation
+
+OPERATIONS: dict[str, Operation] = {}

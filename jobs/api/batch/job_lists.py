@@ -1,0 +1,5 @@
+"""ListJobs and the like."""
+
+from ..calls import Operation
+
+OPERATIONS: dict[str, Operation] = {}

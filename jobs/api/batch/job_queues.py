@@ -1,0 +1,5 @@
+"""Job queues."""
+
+from ..calls import Operation
+
+OPERATIONS: dict[str, Operation] = {}

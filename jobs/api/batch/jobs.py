@@ -1,0 +1,5 @@
+"""DescribeJobs, and ending jobs."""
+
+from ..calls import Operation
+
+OPERATIONS: dict[str, Operation] = {}

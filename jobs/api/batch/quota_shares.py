@@ -1,0 +1,5 @@
+"""Quota shares."""
+
+from ..calls import Operation
+
+OPERATIONS: dict[str, Operation] = {}

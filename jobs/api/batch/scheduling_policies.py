@@ -1,0 +1,5 @@
+"""Scheduling policies."""
+
+from ..calls import Operation
+
+OPERATIONS: dict[str, Operation] = {}

@@ -1,0 +1,5 @@
+"""Service environments."""
+
+from ..calls import Operation
+
+OPERATIONS: dict[str, Operation] = {}

@@ -1,0 +1,5 @@
+"""Service jobs."""
+
+from ..calls import Operation
+
+OPERATIONS: dict[str, Operation] = {}

@@ -1,0 +1,5 @@
+"""SubmitJob."""
+
+from ..calls import Operation
+
+OPERATIONS: dict[str, Operation] = {}

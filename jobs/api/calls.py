@@ -1,0 +1,51 @@
+"""What goes in and out of the API, whatever web server carries it."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from jobs.domain.arns import Arns
+
+Request = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as it came: `path` still percent-encoded, `headers` by lower-case name."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent back. With `stream`, that is sent after `body`, for as long as it lasts."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    stream: AsyncIterator[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. `attempt_id` is that of the container whose job's role he acts in, if he does."""
+
+    user: User
+    arns: Arns
+    access_key_id: str = ""
+    attempt_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a service: what it does, and how it differs from AWS (a sentence, in Markdown)."""
+
+    run: Callable[[Caller, Request, datetime], Mapping[str, Any]]
+    differs: str = ""

@@ -1,0 +1,59 @@
+"""Errors of the API: what is raised inside, and becomes an answer in the service's own format."""
+
+from collections.abc import Mapping
+
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError, InterfaceError
+
+from jobs.domain.errors import BatchError, InvalidInput
+
+NO_NAMES: Mapping[str, str] = {}
+
+
+class ApiError(Exception):
+    """An error with its code in AWS's words (`ClientException`), status and text."""
+
+    def __init__(self, code: str, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+def client_error(message: str) -> ApiError:
+    """AWS Batch's error for what the caller did wrong."""
+    return ApiError("ClientException", message)
+
+
+def not_supported(message: str) -> ApiError:
+    """For what AWS can do and Batchweb cannot: says so, and changes nothing."""
+    return ApiError("ClientException", message)
+
+
+def in_aws_words(error: InvalidInput, names: Mapping[str, str] = NO_NAMES) -> ApiError:
+    """The same texts with each field under the name that the caller knows it by (`names`: ours to AWS's).
+
+    A field that `names` does not have keeps its name.
+    """
+    texts = []
+    for field, messages in error.errors.items():
+        first, dot, rest = field.partition(".")
+        where = names.get(first, first) + dot + rest
+        texts += [f"{where}: {message}" if where else message for message in messages]
+    return client_error(" ".join(texts))
+
+
+def as_api_error(error: Exception) -> ApiError | None:
+    """What a caller is told of an error that the rooms below raise; None for a bug."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, InvalidInput):
+        return in_aws_words(error)
+    if isinstance(error, BatchError):
+        return client_error(str(error))
+    if isinstance(error, PermissionDenied):
+        text = str(error) or "You are not authorized to do this."
+        return ApiError("AccessDeniedException", text, status=403)
+    if isinstance(error, DatabaseError | InterfaceError):
+        return ApiError("ServerException", "The database is busy or away. Try again.", status=500)
+    return None

@@ -1,0 +1,1 @@
+"""The protocols of AWS's services, each in a module."""
