@@ -1,6 +1,6 @@
 """Submitting an array of 10,000 children: ours, beside the same rows written by Django's bulk_create.
 
-    python -m benchmarks.array_submit [--size 10000] [--rounds 5]
+    python -m benchmarks array_submit [--size 10000] [--rounds 5]
 
 Ours is the whole service: checks, spec, parent, children, their counters and their first line of history, in
 one transaction. The alternative writes the children and their history alone. DATABASE_URL chooses the
@@ -9,20 +9,18 @@ database (it is emptied); without it SQLite in a folder of its own.
 
 import argparse
 import statistics
+from collections.abc import Sequence
 from datetime import timedelta
 
-from benchmarks.fresh import heading, prepare, seconds_of, spread_ms
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
 
-MACHINE = prepare()
-
-from django.contrib.auth.models import User  # noqa: E402
-from django.db import transaction  # noqa: E402
-from django.utils import timezone  # noqa: E402
-
-from jobs.domain.ids import child_id, new_job_id  # noqa: E402
-from jobs.models import Job, JobDefinition, JobQueue, JobSpec, Transition  # noqa: E402
-from jobs.services.submit import submit_job  # noqa: E402
-from tests.builders import a_definition, a_queue, a_user  # noqa: E402
+from benchmarks.fresh import heading, machine, seconds_of, spread_ms
+from jobs.domain.ids import child_id, new_job_id
+from jobs.models import Job, JobDefinition, JobQueue, JobSpec, Transition
+from jobs.services.submit import submit_job
+from tests.builders import a_definition, a_queue, a_user
 
 
 def ours(definition: JobDefinition, queue: JobQueue, owner: User, size: int) -> Job:
@@ -87,17 +85,18 @@ def bulk_create(definition: JobDefinition, queue: JobQueue, owner: User, size: i
     )
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--size", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     rows = (a_definition(), a_queue(), a_user())
     times: dict[str, list[float]] = {"ours": [], "bulk_create": []}
     for _ in range(options.rounds):
         times["bulk_create"].append(seconds_of(lambda: bulk_create(*rows, options.size)))
         times["ours"].append(seconds_of(lambda: ours(*rows, options.size)))
-    heading(f"{MACHINE}: submit of an array of {options.size} children, {options.rounds} rounds")
+    heading(f"{machine()}: submit of an array of {options.size} children, {options.rounds} rounds")
     for name, values in times.items():
         print(f"  {name:12} {spread_ms(values)}")
     ratio = statistics.median(times["bulk_create"]) / statistics.median(times["ours"])
@@ -105,7 +104,3 @@ def main() -> None:
     assert Job.objects.filter(created_at__gt=timezone.now() - timedelta(hours=1)).count() == (
         2 * options.rounds * (options.size + 1)
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -3,13 +3,9 @@
 import logging
 import sys
 
-import django
-
-django.setup()
-
-import django_rq  # noqa: E402
-from rq import Queue, SimpleWorker  # noqa: E402
-from rq.worker_pool import WorkerPool  # noqa: E402
+import django_rq
+from rq import Queue, SimpleWorker
+from rq.worker_pool import WorkerPool
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Jobs per second end to end, and the latency from submit to start, beside a bare docker-py loop.
 
-    python -m benchmarks.end_to_end [--jobs 60] [--rounds 3]
+    python -m benchmarks end_to_end [--jobs 60] [--rounds 3]
 
 Both run the same no-op container with the same limits on the same Docker Engine, in turn, in one run:
 
@@ -19,6 +19,7 @@ import os
 import platform
 import statistics
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -145,11 +146,12 @@ def idle_memory_mib(installation: Installation) -> dict[str, float]:
     return {name: sum(pss(pid) for pid in installation.pids(name)) for name in COMMANDS}
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--jobs", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
 
     url = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
     image = busybox_image(url)
@@ -194,7 +196,3 @@ def main() -> None:
 
 def _spread(values: list[float]) -> str:
     return f"{statistics.median(values):8.2f}  ({min(values):.2f} to {max(values):.2f})"
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """One scheduling pass of a fair-share queue with 500 shares, beside a first-in-first-out queue.
 
-    python -m benchmarks.fair_share [--shares 500] [--waiting 50000] [--passes 30]
+    python -m benchmarks fair_share [--shares 500] [--waiting 50000] [--passes 30]
 
 The same number of jobs waits in either. Three jobs have ended before each pass, so that each places some.
 DATABASE_URL chooses the database (it is emptied).
@@ -10,14 +10,12 @@ by itself, so there it has been done.
 
 import argparse
 import statistics
+from collections.abc import Sequence
 
-from benchmarks.fresh import analyze, heading, prepare, spread_ms
-
-MACHINE = prepare()
-
-from benchmarks.waiting import a_lease, a_template, add_waiting, seconds_of_passes  # noqa: E402
-from jobs.models import JobQueue, SchedulingPolicy  # noqa: E402
-from tests.builders import NOW, a_node, a_queue, an_environment  # noqa: E402
+from benchmarks.fresh import analyze, heading, machine, spread_ms
+from benchmarks.waiting import a_lease, a_template, add_waiting, seconds_of_passes
+from jobs.models import JobQueue, SchedulingPolicy
+from tests.builders import NOW, a_node, a_queue, an_environment
 
 NODES = 8
 
@@ -44,14 +42,15 @@ def a_filled_queue(waiting: int, shares: int) -> JobQueue:
     return queue
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--shares", type=int, default=500)
     parser.add_argument("--waiting", type=int, default=50_000)
     parser.add_argument("--passes", type=int, default=30)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     lease = a_lease()
-    heading(f"{MACHINE}: one pass, {options.waiting} jobs wait, {options.passes} passes")
+    heading(f"{machine()}: one pass, {options.waiting} jobs wait, {options.passes} passes")
     medians = {}
     for name, shares in (("first in, first out", 0), (f"{options.shares} shares", options.shares)):
         queue = a_filled_queue(options.waiting, shares)
@@ -63,7 +62,3 @@ def main() -> None:
         queue.jobs.all().update(status="PENDING")
     first, second = medians.values()
     print(f"  fair share costs {second / first:.1f} times a pass of first in, first out")
-
-
-if __name__ == "__main__":
-    main()

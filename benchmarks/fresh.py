@@ -4,6 +4,7 @@ import atexit
 import os
 import platform
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -11,9 +12,13 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 
+import django
+from django.core.management import call_command
+from django.db import connection
 
-def prepare() -> str:
-    """Sets Django up on an empty, migrated database, and says on what; call it before importing models.
+
+def prepare() -> None:
+    """Sets Django up on an empty, migrated database; models can be imported after that.
 
     A database that DATABASE_URL names is emptied first. A Redis of its own takes the news and hand-overs,
     which nobody hears.
@@ -24,18 +29,12 @@ def prepare() -> str:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchweb.settings.dev")
     os.environ.pop("REDIS_URL", None)
     _start_redis()
-    import django
-
     django.setup()
-    from django.core.management import call_command
-    from django.db import connection
-
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("DROP SCHEMA public CASCADE")
             cursor.execute("CREATE SCHEMA public")
     call_command("migrate", verbosity=0)
-    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {_database()}"
 
 
 def _start_redis() -> None:
@@ -44,12 +43,13 @@ def _start_redis() -> None:
     atexit.register(server.terminate)
 
 
+def machine() -> str:
+    """On what is measured, for a heading."""
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {_database()}"
+
+
 def _database() -> str:
-    from django.db import connection
-
     if connection.vendor == "sqlite":
-        import sqlite3
-
         return f"SQLite {sqlite3.sqlite_version}"
     with connection.cursor() as cursor:
         cursor.execute("SHOW server_version")
@@ -58,8 +58,6 @@ def _database() -> str:
 
 def analyze() -> None:
     """Lets PostgreSQL look at what it holds, as its autovacuum does by itself. Nobody does that for SQLite."""
-    from django.db import connection
-
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")

@@ -1,6 +1,6 @@
 """One scheduling pass while 1,000, 100,000 and 1,000,000 jobs wait in 20 queues.
 
-    python -m benchmarks.scheduling_pass [--waiting 1000,100000,1000000] [--passes 30]
+    python -m benchmarks scheduling_pass [--waiting 1000,100000,1000000] [--passes 30]
 
 Each pass is a whole one: it takes up what is new, settles what has ended, reads its snapshot, decides, and
 writes; three jobs have ended before each, so that each places some. The alternative in the same run is the
@@ -11,14 +11,12 @@ by itself, so there it has been done.
 
 import argparse
 import statistics
+from collections.abc import Sequence
 
-from benchmarks.fresh import analyze, heading, prepare, seconds_of, spread_ms
-
-MACHINE = prepare()
-
-from benchmarks.waiting import a_lease, a_template, add_waiting, seconds_of_passes  # noqa: E402
-from jobs.models import Job, JobStatus  # noqa: E402
-from tests.builders import a_node, a_queue, an_environment  # noqa: E402
+from benchmarks.fresh import analyze, heading, machine, seconds_of, spread_ms
+from benchmarks.waiting import a_lease, a_template, add_waiting, seconds_of_passes
+from jobs.models import Job, JobStatus
+from tests.builders import a_node, a_queue, an_environment
 
 QUEUES = 20
 NODES = 8
@@ -32,11 +30,12 @@ def read_all() -> None:
     sorted(rows, key=lambda row: (row[1], row[0]))
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--waiting", default="1000,100000,1000000")
     parser.add_argument("--passes", type=int, default=30)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     engine = a_node().engine
     for _ in range(NODES - 1):
         a_node(engine=engine)
@@ -44,7 +43,7 @@ def main() -> None:
     queues = [a_queue(environment, priority=number % 5) for number in range(QUEUES)]
     template = a_template(queues[0])
     lease = a_lease()
-    heading(f"{MACHINE}: one pass, {NODES} nodes, {QUEUES} queues, {options.passes} passes")
+    heading(f"{machine()}: one pass, {NODES} nodes, {QUEUES} queues, {options.passes} passes")
     ours: list[float] = []
     obvious: list[float] = []
     for waiting in map(int, options.waiting.split(",")):
@@ -60,7 +59,3 @@ def main() -> None:
         )
     print(f"  ours, last to first: {ours[-1] / ours[0]:.2f}   (aim: within 1.5)")
     print(f"  reading all, last to first: {obvious[-1] / obvious[0]:.0f}")
-
-
-if __name__ == "__main__":
-    main()

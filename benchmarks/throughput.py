@@ -1,6 +1,6 @@
 """Jobs a second from submit to SUCCEEDED on an engine that costs nothing, beside bare RQ.
 
-    python -m benchmarks.throughput [--jobs 5000] [--rounds 3] [--workers 2]
+    python -m benchmarks throughput [--jobs 5000] [--rounds 3] [--workers 2]
 
 A whole installation (scheduler, workers, supervisor, Redis, a database) runs jobs on the fake engine,
 which exists for tests and benchmarks only: its containers end at once, so what is measured is ours alone.
@@ -16,23 +16,21 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from benchmarks.fresh import heading, prepare
+import django_rq
+from django.contrib.auth.models import User
+from django.utils import timezone
+from rq import Queue
 
-MACHINE = prepare()
-
-import django_rq  # noqa: E402
-from django.contrib.auth.models import User  # noqa: E402
-from django.utils import timezone  # noqa: E402
-from rq import Queue  # noqa: E402
-
-from jobs.domain.states import LIVE  # noqa: E402
-from jobs.models import Job, JobStatus  # noqa: E402
-from jobs.services.submit import submit_job  # noqa: E402
-from tests.builders import a_definition, a_queue, a_user, an_engine, an_environment  # noqa: E402
+from benchmarks.fresh import heading, machine
+from jobs.domain.states import LIVE
+from jobs.models import Job, JobStatus
+from jobs.services.submit import submit_job
+from tests.builders import a_definition, a_queue, a_user, an_engine, an_environment
 
 PATIENCE_SECONDS = 600
 POLL_SECONDS = 0.02
@@ -135,12 +133,13 @@ def _wait(goes_on: object) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--jobs", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     owner = a_user()
     with Processes(options.workers) as processes:
         queue = a_queue(
@@ -158,7 +157,7 @@ def main() -> None:
         # Everything has been loaded and connected once before it is measured.
         run_array(fields, owner, 50)
         heading(
-            f"{MACHINE}: {options.jobs} jobs, {options.workers} workers, {options.rounds} rounds"
+            f"{machine()}: {options.jobs} jobs, {options.workers} workers, {options.rounds} rounds"
         )
         rates: dict[str, list[float]] = {"one array": [], "one by one": [], "bare RQ": []}
         cpu: dict[str, dict[str, float]] = {}
@@ -180,7 +179,3 @@ def main() -> None:
             f"{each} {1000 * seconds / options.jobs:.2f}" for each, seconds in cpu[name].items()
         )
         print(f"    CPU a job, in ms: {used}")
-
-
-if __name__ == "__main__":
-    main()
