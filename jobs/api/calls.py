@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-
-from django.contrib.auth.models import User
+from typing import TYPE_CHECKING, Any
 
 from jobs.domain.arns import Arns
+
+if TYPE_CHECKING:
+    # `asgi` imports this before Django is set up.
+    from django.contrib.auth.models import User
 
 Request = Mapping[str, Any]
 
@@ -37,7 +39,7 @@ class Answer:
 class Caller:
     """Who asks. `attempt_id` is that of the container whose job's role he acts in, if he does."""
 
-    user: User
+    user: "User"
     arns: Arns
     access_key_id: str = ""
     attempt_id: int | None = None
