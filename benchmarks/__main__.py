@@ -6,7 +6,7 @@ from importlib import import_module
 from benchmarks.fresh import prepare
 
 # These start an installation with a database of its own.
-WITH_THEIR_OWN = frozenset({"end_to_end"})
+WITH_THEIR_OWN = frozenset({"api", "end_to_end"})
 
 
 def main() -> None:

@@ -89,13 +89,10 @@ class Installation:
         self.manage("migrate", "--verbosity", "0")
         self.manage("seed", "--image", self._image, "--password", PASSWORD)
         self.manage("write_dev_env", "--url", self.url)
-        for line in (self.var / "dev.env").read_text().splitlines():
-            name, _, value = line.partition("=")
-            if name == "BATCHWEB_TOKEN":
-                token = shlex.split(value)[0]
-                self._http.headers.update(
-                    {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-                )
+        token = self.dev_env()["BATCHWEB_TOKEN"]
+        self._http.headers.update(
+            {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        )
         for name in COMMANDS:
             self.start(name)
         wait_until(self.is_ready, seconds=60, what="the installation is ready")
@@ -124,6 +121,14 @@ class Installation:
             container.remove(force=True, v=True)
         client.networks.prune(filters={"label": self.containers_label})
         client.close()
+
+    def dev_env(self) -> dict[str, str]:
+        """What scripts find in `dev.env`."""
+        lines = (self.var / "dev.env").read_text().splitlines()
+        return {
+            name: shlex.split(value)[0]
+            for name, _, value in (line.partition("=") for line in lines)
+        }
 
     @property
     def containers_label(self) -> str:
