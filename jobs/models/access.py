@@ -41,10 +41,10 @@ class AccessKey(models.Model):
 
 
 class JobCredentials(models.Model):
-    """Temporary credentials of a container whose job has a role: they end with its attempt.
+    """Temporary credentials of a container whose job has a role, from when it first fetches them: they end with
+    its attempt.
 
-    `fetch_digest` is of the token that the container shows to be given them; `session_digest` of
-    the session token that goes with each request that is signed with them.
+    The token that it shows to be given them is kept nowhere: see `services.job_credentials`.
     """
 
     attempt = models.OneToOneField(
@@ -54,10 +54,8 @@ class JobCredentials(models.Model):
     access_key_id = models.CharField(max_length=32, unique=True)
     encrypted_secret = models.BinaryField()
     encrypted_session_token = models.BinaryField()
-    fetch_digest = models.CharField(max_length=64, unique=True)
-    session_digest = models.CharField(max_length=64)
     created_at = models.DateTimeField()
-    expires_at = models.DateTimeField(help_text="They are made anew when they are fetched later.")
+    expires_at = models.DateTimeField(help_text="Fetched again, they are good for longer.")
 
     def __str__(self) -> str:
         return f"{self.access_key_id} of attempt {self.attempt_id}"

@@ -1,0 +1,17 @@
+"""The token that fetches a job's credentials is derived, and their session token is kept itself."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("jobs", "0014_room_for_updates")]
+
+    operations = [
+        migrations.RemoveField(model_name="jobcredentials", name="fetch_digest"),
+        migrations.RemoveField(model_name="jobcredentials", name="session_digest"),
+        migrations.AlterField(
+            model_name="jobcredentials",
+            name="expires_at",
+            field=models.DateTimeField(help_text="Fetched again, they are good for longer."),
+        ),
+    ]
