@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("jobs", "0014_room_for_updates")]
+    dependencies = [("jobs", "0015_events")]
 
     operations = [
         migrations.RemoveField(model_name="jobcredentials", name="fetch_digest"),
