@@ -61,7 +61,9 @@ class Measured:
 
 
 def _client(target: Target, service: str = "batch") -> Any:
-    return boto3.client(
+    # Its overloads, one for each service there is, say nothing of a name that is a variable.
+    session: Any = boto3.session.Session()
+    return session.client(
         service,
         endpoint_url=target.url,
         region_name="us-east-1",
