@@ -16,7 +16,7 @@ from .environment import (
     default_usd_per_gib_hour,
     default_usd_per_vcpu_hour,
 )
-from .history import Transition, WaitReason
+from .history import NodeTransition, Transition, WaitReason
 from .job import Job, JobStatus, StopKind
 from .lease import SchedulerLease
 from .logs import DEFAULT_LOG_GROUP, LogChunk, LogGroup, LogStream
@@ -73,6 +73,7 @@ __all__ = [
     "LogStream",
     "Node",
     "NodeState",
+    "NodeTransition",
     "QueueBlock",
     "QueueState",
     "QueueStatus",

@@ -171,13 +171,16 @@ class QuotaShare(models.Model):
 class QueueBlock(models.Model):
     """That the job at a queue's head could not start, and why: AWS's event "Batch Job Queue Blocked"."""
 
-    queue = models.ForeignKey(JobQueue, on_delete=models.CASCADE, related_name="blocks")
+    queue = models.ForeignKey(
+        JobQueue, on_delete=models.CASCADE, related_name="blocks", db_index=False
+    )
     job = models.ForeignKey("Job", on_delete=models.CASCADE, related_name="+")
     reason = models.TextField()
     at = models.DateTimeField()
 
     class Meta:
         ordering = ["id"]
+        indexes = [models.Index(fields=["queue", "-id"], name="queue_block_newest")]
 
     def __str__(self) -> str:
         return f"{self.queue_id}: {self.reason}"
