@@ -1,4 +1,4 @@
-"""The token that fetches a job's credentials is derived, and their session token is kept itself."""
+"""The token that fetches a job's credentials is derived, and kept nowhere."""
 
 from django.db import migrations, models
 
@@ -8,7 +8,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RemoveField(model_name="jobcredentials", name="fetch_digest"),
-        migrations.RemoveField(model_name="jobcredentials", name="session_digest"),
         migrations.AlterField(
             model_name="jobcredentials",
             name="expires_at",
