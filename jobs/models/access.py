@@ -44,7 +44,8 @@ class JobCredentials(models.Model):
     """Temporary credentials of a container whose job has a role, from when it first fetches them: they end with
     its attempt.
 
-    The token that it shows to be given them is kept nowhere: see `services.job_credentials`.
+    The token that it shows to be given them is kept nowhere: see `services.job_credentials`. `session_digest` is
+    of the session token that goes with each request that is signed with them.
     """
 
     attempt = models.OneToOneField(
@@ -54,6 +55,7 @@ class JobCredentials(models.Model):
     access_key_id = models.CharField(max_length=32, unique=True)
     encrypted_secret = models.BinaryField()
     encrypted_session_token = models.BinaryField()
+    session_digest = models.CharField(max_length=64)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(help_text="Fetched again, they are good for longer.")
 
