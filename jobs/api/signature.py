@@ -1,13 +1,158 @@
-"""Signature Version 4: who makes a call, from how it is signed."""
+"""Signature Version 4: who makes a call, from how it is signed.
 
-from datetime import datetime
+Source: AWS Identity and Access Management User Guide, "AWS Signature Version 4 for API requests" and "Troubleshoot
+signed requests". It has no state: a request may be sent again, unchanged, as long as its time allows.
+"""
+
+import hmac
+from datetime import datetime, timedelta
+from functools import lru_cache
+from hashlib import sha256
+
+from django.conf import settings
+
+from jobs.selectors.access_keys import Credentials, any_key_user, find_credentials
+from jobs.selectors.realm import arns
+from jobs.services.access_keys import decrypt_secret, note_use
+from jobs.services.ciphers import Unreadable
 
 from .calls import Call, Caller
-from .errors import ApiError
+from .canonical import texts_to_sign
+from .refusals import MISMATCH, TOKEN_EXPIRED, UNKNOWN_KEY, Refusal, Why, incomplete
+from .signed import TIMESTAMP, Signed, read_signature
+
+TERMINATOR = "aws4_request"
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+SKEW = timedelta(minutes=15)
+SIGNING_KEYS_KEPT = 1024
+# STS has a global endpoint beside those of the regions; requests to it are signed for this one.
+REGION_OF_GLOBAL_STS = "us-east-1"
+# What browsers send of themselves and no SDK does.
+MARKS_OF_BROWSERS = ("origin", "sec-fetch-site", "sec-fetch-mode")
 
 
 def authenticate(call: Call, service: str, now: datetime) -> Caller:
-    """Who makes a call. Raises ApiError in the words that SDKs understand."""
-    raise ApiError(
-        "MissingAuthenticationTokenException", "Missing Authentication Token", status=403
-    )
+    """Who makes a call to the service of that signing name. Raises ApiError in the words that SDKs understand."""
+    try:
+        return _verified(call, service, now)
+    except Refusal as refusal:
+        user = None if _is_of_a_browser(call) else any_key_user()
+        if user is None:
+            raise refusal.answered_by(service) from None
+        return Caller(user, arns())
+
+
+def _verified(call: Call, service: str, now: datetime) -> Caller:
+    signed = read_signature(call)
+    _check_scope(signed, service)
+    _check_time(signed, now)
+    credentials = find_credentials(signed.access_key_id)
+    if credentials is None:
+        raise Refusal(Why.UNKNOWN_KEY, UNKNOWN_KEY)
+    key = signing_key(credentials.encrypted_secret, signed.date, signed.region, signed.service)
+    payload = _payload(call, signed)
+    if not any(_is_signature(text, key, signed) for text in texts_to_sign(call, signed, payload)):
+        raise Refusal(Why.MISMATCH, MISMATCH)
+    _check_session(credentials, signed, now)
+    if credentials.key is not None:
+        note_use(credentials.key, now)
+    return Caller(credentials.user, arns(), credentials.access_key_id, credentials.attempt_id)
+
+
+def _check_scope(signed: Signed, service: str) -> None:
+    if signed.terminator != TERMINATOR:
+        raise incomplete(
+            f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not {signed.terminator[:50]!r}."
+        )
+    stamp = signed.at.strftime(TIMESTAMP)
+    if signed.date != stamp[:8]:
+        raise _elsewhere(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+            f"{signed.date[:50]!r} != '{stamp[:8]}', from '{stamp}'."
+        )
+    region = settings.BATCHWEB_AWS_REGION
+    if signed.region != region and (service, signed.region) != ("sts", REGION_OF_GLOBAL_STS):
+        raise _elsewhere(
+            f"Credential should be scoped to a valid region, not {signed.region[:50]!r}. The region here is "
+            f"'{region}': set AWS_DEFAULT_REGION={region}."
+        )
+    if signed.service != service:
+        raise _elsewhere(f"Credential should be scoped to correct service: '{service}'.")
+
+
+def _check_time(signed: Signed, now: datetime) -> None:
+    at, current = signed.at.strftime(TIMESTAMP), now.strftime(TIMESTAMP)
+    if signed.at > now + SKEW:
+        limit = (now + SKEW).strftime(TIMESTAMP)
+        raise _elsewhere(
+            f"Signature not yet current: {at} is still later than {limit} ({current} + 15 min.)"
+        )
+    expires = signed.expires_seconds
+    allowed = SKEW if expires is None else timedelta(seconds=expires)
+    if signed.at < now - allowed:
+        limit = (now - allowed).strftime(TIMESTAMP)
+        words = "15 min." if expires is None else f"{expires} sec."
+        raise _elsewhere(
+            f"Signature expired: {at} is now earlier than {limit} ({current} - {words})"
+        )
+
+
+def _check_session(credentials: Credentials, signed: Signed, now: datetime) -> None:
+    if credentials.encrypted_session_token:
+        right = _decrypted(credentials.encrypted_session_token)
+        if not hmac.compare_digest(signed.session_token.encode(), right.encode()):
+            raise Refusal(Why.UNKNOWN_KEY, UNKNOWN_KEY)
+    elif signed.session_token:
+        raise Refusal(
+            Why.UNKNOWN_KEY,
+            f"{UNKNOWN_KEY} This access key is used without a session token: unset AWS_SESSION_TOKEN.",
+        )
+    if credentials.ends_at is not None and credentials.ends_at <= now:
+        raise Refusal(Why.TOKEN_EXPIRED, TOKEN_EXPIRED)
+
+
+@lru_cache(maxsize=SIGNING_KEYS_KEPT)
+def signing_key(encrypted_secret: bytes, date: str, region: str, service: str) -> bytes:
+    """What a day's requests to a service are signed with. Raises Refusal where the secret cannot be read."""
+    key = f"AWS4{_decrypted(encrypted_secret)}".encode()
+    for part in (date, region, service, TERMINATOR):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
+
+
+def _decrypted(stored: bytes) -> str:
+    try:
+        return decrypt_secret(stored)
+    except Unreadable:
+        raise Refusal(
+            Why.UNKNOWN_KEY,
+            f"{UNKNOWN_KEY} Its secret cannot be read: SECRET_KEY is not the one that it was stored with. Make a new "
+            "access key.",
+        ) from None
+
+
+def _payload(call: Call, signed: Signed) -> str:
+    """What stands for the body in what is signed."""
+    if signed.payload == UNSIGNED_PAYLOAD:
+        return UNSIGNED_PAYLOAD
+    digest = sha256(call.body).hexdigest()
+    if signed.payload and not hmac.compare_digest(signed.payload.encode(), digest.encode()):
+        raise Refusal(
+            Why.MISMATCH,
+            f"{MISMATCH} The header x-amz-content-sha256 is not the SHA-256 of the body.",
+        )
+    return digest
+
+
+def _is_signature(text: str, key: bytes, signed: Signed) -> bool:
+    made = hmac.digest(key, text.encode(), "sha256").hex()
+    return hmac.compare_digest(made, signed.signature)
+
+
+def _is_of_a_browser(call: Call) -> bool:
+    """Without a signature to ask for, any page could make its reader's browser send such a request."""
+    return any(mark in call.headers for mark in MARKS_OF_BROWSERS)
+
+
+def _elsewhere(text: str) -> Refusal:
+    return Refusal(Why.ELSEWHERE, text)

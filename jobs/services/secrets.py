@@ -1,19 +1,13 @@
 """The secret store: values that containers are given as variables, and that are kept encrypted.
 
-A value is read by `resolve` alone, when a container is made. It is in no log, page, error, event or job. The key
-comes from SECRET_KEY; after a change of that, old values can be read as long as SECRET_KEY_FALLBACKS holds the
-old one.
+A value is read by `resolve` alone, when a container is made. It is in no log, page, error, event or job.
+`services.ciphers` says where its key comes from.
 """
 
-import base64
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
@@ -26,9 +20,10 @@ from jobs.domain.validation import Checker, FieldError
 from jobs.models import Secret
 from jobs.selectors.secrets import usable_secrets
 
+from .ciphers import Unreadable, decrypt, encrypt
+
 FIELDS = frozenset({"name", "value", "shared"})
 PURPOSE = b"batchweb secret store"
-KEY_BYTES = 32
 
 
 class SecretUnavailable(Exception):
@@ -154,25 +149,14 @@ def _free_name(value: object, secret: Secret | None) -> str:
 
 
 def _encrypt(value: str) -> bytes:
-    return _cipher().encrypt(value.encode())
+    return encrypt(value, purpose=PURPOSE)
 
 
 def _decrypt(secret: Secret) -> str:
     try:
-        return _cipher().decrypt(bytes(secret.encrypted)).decode()
-    except InvalidToken:
+        return decrypt(bytes(secret.encrypted), purpose=PURPOSE)
+    except Unreadable:
         raise SecretUnavailable(
             f"The secret {secret.name} cannot be read: SECRET_KEY is not the one that it was stored "
             "with. Store its value anew."
         ) from None
-
-
-def _cipher() -> MultiFernet:
-    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return MultiFernet([Fernet(_derived(key)) for key in keys])
-
-
-def _derived(key: str | bytes) -> bytes:
-    text = key if isinstance(key, bytes) else key.encode()
-    hkdf = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=PURPOSE)
-    return base64.urlsafe_b64encode(hkdf.derive(text))
