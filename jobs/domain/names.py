@@ -5,9 +5,12 @@ so that a second launch is refused by the engine itself.
 """
 
 import re
+from collections.abc import Mapping
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
+
+from .ecs_arns import task_id
 
 CONTAINER_PREFIX = "batchweb"
 LABEL_JOB = "batchweb.job"
@@ -15,13 +18,27 @@ LABEL_ATTEMPT = "batchweb.attempt"
 LABEL_INSTALLATION = "batchweb.installation"
 # Before the key of a tag that a job hands on to its containers.
 LABEL_TAG = "batchweb.tag."
+# Where AWS Batch writes what containers print.
+DEFAULT_LOG_GROUP = "/aws/batch/job"
+MAX_LOG_NAME_CHARACTERS = 512
 # On the container that holds a pod's network; its value is the pod's name.
 LABEL_POD = "batchweb.pod"
+
+# CloudWatch Logs' own rules of names; a prefix leaves room for the longest name of a container.
+LOG_GROUP = re.compile(rf"[.\-_/#A-Za-z0-9]{{1,{MAX_LOG_NAME_CHARACTERS}}}")
+LOG_STREAM_PREFIX = re.compile(r"[^:*]{1,200}")
 
 _OF_A_TRY = re.compile(
     rf"{CONTAINER_PREFIX}-(?:[^/]*-job-)?"
     r"(?P<job>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(?P<number>[0-9]{1,5})(?:-.*)?"
 )
+
+
+class LogStreamName(NamedTuple):
+    """A log stream: its group's name, and its own."""
+
+    group: str
+    name: str
 
 
 class Try(NamedTuple):
@@ -75,8 +92,35 @@ def log_stream_name(
 
     The containers of one node of a try share a task id.
     """
-    task = f"{job_id}/{attempt_number}" + (f"/{node_index}" if node_index else "")
-    return f"{definition_name[:200]}/{container}/{sha256(task.encode()).hexdigest()[:32]}"
+    task = task_id(job_id, attempt_number, node_index)
+    return f"{definition_name[:200]}/{container}/{task}"
+
+
+def log_stream(
+    definition_name: str,
+    job_id: UUID,
+    attempt_number: int,
+    *,
+    container: str = "default",
+    node_index: int = 0,
+    log_configuration: Mapping[str, Any] | None = None,
+) -> LogStreamName:
+    """Where a container's log goes: to AWS Batch's own group, under `log_stream_name`.
+
+    A canonical `logConfiguration` of the driver awslogs may name another group (`awslogs-group`), and what the
+    stream's name starts with (`awslogs-stream-prefix`) instead of the definition; names that CloudWatch Logs
+    would not take do not count.
+    """
+    given = log_configuration or {}
+    options = given.get("options", {}) if given.get("logDriver") == "awslogs" else {}
+    name = log_stream_name(
+        definition_name, job_id, attempt_number, container=container, node_index=node_index
+    )
+    prefix = options.get("awslogs-stream-prefix", "")
+    if LOG_STREAM_PREFIX.fullmatch(prefix):
+        name = f"{prefix}/{container}/{task_id(job_id, attempt_number, node_index)}"
+    group = options.get("awslogs-group", "")
+    return LogStreamName(group if LOG_GROUP.fullmatch(group) else DEFAULT_LOG_GROUP, name)
 
 
 def network_name(installation: str, environment_id: int) -> str:

@@ -1,24 +1,30 @@
 """What a stored job consists of when it runs."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from jobs.domain.plans import JobPlan, Work, plan_of
-from jobs.models import Job, JobDefinition
+from jobs.models import Attempt, Job, JobDefinition
 
 
 def plan_of_job(job: Job) -> JobPlan:
     """The job's nodes and containers. No query if the job was read with its spec."""
+    return plan_of(work_of_job(job))
+
+
+def work_of_job(job: Job) -> Work:
+    """What a job runs, all overrides made. No query if the job was read with its spec."""
     spec = job.spec
-    return plan_of(
-        Work(
-            image=spec.image,
-            milli_vcpus=job.milli_vcpus,
-            memory_mib=job.memory_mib,
-            gpus=job.gpus,
-            command=spec.command,
-            environment=spec.environment,
-            container=spec.container,
-            ecs_properties=spec.ecs_properties,
-            node_properties=spec.node_properties,
-        )
+    return Work(
+        image=spec.image,
+        milli_vcpus=job.milli_vcpus,
+        memory_mib=job.memory_mib,
+        gpus=job.gpus,
+        command=spec.command,
+        environment=spec.environment,
+        container=spec.container,
+        ecs_properties=spec.ecs_properties,
+        node_properties=spec.node_properties,
     )
 
 
@@ -43,3 +49,13 @@ def is_group(job: Job) -> bool:
     No query if the job was read with its spec.
     """
     return bool(job.spec.ecs_properties or job.spec.node_properties)
+
+
+def log_configuration_of(attempt: Attempt) -> Mapping[str, Any]:
+    """How the attempt's container logs. No query if the attempt was read with its job and the job's spec."""
+    properties: Mapping[str, Any] = attempt.job.spec.container
+    if is_group(attempt.job):
+        node = plan_of_job(attempt.job).nodes[attempt.node_index]
+        properties = node.containers[attempt.container_index].properties
+    configuration: Mapping[str, Any] = properties.get("logConfiguration", {})
+    return configuration

@@ -1,5 +1,106 @@
 """Job definitions."""
 
-from ..calls import Operation
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
-OPERATIONS: dict[str, Operation] = {}
+from jobs.domain import arns
+from jobs.domain.definition_document import definition_fields
+from jobs.domain.errors import InvalidInput
+from jobs.selectors.named_definitions import (
+    DefinitionName,
+    definition_name,
+    definitions_after,
+    find_named,
+)
+from jobs.services.definitions import deregister_definition, register_definition
+
+from ..calls import Caller, Operation, Request
+from ..errors import client_error, in_aws_words
+from ..paging import page
+from .definition_shapes import definition_arn, definition_detail
+
+MAX_NAMED = 100
+MAX_SHOWN = 200
+NAMES = {
+    "name": "jobDefinitionName",
+    "attempts": "retryStrategy.attempts",
+    "evaluate_on_exit": "retryStrategy.evaluateOnExit",
+    "timeout_seconds": "timeout.attemptDurationSeconds",
+    "image": "containerProperties.image",
+    "command": "containerProperties.command",
+    "environment": "containerProperties.environment",
+    "vcpus": "containerProperties.resourceRequirements",
+    "memory_mib": "containerProperties.resourceRequirements",
+    "gpus": "containerProperties.resourceRequirements",
+    "container": "containerProperties",
+    "ecs_properties": "ecsProperties",
+    "node_properties": "nodeProperties",
+    "scheduling_priority": "schedulingPriority",
+    "consumables": "consumableResourceProperties",
+    "propagate_tags": "propagateTags",
+    "platform_capabilities": "platformCapabilities",
+}
+
+
+def register_job_definition(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
+    """Registers the next revision of a name."""
+    try:
+        definition = register_definition(fields=definition_fields(request), by=caller.user, now=now)
+    except InvalidInput as error:
+        raise in_aws_words(error, NAMES) from None
+    return {
+        "jobDefinitionName": definition.name,
+        "jobDefinitionArn": definition_arn(caller.arns, definition),
+        "revision": definition.revision,
+    }
+
+
+def deregister_job_definition(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
+    """Makes a revision INACTIVE. One that is so already stays so."""
+    text = request["jobDefinition"]
+    wanted = _named(caller, text)
+    if wanted is not None and wanted.revision is None:
+        raise client_error(f"jobDefinition: Name the revision, too: {text[:MAX_SHOWN]}:1, say.")
+    definition = find_named(wanted) if wanted else None
+    if definition is None:
+        raise client_error(f"JobDefinition {text[:MAX_SHOWN]} not found.")
+    deregister_definition(definition=definition, now=now)
+    return {}
+
+
+def describe_job_definitions(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
+    """Definitions by name, older revisions first; INACTIVE ones too unless `status` says otherwise."""
+    texts = request.get("jobDefinitions")
+    if texts and len(texts) > MAX_NAMED:
+        raise client_error(f"jobDefinitions: At most {MAX_NAMED} at once, not {len(texts)}.")
+    named = [each for text in texts if (each := _named(caller, text))] if texts else None
+    found = page(
+        request,
+        "DescribeJobDefinitions",
+        lambda after, limit: definitions_after(
+            names=named,
+            name=request.get("jobDefinitionName"),
+            status=request.get("status"),
+            after=after,
+            limit=limit,
+        ),
+        key=lambda definition: [definition.name, definition.revision],
+    )
+    return {
+        "jobDefinitions": [definition_detail(caller.arns, each) for each in found.rows],
+        **found.more,
+    }
+
+
+def _named(caller: Caller, text: str) -> DefinitionName | None:
+    """The definition that a name, `name:revision` or ARN stands for; None: there can be no such one."""
+    name = caller.arns.name_in(text, arns.JOB_DEFINITION)
+    return None if name is None else definition_name(name)
+
+
+OPERATIONS = {
+    "RegisterJobDefinition": Operation(register_job_definition),
+    "DeregisterJobDefinition": Operation(deregister_job_definition),
+    "DescribeJobDefinitions": Operation(describe_job_definitions),
+}

@@ -1,5 +1,83 @@
 """SubmitJob."""
 
-from ..calls import Operation
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
-OPERATIONS: dict[str, Operation] = {}
+from jobs.domain import arns, ids
+from jobs.domain.errors import InvalidInput
+from jobs.services.submit import submit_job as submit
+
+from ..calls import Caller, Operation, Request
+from ..errors import client_error, in_aws_words
+from .names import job_id_in
+
+# Our fields, by AWS's members that say the same.
+FIELDS = {
+    "jobName": "name",
+    "jobQueue": "queue",
+    "jobDefinition": "definition",
+    "containerOverrides": "container_overrides",
+    "ecsPropertiesOverride": "ecs_overrides",
+    "nodeOverrides": "node_overrides",
+    "parameters": "parameters",
+    "arrayProperties": "array_size",
+    "dependsOn": "depends_on",
+    "shareIdentifier": "share_identifier",
+    "schedulingPriorityOverride": "scheduling_priority",
+    "consumableResourcePropertiesOverride": "consumables",
+    "tags": "tags",
+    "propagateTags": "propagate_tags",
+}
+NAMES = {
+    **{field: member for member, field in FIELDS.items()},
+    "attempts": "retryStrategy.attempts",
+    "evaluate_on_exit": "retryStrategy.evaluateOnExit",
+    "timeout_seconds": "timeout.attemptDurationSeconds",
+}
+
+
+def submit_job(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
+    """Submits a job and answers its name, id and ARN."""
+    if request.get("eksPropertiesOverride"):
+        raise client_error(
+            "eksPropertiesOverride: There is no EKS here. Use containerOverrides or "
+            "ecsPropertiesOverride instead."
+        )
+    try:
+        job = submit(owner=caller.user, fields=_fields(caller, request), now=now)
+    except InvalidInput as error:
+        raise in_aws_words(error, NAMES) from None
+    text = ids.text_of(job.id)
+    return {"jobArn": caller.arns.of(arns.JOB, text), "jobName": job.name, "jobId": text}
+
+
+def _fields(caller: Caller, request: Request) -> dict[str, Any]:
+    fields = {FIELDS[member]: value for member, value in request.items() if member in FIELDS}
+    fields["queue"] = _name(caller, request["jobQueue"], arns.JOB_QUEUE)
+    fields["definition"] = _name(caller, request["jobDefinition"], arns.JOB_DEFINITION)
+    if "dependsOn" in request:
+        fields["depends_on"] = [_dependency(caller, each) for each in request["dependsOn"]]
+    strategy = request.get("retryStrategy")
+    if strategy:
+        # It replaces the definition's as a whole.
+        fields["attempts"] = strategy.get("attempts")
+        fields["evaluate_on_exit"] = strategy.get("evaluateOnExit", [])
+        if strategy.get("evaluateOnExit") and "attempts" not in strategy:
+            raise client_error("retryStrategy: evaluateOnExit needs attempts beside it.")
+    fields["timeout_seconds"] = request.get("timeout", {}).get("attemptDurationSeconds")
+    return fields
+
+
+def _name(caller: Caller, text: str, kind: str) -> str:
+    name = caller.arns.name_in(text, kind)
+    return text if name is None else name
+
+
+def _dependency(caller: Caller, each: Mapping[str, str]) -> Mapping[str, str]:
+    if "jobId" not in each:
+        return each
+    return {**each, "jobId": job_id_in(caller, each["jobId"])}
+
+
+OPERATIONS = {"SubmitJob": Operation(submit_job)}

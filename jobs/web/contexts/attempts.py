@@ -12,6 +12,7 @@ from django.urls import reverse
 from jobs.domain import ids, resources
 from jobs.models import Attempt, Job
 from jobs.pricing import cost
+from jobs.selectors import job_details
 from jobs.selectors import jobs as selectors
 from jobs.selectors.overview import cost_so_far, rates_of
 
@@ -154,14 +155,8 @@ def _stopped_by(job: Job, attempt: Attempt, attempts: Sequence[Attempt]) -> str:
 
 
 def decider_of(job: Job, attempts: Sequence[Attempt]) -> Attempt:
-    """Of one try's containers the one that tells how it ended: on the main node, an essential one.
-
-    Of several, the first that failed.
-    """
-    main = job.spec.node_properties.get("mainNode", 0)
-    candidates = [each for each in attempts if each.node_index == main and each.essential]
-    failed = [each for each in candidates if each.ended_at is not None and each.exit_code != 0]
-    return (failed or candidates or list(attempts))[0]
+    """Of one try's containers the one that tells how it ended."""
+    return job_details.decider_of(attempts, node_index=job_details.main_node_of(job))
 
 
 def query_of(attempt: Attempt) -> str:

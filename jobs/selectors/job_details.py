@@ -1,0 +1,100 @@
+"""Jobs with all that a full description of them tells, in a constant number of queries."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db.models import Q
+
+from jobs.models import Attempt, Job, JobDependency
+
+from .jobs import visible_jobs
+
+# What a description needs of each row.
+_JOB = ("queue", "definition", "spec", "array_summary")
+_ATTEMPT = ("node", "environment", "log_stream")
+
+
+@dataclass(frozen=True, slots=True)
+class JobRows:
+    """A job (with queue, definition, spec, and an array's summary), and what belongs to it.
+
+    `attempts` are in the order of tries, nodes and containers, each with node, environment and log stream;
+    of a multi-node job those of the nodes that were asked for, the main one always. `dependencies` are the
+    edges of the job, or of the array that it is a child of.
+    """
+
+    job: Job
+    attempts: Sequence[Attempt] = ()
+    dependencies: Sequence[JobDependency] = ()
+
+
+def read_details(
+    *, user: User, job_ids: Collection[UUID], nodes: Collection[int] = ()
+) -> dict[UUID, JobRows]:
+    """Those of the jobs that the user may see. At most three queries, however many jobs.
+
+    `nodes`: which nodes of multi-node jobs are asked for beside the main ones.
+    """
+    jobs = list(visible_jobs(user).filter(id__in=job_ids).select_related(*_JOB).order_by())
+    return details_of(jobs, nodes=nodes)
+
+
+def details_of(jobs: Sequence[Job], *, nodes: Collection[int] = ()) -> dict[UUID, JobRows]:
+    """The same of jobs that were read with queue, definition, spec and array summary."""
+    attempts = _attempts(jobs, nodes)
+    edges = _edges(jobs)
+    return {
+        job.id: JobRows(job, attempts.get(job.id, ()), edges.get(job.parent_id or job.id, ()))
+        for job in jobs
+    }
+
+
+def tags_of(job: Job) -> dict[str, str]:
+    """A job's tags as they are now. No query if the job was read with its spec."""
+    tags: dict[str, str] = job.spec.tags if job.tags is None else job.tags
+    return tags
+
+
+def main_node_of(job: Job) -> int:
+    """The index of the node that decides how the job ends. No query if it was read with its spec."""
+    index: int = job.spec.node_properties.get("mainNode", 0)
+    return index
+
+
+def decider_of(attempts: Sequence[Attempt], *, node_index: int) -> Attempt:
+    """Of one try's containers the one that tells how it, or the node alone, ended: an essential one there.
+
+    Of several, the first that failed.
+    """
+    candidates = [each for each in attempts if each.node_index == node_index and each.essential]
+    failed = [each for each in candidates if each.ended_at is not None and each.exit_code != 0]
+    return (failed or candidates or list(attempts))[0]
+
+
+def _attempts(jobs: Sequence[Job], nodes: Collection[int]) -> Mapping[UUID, list[Attempt]]:
+    tried = [job for job in jobs if job.attempts_made]
+    found: defaultdict[UUID, list[Attempt]] = defaultdict(list)
+    if not tried:
+        return found
+    rows = Attempt.objects.filter(job__in=[job.id for job in tried])
+    many = [job for job in tried if job.node_count > 1]
+    if many:
+        # A job of a thousand nodes has as many rows a try.
+        wanted = {main_node_of(job) for job in many} | set(nodes)
+        rows = rows.filter(Q(node_index__in=wanted) | ~Q(job__in=[job.id for job in many]))
+    rows = rows.select_related(*_ATTEMPT)
+    for row in rows.order_by("job_id", "number", "node_index", "container_index"):
+        found[row.job_id].append(row)
+    return found
+
+
+def _edges(jobs: Sequence[Job]) -> Mapping[UUID, list[JobDependency]]:
+    found: defaultdict[UUID, list[JobDependency]] = defaultdict(list)
+    ids = {job.parent_id or job.id for job in jobs}
+    if ids:
+        for edge in JobDependency.objects.filter(job__in=ids).order_by("id"):
+            found[edge.job_id].append(edge)
+    return found

@@ -1,0 +1,75 @@
+"""Definitions as they are named from outside: `name`, or `name:revision`."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.db.models import Q
+
+from jobs.models import DefinitionStatus, JobDefinition
+
+MAX_REVISION_DIGITS = 9
+
+
+class DefinitionName(NamedTuple):
+    """A definition's name and, if one is named, its revision."""
+
+    name: str
+    revision: int | None
+
+
+def definition_name(text: str) -> DefinitionName | None:
+    """What a text names; None if what comes after its colon is no revision's number."""
+    name, colon, revision = text.strip().partition(":")
+    if not colon:
+        return DefinitionName(name, None)
+    is_number = revision.isascii() and revision.isdigit() and len(revision) <= MAX_REVISION_DIGITS
+    return DefinitionName(name, int(revision)) if is_number else None
+
+
+def find_named(wanted: DefinitionName) -> JobDefinition | None:
+    """That revision, whatever its status; without one the newest active one."""
+    if "\0" in wanted.name:
+        # No name has one, and PostgreSQL refuses it in a text.
+        return None
+    rows = JobDefinition.objects.filter(name=wanted.name)
+    if wanted.revision is not None:
+        return rows.filter(revision=wanted.revision).first()
+    return rows.filter(status=DefinitionStatus.ACTIVE).order_by("-revision").first()
+
+
+def definitions_after(
+    *,
+    names: Sequence[DefinitionName] | None = None,
+    name: str | None = None,
+    status: str | None = None,
+    after: Sequence[str | int] | None = None,
+    limit: int,
+) -> list[JobDefinition]:
+    """Definitions by name and revision, from behind `after` (such a pair) on. One query.
+
+    Each filter that is None lets all pass. Of `names`, those without a revision stand for all of them.
+    """
+    rows = JobDefinition.objects.order_by("name", "revision")
+    if names is not None:
+        rows = rows.filter(_any_of(names))
+    if name is not None:
+        rows = rows.none() if "\0" in name else rows.filter(name=name)
+    if status is not None:
+        rows = rows.none() if "\0" in status else rows.filter(status=status)
+    if after is not None:
+        last_name, last_revision = after
+        rows = rows.filter(
+            Q(name__gt=last_name) | Q(name=last_name, revision__gt=last_revision)
+        ).filter(name__gte=last_name)
+    return list(rows[:limit])
+
+
+def _any_of(names: Sequence[DefinitionName]) -> Q:
+    # Of no name there is nothing.
+    wanted = Q(pk__in=[])
+    for each in names:
+        if "\0" in each.name:
+            continue
+        revision = {} if each.revision is None else {"revision": each.revision}
+        wanted |= Q(name=each.name, **revision)
+    return wanted
