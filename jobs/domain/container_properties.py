@@ -23,6 +23,7 @@ from .members import (
     text_like,
     unique,
 )
+from .names import LOG_GROUP, LOG_STREAM_PREFIX
 from .resources import format_vcpus
 from .secret_names import value_from
 from .validation import FieldError, read_text
@@ -35,6 +36,10 @@ LOG_DRIVERS = ("awslogs", "json-file")
 JSON_FILE_OPTIONS = re.compile(
     "max-size|max-file|labels|labels-regex|env|env-regex|compress|tag|mode|max-buffer-size"
 )
+LOG_NAMES = {
+    "awslogs-group": (LOG_GROUP, "Use 1 to 512 letters, digits and . - _ / #."),
+    "awslogs-stream-prefix": (LOG_STREAM_PREFIX, "Use 1 to 200 characters, none of them : or *."),
+}
 MIN_EPHEMERAL_GIB = 21
 MAX_EPHEMERAL_GIB = 200
 RESOURCES: dict[str, Reader] = {
@@ -104,7 +109,14 @@ def _log_configuration(value: object) -> dict[str, Any]:
         for option in clean.get("options", {}):
             if not JSON_FILE_OPTIONS.fullmatch(option):
                 raise FieldError(problems=[("options", f"json-file has no option {option[:60]}.")])
+    _check_log_names(clean.get("options", {}))
     return clean
+
+
+def _check_log_names(options: Mapping[str, str]) -> None:
+    for option, (pattern, rule) in LOG_NAMES.items():
+        if option in options and not pattern.fullmatch(options[option]):
+            raise FieldError(problems=[("options", f"{option}: {rule}")])
 
 
 def _operating_system(value: object) -> str:

@@ -3,10 +3,9 @@
 from django.db import models
 from django.db.models import Q
 
-from .attempt import Attempt
+from jobs.domain.names import DEFAULT_LOG_GROUP
 
-# Where AWS Batch writes what containers print.
-DEFAULT_LOG_GROUP = "/aws/batch/job"
+from .attempt import Attempt
 
 
 class LogStream(models.Model):

@@ -22,7 +22,10 @@ from .rows import update_rows
 
 # Longer than a launch takes on a busy machine. Shorter is still safe, only wasteful.
 CLAIM_SECONDS = 15
-NEEDED_TO_LAUNCH = ("job__queue", "job__spec", "environment", "node__engine")
+NEEDED_TO_LAUNCH = (
+    *("job__queue", "job__definition", "job__spec"),
+    *("environment", "node__engine"),
+)
 
 
 def unlaunched() -> QuerySet[Attempt]:

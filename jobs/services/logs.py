@@ -9,6 +9,7 @@ wins, and no line comes twice.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -20,12 +21,32 @@ from jobs.domain import names
 from jobs.engines.base import LogFrame
 from jobs.joblogs import chunk
 from jobs.joblogs.position import Anchor
-from jobs.models import Attempt, LogChunk, LogStream
+from jobs.models import DEFAULT_LOG_GROUP, Attempt, LogChunk, LogGroup, LogStream
+from jobs.selectors.plans import log_configuration_of
 
 from . import logfiles
+from .rows import update_rows
 
 # The newest chunk grows up to this size, so that a slow log does not become many rows.
 ROW_BYTES = 16 * 1024
+# What a stream is like as long as nothing was written to it, and what is written of a whole log.
+_UNTOUCHED: Mapping[str, Any] = {
+    "line_count": 0,
+    "anchor_ns": 0,
+    "anchor_frames": 0,
+    "truncated_at_bytes": None,
+    "completed_at": None,
+}
+_FILLED = (
+    *("line_count", "byte_count", "first_ns", "last_ns"),
+    *("truncated_at_bytes", "completed_at"),
+)
+# What streams are named after.
+_OF_A_JOB = ("definition", "spec", "milli_vcpus", "memory_mib", "gpus")
+_OF_A_SPEC = (
+    *("image", "command", "environment", "container"),
+    *("ecs_properties", "node_properties"),
+)
 
 
 class LogMoved(Exception):
@@ -58,10 +79,18 @@ def cursor_of(stream: LogStream) -> LogCursor:
 
 def open_stream(*, attempt: Attempt) -> LogStream:
     """The attempt's stream; made now if there is none yet. Safe to repeat."""
-    stream, _ = LogStream.objects.get_or_create(
-        attempt=attempt, defaults={"name": _stream_name(attempt)}
-    )
-    return stream
+    open_streams(attempts=[attempt])
+    return LogStream.objects.get(attempt=attempt)
+
+
+def open_streams(*, attempts: Iterable[Attempt]) -> None:
+    """Makes the streams of attempts that have none yet: one statement, however many they are.
+
+    Each was read with its job, the job's definition and its spec. Safe to repeat.
+    """
+    streams = [_new_stream(attempt) for attempt in attempts]
+    _make_groups(streams)
+    LogStream.objects.bulk_create(streams, ignore_conflicts=True)
 
 
 def open_log(*, attempt_id: int) -> LogCursor | None:
@@ -70,7 +99,7 @@ def open_log(*, attempt_id: int) -> LogCursor | None:
     if not found:
         return None
     attempt = found[0]
-    stream = getattr(attempt, "log_stream", None) or open_stream(attempt=attempt)
+    stream = _stream_of(attempt) or open_stream(attempt=attempt)
     return cursor_of(stream)
 
 
@@ -111,10 +140,10 @@ def record_whole_logs(*, logs: Mapping[int, Sequence[LogFrame]], now: datetime) 
     """Stores the whole logs of containers that have ended, where none of it was stored before.
 
     `logs`: the frames of each attempt. In few statements, however many they are: this is the way of each
-    short job. Gives back whose were stored: not those of attempts that have a stream already (then
-    append to it) or are gone.
+    short job. Gives back whose were stored: not those of attempts that have lines already (then
+    append to them) or are gone.
     """
-    attempts = _attempts(logs, log_stream__isnull=True)
+    attempts = [each for each in _attempts(logs) if _is_untouched(_stream_of(each))]
     try:
         return _record(attempts, logs, now)
     except IntegrityError:
@@ -131,34 +160,51 @@ def _record(
     if not attempts:
         return set()
     encoded = {attempt.id: _within_limit(logs[attempt.id], 0) for attempt in attempts}
+    whole = [_whole_stream(attempt, *encoded[attempt.id], now) for attempt in attempts]
     with transaction.atomic():
-        streams = LogStream.objects.bulk_create(
-            _whole_stream(attempt, *encoded[attempt.id], now) for attempt in attempts
-        )
+        streams = _fill([stream for stream in whole if stream.pk])
+        streams += _add([stream for stream in whole if not stream.pk])
         LogChunk.objects.bulk_create(
             _new_chunk(stream.id, 0, encoded[stream.attempt_id][0])
             for stream in streams
             if stream.line_count
         )
-        changes.publish([changes.log_topic(attempt.id) for attempt in attempts])
+        changes.publish([changes.log_topic(stream.attempt_id) for stream in streams])
     for stream in streams:
         logfiles.seal_rest(stream_id=stream.id, byte_count=stream.byte_count)
-    return set(encoded)
+    return {stream.attempt_id for stream in streams}
+
+
+def _fill(streams: Sequence[LogStream]) -> list[LogStream]:
+    """Writes the values of streams that are there, but still as they were made; those that were so."""
+    if not streams:
+        return []
+    filled = update_rows(
+        LogStream,
+        {stream.pk: {name: getattr(stream, name) for name in _FILLED} for stream in streams},
+        only_if=_UNTOUCHED,
+    )
+    return [stream for stream in streams if stream.pk in filled]
+
+
+def _add(streams: Sequence[LogStream]) -> list[LogStream]:
+    if streams:
+        _make_groups(streams)
+        LogStream.objects.bulk_create(streams)
+    return list(streams)
 
 
 def _whole_stream(
     attempt: Attempt, encoded: chunk.Encoded, truncated: bool, now: datetime
 ) -> LogStream:
-    return LogStream(
-        attempt=attempt,
-        name=_stream_name(attempt),
-        line_count=encoded.line_count,
-        byte_count=encoded.byte_count,
-        first_ns=encoded.first_ns,
-        last_ns=encoded.last_ns,
-        truncated_at_bytes=settings.BATCHWEB_LOG_LIMIT_BYTES if truncated else None,
-        completed_at=now,
-    )
+    stream = _stream_of(attempt) or _new_stream(attempt)
+    stream.line_count = encoded.line_count
+    stream.byte_count = encoded.byte_count
+    stream.first_ns = encoded.first_ns
+    stream.last_ns = encoded.last_ns
+    stream.truncated_at_bytes = settings.BATCHWEB_LOG_LIMIT_BYTES if truncated else None
+    stream.completed_at = now
+    return stream
 
 
 def finish_stream(*, stream_id: int, now: datetime, problem: str = "") -> None:
@@ -177,27 +223,54 @@ def finish_stream(*, stream_id: int, now: datetime, problem: str = "") -> None:
     logfiles.seal_rest(stream_id=stream_id, byte_count=stream.byte_count)
 
 
-def _attempts(ids: Iterable[int], **conditions: bool) -> list[Attempt]:
-    """Those that there are, with what their streams are named after."""
+def _attempts(ids: Iterable[int]) -> list[Attempt]:
+    """Those that there are, with their streams, if any, and what these are named after."""
     return list(
-        Attempt.objects.select_related("job__definition", "log_stream")
+        Attempt.objects.select_related("job__definition", "job__spec", "log_stream")
         .only(
-            *("number", "node_index", "container_name"),
-            *("job_id", "job__definition__name", "log_stream"),
+            *("number", "node_index", "container_index", "container_name"),
+            *("placed_at", "started_at", "log_stream"),
+            *(f"job__{name}" for name in _OF_A_JOB),
+            *(f"job__spec__{name}" for name in _OF_A_SPEC),
+            "job__definition__name",
         )
-        .filter(id__in=list(ids), **conditions)
+        .filter(id__in=list(ids))
         .order_by("id")
     )
 
 
-def _stream_name(attempt: Attempt) -> str:
-    return names.log_stream_name(
+def _stream_of(attempt: Attempt) -> LogStream | None:
+    """As it was read with the attempt, if there was one."""
+    return getattr(attempt, "log_stream", None)
+
+
+def _is_untouched(stream: LogStream | None) -> bool:
+    return stream is None or all(
+        getattr(stream, name) == value for name, value in _UNTOUCHED.items()
+    )
+
+
+def _new_stream(attempt: Attempt) -> LogStream:
+    group, name = names.log_stream(
         attempt.job.definition.name,
         attempt.job_id,
         attempt.number,
         container=attempt.container_name,
         node_index=attempt.node_index,
+        log_configuration=log_configuration_of(attempt),
     )
+    created_at = attempt.started_at or attempt.placed_at
+    return LogStream(attempt=attempt, group=group, name=name, created_at=created_at)
+
+
+def _make_groups(streams: Iterable[LogStream]) -> None:
+    """Groups that jobs log to are there from then on, whether or not somebody made them."""
+    made = {each.group: each.created_at for each in streams if each.group != DEFAULT_LOG_GROUP}
+    if made:
+        LogGroup.objects.bulk_create(
+            (LogGroup(name=name, created_at=made[name]) for name in sorted(made)),
+            ignore_conflicts=True,
+        )
 
 
 def _within_limit(frames: Sequence[LogFrame], byte_count: int) -> tuple[chunk.Encoded, bool]:

@@ -1,7 +1,7 @@
 """Writing that containers run."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -11,7 +11,7 @@ from jobs.domain.states import JobStatus
 from jobs.models import Attempt, Job
 from jobs.selectors.plans import is_group
 
-from . import groups
+from . import groups, logs
 from .last_tries import lock_jobs_of
 from .locks import lock_summaries
 from .rows import update_rows
@@ -45,6 +45,7 @@ def _mark_plain(attempts: Mapping[int, Attempt], now: datetime) -> None:
             },
             only_if={"ended_at": None, "started_at": None},
         )
+        _open_logs([attempts[id_] for id_ in live], now)
         # What runs now was placed as its job's first try, its second, ...
         by_number: dict[int, list[Job]] = defaultdict(list)
         for id_ in live:
@@ -85,12 +86,20 @@ def mark_running(
         ).update(**values)
         if not live:
             return
+        _open_logs([attempt], started_at)
         if job.stop_requested_at:
             queueing.enqueue_after_commit(queueing.STOP, [attempt.id])
         if grouped:
             _mark_one_of_several(job, attempt, started_at, now)
         else:
             begin_try(job=job, number=attempt.number, started_at=started_at, now=now)
+
+
+def _open_logs(attempts: Iterable[Attempt], started_at: datetime) -> None:
+    """Whoever sees RUNNING finds a log stream by the name that he is told, before anything is printed."""
+    for attempt in attempts:
+        attempt.started_at = started_at
+    logs.open_streams(attempts=attempts)
 
 
 def _mark_one_of_several(job: Job, attempt: Attempt, started_at: datetime, now: datetime) -> None:

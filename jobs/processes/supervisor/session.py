@@ -245,7 +245,7 @@ class Session:
         found = plan(attempts, containers, timezone.now())
         queueing.enqueue_after_commit(queueing.LAUNCH, found.to_launch)
         for each in found.ended:
-            self._end(each.container_id, each.attempt.id, _cursor(each))
+            self._end(each.container_id, each.attempt.id, _begun(each))
         for each in found.running:
             if each.container_id not in self._endings:
                 self._track(Running(each.container_id, each.attempt.id, 0))
@@ -287,3 +287,9 @@ class Session:
 
 def _cursor(found: Found) -> LogCursor | None:
     return logs.cursor_of(found.attempt.log) if found.attempt.log else None
+
+
+def _begun(found: Found) -> LogCursor | None:
+    """None, too, where nothing of the log was stored: it goes the way of short jobs' logs."""
+    cursor = _cursor(found)
+    return cursor if cursor and (cursor.closed or cursor.anchor.frames) else None
