@@ -91,7 +91,10 @@ def _map(shape: MapShape, value: object, path: str) -> Iterator[tuple[str, str]]
     if not isinstance(value, Mapping):
         yield path, _not_a(shape)
         return
-    yield from _length(shape, len(value), path, "entries")
+    # The models say that a map of tags has an entry at least. The service's own documentation does not, it
+    # answers `"tags": {}` itself, and clients send that.
+    if len(value) > (most := shape.metadata.get("max", len(value))):
+        yield path, f"At most {most} entries, not {len(value)}."
     for key, each in value.items():
         where = f"{path}[{_shown(key)}]"
         yield from _check(shape.key, key, where)

@@ -4,7 +4,7 @@ from .access import AccessKey, AccessToken, JobCredentials
 from .array import ArraySummary
 from .attempt import DEFAULT_CONTAINER, Attempt, UsageSample
 from .bulk import BulkAction, BulkKind
-from .consumable import ConsumableHold, ConsumableResource, ConsumableType
+from .consumable import ConsumableChange, ConsumableHold, ConsumableResource, ConsumableType
 from .definition import DefinitionStatus, DefinitionType, JobDefinition
 from .dependency import DependencyType, JobDependency
 from .engine import Engine, EngineKind, EngineStatus, ImagePull, ImagePullStatus, Node, NodeState
@@ -45,6 +45,7 @@ __all__ = [
     "BulkAction",
     "BulkKind",
     "ComputeEnvironment",
+    "ConsumableChange",
     "ConsumableHold",
     "ConsumableResource",
     "ConsumableType",

@@ -50,6 +50,31 @@ class ConsumableResource(models.Model):
         return max(self.total_quantity - self.in_use_quantity, 0)
 
 
+class ConsumableChange(models.Model):
+    """A change of a total that was asked for with a `clientToken`: asked for again, it is not made again.
+
+    `digest` is that of the request, so that the same token with another one is another change.
+    """
+
+    resource = models.ForeignKey(
+        ConsumableResource, on_delete=models.CASCADE, related_name="changes", db_index=False
+    )
+    client_token = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["resource", "client_token", "digest"], name="consumable_change_unique"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.resource_id}: {self.client_token}"
+
+
 class ConsumableHold(models.Model):
     """What one try of a job has taken of a resource, until `released_at`."""
 

@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from jobs.domain import ids, states
 
 from .definition import JobDefinition
+from .expressions import FoldedName
 from .literals import literals
 from .queue import JobQueue
 from .spec import JobSpec
@@ -205,6 +206,29 @@ class Job(models.Model):
                 fields=["definition", "-id"],
                 condition=Q(parent__isnull=True),
                 name="job_definition_newest",
+            ),
+            # AWS's ListJobs, newest first: of a queue by status (by default RUNNING), share, or name.
+            models.Index(
+                fields=["queue", "status", "-id"],
+                condition=Q(parent__isnull=True),
+                name="job_queue_status_newest",
+            ),
+            models.Index(
+                fields=["queue", "share_identifier", "-id"],
+                condition=Q(parent__isnull=True) & Q(share_identifier__gt=""),
+                name="job_queue_share_newest",
+            ),
+            models.Index(
+                F("queue"),
+                FoldedName("name"),
+                F("id").desc(),
+                condition=Q(parent__isnull=True),
+                name="job_queue_by_name",
+            ),
+            models.Index(
+                fields=["id"],
+                condition=Q(parent__isnull=True, has_consumables=True),
+                name="job_with_consumables",
             ),
             models.Index(
                 fields=["owner", "-id"], condition=Q(parent__isnull=True), name="job_owner_newest"

@@ -1,0 +1,29 @@
+"""Expressions that indices and queries must have in common, so that a query finds its index."""
+
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import CharField, Func
+from django.db.models.sql.compiler import SQLCompiler
+
+
+class FoldedName(Func):
+    """A name in capitals, for comparing names whatever their letters' case: names have ASCII letters only.
+
+    In the order of the characters' numbers, whatever language a database sorts in, so that names that begin
+    alike stand together.
+    """
+
+    function = "UPPER"
+    arity = 1
+    output_field = CharField()
+
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any
+    ) -> tuple[str, Any]:
+        return self.as_sql(
+            compiler,
+            connection,
+            template='(%(function)s(%(expressions)s) COLLATE "C")',
+            **extra,
+        )

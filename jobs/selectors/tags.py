@@ -1,0 +1,93 @@
+"""Reads of tags: which a job has, and what it is that an ARN with tags names."""
+
+from collections.abc import Callable, Mapping
+
+from django.contrib.auth.models import User
+
+from jobs.domain import arns, ids
+from jobs.models import (
+    ComputeEnvironment,
+    ConsumableResource,
+    Job,
+    JobDefinition,
+    JobQueue,
+    QuotaShare,
+    SchedulingPolicy,
+    ServiceEnvironment,
+)
+
+from .jobs import visible_jobs
+
+Tagged = (
+    ComputeEnvironment
+    | ConsumableResource
+    | Job
+    | JobDefinition
+    | JobQueue
+    | QuotaShare
+    | SchedulingPolicy
+    | ServiceEnvironment
+)
+# What every user may tag: who runs things here sets up the rest.
+OF_ALL_USERS = (Job, JobDefinition)
+
+
+def tags_of(row: Tagged) -> dict[str, str]:
+    """The tags of a resource; of a job those of its submission until somebody changes them.
+
+    A job needs its spec (`select_related`), else that is one query.
+    """
+    tags: Mapping[str, str] | None = row.tags
+    if tags is None:
+        assert isinstance(row, Job)
+        tags = row.spec.tags
+    return dict(tags)
+
+
+def may_tag(user: User, row: Tagged) -> bool:
+    """Whether this user, who sees the resource, may change its tags."""
+    return user.is_staff or isinstance(row, OF_ALL_USERS)
+
+
+def find_tagged(*, user: User, kind: str, name: str) -> Tagged | None:
+    """What an ARN's kind and name stand for, if there is such a thing for this user; one query.
+
+    Jobs are known by their id, definitions by `name:revision`, quota shares by `queue/share`.
+    """
+    find = _FINDERS.get(kind)
+    if find is None or "\0" in name:
+        return None
+    return find(user, name)
+
+
+def _definition(_user: User, name: str) -> JobDefinition | None:
+    base, _, revision = name.rpartition(":")
+    if not (revision.isascii() and revision.isdigit() and len(revision) <= 9):
+        return None
+    return JobDefinition.objects.filter(name=base, revision=int(revision)).first()
+
+
+def _job(user: User, name: str) -> Job | None:
+    try:
+        job_id = ids.id_of(name)
+    except ValueError:
+        return None
+    return visible_jobs(user).select_related("spec").filter(pk=job_id).first()
+
+
+def _quota_share(_user: User, name: str) -> QuotaShare | None:
+    queue, _, share = name.partition("/")
+    found = QuotaShare.objects.filter(queue__in=JobQueue.objects.filter(name=queue), name=share)
+    return found.first()
+
+
+_FINDERS: Mapping[str, Callable[[User, str], Tagged | None]] = {
+    arns.COMPUTE_ENVIRONMENT: lambda _, name: ComputeEnvironment.objects.filter(name=name).first(),
+    arns.CONSUMABLE_RESOURCE: lambda _, name: ConsumableResource.objects.filter(name=name).first(),
+    arns.JOB: _job,
+    arns.JOB_DEFINITION: _definition,
+    arns.JOB_QUEUE: lambda _, name: JobQueue.objects.filter(name=name).first(),
+    arns.QUOTA_SHARE: _quota_share,
+    arns.SCHEDULING_POLICY: lambda _, name: SchedulingPolicy.objects.filter(name=name).first(),
+    arns.SERVICE_ENVIRONMENT: lambda _, name: ServiceEnvironment.objects.filter(name=name).first(),
+}
