@@ -14,6 +14,18 @@ KEY_PREFIX = "AKIA"
 TEMPORARY_PREFIX = "ASIA"
 
 
+# Each request asks this. Written out, it takes a fifth of the time that Django takes to make it up; the user's other
+# columns are fetched if somebody asks for them. `from_db` wants the fields in their order in the model.
+_USER_FIELDS = ("id", "is_superuser", "username", "is_staff", "is_active")
+_KEY_WITH_USER = """
+    SELECT keys.id, keys.user_id, keys.access_key_id, keys.encrypted_secret, keys.last_used_at,
+           users.username AS user_username, users.is_active AS user_is_active,
+           users.is_staff AS user_is_staff, users.is_superuser AS user_is_superuser
+    FROM jobs_accesskey AS keys INNER JOIN auth_user AS users ON users.id = keys.user_id
+    WHERE keys.access_key_id = %s AND keys.revoked_at IS NULL
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """What a signature is checked with, and whose it is.
@@ -62,14 +74,11 @@ def any_key_user() -> User | None:
 
 
 def _of_user(access_key_id: str) -> Credentials | None:
-    key = (
-        AccessKey.objects.select_related("user")
-        .filter(access_key_id=access_key_id, revoked_at=None)
-        .first()
-    )
-    if key is None:
-        return None
-    return Credentials(key.access_key_id, key.user, bytes(key.encrypted_secret), key=key)
+    for key in AccessKey.objects.raw(_KEY_WITH_USER, [access_key_id]):
+        values = [getattr(key, f"user_{name}") for name in _USER_FIELDS]
+        user = User.from_db(AccessKey.objects.db, _USER_FIELDS, values)
+        return Credentials(key.access_key_id, user, bytes(key.encrypted_secret), key=key)
+    return None
 
 
 def _of_job(access_key_id: str) -> Credentials | None:
