@@ -13,7 +13,7 @@ from django.conf import settings
 
 from jobs.selectors.access_keys import Credentials, any_key_user, find_credentials
 from jobs.selectors.realm import arns
-from jobs.services.access_keys import decrypt_secret, note_use
+from jobs.services.access_keys import decrypt_secret, is_session_token, note_use
 from jobs.services.ciphers import Unreadable
 
 from .calls import Call, Caller
@@ -98,9 +98,8 @@ def _check_time(signed: Signed, now: datetime) -> None:
 
 
 def _check_session(credentials: Credentials, signed: Signed, now: datetime) -> None:
-    if credentials.encrypted_session_token:
-        right = _decrypted(credentials.encrypted_session_token)
-        if not hmac.compare_digest(signed.session_token.encode(), right.encode()):
+    if credentials.session_digest:
+        if not is_session_token(signed.session_token, credentials.session_digest):
             raise Refusal(Why.UNKNOWN_KEY, UNKNOWN_KEY)
     elif signed.session_token:
         raise Refusal(

@@ -30,8 +30,8 @@ _KEY_WITH_USER = """
 class Credentials:
     """What a signature is checked with, and whose it is.
 
-    `key` is the lasting access key, if it is one. Temporary ones are an attempt's, need their session token, and end at
-    `ends_at`.
+    `key` is the lasting access key, if it is one. Temporary ones are an attempt's, need the session token of that
+    digest, and end at `ends_at`.
     """
 
     access_key_id: str
@@ -39,7 +39,7 @@ class Credentials:
     encrypted_secret: bytes
     key: AccessKey | None = None
     attempt_id: int | None = None
-    encrypted_session_token: bytes = b""
+    session_digest: str = ""
     ends_at: datetime | None = None
 
 
@@ -87,7 +87,7 @@ def _of_job(access_key_id: str) -> Credentials | None:
         .only(
             "access_key_id",
             "encrypted_secret",
-            "encrypted_session_token",
+            "session_digest",
             "expires_at",
             "attempt__ended_at",
             "attempt__job__owner",
@@ -102,7 +102,7 @@ def _of_job(access_key_id: str) -> Credentials | None:
         row.attempt.job.owner,
         bytes(row.encrypted_secret),
         attempt_id=row.attempt_id,
-        encrypted_session_token=bytes(row.encrypted_session_token),
+        session_digest=row.session_digest,
         # What ended stays ended, even where it is asked with a time before that.
         ends_at=row.attempt.ended_at or row.expires_at,
     )

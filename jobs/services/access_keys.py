@@ -4,8 +4,10 @@ The secret is shown once. It is stored encrypted, not as a digest: a signature i
 """
 
 import base64
+import hmac
 import secrets
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from django.contrib.auth.models import User
 from django.db.models import Q
@@ -87,3 +89,13 @@ def encrypt_secret(text: str) -> bytes:
 def decrypt_secret(stored: bytes) -> str:
     """What was stored. Raises ciphers.Unreadable."""
     return ciphers.decrypt(stored, purpose=PURPOSE)
+
+
+def session_digest(token: str) -> str:
+    """What a session token is known by (`JobCredentials.session_digest`)."""
+    return sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def is_session_token(token: str, digest: str) -> bool:
+    """Whether the token is that of the digest; takes the same time for every token."""
+    return hmac.compare_digest(session_digest(token), digest)
