@@ -1,5 +1,7 @@
 """What is stored. Only `jobs.services` writes it."""
 
+from jobs.domain.names import DEFAULT_LOG_GROUP
+
 from .access import AccessKey, AccessToken, JobCredentials
 from .array import ArraySummary
 from .attempt import DEFAULT_CONTAINER, Attempt, UsageSample
@@ -19,7 +21,7 @@ from .environment import (
 from .history import NodeTransition, Transition, WaitReason
 from .job import Job, JobStatus, StopKind
 from .lease import SchedulerLease
-from .logs import DEFAULT_LOG_GROUP, LogChunk, LogGroup, LogStream
+from .logs import LogChunk, LogGroup, LogStream
 from .policy import SchedulingPolicy, ShareUsage
 from .queue import (
     JobQueue,

@@ -37,6 +37,8 @@ class LogStream(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["group", "name"], name="log_stream_name_unique"),
         ]
+        # What was printed since some time, and which streams are the newest.
+        indexes = [models.Index(fields=["group", "last_ns", "id"], name="log_stream_by_time")]
 
     def __str__(self) -> str:
         return self.name

@@ -265,7 +265,11 @@ def _new_stream(attempt: Attempt) -> LogStream:
 
 def _make_groups(streams: Iterable[LogStream]) -> None:
     """Groups that jobs log to are there from then on, whether or not somebody made them."""
-    made = {each.group: each.created_at for each in streams if each.group != DEFAULT_LOG_GROUP}
+    made = {
+        each.group: each.created_at
+        for each in streams
+        if each.group != DEFAULT_LOG_GROUP and each.created_at
+    }
     if made:
         LogGroup.objects.bulk_create(
             (LogGroup(name=name, created_at=made[name]) for name in sorted(made)),
