@@ -62,7 +62,8 @@ class ContainerPlan:
     """One container. `properties` and `volumes` are canonical and have AWS's member names.
 
     `properties` holds of `ENGINE_MEMBERS` what was asked for. `volumes` are all of its node, of which
-    `properties["mountPoints"]` names some. An empty `command` is the image's own.
+    `properties["mountPoints"]` names some. An empty `command` is the image's own. `role_arn` is the job's role, or
+    that of its task; without one it gets no credentials.
     """
 
     name: str
@@ -76,6 +77,7 @@ class ContainerPlan:
     volumes: tuple[Mapping[str, Any], ...] = ()
     essential: bool = True
     depends_on: tuple[tuple[str, StartCondition], ...] = ()
+    role_arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +173,15 @@ def _plain(
         properties,
         properties.get("volumes", ()),
         {"milli_vcpus": milli_vcpus, "memory_mib": memory_mib, "gpus": gpus},
+        properties.get("jobRoleArn", ""),
     )
 
 
 def _task(ecs_properties: Mapping[str, Any]) -> tuple[ContainerPlan, ...]:
     task = ecs_properties["taskProperties"][0]
+    volumes, role_arn = task.get("volumes", ()), task.get("taskRoleArn", "")
     return tuple(
-        _container(each["name"], each, task.get("volumes", ()), requirements_of(each))
+        _container(each["name"], each, volumes, requirements_of(each), role_arn)
         for each in task["containers"]
     )
 
@@ -187,6 +191,7 @@ def _container(
     properties: Mapping[str, Any],
     volumes: Sequence[Mapping[str, Any]],
     needs: Mapping[str, int],
+    role_arn: str,
 ) -> ContainerPlan:
     return ContainerPlan(
         name=name,
@@ -207,4 +212,5 @@ def _container(
         milli_vcpus=needs["milli_vcpus"],
         memory_mib=needs["memory_mib"],
         gpus=needs["gpus"],
+        role_arn=role_arn,
     )

@@ -15,6 +15,9 @@ from enum import StrEnum
 from typing import Protocol
 
 NANOSECONDS = 1_000_000_000
+# The one address beside localhost at which the AWS SDKs fetch credentials without TLS (AWS SDKs and Tools Reference
+# Guide, "Container credential provider"). Of every machine that has run a container that asks for it.
+SERVICE_ADDRESS = "169.254.170.2"
 
 
 class EngineError(Exception):
@@ -173,6 +176,8 @@ class ContainerSpec:
     log_options: Mapping[str, str] = field(default_factory=dict)
     # Further names in its network, which must be one made for jobs.
     aliases: Sequence[str] = ()
+    # It must be able to reach its machine at SERVICE_ADDRESS.
+    service_address: bool = False
     # All containers of one pod share its place in `network`: address, ports, localhost, aliases (those
     # of whoever comes first). The pod is made when first needed, and kept until `remove_pod`.
     pod: str = ""
@@ -283,7 +288,7 @@ class Engine(Protocol):
         registry said. `on_progress` is called about twice a second, and once at the end."""
 
     def create(self, spec: ContainerSpec) -> str:
-        """Makes the container, and its pod, network and volumes if need be, and gives its id.
+        """Makes the container, and its pod, network, volumes and service address if need be, and gives its id.
 
         Raises NameTaken, ImageMissing, or InvalidSpec if the engine refuses the spec.
         """
@@ -336,6 +341,15 @@ class Engine(Protocol):
 
     def remove_network(self, name: str) -> None:
         """Removes a network; none is fine. Raises EngineError while a container runs on it."""
+
+    def make_service_address(self) -> None:
+        """Makes sure that its machines have SERVICE_ADDRESS, and that containers reach them there.
+
+        Raises EngineError, with what to do, where something else has the address. It outlasts containers,
+        and all installations on the engine share it.
+        """
+
+    def has_service_address(self) -> bool: ...
 
     def events(self, since_ns: int) -> Iterator[EngineEvent]:
         """Events of this installation's containers (not of pods) from `since_ns` on, without end.

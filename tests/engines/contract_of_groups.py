@@ -244,6 +244,20 @@ class GroupsContract(EngineFixtures):
         running(pod=pod, mounts=[VolumeMount(volume, "/scratch")])
         assert (stranger.pods(), stranger.volumes(), stranger.networks()) == ([], [], [])
 
+    # --- The machine's service address ----------------------------------------------------
+
+    def test_a_container_that_asks_for_the_service_address_makes_it(
+        self, engine: Engine, running: Callable[..., str]
+    ) -> None:
+        running(service_address=True)
+        assert engine.has_service_address()
+
+    def test_making_the_service_address_is_safe_to_repeat(self, engine: Engine) -> None:
+        engine.make_service_address()
+        engine.make_service_address()
+        assert engine.has_service_address()
+        assert engine.networks() == []
+
     # --- What a container may ask for -----------------------------------------------------
 
     def test_everything_at_once_is_accepted(

@@ -48,6 +48,7 @@ from .logs import read_frames
 from .networks import Networks
 from .pods import Pods
 from .pulls import follow_pull, read_json, split_reference
+from .service_address import ServiceAddress
 from .texts import is_command_failure, missing_gpus, refusal, short_start_error
 from .times import format_since
 from .volumes import Volumes
@@ -64,6 +65,7 @@ class DockerEngine:
         self._networks = Networks(self._connection, installation)
         self._pods = Pods(self._connection, self._networks, installation)
         self._volumes = Volumes(self._connection, installation)
+        self._service_address = ServiceAddress(self._connection)
 
     @property
     def closed(self) -> bool:
@@ -117,6 +119,8 @@ class DockerEngine:
         else:
             self._networks.ensure(spec.network)
         self._volumes.ensure(spec)
+        if spec.service_address:
+            self._service_address.ensure()
         response = self._create(spec)
         if _network_is_gone(response, spec.network):
             self._networks.mend(spec.network)
@@ -214,6 +218,12 @@ class DockerEngine:
 
     def remove_network(self, name: str) -> None:
         self._networks.remove(name)
+
+    def make_service_address(self) -> None:
+        self._service_address.ensure()
+
+    def has_service_address(self) -> bool:
+        return self._service_address.exists()
 
     def events(self, since_ns: int) -> Iterator[EngineEvent]:
         response, stream = self._connection.stream(

@@ -96,6 +96,12 @@ class FakeEngineClient:
     def remove_network(self, name: str) -> None:
         self._call("remove_network", name)
 
+    def make_service_address(self) -> None:
+        self._call("make_service_address")
+
+    def has_service_address(self) -> bool:
+        return bool(self._call("has_service_address"))
+
     def events(self, since_ns: int) -> Iterator[EngineEvent]:
         batches: Iterator[list[EngineEvent]] = self._stream("event_batches", since_ns)
         return chain.from_iterable(batches)

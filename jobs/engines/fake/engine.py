@@ -75,6 +75,7 @@ class FakeEngine:
             most = max(node.milli_vcpus for node in here.nodes)
             if spec.milli_vcpus > most:
                 raise InvalidSpec(f"No node has more than {most / 1000} CPUs")
+            here.service_address |= spec.service_address
             return here.add(spec, self._installation).id
 
     def start(self, container_id: str) -> None:
@@ -158,6 +159,14 @@ class FakeEngine:
     def remove_network(self, name: str) -> None:
         with self._open() as here:
             here.belongings.remove_network(name)
+
+    def make_service_address(self) -> None:
+        with self._open() as here:
+            here.service_address = True
+
+    def has_service_address(self) -> bool:
+        with self._open() as here:
+            return here.service_address
 
     def events(self, since_ns: int) -> Iterator[EngineEvent]:
         return chain.from_iterable(self.event_batches(since_ns))

@@ -33,6 +33,8 @@ CALLS = frozenset(
         "remove_pod",
         "remove_volume",
         "remove_network",
+        "make_service_address",
+        "has_service_address",
         "usage",
     }
 )

@@ -53,6 +53,7 @@ class World:
         self.belongings = Belongings()
         # Of each node.
         self.gpus = 0
+        self.service_address = False
         self.boot_id = "boot-1"
         self.reachable = True
         # Grows when connections break; a stream of an older number has lost its connection.
