@@ -1,6 +1,7 @@
 """Waits until the server answers, then says where it is and how to get in."""
 
 import os
+import shlex
 import sys
 import time
 import urllib.error
@@ -39,6 +40,8 @@ def announcement(env: dict[str, str], path: Path) -> str:
             f"  Password:       {env['BATCHWEB_PASSWORD']}",
             f"  Access token:   {env['BATCHWEB_TOKEN']}",
             f"  For scripts:    {path}",
+            "  With AWS's CLI: in another terminal, where the aws command is installed:",
+            f"                  set -a; . {shlex.quote(str(path))}; aws batch describe-job-queues",
             "  Stop:           Ctrl-C (jobs that run go on; the next start takes them up again)",
             rule,
         ]
