@@ -3,13 +3,16 @@
 from django.contrib.auth import views as auth_views
 from django.urls import path, register_converter
 
+from jobs.api import events as api_events
 from jobs.web import (
+    access_keys,
     arrays,
     bulk,
     consumables,
     converters,
     definitions,
     environments,
+    events,
     job,
     jobs,
     live,
@@ -94,7 +97,10 @@ urlpatterns = [
     path("new/environment/", environments.new, name="environment_new"),
     path("new/policy/", policies.new, name="policy_new"),
     path("new/resource/", consumables.new, name="consumable_new"),
+    path("access/keys/", access_keys.access_keys, name="access_keys"),
+    path("access/keys/<int:key_id>/revoke/", access_keys.revoke, name="access_key_revoke"),
     path("access/tokens/", tokens.tokens, name="tokens"),
     path("access/tokens/<int:token_id>/revoke/", tokens.revoke, name="token_revoke"),
     path("live/", live.live, name="live"),
+    path("events/", events.events, {"write": api_events.events_as_json}, name="events"),
 ]

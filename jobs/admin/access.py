@@ -1,4 +1,4 @@
-"""Users and their access tokens. A token's secret is nowhere to be seen: it is not stored."""
+"""Users, their access tokens and access keys. Their secrets are nowhere to be seen."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from jobs.models import AccessToken, Job
+from jobs.models import AccessKey, AccessToken, Job
+from jobs.services.access_keys import problem_of, revoke_access_key
 from jobs.services.tokens import revoke_token
 
 from .base import ReadOnlyAdmin
@@ -56,4 +57,39 @@ class AccessTokenAdmin(ReadOnlyAdmin[AccessToken]):
             queryset.filter(revoked_at__isnull=True).select_related("user"),
             "Revoked",
             lambda token: revoke_token(user=token.user, token_id=token.id, now=now),
+        )
+
+
+@admin.register(AccessKey)
+class AccessKeyAdmin(ReadOnlyAdmin[AccessKey]):
+    list_display = (
+        "name",
+        "access_key_id",
+        "user",
+        "created_at",
+        "last_used_at",
+        "revoked_at",
+        "problem",
+    )
+    list_select_related = ("user",)
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    search_fields = ("name", "access_key_id", "user__username")
+    date_hierarchy = "created_at"
+    ordering = ("-id",)
+    exclude = ("encrypted_secret",)
+    readonly_fields = ("problem",)
+    actions = ("revoke_selected",)
+
+    @admin.display(empty_value="", description="problem")
+    def problem(self, key: AccessKey) -> str:
+        return problem_of(key)
+
+    @admin.action(description="Revoke selected access keys", permissions=["operate"])
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[AccessKey]) -> None:
+        now = timezone.now()
+        self.apply(
+            request,
+            queryset.filter(revoked_at__isnull=True).select_related("user"),
+            "Revoked",
+            lambda key: revoke_access_key(user=key.user, key_id=key.id, now=now),
         )

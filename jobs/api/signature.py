@@ -13,7 +13,7 @@ from django.conf import settings
 
 from jobs.selectors.access_keys import Credentials, any_key_user, find_credentials
 from jobs.selectors.realm import arns
-from jobs.services.access_keys import decrypt_secret, is_session_token, note_use
+from jobs.services.access_keys import UNREADABLE, decrypt_secret, is_session_token, note_use
 from jobs.services.ciphers import Unreadable
 
 from .calls import Call, Caller
@@ -125,8 +125,7 @@ def _decrypted(stored: bytes) -> str:
     except Unreadable:
         raise Refusal(
             Why.UNKNOWN_KEY,
-            f"{UNKNOWN_KEY} Its secret cannot be read: SECRET_KEY is not the one that it was stored with. Make a new "
-            "access key.",
+            f"{UNKNOWN_KEY} {UNREADABLE}",
         ) from None
 
 

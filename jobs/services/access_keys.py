@@ -26,6 +26,7 @@ MAX_KEYS_PER_USER = 50
 MAX_NAME_CHARACTERS = 128
 # Writing on each request would make every read a write.
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
+UNREADABLE = "Its secret cannot be read: SECRET_KEY is not the one that it was stored with. Make a new access key."
 
 
 def create_access_key(*, user: User, name: object, now: datetime) -> tuple[AccessKey, str]:
@@ -69,6 +70,15 @@ def note_use(key: AccessKey, now: datetime) -> None:
     AccessKey.objects.filter(
         Q(last_used_at=None) | Q(last_used_at__lt=now - USE_IS_NOTED_EVERY / 2), pk=key.pk
     ).update(last_used_at=now)
+
+
+def problem_of(key: AccessKey) -> str:
+    """Why a key that was not revoked is of no use all the same; empty if it is of use."""
+    try:
+        decrypt_secret(bytes(key.encrypted_secret))
+    except ciphers.Unreadable:
+        return "" if key.revoked_at else UNREADABLE
+    return ""
 
 
 def new_key_id(prefix: str) -> str:
