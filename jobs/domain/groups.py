@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from . import reasons
 from .plans import ContainerPlan, JobPlan, StartCondition
+from .states import JobStatus
 
 
 class Place(NamedTuple):
@@ -107,6 +108,20 @@ def verdict_of(plan: JobPlan, members: Sequence[Member]) -> Verdict:
         if member.place.node_index == plan.main_node and _container(plan, member.place).essential
     ]
     return Verdict(Result.STOPPED, essential[0])
+
+
+def node_status(plan: JobPlan, members: Sequence[Member]) -> JobStatus:
+    """How one node of a placed try stands. `members`: all containers of that node.
+
+    It has succeeded if all of its essential containers have. One that was stopped because others ended has
+    not, whatever became of the job.
+    """
+    if all(member.ended for member in members):
+        essential = (each for each in members if _container(plan, each.place).essential)
+        return JobStatus.SUCCEEDED if all(map(_succeeded, essential)) else JobStatus.FAILED
+    if any(member.started for member in members):
+        return JobStatus.RUNNING
+    return JobStatus.STARTING
 
 
 @dataclass(slots=True)

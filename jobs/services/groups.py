@@ -15,6 +15,7 @@ from jobs.domain.plans import JobPlan
 from jobs.models import Attempt, Job
 from jobs.selectors.plans import plan_of_job
 
+from .node_history import record_nodes
 from .tries import AttemptOutcome, begin_try, deadline_of
 
 
@@ -46,6 +47,8 @@ def advance(*, job: Job, number: int, now: datetime) -> AttemptOutcome | None:
     _ask_to_stop([places[place].id for place in step.stop], now)
     for place, why in step.drop:
         _drop(job, places[place], why, now)
+    if job.node_count > 1:
+        record_nodes(job=job, plan=plan, rows=rows, now=now)
     if any(row.ended_at is None for row in rows):
         return None
     return _outcome(job, plan, rows)

@@ -16,6 +16,8 @@ from jobs.scheduling.plan import Placement, Plan
 from .consumables import Want, take
 from .lease import Lease, fence
 from .locks import lock_ids, lock_summaries
+from .node_history import record_placed
+from .queue_blocks import newly_blocked, record_blocks
 from .transition import transition
 from .try_rows import Gpus, rows_of, specs_of
 from .wait_reasons import changed_waits, record_waits
@@ -36,20 +38,23 @@ def apply_plan(*, plan: Plan, lease: Lease, with_waits: bool = True) -> int:
     environment, GPUs or consumable resources went away meanwhile. Raises LostLease before anything is written.
     """
     changed = changed_waits(plan.waits) if with_waits else []
-    if not plan.placements and not changed:
+    blocked = newly_blocked(plan=plan, lease=lease) if with_waits else []
+    if not (plan.placements or changed or blocked):
         return 0
     with transaction.atomic():
         fence(lease)
-        if changed:
+        if changed or blocked:
             # All in one order, or two that write several jobs might wait for each other.
             lock_ids(
                 [
                     *(placement.job.id for placement in plan.placements),
                     *(wait.job_id for wait, _ in changed),
+                    *(wait.job_id for wait in blocked),
                 ]
             )
         placed = _place_all(plan.placements, plan.at)
         record_waits(changed, plan.at)
+        record_blocks(blocked=blocked, plan=plan)
     return placed
 
 
@@ -86,6 +91,7 @@ def _place(placements: Sequence[Placement], now: datetime) -> int:
         )
     ]
     written = Attempt.objects.bulk_create(rows)
+    record_placed(winners, now)
     ready = [attempt.id for attempt in written if not attempt.waits_for_others]
     queueing.enqueue_after_commit(queueing.LAUNCH, ready)
     if written:

@@ -1,0 +1,135 @@
+"""`/events/`: what happened to jobs and queues, page by page for who asks, or as a stream for who follows."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from jobs import changes
+from jobs.domain.arns import JOB_QUEUE
+from jobs.domain.errors import InvalidInput
+from jobs.selectors.events import (
+    EventFilters,
+    EventPage,
+    EventRow,
+    Ids,
+    check_filters,
+    cursor_of,
+    read_events,
+    settled_ids,
+)
+from jobs.selectors.realm import arns
+
+from . import answers
+from .access import user_of
+from .hub import hub
+from .streaming import event_stream, read_in_thread
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 500
+# What is read, and sent, between two looks at others: a burst of thousands goes out in as many steps.
+STREAM_PAGE = 100
+HEARTBEAT_SECONDS = 15.0
+# Rows that are written but may not be told yet are asked for again so soon.
+PENDING_SECONDS = 0.25
+MIN_GAP_SECONDS = 0.25
+# After that the client connects anew, and its right to listen is looked at again.
+MAX_STREAM_SECONDS = 600.0
+NOW = "now"
+DETAIL_TYPES = ("Batch Job State Change", "Batch Job Queue Blocked")
+
+# Makes the JSON text of each row's event.
+Write = Callable[[Sequence[EventRow]], list[str]]
+Reader = Callable[[Ids], tuple[EventPage, list[str]]]
+
+
+@answers.allow("GET")
+def events(request: HttpRequest, write: Write) -> HttpResponseBase:
+    """A page as JSON (`events`, `cursor`, `more`), or with `Accept: text/event-stream` all from now on.
+
+    `after` is where to begin: a cursor, an event's id in the stream, or `now`; a stream's `Last-Event-ID` counts
+    before it. A page begins with the oldest event that is kept, a stream with the next.
+    """
+    filters = _filters(request)
+    streams = "text/event-stream" in request.headers.get("Accept", "")
+    after = request.GET.get("after", NOW if streams else "")
+    if streams:
+        after = request.headers.get("Last-Event-ID", after)
+    cursor = settled_ids().ids if after == NOW else cursor_of(after)
+    limit = STREAM_PAGE if streams else _limit(request)
+    read = partial(
+        _read, write, partial(read_events, user=user_of(request), filters=filters, limit=limit)
+    )
+    if streams:
+        return event_stream(_follow(read, cursor))
+    page, texts = read(cursor)
+    body = f'{{"events":[{",".join(texts)}],"cursor":{json.dumps(page.cursor.as_text())},'
+    response = HttpResponse(
+        f'{body}"more":{json.dumps(page.more)}}}', content_type="application/json"
+    )
+    response["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def _read(
+    write: Write, rows_after: Callable[..., EventPage], after: Ids
+) -> tuple[EventPage, list[str]]:
+    page = rows_after(after=after)
+    return page, write([row for _, row in page.rows])
+
+
+async def _follow(read: Reader, cursor: Ids) -> AsyncIterator[str]:
+    ends_at = time.monotonic() + MAX_STREAM_SECONDS
+    async with hub().viewer([changes.JOBS]) as viewer:
+        # At once, so that who loses the connection before the first event knows where he was.
+        yield _place(cursor)
+        while time.monotonic() < ends_at:
+            page, texts = await read_in_thread(read, cursor)
+            for (behind, _), text in zip(page.rows, texts, strict=True):
+                yield f"id: {behind.as_text()}\ndata: {text}\n\n"
+            if page.cursor != (page.rows[-1][0] if page.rows else cursor):
+                yield _place(page.cursor)
+            cursor = page.cursor
+            if page.more:
+                continue
+            patience = PENDING_SECONDS if page.pending else HEARTBEAT_SECONDS
+            news = await viewer.next_news(patience_seconds=patience)
+            if news is None:
+                return
+            if not (page.pending or news.resync or news.topics):
+                yield ": still here\n\n"
+            # What comes meanwhile is told together.
+            await asyncio.sleep(MIN_GAP_SECONDS)
+
+
+def _place(cursor: Ids) -> str:
+    """No event, but a client remembers its id: where to go on."""
+    return f"id: {cursor.as_text()}\n\n"
+
+
+def _filters(request: HttpRequest) -> EventFilters:
+    detail_type = request.GET.get("detail-type", "")
+    if detail_type and detail_type not in DETAIL_TYPES:
+        raise InvalidInput({"detail-type": [f"There are: {', '.join(DETAIL_TYPES)}."]})
+    queue = request.GET.get("queue", "")
+    filters = EventFilters(
+        # A queue of another account is none of ours; a name can hold no colon.
+        queue=arns().name_in(queue, JOB_QUEUE) or queue,
+        status=request.GET.get("status", ""),
+        name=request.GET.get("name", ""),
+        state_changes=detail_type != DETAIL_TYPES[1],
+        blocks=detail_type != DETAIL_TYPES[0],
+    )
+    check_filters(filters)
+    return filters
+
+
+def _limit(request: HttpRequest) -> int:
+    text = request.GET.get("limit", str(DEFAULT_LIMIT))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
+        raise InvalidInput({"limit": [f"A limit is a number from 1 to {MAX_LIMIT}."]})
+    return int(text)
