@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from jobs.domain.validation import MAX_QUEUE_ENVIRONMENTS
+from jobs.domain.queue_rules import MAX_QUEUE_ENVIRONMENTS
 from jobs.models import (
     ComputeEnvironment,
     JobQueue,

@@ -4,6 +4,7 @@ A status reason is what the API returns and what retry rules match; an explanati
 """
 
 import signal
+from collections.abc import Sequence
 
 from .resources import format_memory
 
@@ -32,9 +33,25 @@ WAITED_FOR_HIDDEN = (
 )
 STOPPED_WITH_OTHERS = "It was asked to stop because another container of its job had ended."
 
+# AWS's own words for what a queue and an environment are like.
+QUEUE_HEALTHY = "JobQueue Healthy"
+ENVIRONMENT_HEALTHY = "ComputeEnvironment Healthy"
+QUEUE_DELETED = "The job queue of this job was deleted."
+
 NOT_FOUND_EXIT_CODE = 127
 NOT_EXECUTABLE_EXIT_CODE = 126
 SIGNAL_EXIT_BASE = 128
+
+
+def being_deleted(what: str, name: str) -> str:
+    """Why nothing can be asked of a "queue" or an "environment" any more."""
+    return f"The {what} {name} is being deleted."
+
+
+def no_valid_environment(environments: Sequence[tuple[str, str]]) -> str:
+    """Why a queue is INVALID: its environments, each with why it is."""
+    told = "; ".join(f"{name}: {reason}" for name, reason in environments)
+    return f"None of the queue's compute environments is VALID. {told}"
 
 
 def exited(*, essential: bool) -> str:

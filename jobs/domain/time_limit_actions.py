@@ -35,25 +35,30 @@ def _reason(value: object) -> str:
     return text
 
 
-_actions = a_list(
-    an_object(
-        {
-            "reason": _reason,
-            "state": _only("RUNNABLE", "no other state is watched"),
-            "maxTimeSeconds": a_number(MIN_SECONDS, MAX_SECONDS, "seconds"),
-            "action": _only("CANCEL", "a job that waits can only be cancelled"),
-        },
-        required=("reason", "state", "maxTimeSeconds", "action"),
-    ),
-    at_most=MAX_ACTIONS,
-)
+def _actions(action: Reader) -> Reader:
+    return a_list(
+        an_object(
+            {
+                "reason": _reason,
+                "state": _only("RUNNABLE", "no other state is watched"),
+                "maxTimeSeconds": a_number(MIN_SECONDS, MAX_SECONDS, "seconds"),
+                "action": action,
+            },
+            required=("reason", "state", "maxTimeSeconds", "action"),
+        ),
+        at_most=MAX_ACTIONS,
+    )
 
 
-def time_limit_actions(value: object) -> list[dict[str, Any]]:
+_of_jobs = _actions(_only("CANCEL", "a job that waits can only be cancelled"))
+_of_service_jobs = _actions(_only("TERMINATE", "service jobs can only be terminated"))
+
+
+def time_limit_actions(value: object, *, of_service_jobs: bool = False) -> list[dict[str, Any]]:
     """Rules as a list of objects, or that as JSON text, one for each reason. Raises FieldError."""
     given = read_json(value)
     if given is None:
         return []
-    clean: list[dict[str, Any]] = _actions(given)
+    clean: list[dict[str, Any]] = (_of_service_jobs if of_service_jobs else _of_jobs)(given)
     unique([each["reason"] for each in clean], "rules")
     return clean

@@ -39,7 +39,6 @@ MAX_TIMEOUT_SECONDS = 2_147_483_647
 MAX_DESCRIPTION_CHARACTERS = 255
 # AWS gives no bound: this is what a database's integer holds.
 MAX_PRIORITY = 2_147_483_647
-MAX_QUEUE_ENVIRONMENTS = 3
 # Ours: who sent more mistakes mends these first, and an answer is never larger than what was sent.
 MAX_PROBLEMS = 20
 MAX_SHOWN_NAME_CHARACTERS = 60
@@ -265,20 +264,6 @@ def state(value: object) -> str:
     if text not in STATES:
         raise FieldError("The state is ENABLED or DISABLED.")
     return text
-
-
-def environment_order(value: object) -> list[str]:
-    """The names of a queue's environments, first choice first. Empty choices are left out."""
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        raise FieldError("Environments are a list of names.")
-    names = [text for text in map(read_text, value) if text]
-    if not names:
-        raise FieldError("Choose at least one environment.")
-    if len(names) > MAX_QUEUE_ENVIRONMENTS:
-        raise FieldError(f"A queue has at most {MAX_QUEUE_ENVIRONMENTS} environments.")
-    if len(set(names)) < len(names):
-        raise FieldError("Choose each environment once.")
-    return names
 
 
 def max_milli_vcpus(value: object) -> int | None:

@@ -25,6 +25,7 @@ from jobs.services.array_stop import carry_out_stops
 from jobs.services.lease import BEAT_SECONDS, Lease, Standby, beat, release
 from jobs.services.placement import apply_plan
 from jobs.services.settle import settle_ended
+from jobs.services.statuses import advance_statuses
 from jobs.services.stopping import next_stop_at
 from jobs.services.sweep import sweep
 from jobs.services.time_limit_actions import apply_time_limits
@@ -51,11 +52,13 @@ PAUSE_AFTER_ERROR_SECONDS = 1.0
 def schedule_once(
     *, lease: Lease, now: datetime, with_waits: bool = True, scouts: Scouts | None = None
 ) -> bool:
-    """One pass: new jobs are taken up, ends are settled, what fits is placed, what waits gets its reason.
+    """One pass: queues and environments move on, new jobs are taken up, ends are settled, what fits is placed,
+    what waits gets its reason.
 
     With the reasons go the queues' rules on jobs that wait too long, and with `scouts` a look behind long
     fronts. Whether there may be more to do at once, because a portion was full. Raises LostLease.
     """
+    moving = advance_statuses(lease=lease, now=now)
     accepted = accept_submitted(lease=lease, now=now)
     stopping = carry_out_stops(lease=lease, now=now)
     unsettled = settle_ended(lease=lease, now=now)
@@ -67,7 +70,7 @@ def schedule_once(
         apply_time_limits(plan=plan, lease=lease, now=now)
     if scouts is not None:
         scouts.learn(snapshot, plan)
-    return accepted == PORTION or bool(stopping) or unsettled or plan.more
+    return moving or accepted == PORTION or bool(stopping) or unsettled or plan.more
 
 
 class WakeUps:

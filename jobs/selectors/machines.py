@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
+from jobs.domain.reasons import being_deleted
 from jobs.domain.resources import Resources
 from jobs.models import (
     Attempt,
@@ -111,6 +112,8 @@ def load_environments(
 
 
 def _invalid_reason(row: ComputeEnvironment) -> str:
+    if row.status == EnvironmentStatus.DELETING:
+        return being_deleted("environment", row.name)
     if row.status == EnvironmentStatus.INVALID:
         return row.status_reason or "It cannot be used."
     if row.engine.status != EngineStatus.CONNECTED:

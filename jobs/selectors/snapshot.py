@@ -13,6 +13,7 @@ from jobs.models import (
     ConsumableType,
     JobQueue,
     JobQueueEnvironment,
+    QueueStatus,
     SchedulingPolicy,
     ShareUsage,
 )
@@ -50,7 +51,10 @@ def load_snapshot(
     """
     queues = [
         queue
-        for queue in JobQueue.objects.select_related("scheduling_policy").order_by("id")
+        # What a queue that is being deleted still has is terminated, and not placed meanwhile.
+        for queue in JobQueue.objects.exclude(status=QueueStatus.DELETING)
+        .select_related("scheduling_policy")
+        .order_by("id")
         if only is None or queue.id in only
     ]
     shares = waiting_shares() if any(queue.scheduling_policy_id for queue in queues) else {}

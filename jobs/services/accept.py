@@ -12,6 +12,7 @@ from jobs.models import DependencyType, Job, JobDependency
 
 from .lease import Lease, fence
 from .locks import lock_ids, lock_jobs
+from .statuses import end_strays
 from .transition import transition
 
 # A submission burst is taken up in portions, so that one transaction stays short.
@@ -27,24 +28,25 @@ def accept_submitted(*, lease: Lease, now: datetime) -> int:
     rows = list(
         Job.objects.filter(status=JobStatus.SUBMITTED)
         .order_by("id")
-        .values_list("id", "array_size")[:PORTION]
+        .values_list("id", "array_size", "queue_id")[:PORTION]
     )
     if not rows:
         return 0
+    end_strays(jobs=[(id_, queue_id) for id_, _, queue_id in rows], lease=lease, now=now)
     unmet = list(
-        JobDependency.objects.filter(job__in=[id_ for id_, _ in rows], met=False)
+        JobDependency.objects.filter(job__in=[id_ for id_, _, _ in rows], met=False)
         .order_by()
         .values_list("job_id", "on_id", "type")
     )
     if unmet:
         _settle_what_has_ended(unmet, lease)
-    arrays = [id_ for id_, array_size in rows if array_size is not None]
+    arrays = [id_ for id_, array_size, _ in rows if array_size is not None]
     waiting = {job_id for job_id, _, _ in unmet}.difference(arrays)
-    ready = [id_ for id_, array_size in rows if array_size is None and id_ not in waiting]
+    ready = [id_ for id_, array_size, _ in rows if array_size is None and id_ not in waiting]
     with transaction.atomic():
         fence(lease)
         if arrays or waiting:
-            lock_ids(id_ for id_, _ in rows)
+            lock_ids(id_ for id_, _, _ in rows)
         submitted = JobStatus.SUBMITTED
         transition(job_ids=ready, old=submitted, new=JobStatus.RUNNABLE, now=now)
         transition(job_ids=sorted(waiting), old=submitted, new=JobStatus.PENDING, now=now)

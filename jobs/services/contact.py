@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from jobs import changes
-from jobs.domain import names
+from jobs.domain import names, reasons
 from jobs.engines.base import EngineInfo, NodeCapacity
 from jobs.models import (
     ComputeEnvironment,
@@ -116,7 +116,9 @@ def _last_known_up(row: Engine, lost_at: datetime | None) -> datetime | None:
 
 def _mend_environments(row: Engine) -> bool:
     return bool(
-        _invalid_because_of(row).update(status=EnvironmentStatus.VALID, status_reason="")
+        _invalid_because_of(row).update(
+            status=EnvironmentStatus.VALID, status_reason=reasons.ENVIRONMENT_HEALTHY
+        )
         if row.status == EngineStatus.UNREACHABLE
         else False
     )

@@ -9,7 +9,7 @@ from jobs import changes
 from jobs.domain import validation
 from jobs.domain.errors import Conflict, NotFound
 from jobs.domain.validation import Checker, FieldError
-from jobs.models import Engine, EngineKind, Node
+from jobs.models import ComputeEnvironment, Engine, EngineKind, Node
 
 FIELDS = frozenset({"name", "kind", "url"})
 NODE_FIELDS = frozenset({"gpus"})
@@ -78,12 +78,19 @@ def update_engine(*, engine: Engine, fields: Mapping[str, object]) -> Engine:
 def delete_engine(*, engine: Engine) -> None:
     """Deletes an engine that no environment lies on. Raises Conflict, which names one that does."""
     with transaction.atomic():
-        environment = engine.environments.first()
+        environment = ComputeEnvironment.objects.filter(engine=engine).order_by("name").first()
         if environment is not None:
             raise Conflict(
                 f"The environment {environment.name} lies on the engine {engine.name}. "
                 "Delete it first."
             )
+        gone = ComputeEnvironment.with_deleted.filter(engine=engine)
+        if gone.filter(attempts__isnull=False).exists():
+            raise Conflict(
+                f"Jobs have run on the engine {engine.name}; their history and cost name it, so it "
+                "is kept."
+            )
+        gone.delete()
         # Its nodes go with it: where no environment lies, no attempt ran.
         Engine.objects.filter(id=engine.id).delete()
         changes.publish([changes.ENVIRONMENTS])

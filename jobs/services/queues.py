@@ -1,99 +1,47 @@
-"""Making, changing and deleting job queues."""
+"""Making, changing and deleting job queues. The scheduler carries them on: see `services.statuses`."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
 from jobs import changes
-from jobs.domain import validation
-from jobs.domain.errors import Conflict, NotFound
-from jobs.domain.flags import flag
-from jobs.domain.time_limit_actions import time_limit_actions
-from jobs.domain.validation import Checker, FieldError
+from jobs.domain import reasons
+from jobs.domain.errors import Conflict, InvalidInput, NotFound
 from jobs.models import (
     ComputeEnvironment,
-    Job,
     JobQueue,
     JobQueueEnvironment,
+    JobQueueServiceEnvironment,
     QueueState,
-    SchedulingPolicy,
+    QueueStatus,
+    ServiceEnvironment,
 )
-from jobs.models.job import LIVE_LITERALS
 
-FIELDS = frozenset(
-    {
-        "name",
-        "priority",
-        "state",
-        "environments",
-        "scheduling_policy",
-        "backfill",
-        "time_limit_actions",
-    }
+from .queue_checks import (
+    USABLE,
+    QueueFields,
+    check_queue,
+    current_order,
+    current_services,
+    unusable,
 )
-# AWS: "After a job queue has a fair-share scheduling policy, it can be replaced but can't be removed", nor added.
-STAYS_FAIR = (
-    "A queue with a scheduling policy keeps one: choose another, or make a new queue without."
-)
-STAYS_FIFO = "A queue made without a scheduling policy stays first in, first out. Make a new queue."
 
-
-@dataclass(frozen=True, slots=True)
-class QueueFields:
-    """A queue that passed every check, as it will be written."""
-
-    name: str
-    priority: int
-    state: str
-    environments: list[ComputeEnvironment]
-    scheduling_policy: SchedulingPolicy | None
-    backfill: bool
-    time_limit_actions: list[dict[str, Any]]
-
-
-def check_queue(*, fields: Mapping[str, object], queue: JobQueue | None = None) -> QueueFields:
-    """The clean queue, or InvalidInput with every field that is wrong. Writes nothing.
-
-    `name`, `priority`, `state`, `environments` (names, first choice first), `scheduling_policy` (a name;
-    empty: first in, first out), `backfill`, and `time_limit_actions`. Without `queue` (a new one) `name`
-    and `environments` are required; with it, what is left out stays as it is.
-    """
-    checker = Checker()
-    checker.only(fields, FIELDS)
-    given = {**_current(queue), **fields}
-    clean = QueueFields(
-        name=checker.check("name", lambda value: _free_name(value, queue), given.get("name"), ""),
-        priority=checker.check("priority", validation.priority, given["priority"], 0),
-        state=checker.check("state", validation.state, given["state"], ""),
-        environments=_current_order(queue)
-        if queue and "environments" not in fields
-        else checker.check("environments", _find_environments, fields.get("environments", []), []),
-        scheduling_policy=checker.check(
-            "scheduling_policy",
-            lambda value: _find_policy(value, queue),
-            given["scheduling_policy"],
-            None,
-        ),
-        backfill=checker.check("backfill", flag, given["backfill"], True),
-        time_limit_actions=checker.check(
-            "time_limit_actions", time_limit_actions, given["time_limit_actions"], []
-        ),
-    )
-    checker.done()
-    return clean
+__all__ = ["QueueFields", "check_queue", "create_queue", "delete_queue", "update_queue"]
 
 
 def create_queue(*, fields: Mapping[str, object], now: datetime) -> JobQueue:
-    """Writes a new queue. Raises InvalidInput; then nothing changed."""
+    """Writes a new queue, CREATING until the scheduler sees it. Raises InvalidInput; then nothing changed."""
     clean = check_queue(fields=fields)
     try:
         with transaction.atomic():
-            queue = JobQueue.objects.create(name=clean.name, created_at=now, **_columns(clean))
-            _write_order(queue, clean.environments)
-            changes.publish([changes.QUEUES])
+            _hold(environment for _, environment in clean.environments)
+            queue = JobQueue.objects.create(
+                name=clean.name, created_at=now, status=QueueStatus.CREATING, **_columns(clean)
+            )
+            _write_order(queue, clean)
+            _announce()
     except IntegrityError:
         # The checks passed, so somebody was faster: the second look says at what.
         check_queue(fields=fields)
@@ -102,131 +50,99 @@ def create_queue(*, fields: Mapping[str, object], now: datetime) -> JobQueue:
 
 
 def update_queue(*, queue: JobQueue, fields: Mapping[str, object], now: datetime) -> JobQueue:
-    """Changes what `fields` names, and wakes the scheduler: order and places may be others now.
+    """Changes what `fields` names: UPDATING until the scheduler, whom it wakes, has seen it.
 
-    Raises InvalidInput, or NotFound if the queue was deleted meanwhile.
+    Raises InvalidInput, Conflict if the queue is being deleted, or NotFound if it was.
     """
     with transaction.atomic():
         # One change at a time, else two could mix their orders of environments.
-        row = JobQueue.objects.select_for_update().filter(id=queue.id).first()
+        row = JobQueue.objects.select_for_update(no_key=True).filter(id=queue.id).first()
         if row is None:
             raise NotFound(f"The queue {queue.name} was deleted.")
+        if row.status == QueueStatus.DELETING:
+            raise Conflict(reasons.being_deleted("queue", row.name))
         clean = check_queue(fields=fields, queue=row)
-        columns = _columns(clean)
+        columns = {**_columns(clean), "status_reason": "", "status": QueueStatus.UPDATING}
+        if row.status == QueueStatus.CREATING:
+            columns["status"] = QueueStatus.CREATING
         for column, value in columns.items():
             setattr(row, column, value)
         row.save(update_fields=list(columns))
-        if [environment.id for environment in _current_order(row)] != [
-            environment.id for environment in clean.environments
-        ]:
-            row.environment_order.all().delete()
-            _write_order(row, clean.environments)
-        changes.publish([changes.QUEUES])
-        changes.wake_scheduler()
+        _rewrite_order(row, clean)
+        _announce()
     return row
 
 
 def delete_queue(*, queue: JobQueue, now: datetime) -> None:
-    """Deletes a disabled queue that never had a job. Raises Conflict, which says why it cannot."""
-    try:
-        with transaction.atomic():
-            _delete(queue)
-    except IntegrityError:
-        # Foreign keys are checked at the commit: a job came in between.
-        raise Conflict(f"The queue {queue.name} has just been given a job.") from None
+    """Asks for the end of a disabled queue: its jobs are terminated, and it is gone when the last has ended.
+
+    For one that is gone, or on its way there, does nothing. Raises Conflict if it is enabled.
+    """
+    with transaction.atomic():
+        row = JobQueue.objects.select_for_update(no_key=True).filter(id=queue.id).first()
+        if row is None or row.status == QueueStatus.DELETING:
+            return
+        if row.state != QueueState.DISABLED:
+            raise Conflict(
+                f"The queue {row.name} is enabled. Disable it before you delete it: its state "
+                "must be DISABLED."
+            )
+        row.status, row.status_reason = QueueStatus.DELETING, ""
+        row.save(update_fields=["status", "status_reason"])
+        _announce()
 
 
-def _delete(queue: JobQueue) -> None:
-    row = JobQueue.objects.select_for_update().filter(id=queue.id).first()
-    if row is None:
-        return
-    if row.state != QueueState.DISABLED:
-        raise Conflict(f"The queue {row.name} is enabled. Disable it before you delete it.")
-    # Asked first: Django would load every job to say that it cannot delete.
-    jobs = Job.objects.filter(queue=row)
-    if jobs.filter(status__in=LIVE_LITERALS).exists():
-        raise Conflict(
-            f"The queue {row.name} has jobs that are not finished. "
-            "Wait for them, or terminate them."
-        )
-    if jobs.exists():
-        raise Conflict(
-            f"The queue {row.name} has finished jobs, whose history and cost name it, so it is "
-            "kept. Leave it disabled: it takes no jobs."
-        )
-    row.delete()
+def _announce() -> None:
     changes.publish([changes.QUEUES])
-
-
-def _current(queue: JobQueue | None) -> dict[str, object]:
-    if queue is None:
-        return {
-            "priority": 1,
-            "state": QueueState.ENABLED,
-            "scheduling_policy": "",
-            "backfill": True,
-            "time_limit_actions": [],
-        }
-    policy = queue.scheduling_policy
-    return {
-        "name": queue.name,
-        "priority": queue.priority,
-        "state": queue.state,
-        "scheduling_policy": policy.name if policy else "",
-        "backfill": queue.backfill,
-        "time_limit_actions": queue.time_limit_actions,
-    }
+    changes.wake_scheduler()
 
 
 def _columns(clean: QueueFields) -> dict[str, Any]:
     return {
+        "type": clean.type,
         "priority": clean.priority,
         "state": clean.state,
         "scheduling_policy": clean.scheduling_policy,
         "backfill": clean.backfill,
         "time_limit_actions": clean.time_limit_actions,
+        "tags": clean.tags,
     }
 
 
-def _free_name(value: object, queue: JobQueue | None) -> str:
-    name = validation.name(value)
-    if queue is not None:
-        if name != queue.name:
-            raise FieldError("A queue keeps its name: scripts use it. Make a new queue instead.")
-        return name
-    if JobQueue.objects.filter(name=name).exists():
-        raise FieldError(f"There is a queue named {name} already.")
-    return name
+def _hold(environments: Iterable[ComputeEnvironment]) -> None:
+    """Until the transaction's end nobody deletes these environments. Raises InvalidInput if somebody has."""
+    wanted = [environment.id for environment in environments]
+    rows = ComputeEnvironment.with_deleted.select_for_update(no_key=True).filter(id__in=wanted)
+    for row in rows.order_by("id"):
+        if row.status not in USABLE:
+            raise InvalidInput({"environments": [unusable(row)]})
 
 
-def _find_policy(value: object, queue: JobQueue | None) -> SchedulingPolicy | None:
-    name = validation.read_text(value)
-    if queue is not None and bool(name) != (queue.scheduling_policy_id is not None):
-        raise FieldError(STAYS_FIFO if name else STAYS_FAIR)
-    if not name:
-        return None
-    policy = SchedulingPolicy.objects.filter(name=name).first()
-    if policy is None:
-        raise FieldError(f"There is no scheduling policy named {name[:128]}.")
-    return policy
+def _rewrite_order(queue: JobQueue, clean: QueueFields) -> None:
+    before = current_order(queue)
+    if (before, current_services(queue)) == (clean.environments, clean.service_environments):
+        return
+    old = {environment.pk for _, environment in before}
+    _hold(environment for _, environment in clean.environments if environment.pk not in old)
+    queue.environment_order.all().delete()
+    queue.service_order.all().delete()
+    _write_order(queue, clean)
 
 
-def _find_environments(value: object) -> list[ComputeEnvironment]:
-    names = validation.environment_order(value)
-    found = {row.name: row for row in ComputeEnvironment.objects.filter(name__in=names)}
-    missing = [name for name in names if name not in found]
-    if missing:
-        raise FieldError(f"There is no environment named {missing[0][:128]}.")
-    return [found[name] for name in names]
+def _write_order(queue: JobQueue, clean: QueueFields) -> None:
+    _write_places(queue, clean.environments)
+    _write_services(queue, clean.service_environments)
 
 
-def _current_order(queue: JobQueue) -> list[ComputeEnvironment]:
-    places = queue.environment_order.select_related("environment").order_by("order")
-    return [place.environment for place in places]
-
-
-def _write_order(queue: JobQueue, environments: list[ComputeEnvironment]) -> None:
+def _write_places(queue: JobQueue, places: Iterable[tuple[int, ComputeEnvironment]]) -> None:
     JobQueueEnvironment.objects.bulk_create(
         JobQueueEnvironment(queue=queue, environment=environment, order=order)
-        for order, environment in enumerate(environments, start=1)
+        for order, environment in places
+    )
+
+
+def _write_services(queue: JobQueue, places: Iterable[tuple[int, ServiceEnvironment]]) -> None:
+    JobQueueServiceEnvironment.objects.bulk_create(
+        JobQueueServiceEnvironment(queue=queue, environment=environment, order=order)
+        for order, environment in places
     )

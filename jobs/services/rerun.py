@@ -12,7 +12,7 @@ from jobs.domain.errors import Conflict, InvalidInput
 from jobs.domain.ids import new_job_id
 from jobs.domain.states import TERMINAL, JobStatus
 from jobs.domain.validation import Checker
-from jobs.models import DependencyType, Job, JobDependency, QueueState
+from jobs.models import DependencyType, Job, JobDependency, QueueState, QueueStatus
 from jobs.selectors.jobs import may_see, visible_jobs
 from jobs.selectors.plans import plan_of_job
 
@@ -62,6 +62,8 @@ def _check(job: Job) -> None:
         raise Conflict(
             f"{named} has succeeded: there is nothing to run again. Clone it to run it once more."
         )
+    if job.queue.status in {QueueStatus.DELETING, QueueStatus.DELETED}:
+        raise Conflict(f"The job queue {job.queue.name} was deleted. Clone the job into another.")
     if job.queue.state == QueueState.DISABLED:
         raise Conflict(
             f"The job queue {job.queue.name} is disabled and takes no jobs. Enable it first."

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 
 from jobs.domain.host_access import host_needs, named_containers, refusals, said_of
 from jobs.domain.plans import JobPlan
+from jobs.domain.reasons import being_deleted
 from jobs.domain.secret_names import secret_names
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import (
@@ -17,21 +18,25 @@ from jobs.models import (
     JobDefinition,
     JobQueue,
     QueueState,
+    QueueStatus,
+    QueueType,
 )
 from jobs.selectors.jobs import visible_jobs
+from jobs.selectors.named import definition_name, definition_named, queue_named
 from jobs.selectors.secrets import usable_secrets
 
-MAX_REVISION_DIGITS = 9
 MAX_SHOWN_CHARACTERS = 140
 
 
 def find_queue(value: object) -> JobQueue:
-    """The queue of that name, if it takes jobs. Raises FieldError."""
-    if not isinstance(value, str) or not value.strip():
-        raise FieldError("Choose a job queue.")
-    queue = JobQueue.objects.filter(name=_searchable(value)).first()
-    if queue is None:
-        raise FieldError(f"There is no job queue named {_shown(value)}.")
+    """The queue of that name, or one that was read already, if it takes jobs. Raises FieldError."""
+    queue = value if isinstance(value, JobQueue) else _queue_named(value)
+    if queue.status == QueueStatus.DELETING:
+        raise FieldError(being_deleted("job queue", queue.name))
+    if queue.type == QueueType.SAGEMAKER_TRAINING:
+        raise FieldError(
+            f"The job queue {queue.name} is for service jobs, which do not run here. Choose another."
+        )
     if queue.state == QueueState.DISABLED:
         raise FieldError(
             f"The job queue {queue.name} is disabled and takes no jobs. Enable it first."
@@ -39,26 +44,38 @@ def find_queue(value: object) -> JobQueue:
     return queue
 
 
+def _queue_named(value: object) -> JobQueue:
+    if not isinstance(value, str) or not value.strip():
+        raise FieldError("Choose a job queue.")
+    queue = queue_named(value.strip())
+    if queue is None:
+        raise FieldError(f"There is no job queue named {_shown(value)}.")
+    return queue
+
+
 def find_definition(value: object) -> JobDefinition:
-    """The definition `name:revision`, or the newest active one of `name`. Raises FieldError."""
+    """The definition `name:revision`, or the newest active one of `name`; or one that was read already.
+
+    Raises FieldError.
+    """
+    definition = value if isinstance(value, JobDefinition) else _definition_named(value)
+    if definition.status != DefinitionStatus.ACTIVE:
+        raise FieldError(f"The job definition {definition} is deregistered and takes no new jobs.")
+    return definition
+
+
+def _definition_named(value: object) -> JobDefinition:
     if not isinstance(value, str) or not value.strip():
         raise FieldError("Choose a job definition.")
-    name, colon, revision = _searchable(value).partition(":")
-    rows = JobDefinition.objects.filter(name=name)
-    if colon:
-        is_number = revision.isascii() and revision.isdigit()
-        if not is_number or len(revision) > MAX_REVISION_DIGITS:
-            raise FieldError(f"{_shown(value)}: after the colon comes a revision's number.")
-        found = rows.filter(revision=int(revision)).first()
-        if found is None:
-            raise FieldError(f"There is no job definition {_shown(value)}.")
-        if found.status != DefinitionStatus.ACTIVE:
-            raise FieldError(f"The job definition {found} is deregistered and takes no new jobs.")
+    wanted = definition_name(value)
+    if wanted is None:
+        raise FieldError(f"{_shown(value)}: after the colon comes a revision's number.")
+    found = definition_named(wanted)
+    if found is not None:
         return found
-    found = rows.filter(status=DefinitionStatus.ACTIVE).order_by("-revision").first()
-    if found is None:
+    if wanted.revision is None:
         raise FieldError(f"There is no active job definition named {_shown(value)}.")
-    return found
+    raise FieldError(f"There is no job definition {_shown(value)}.")
 
 
 def find_jobs(owner: User, job_ids: Sequence[UUID]) -> dict[UUID, Job]:
@@ -118,11 +135,6 @@ def check_consumables_exist(
     for name in names:
         if name not in there:
             checker.add(field, f"There is no consumable resource named {name}. Create it first.")
-
-
-def _searchable(value: str) -> str:
-    """PostgreSQL refuses NUL in a text; a name that holds one is simply not found."""
-    return value.strip().replace("\0", "")
 
 
 def _shown(value: str) -> str:

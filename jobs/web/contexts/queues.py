@@ -11,7 +11,7 @@ from django.utils import timezone
 from jobs.domain import ids
 from jobs.domain.errors import NotFound
 from jobs.domain.time_limit_actions import MAX_SECONDS, MIN_SECONDS
-from jobs.domain.validation import MAX_QUEUE_ENVIRONMENTS
+from jobs.domain.queue_rules import MAX_QUEUE_ENVIRONMENTS
 from jobs.models import QueueState
 from jobs.scheduling.plan import WaitCode
 from jobs.selectors import queues as selectors
