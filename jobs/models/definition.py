@@ -60,6 +60,12 @@ class JobDefinition(models.Model):
         blank=True,
         help_text="Members of AWS's request that mean nothing here, given back as they came.",
     )
+    registered_as = models.JSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text="The request of AWS's API that registered it, if that did: answered as it came.",
+    )
     attempts = models.PositiveSmallIntegerField(default=1)
     evaluate_on_exit = models.JSONField(
         default=list, blank=True, help_text="Rules on whether a failed attempt is tried again."

@@ -104,9 +104,15 @@ def check_definition(*, fields: Mapping[str, object]) -> DefinitionFields:
 
 
 def register_definition(
-    *, fields: Mapping[str, object], by: User | None, now: datetime
+    *,
+    fields: Mapping[str, object],
+    by: User | None,
+    now: datetime,
+    registered_as: Mapping[str, object] | None = None,
 ) -> JobDefinition:
     """Writes the next revision of the name: 1 for a new one. Raises InvalidInput.
+
+    `registered_as`: AWS's request that `fields` were read from, to be answered as it came.
 
     Whoever registers the same name at the same moment gets another revision; none is left out.
     """
@@ -114,7 +120,7 @@ def register_definition(
     for _ in range(MAX_ROUNDS):
         try:
             with transaction.atomic():
-                definition = _insert_next(clean, by, now)
+                definition = _insert_next(clean, by, now, registered_as or {})
                 changes.publish([changes.DEFINITIONS])
             return definition
         except IntegrityError:
@@ -248,13 +254,16 @@ def _bytes(clean: DefinitionFields) -> int:
     return len(json.dumps([value for value in values.values() if value]).encode())
 
 
-def _insert_next(clean: DefinitionFields, by: User | None, now: datetime) -> JobDefinition:
+def _insert_next(
+    clean: DefinitionFields, by: User | None, now: datetime, registered_as: Mapping[str, object]
+) -> JobDefinition:
     newest = JobDefinition.objects.filter(name=clean.name).aggregate(newest=Max("revision"))
     values = asdict(clean)
     return JobDefinition.objects.create(
         **values.pop("work"),
         **values,
         revision=(newest["newest"] or 0) + 1,
+        registered_as=registered_as,
         created_by=by,
         created_at=now,
     )

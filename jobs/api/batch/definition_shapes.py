@@ -1,5 +1,6 @@
 """Job definitions as AWS Batch describes them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from jobs.domain import arns
@@ -19,6 +20,9 @@ LISTS = (
     "volumes",
 )
 
+# Members of a registration whose newest values stand elsewhere.
+CHANGING = frozenset({"jobDefinitionName", "type", "tags"})
+
 
 def definition_arn(realm: Arns, definition: JobDefinition) -> str:
     """`...:job-definition/<name>:<revision>`."""
@@ -26,7 +30,8 @@ def definition_arn(realm: Arns, definition: JobDefinition) -> str:
 
 
 def definition_detail(realm: Arns, definition: JobDefinition) -> dict[str, Any]:
-    """`JobDefinition`. What it was registered with comes back as it came."""
+    """`JobDefinition`. What AWS's API registered comes back as it came, whatever it means here."""
+    given = definition.registered_as
     return {
         "jobDefinitionName": definition.name,
         "jobDefinitionArn": definition_arn(realm, definition),
@@ -37,18 +42,42 @@ def definition_detail(realm: Arns, definition: JobDefinition) -> dict[str, Any]:
         "parameters": definition.parameters,
         "tags": definition.tags,
         "propagateTags": definition.propagate_tags,
-        "schedulingPriority": definition.scheduling_priority,
-        "retryStrategy": _retry_strategy(definition),
-        "timeout": _timeout(definition),
-        **_work(definition),
-        **_consumables(definition),
-        "platformCapabilities": definition.extra.get("platformCapabilities"),
+        **(_as_it_came(given) if given else _in_aws_form(definition)),
     }
 
 
-def with_lists(properties: dict[str, Any]) -> dict[str, Any]:
+def with_lists(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Container properties with the lists that AWS always answers."""
     return {**{member: [] for member in LISTS}, **properties}
+
+
+def _as_it_came(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that never change; AWS fills some of them up."""
+    kept = {member: value for member, value in given.items() if member not in CHANGING}
+    if "containerProperties" in kept:
+        kept["containerProperties"] = with_lists(kept["containerProperties"])
+    if "retryStrategy" in kept:
+        strategy = kept["retryStrategy"]
+        rules = [
+            {**rule, "action": rule["action"].upper()}
+            for rule in strategy.get("evaluateOnExit", ())
+        ]
+        kept["retryStrategy"] = {"attempts": 1, **strategy, "evaluateOnExit": rules}
+    return kept
+
+
+def _in_aws_form(definition: JobDefinition) -> dict[str, Any]:
+    """Of one that was registered in our own words."""
+    attempts, rules = definition.attempts, definition.evaluate_on_exit
+    limit, needed = definition.timeout_seconds, definition.consumables
+    return {
+        **_work(definition),
+        "schedulingPriority": definition.scheduling_priority,
+        "retryStrategy": {"attempts": attempts, "evaluateOnExit": rules},
+        "timeout": {"attemptDurationSeconds": limit} if limit else None,
+        "consumableResourceProperties": {"consumableResourceList": needed} if needed else None,
+        "platformCapabilities": definition.extra.get("platformCapabilities"),
+    }
 
 
 def _work(definition: JobDefinition) -> dict[str, Any]:
@@ -57,23 +86,3 @@ def _work(definition: JobDefinition) -> dict[str, Any]:
     if definition.ecs_properties:
         return {"ecsProperties": definition.ecs_properties}
     return {"containerProperties": with_lists(properties_of(work_of_definition(definition)))}
-
-
-def _retry_strategy(definition: JobDefinition) -> dict[str, Any] | None:
-    if definition.attempts == 1 and not definition.evaluate_on_exit:
-        return None
-    return {"attempts": definition.attempts, "evaluateOnExit": definition.evaluate_on_exit}
-
-
-def _timeout(definition: JobDefinition) -> dict[str, Any] | None:
-    if definition.timeout_seconds is None:
-        return None
-    return {"attemptDurationSeconds": definition.timeout_seconds}
-
-
-def _consumables(definition: JobDefinition) -> dict[str, Any]:
-    if not definition.consumables:
-        return {}
-    return {
-        "consumableResourceProperties": {"consumableResourceList": definition.consumables},
-    }

@@ -4,24 +4,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from jobs.domain import arns
 from jobs.domain.definition_document import definition_fields
 from jobs.domain.errors import InvalidInput
-from jobs.selectors.named_definitions import (
-    DefinitionName,
-    definition_name,
-    definitions_after,
-    find_named,
-)
+from jobs.selectors.named import definition_named, definitions_after
 from jobs.services.definitions import deregister_definition, register_definition
 
 from ..calls import Caller, Operation, Request
 from ..errors import client_error, in_aws_words
 from ..paging import page
 from .definition_shapes import definition_arn, definition_detail
+from .names import MAX_SHOWN, named_definition
 
 MAX_NAMED = 100
-MAX_SHOWN = 200
 NAMES = {
     "name": "jobDefinitionName",
     "attempts": "retryStrategy.attempts",
@@ -46,7 +40,9 @@ NAMES = {
 def register_job_definition(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
     """Registers the next revision of a name."""
     try:
-        definition = register_definition(fields=definition_fields(request), by=caller.user, now=now)
+        definition = register_definition(
+            fields=definition_fields(request), by=caller.user, now=now, registered_as=request
+        )
     except InvalidInput as error:
         raise in_aws_words(error, NAMES) from None
     return {
@@ -59,10 +55,10 @@ def register_job_definition(caller: Caller, request: Request, now: datetime) -> 
 def deregister_job_definition(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
     """Makes a revision INACTIVE. One that is so already stays so."""
     text = request["jobDefinition"]
-    wanted = _named(caller, text)
+    wanted = named_definition(caller, text)
     if wanted is not None and wanted.revision is None:
         raise client_error(f"jobDefinition: Name the revision, too: {text[:MAX_SHOWN]}:1, say.")
-    definition = find_named(wanted) if wanted else None
+    definition = definition_named(wanted) if wanted else None
     if definition is None:
         raise client_error(f"JobDefinition {text[:MAX_SHOWN]} not found.")
     deregister_definition(definition=definition, now=now)
@@ -74,7 +70,7 @@ def describe_job_definitions(caller: Caller, request: Request, now: datetime) ->
     texts = request.get("jobDefinitions")
     if texts and len(texts) > MAX_NAMED:
         raise client_error(f"jobDefinitions: At most {MAX_NAMED} at once, not {len(texts)}.")
-    named = [each for text in texts if (each := _named(caller, text))] if texts else None
+    named = [each for text in texts if (each := named_definition(caller, text))] if texts else None
     found = page(
         request,
         "DescribeJobDefinitions",
@@ -91,12 +87,6 @@ def describe_job_definitions(caller: Caller, request: Request, now: datetime) ->
         "jobDefinitions": [definition_detail(caller.arns, each) for each in found.rows],
         **found.more,
     }
-
-
-def _named(caller: Caller, text: str) -> DefinitionName | None:
-    """The definition that a name, `name:revision` or ARN stands for; None: there can be no such one."""
-    name = caller.arns.name_in(text, arns.JOB_DEFINITION)
-    return None if name is None else definition_name(name)
 
 
 OPERATIONS = {

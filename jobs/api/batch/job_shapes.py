@@ -121,7 +121,7 @@ def _array(job: Job, now: datetime) -> Shape:
 def _depends_on(job: Job, edges: Sequence[JobDependency]) -> list[Shape]:
     """As it was given; a child of an array waits for its counterpart, or for the child before it."""
     index = job.array_index
-    found = []
+    found: list[Shape] = []
     for edge in edges:
         if edge.type == DependencyType.N_TO_N and index is not None:
             found.append({"jobId": ids.text_of(ids.child_id(edge.on_id, index))})

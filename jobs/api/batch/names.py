@@ -1,13 +1,16 @@
-"""Which job a text names: its id, or its ARN."""
+"""What a text names: a job by its id or ARN, a definition by its name, `name:revision` or ARN."""
 
 from typing import NamedTuple
 from uuid import UUID
 
 from jobs.domain import arns, ids
+from jobs.selectors.named import DefinitionName, definition_name
 
 from ..calls import Caller
 
 MAX_NODE_DIGITS = 4
+# Of what somebody sent, an error repeats so much.
+MAX_SHOWN = 200
 
 
 class JobName(NamedTuple):
@@ -15,6 +18,12 @@ class JobName(NamedTuple):
 
     job_id: UUID
     node_index: int | None = None
+
+
+def named_definition(caller: Caller, text: str) -> DefinitionName | None:
+    """The definition that a text stands for; None if there can be no such one."""
+    name = caller.arns.name_in(text, arns.JOB_DEFINITION)
+    return None if name is None else definition_name(name)
 
 
 def job_id_in(caller: Caller, text: str) -> str:

@@ -6,11 +6,13 @@ from typing import Any
 
 from jobs.domain import arns, ids
 from jobs.domain.errors import InvalidInput
+from jobs.models import JobDefinition, JobQueue
+from jobs.selectors.named import definition_named, queue_named
 from jobs.services.submit import submit_job as submit
 
 from ..calls import Caller, Operation, Request
 from ..errors import client_error, in_aws_words
-from .names import job_id_in
+from .names import MAX_SHOWN, job_id_in, named_definition
 
 # Our fields, by AWS's members that say the same.
 FIELDS = {
@@ -54,8 +56,8 @@ def submit_job(caller: Caller, request: Request, now: datetime) -> Mapping[str, 
 
 def _fields(caller: Caller, request: Request) -> dict[str, Any]:
     fields = {FIELDS[member]: value for member, value in request.items() if member in FIELDS}
-    fields["queue"] = _name(caller, request["jobQueue"], arns.JOB_QUEUE)
-    fields["definition"] = _name(caller, request["jobDefinition"], arns.JOB_DEFINITION)
+    fields["queue"] = _queue(caller, request["jobQueue"])
+    fields["definition"] = _definition(caller, request["jobDefinition"])
     if "dependsOn" in request:
         fields["depends_on"] = [_dependency(caller, each) for each in request["dependsOn"]]
     strategy = request.get("retryStrategy")
@@ -69,9 +71,24 @@ def _fields(caller: Caller, request: Request) -> dict[str, Any]:
     return fields
 
 
-def _name(caller: Caller, text: str, kind: str) -> str:
-    name = caller.arns.name_in(text, kind)
-    return text if name is None else name
+def _queue(caller: Caller, text: str) -> JobQueue:
+    name = caller.arns.name_in(text, arns.JOB_QUEUE)
+    queue = queue_named(name) if name else None
+    if queue is None:
+        raise client_error(f"JobQueue {text[:MAX_SHOWN]} not found.")
+    return queue
+
+
+def _definition(caller: Caller, text: str) -> JobDefinition:
+    wanted = named_definition(caller, text)
+    definition = definition_named(wanted) if wanted else None
+    if definition is not None:
+        return definition
+    if wanted is None or wanted.revision is not None or text.startswith("arn:"):
+        raise client_error(f"JobDefinition {text[:MAX_SHOWN]} not found.")
+    raise client_error(
+        f"JobDefinition name {text[:MAX_SHOWN]} does not exist or is not in ACTIVE status"
+    )
 
 
 def _dependency(caller: Caller, each: Mapping[str, str]) -> Mapping[str, str]:

@@ -1,11 +1,11 @@
-"""Definitions as they are named from outside: `name`, or `name:revision`."""
+"""What is named from outside: queues, and definitions as `name` or `name:revision`."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from django.db.models import Q
 
-from jobs.models import DefinitionStatus, JobDefinition
+from jobs.models import DefinitionStatus, JobDefinition, JobQueue
 
 MAX_REVISION_DIGITS = 9
 
@@ -26,10 +26,15 @@ def definition_name(text: str) -> DefinitionName | None:
     return DefinitionName(name, int(revision)) if is_number else None
 
 
-def find_named(wanted: DefinitionName) -> JobDefinition | None:
+def queue_named(name: str) -> JobQueue | None:
+    """The queue of that name."""
+    # No name has a NUL, and PostgreSQL refuses it in a text.
+    return None if "\0" in name else JobQueue.objects.filter(name=name).first()
+
+
+def definition_named(wanted: DefinitionName) -> JobDefinition | None:
     """That revision, whatever its status; without one the newest active one."""
     if "\0" in wanted.name:
-        # No name has one, and PostgreSQL refuses it in a text.
         return None
     rows = JobDefinition.objects.filter(name=wanted.name)
     if wanted.revision is not None:
