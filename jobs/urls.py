@@ -14,6 +14,7 @@ from jobs.web import (
     environments,
     events,
     job,
+    job_credentials,
     jobs,
     live,
     logs,
@@ -101,6 +102,9 @@ urlpatterns = [
     path("access/keys/<int:key_id>/revoke/", access_keys.revoke, name="access_key_revoke"),
     path("access/tokens/", tokens.tokens, name="tokens"),
     path("access/tokens/<int:token_id>/revoke/", tokens.revoke, name="token_revoke"),
+    path(
+        "job-credentials/<int:attempt_id>", job_credentials.job_credentials, name="job_credentials"
+    ),
     path("live/", live.live, name="live"),
     path("events/", events.events, {"write": api_events.events_as_json}, name="events"),
 ]

@@ -8,19 +8,26 @@ import dj_database_url
 
 from .environment import (
     BASE_DIR,
+    SERVICE_ADDRESS,
     env_int,
     env_list,
     env_str,
     installation_id,
+    jobs_api_url,
     redis_url,
     secret_key,
     var_dir,
+    web_address,
 )
 
 VAR_DIR = var_dir()
 SECRET_KEY = secret_key(VAR_DIR)
 DEBUG = False
-ALLOWED_HOSTS = env_list("BATCHWEB_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+# Jobs with a role ask at the service address.
+ALLOWED_HOSTS = [
+    *env_list("BATCHWEB_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
+    SERVICE_ADDRESS,
+]
 CSRF_TRUSTED_ORIGINS = env_list("BATCHWEB_CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
@@ -185,6 +192,7 @@ BATCHWEB_ANY_ACCESS_KEY_USER = env_str("BATCHWEB_ANY_ACCESS_KEY_USER")
 BATCHWEB_API_THREADS = env_int("BATCHWEB_API_THREADS", 8)
 # A submission has at most 30 KiB, a definition 24; the rest is room for lists of ids.
 BATCHWEB_API_BODY_BYTES = env_int("BATCHWEB_API_BODY_BYTES", 1024**2)
-# Where jobs with a role reach the API. Empty: at 169.254.170.2 through their engine's machine, see
-# `jobs.processes.supervisor`. With engines far away: an https URL of this server.
-BATCHWEB_JOBS_API_URL = env_str("BATCHWEB_JOBS_API_URL")
+# Where jobs with a role reach the API. Unless it is set: at 169.254.170.2, an address of their engine's machine, from
+# where the supervisor hands on to the web server. With engines far away: an https URL of this server.
+BATCHWEB_WEB_ADDRESS = web_address()
+BATCHWEB_JOBS_API_URL = jobs_api_url(BATCHWEB_WEB_ADDRESS[1])

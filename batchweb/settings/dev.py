@@ -1,10 +1,10 @@
 """The embedded default of `script/server`: SQLite, a private Redis, this machine's Docker Engine."""
 
 from .base import *  # noqa: F403
-from .environment import env_bool, env_list
+from .environment import SERVICE_ADDRESS, env_bool, env_list
 
 DEBUG = env_bool("BATCHWEB_DEBUG", default=False)
-ALLOWED_HOSTS = env_list("BATCHWEB_ALLOWED_HOSTS", "*")
+ALLOWED_HOSTS = [*env_list("BATCHWEB_ALLOWED_HOSTS", "*"), SERVICE_ADDRESS]
 
 # Static files are served from where they lie: nothing to collect before the first start.
 STATIC_ROOT = None

@@ -10,6 +10,13 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 
 # A unix socket's path may hold 107 bytes on Linux (sockaddr_un.sun_path).
 MAX_SOCKET_PATH_BYTES = 107
+# Where jobs with a role find their machine: `jobs.engines.base` says why it is this one.
+SERVICE_ADDRESS = "169.254.170.2"
+# Without TLS, AWS's SDKs fetch credentials from these hosts alone.
+WITHOUT_TLS = (SERVICE_ADDRESS, "169.254.170.23", "localhost", "127.0.0.1")
+DEFAULT_PORT = 8000
+# What a server listens on to be reached at every address of its machine; and one of them.
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 def env_str(name: str, default: str = "") -> str:
@@ -57,6 +64,36 @@ def embedded_redis_socket(var: Path) -> Path:
 
 def redis_url(var: Path) -> str:
     return env_str("REDIS_URL") or f"unix://{embedded_redis_socket(var)}?db=0"
+
+
+def web_address() -> tuple[str, int]:
+    """Where this machine's other processes reach the web server: host and port. As `script/server` has it, unless
+    BATCHWEB_WEB_ADDRESS says otherwise (`host:port`)."""
+    text = env_str("BATCHWEB_WEB_ADDRESS")
+    if not text:
+        host = env_str("BATCHWEB_HOST", "127.0.0.1")
+        return EVERYWHERE.get(host, host), env_int("BATCHWEB_PORT", DEFAULT_PORT)
+    host, _, port = text.rpartition(":")
+    if not host.strip("[]") or not port.isdecimal() or "/" in host:
+        raise ValueError(f"BATCHWEB_WEB_ADDRESS={text!r} is not an address: use host:port")
+    return host.strip("[]"), int(port)
+
+
+def jobs_api_url(web_port: int) -> str:
+    """Where jobs with a role reach the API: without a slash at its end."""
+    text = env_str("BATCHWEB_JOBS_API_URL").rstrip("/")
+    if not text:
+        return f"http://{SERVICE_ADDRESS}:{web_port}"
+    url = urlsplit(text)
+    if not url.hostname or url.scheme not in {"http", "https"} or url.path or url.query:
+        raise ValueError(
+            f"BATCHWEB_JOBS_API_URL={text!r} is not a URL of a server: use https://host"
+        )
+    if url.scheme == "http" and url.hostname not in WITHOUT_TLS:
+        raise ValueError(
+            f"BATCHWEB_JOBS_API_URL={text!r}: the SDKs of AWS fetch credentials with TLS only, so use https://"
+        )
+    return text
 
 
 def secret_key(var: Path) -> str:

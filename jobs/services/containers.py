@@ -12,6 +12,7 @@ from jobs.models import Attempt
 from jobs.selectors.plans import plan_of_job
 
 from . import secrets
+from .job_credentials import needs_service_address, role_variables
 from .secrets import SecretUnavailable
 
 
@@ -43,13 +44,15 @@ def container_spec(attempt: Attempt) -> ContainerSpec:
     container = node.containers[attempt.container_index]
     _check_host_access(attempt, plan)
     shares_its_network = len(node.containers) > 1
+    own = {**dict(container.environment), **_secrets(attempt, container)}
+    role = role_variables(attempt=attempt, container=container, own=own.keys())
     return ContainerSpec(
         name=name_of(attempt),
         image=attempt.image,
         command=container.command,
         environment={
-            **dict(container.environment),
-            **_secrets(attempt, container),
+            **role,
+            **own,
             **_variables(attempt, plan),
         },
         milli_vcpus=attempt.milli_vcpus,
@@ -59,6 +62,7 @@ def container_spec(attempt: Attempt) -> ContainerSpec:
         pids_limit=settings.BATCHWEB_PIDS_LIMIT,
         binds=settings.BATCHWEB_BINDS,
         aliases=[f"node-{node.index}"] if len(plan.nodes) > 1 else (),
+        service_address=bool(role) and needs_service_address(),
         pod=pod_of(attempt) if shares_its_network else "",
         **options_of(
             container,
