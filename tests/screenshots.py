@@ -116,6 +116,7 @@ def pages(jobs: dict[str, str]) -> dict[str, str]:
         "environment": "/environments/local/",
         "environment-edit": "/environments/local/edit/",
         "tokens": "/access/tokens/",
+        "access-keys": "/access/keys/",
     }
 
 
