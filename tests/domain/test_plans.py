@@ -66,6 +66,7 @@ def test_a_plain_job_is_one_container_on_one_node() -> None:
         gpus=1,
         properties={"user": "1000"},
         volumes=({"name": "v"},),
+        role_arn="arn:x",
     )
     assert plan == JobPlan((NodePlan(0, (container,)),))
     assert plan.first_container is plan.nodes[0].containers[0]

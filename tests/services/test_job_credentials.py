@@ -255,9 +255,9 @@ def test_its_launch_makes_the_service_address_and_its_end_ends_the_credentials(
     plain: tuple[Attempt, World],
 ) -> None:
     attempt, here = plain
-    assert not here.service_address
+    before = here.service_address
     launch_attempt(attempt_id=attempt.id, now=NOW)
-    assert here.service_address
+    assert (before, here.service_address) == (False, True)
     issued = fetch_credentials(attempt_id=attempt.id, token=fetch_token(attempt), now=NOW)
     running = find_credentials(issued.access_key_id)
     assert running is not None

@@ -42,16 +42,20 @@ def test_who_shows_the_token_is_given_the_credentials(client: Client, attempt: A
     assert expires_at - timezone.now() > timedelta(hours=5)
 
 
-def test_botocores_own_provider_reads_them(client: Client, attempt: Attempt) -> None:
-    class Fetcher(ContainerMetadataFetcher):
-        def retrieve_full_uri(self, full_url: str, headers: Any = None) -> Any:
-            return client.get(full_url.removeprefix("http://169.254.170.2"), headers=headers).json()
+def test_botocores_own_provider_reads_them(
+    client: Client, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetcher: Any = ContainerMetadataFetcher()
 
+    def ask(full_url: str, headers: Any, timeout: float) -> Any:
+        return client.get(full_url.removeprefix("http://169.254.170.2"), headers=headers).json()
+
+    monkeypatch.setattr(fetcher, "_get_response", ask)
     environment = {
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://169.254.170.2/job-credentials/{attempt.id}",
         "AWS_CONTAINER_AUTHORIZATION_TOKEN": fetch_token(attempt),
     }
-    found = ContainerProvider(environment, Fetcher()).load()
+    found = ContainerProvider(environment, fetcher).load()
     assert found is not None
     assert found.access_key.startswith("ASIA")
     assert not found.refresh_needed()
