@@ -144,7 +144,9 @@ def read_events(*, user: User, filters: EventFilters, after: Ids, limit: int) ->
         _rows(model, span, user, filters, limit) for model, span in zip(TABLES, spans, strict=True)
     ]
     page = _page(found, after, spans, settled.ids, limit)
-    return replace(page, pending=settled.newest != settled.ids)
+    # Rows may have gone since, and what was settled is ahead of the newest.
+    unsettled = any(newest > end for newest, end in zip(settled.newest, settled.ids, strict=True))
+    return replace(page, pending=unsettled)
 
 
 @dataclass(frozen=True, slots=True)
