@@ -7,6 +7,7 @@ version 7 are left to keep two jobs of one millisecond apart.
 """
 
 import re
+from datetime import datetime
 from uuid import UUID
 
 import uuid6
@@ -14,6 +15,8 @@ import uuid6
 CHILD_BITS = 14
 MAX_CHILDREN = 10_000
 _CHILD_MASK = (1 << CHILD_BITS) - 1
+# Below the milliseconds since 1970, with which a UUID of version 7 begins.
+_TIME_SHIFT = 80
 # A job's id, with a child's index after a colon.
 TEXT_PATTERN = re.compile(
     r"(?P<job>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?::(?P<index>[0-9]{1,4}))?"
@@ -23,6 +26,12 @@ TEXT_PATTERN = re.compile(
 def new_job_id() -> UUID:
     """An id for a job that is submitted now; later ones are larger."""
     return UUID(int=uuid6.uuid7().int & ~_CHILD_MASK)
+
+
+def first_id_of(moment: datetime) -> UUID:
+    """No id that was made at this moment or later is smaller, none that was made before is larger."""
+    milliseconds = max(int(moment.timestamp() * 1000), 0)
+    return UUID(int=milliseconds << _TIME_SHIFT)
 
 
 def child_id(parent: UUID, index: int) -> UUID:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import CharField, Func
+from django.db.models import CharField, Func, Q, Value
 from django.db.models.sql.compiler import SQLCompiler
 
 
@@ -21,9 +21,19 @@ class FoldedName(Func):
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any
     ) -> tuple[str, Any]:
-        return self.as_sql(
-            compiler,
-            connection,
-            template='(%(function)s(%(expressions)s) COLLATE "C")',
-            **extra,
-        )
+        template = '%(function)s(%(expressions)s COLLATE "C")'
+        return self.as_sql(compiler, connection, template=template, **extra)
+
+
+class NoText(Value):
+    """An empty text in the query's own words. SQLite plans a query before it knows its parameters."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def as_sql(self, *_: Any, **__: Any) -> tuple[str, tuple[str | int, ...]]:
+        return "''", ()
+
+
+# Of a job in a share: the condition of the index of shares, which leaves out all other jobs.
+IN_A_SHARE = Q(share_identifier__gt=NoText())

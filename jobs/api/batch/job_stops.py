@@ -1,0 +1,100 @@
+"""CancelJob, TerminateJob, and both for many jobs at once."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from jobs.models import StopKind
+from jobs.selectors.jobs import visible_jobs
+from jobs.services.stop import stop_jobs
+
+from ..calls import Caller, Operation, Request
+from ..errors import client_error
+from .names import JobName, job_named
+
+MAX_JOBS = 50
+MAX_SHOWN_CHARACTERS = 100
+NO_ID = (
+    "{text} is no job's id, such as 0197a3c4-5b6d-7e8f-9a0b-1c2d3e4f4000, or <array's id>:<index>."
+)
+A_NODE = "{text} is one node of a multi-node parallel job. Its nodes end together: give the id of the job."
+
+
+def cancel_job(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
+    """Fails a job that is not placed yet; for any other it does nothing, and answers the same."""
+    return _stop_one(caller, request, StopKind.CANCEL, now)
+
+
+def terminate_job(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
+    """Ends a job in whatever state; for one that has ended it does nothing, and answers the same."""
+    return _stop_one(caller, request, StopKind.TERMINATE, now)
+
+
+def cancel_jobs(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
+    """CancelJob of up to 50 jobs, all in one transaction."""
+    return _stop_many(caller, request, StopKind.CANCEL, now)
+
+
+def terminate_jobs(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
+    """TerminateJob of up to 50 jobs, all in one transaction."""
+    return _stop_many(caller, request, StopKind.TERMINATE, now)
+
+
+def _stop_one(caller: Caller, request: Request, kind: StopKind, now: datetime) -> Mapping[str, Any]:
+    name = job_named(caller, request["jobId"])
+    wrong = _problem(request["jobId"], name)
+    if wrong:
+        raise client_error(f"jobId: {wrong}")
+    assert name is not None
+    _stop(caller, [name], kind, request["reason"], now)
+    return {}
+
+
+def _stop_many(
+    caller: Caller, request: Request, kind: StopKind, now: datetime
+) -> Mapping[str, Any]:
+    # A dict, for the order: each once.
+    texts = list(dict.fromkeys(request["jobs"]))
+    if not 1 <= len(request["jobs"]) <= MAX_JOBS:
+        raise client_error(f"jobs: Give 1 to {MAX_JOBS} ids, not {len(request['jobs'])}.")
+    named = {text: job_named(caller, text) for text in texts}
+    wrong = {text: _problem(text, name) for text, name in named.items()}
+    right = [name for text, name in named.items() if name is not None and not wrong[text]]
+    _stop(caller, right, kind, request["reason"], now)
+    return {
+        # One that is not found is nobody's to end any more: AWS counts it as done.
+        "successful": [text for text in texts if not wrong[text]],
+        "errors": [
+            {"job": text, "code": "ValidationException", "message": wrong[text]}
+            for text in texts
+            if wrong[text]
+        ],
+    }
+
+
+def _stop(
+    caller: Caller, names: Sequence[JobName], kind: StopKind, reason: str, now: datetime
+) -> None:
+    jobs = visible_jobs(caller.user).filter(pk__in=[name.job_id for name in names])
+    stop_jobs(jobs=list(jobs.order_by("pk")), kind=kind, reason=reason, now=now)
+
+
+def _problem(text: str, name: JobName | None) -> str:
+    """Why this cannot be ended; empty if it can, or if there is no such job (any more)."""
+    shown = text[:MAX_SHOWN_CHARACTERS] or "An empty text"
+    if name is None:
+        return NO_ID.format(text=shown)
+    return A_NODE.format(text=shown) if name.node_index is not None else ""
+
+
+_AT_ONCE = (
+    "A PENDING job is cancelled at once, also while it waits for others. Others' jobs are as if they did not "
+    "exist. The nodes of a multi-node parallel job cannot be ended one by one."
+)
+
+OPERATIONS: dict[str, Operation] = {
+    "CancelJob": Operation(cancel_job, _AT_ONCE),
+    "CancelJobs": Operation(cancel_jobs, _AT_ONCE),
+    "TerminateJob": Operation(terminate_job, _AT_ONCE),
+    "TerminateJobs": Operation(terminate_jobs, _AT_ONCE),
+}
