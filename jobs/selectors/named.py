@@ -5,9 +5,23 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
-from jobs.models import DefinitionStatus, JobDefinition, JobQueue
+from jobs.models import JobDefinition, JobQueue
+
+from .prepared import PreparedRow
 
 MAX_REVISION_DIGITS = 9
+
+
+_queue = PreparedRow(JobQueue, "name = %s AND NOT status = 'DELETED'")
+# Whatever a job takes from its definition; the request it was registered with is not among that.
+_revision = PreparedRow(
+    JobDefinition, "name = %s AND revision = %s", without=("registered_as", "description")
+)
+_newest = PreparedRow(
+    JobDefinition,
+    "name = %s AND status = 'ACTIVE' ORDER BY revision DESC",
+    without=("registered_as", "description"),
+)
 
 
 class DefinitionName(NamedTuple):
@@ -29,17 +43,16 @@ def definition_name(text: str) -> DefinitionName | None:
 def queue_named(name: str) -> JobQueue | None:
     """The queue of that name."""
     # No name has a NUL, and PostgreSQL refuses it in a text.
-    return None if "\0" in name else JobQueue.objects.filter(name=name).first()
+    return None if "\0" in name else _queue.first(name)
 
 
 def definition_named(wanted: DefinitionName) -> JobDefinition | None:
     """That revision, whatever its status; without one the newest active one."""
     if "\0" in wanted.name:
         return None
-    rows = JobDefinition.objects.filter(name=wanted.name)
-    if wanted.revision is not None:
-        return rows.filter(revision=wanted.revision).first()
-    return rows.filter(status=DefinitionStatus.ACTIVE).order_by("-revision").first()
+    if wanted.revision is None:
+        return _newest.first(wanted.name)
+    return _revision.first(wanted.name, wanted.revision)
 
 
 def definitions_after(
