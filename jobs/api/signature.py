@@ -106,7 +106,7 @@ def _check_session(credentials: Credentials, signed: Signed, now: datetime) -> N
             Why.UNKNOWN_KEY,
             f"{UNKNOWN_KEY} This access key is used without a session token: unset AWS_SESSION_TOKEN.",
         )
-    if credentials.ends_at is not None and credentials.ends_at <= now:
+    if credentials.have_expired(now):
         raise Refusal(Why.TOKEN_EXPIRED, TOKEN_EXPIRED)
 
 

@@ -31,7 +31,7 @@ class Credentials:
     """What a signature is checked with, and whose it is.
 
     `key` is the lasting access key, if it is one. Temporary ones are an attempt's, need the session token of that
-    digest, and end at `ends_at`.
+    digest, and end with the attempt, or at `expires_at` if that is earlier.
     """
 
     access_key_id: str
@@ -40,7 +40,12 @@ class Credentials:
     key: AccessKey | None = None
     attempt_id: int | None = None
     session_digest: str = ""
-    ends_at: datetime | None = None
+    attempt_ended: bool = False
+    expires_at: datetime | None = None
+
+    def have_expired(self, now: datetime) -> bool:
+        """Whether they were good once, and are not any more."""
+        return self.attempt_ended or (self.expires_at is not None and self.expires_at <= now)
 
 
 def keys_of(user: User) -> list[AccessKey]:
@@ -103,6 +108,6 @@ def _of_job(access_key_id: str) -> Credentials | None:
         bytes(row.encrypted_secret),
         attempt_id=row.attempt_id,
         session_digest=row.session_digest,
-        # What ended stays ended, even where it is asked with a time before that.
-        ends_at=row.attempt.ended_at or row.expires_at,
+        attempt_ended=row.attempt.ended_at is not None,
+        expires_at=row.expires_at,
     )
