@@ -6,15 +6,40 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Q
+from django.db.models import Model, Q
 
-from jobs.models import Attempt, Job, JobDependency
+from jobs.models import (
+    Attempt,
+    ComputeEnvironment,
+    Job,
+    JobDefinition,
+    JobDependency,
+    JobQueue,
+    LogStream,
+    Node,
+)
 
 from .jobs import visible_jobs
 
-# What a description needs of each row.
-_JOB = ("queue", "definition", "spec", "array_summary")
-_ATTEMPT = ("node", "environment", "log_stream")
+_RELATED = ("queue", "definition", "spec", "array_summary")
+_RELATED_TO_ATTEMPTS = ("node", "environment", "log_stream")
+
+
+def _all_but(path: str, model: type[Model], needed: Collection[str]) -> list[str]:
+    """The fields of a related row that a description does not need, and most of them are JSON."""
+    names = [field.name for field in model._meta.concrete_fields if not field.primary_key]
+    return [f"{path}__{name}" for name in names if name not in needed]
+
+
+_UNREAD = [
+    *_all_but("queue", JobQueue, {"name"}),
+    *_all_but("definition", JobDefinition, {"name", "revision", "extra"}),
+]
+_UNREAD_OF_ATTEMPTS = [
+    *_all_but("node", Node, {"instance_id"}),
+    *_all_but("environment", ComputeEnvironment, {"name", "uuid"}),
+    *_all_but("log_stream", LogStream, {"name", "attempt"}),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +63,8 @@ def read_details(
 
     `nodes`: which nodes of multi-node jobs are asked for beside the main ones.
     """
-    jobs = list(visible_jobs(user).filter(id__in=job_ids).select_related(*_JOB).order_by())
-    return details_of(jobs, nodes=nodes)
+    rows = visible_jobs(user).filter(id__in=job_ids).select_related(*_RELATED)
+    return details_of(list(rows.defer(*_UNREAD).order_by()), nodes=nodes)
 
 
 def details_of(jobs: Sequence[Job], *, nodes: Collection[int] = ()) -> dict[UUID, JobRows]:
@@ -85,7 +110,7 @@ def _attempts(jobs: Sequence[Job], nodes: Collection[int]) -> Mapping[UUID, list
         # A job of a thousand nodes has as many rows a try.
         wanted = {main_node_of(job) for job in many} | set(nodes)
         rows = rows.filter(Q(node_index__in=wanted) | ~Q(job__in=[job.id for job in many]))
-    rows = rows.select_related(*_ATTEMPT)
+    rows = rows.select_related(*_RELATED_TO_ATTEMPTS).defer(*_UNREAD_OF_ATTEMPTS)
     for row in rows.order_by("job_id", "number", "node_index", "container_index"):
         found[row.job_id].append(row)
     return found
