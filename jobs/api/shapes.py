@@ -18,6 +18,8 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 MAX_SHOWN_CHARACTERS = 80
 # What JSON integers fit into; beyond that no database column would either.
 BOUNDS = {"integer": 2**31, "long": 2**63}
+# Enums whose documentation says that case does not matter.
+IN_ANY_CASE = frozenset({"RetryAction"})
 TYPE_WORDS = {
     "structure": "an object",
     "list": "a list",
@@ -109,12 +111,16 @@ def _string(shape: Shape, value: object, path: str) -> Iterator[tuple[str, str]]
         yield path, _not_a(shape)
         return
     words = shape.metadata.get("enum", ())
-    if words and value not in words:
+    if words and value not in words and not _is_word_in_any_case(shape, value):
         yield path, f"{_shown(value)} is none of {', '.join(words)}."
     yield from _length(shape, len(value), path, "characters")
     pattern = shape.metadata.get("pattern")
     if pattern and not _compiled(pattern).fullmatch(value):
         yield path, f"{_shown(value)} does not match {pattern}."
+
+
+def _is_word_in_any_case(shape: Shape, value: str) -> bool:
+    return shape.name in IN_ANY_CASE and value.upper() in shape.metadata["enum"]
 
 
 def _number(shape: Shape, value: object, path: str) -> Iterator[tuple[str, str]]:
