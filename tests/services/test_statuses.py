@@ -1,0 +1,437 @@
+"""Queues and environments move on with the scheduler's passes, whoever dies in between."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from jobs import changes
+from jobs.domain.errors import Conflict, InvalidInput, LostLease
+from jobs.domain.states import LIVE, JobStatus
+from jobs.models import (
+    Attempt,
+    ComputeEnvironment,
+    Engine,
+    EngineStatus,
+    Job,
+    JobQueue,
+    SchedulerLease,
+)
+from jobs.processes.scheduler import schedule_once
+from jobs.selectors.snapshot import load_snapshot
+from jobs.services import statuses
+from jobs.services.accept import accept_submitted
+from jobs.services.array_stop import carry_out_stops
+from jobs.services.engines import delete_engine
+from jobs.services.environments import create_environment, delete_environment, update_environment
+from jobs.services.finish import AttemptOutcome, finish_attempt
+from jobs.services.lease import Lease, fence
+from jobs.services.queues import create_queue, delete_queue, update_queue
+from jobs.services.settle import settle_ended
+from jobs.services.stop import cancel_job, stop_jobs
+from jobs.services.submit import submit_job
+from tests.builders import (
+    NOW,
+    a_definition,
+    a_job,
+    a_queue,
+    a_user,
+    an_array,
+    an_attempt,
+    an_engine,
+    an_environment,
+)
+from tests.services.stepping import a_lease, submitted
+
+pytestmark = pytest.mark.django_db
+OVER = AttemptOutcome(
+    status_reason="Essential container in task exited", explanation="", exit_code=143
+)
+DOWN = {"status": EngineStatus.UNREACHABLE, "status_reason": "Connection refused"}
+HEALTHY = ("VALID", "ComputeEnvironment Healthy")
+QUEUE_HEALTHY = ("VALID", "JobQueue Healthy")
+
+
+@pytest.fixture
+def lease() -> Lease:
+    return a_lease()
+
+
+def advance(lease: Lease) -> None:
+    while statuses.advance_statuses(lease=lease, now=NOW):
+        pass
+
+
+def status(row: ComputeEnvironment | JobQueue) -> tuple[str, str]:
+    fresh = type(row).with_deleted.get(pk=row.pk)
+    return fresh.status, fresh.status_reason
+
+
+def disabled_queue(*environments: ComputeEnvironment) -> JobQueue:
+    return a_queue(*environments, state="DISABLED")
+
+
+def everything(lease: Lease) -> None:
+    """All of a scheduler's pass but the placing, until nothing moves."""
+    more = True
+    while more:
+        more = statuses.advance_statuses(lease=lease, now=NOW)
+        more |= bool(accept_submitted(lease=lease, now=NOW))
+        more |= bool(carry_out_stops(lease=lease, now=NOW))
+        more |= settle_ended(lease=lease, now=NOW)
+
+
+# Environments.
+
+
+def test_a_new_environment_becomes_valid(lease: Lease) -> None:
+    an_engine(name="local")
+    row = create_environment(fields={"name": "new", "engine": "local"}, now=NOW)
+    assert status(row) == ("CREATING", "")
+    advance(lease)
+    assert status(row) == HEALTHY
+
+
+def test_on_an_engine_that_does_not_answer_it_becomes_invalid(lease: Lease) -> None:
+    an_engine(name="far", **DOWN)
+    row = create_environment(fields={"name": "there", "engine": "far"}, now=NOW)
+    advance(lease)
+    assert status(row) == ("INVALID", "Connection refused")
+
+
+def test_a_changed_environment_is_updating_and_then_valid_again(lease: Lease) -> None:
+    row = an_environment(status="INVALID", status_reason="Was away")
+    update_environment(environment=row, fields={"usd_per_gib_hour": "1"}, now=NOW)
+    assert status(row) == ("UPDATING", "")
+    advance(lease)
+    assert status(row) == HEALTHY
+
+
+def test_a_change_before_the_first_pass_leaves_it_creating() -> None:
+    row = an_environment(status="CREATING")
+    update_environment(environment=row, fields={"usd_per_gib_hour": "1"}, now=NOW)
+    assert status(row) == ("CREATING", "")
+
+
+def test_a_deleted_environment_is_gone_and_its_name_is_free(lease: Lease) -> None:
+    row = an_environment(name="same", state="DISABLED")
+    delete_environment(environment=row, now=NOW)
+    assert status(row) == ("DELETING", "")
+    with pytest.raises(Conflict, match="is being deleted"):
+        update_environment(environment=row, fields={"state": "ENABLED"}, now=NOW)
+    advance(lease)
+    assert status(row) == ("DELETED", "")
+    assert not ComputeEnvironment.objects.filter(name="same").exists()
+    create_environment(fields={"name": "same", "engine": row.engine.name}, now=NOW)
+
+
+def test_an_environment_where_something_runs_is_deleted_when_that_has_ended(lease: Lease) -> None:
+    attempt = an_attempt()
+    row = attempt.environment
+    attempt.job.queue.environment_order.all().delete()
+    ComputeEnvironment.objects.filter(pk=row.pk).update(state="DISABLED")
+    delete_environment(environment=row, now=NOW)
+    advance(lease)
+    assert status(row)[0] == "DELETING"
+    Attempt.objects.update(ended_at=NOW)
+    advance(lease)
+    assert status(row)[0] == "DELETED"
+    assert Attempt.objects.get(pk=attempt.pk).environment.name == row.name
+
+
+@pytest.mark.parametrize(
+    "change", [{"state": "DISABLED"}, {"status": "INVALID"}, {"status": "DELETING"}]
+)
+def test_nothing_is_placed_where_it_may_not(change: dict[str, str], lease: Lease) -> None:
+    environment = an_environment()
+    other = an_environment(**change)
+    job = a_job(queue=a_queue(other, environment), status=JobStatus.RUNNABLE)
+    # What is DELETING would go at once, were there nothing running in it.
+    an_attempt(job=a_job(queue=job.queue, status=JobStatus.RUNNING), environment=other)
+    schedule_once(lease=lease, now=NOW)
+    assert Attempt.objects.get(job=job).environment == environment
+
+
+# Queues.
+
+
+def test_a_new_queue_becomes_valid_and_so_does_a_changed_one(lease: Lease) -> None:
+    an_environment(name="a")
+    row = create_queue(fields={"name": "new", "environments": ["a"]}, now=NOW)
+    assert status(row) == ("CREATING", "")
+    update_queue(queue=row, fields={"priority": 2}, now=NOW)
+    assert status(row) == ("CREATING", "")
+    advance(lease)
+    assert status(row) == QUEUE_HEALTHY
+    update_queue(queue=row, fields={"priority": 3}, now=NOW)
+    assert status(row) == ("UPDATING", "")
+    advance(lease)
+    assert status(row) == QUEUE_HEALTHY
+
+
+def test_a_queue_is_invalid_while_all_of_its_environments_are(lease: Lease) -> None:
+    one, two = an_environment(name="one"), an_environment(name="two")
+    row = a_queue(one, two)
+    ComputeEnvironment.objects.filter(name="one").update(status="INVALID", status_reason="Away")
+    advance(lease)
+    assert status(row)[0] == "VALID"
+    ComputeEnvironment.objects.update(status="INVALID", status_reason="Away")
+    advance(lease)
+    said = "None of the queue's compute environments is VALID. one: Away; two: Away"
+    assert status(row) == ("INVALID", said)
+    ComputeEnvironment.objects.filter(name="two").update(status="VALID")
+    advance(lease)
+    assert status(row) == QUEUE_HEALTHY
+
+
+def test_a_job_is_taken_by_a_queue_that_is_still_being_made(lease: Lease) -> None:
+    environment = an_environment()
+    queue = create_queue(fields={"name": "new", "environments": [environment.name]}, now=NOW)
+    definition = a_definition()
+    fields = {"name": "job", "queue": "new", "definition": definition.name}
+    job = submit_job(owner=a_user(), fields=fields, now=NOW)
+    schedule_once(lease=lease, now=NOW)
+    job.refresh_from_db()
+    assert (job.status, status(queue)) == (JobStatus.STARTING, QUEUE_HEALTHY)
+
+
+def test_where_nothing_moves_a_step_costs_three_small_queries(lease: Lease) -> None:
+    a_queue(an_environment(), an_environment())
+    with CaptureQueriesContext(connection) as queries:
+        advance(lease)
+    assert len(queries) == 3
+
+
+def test_a_deleted_queue_terminates_its_jobs_and_goes(lease: Lease) -> None:
+    environment = an_environment(name="here")
+    queue = disabled_queue(environment)
+    runnable = a_job(queue=queue, status=JobStatus.RUNNABLE)
+    waiting = submitted(runnable, queue=queue)
+    array = an_array(3, queue=queue)
+    attempt = an_attempt(job=a_job(queue=queue, status=JobStatus.RUNNING, attempts_made=1))
+    done = a_job(queue=queue, status=JobStatus.SUCCEEDED)
+    other = a_job(status=JobStatus.RUNNABLE)
+    delete_queue(queue=queue, now=NOW)
+    assert status(queue) == ("DELETING", "")
+    everything(lease)
+    for job in (runnable, waiting, array, *Job.objects.filter(parent=array)):
+        job.refresh_from_db()
+        assert (job.status, job.stop_kind) == (JobStatus.FAILED, "TERMINATE")
+    runnable.refresh_from_db()
+    assert runnable.status_reason == "The job queue of this job was deleted."
+    attempt.job.refresh_from_db()
+    assert (attempt.job.status, attempt.job.stop_kind) == (JobStatus.RUNNING, "TERMINATE")
+    # It waits for what runs, and holds its environment until then.
+    assert status(queue)[0] == "DELETING"
+    ComputeEnvironment.objects.filter(pk=environment.pk).update(state="DISABLED")
+    with pytest.raises(Conflict, match="existing JobQueue relationship"):
+        delete_environment(environment=environment, now=NOW)
+    finish_attempt(attempt=attempt, outcome=OVER, now=NOW)
+    everything(lease)
+    assert status(queue)[0] == "DELETED"
+    delete_environment(environment=environment, now=NOW)
+    for job, expected in ((done, "SUCCEEDED"), (other, "RUNNABLE")):
+        job.refresh_from_db()
+        assert job.status == expected
+    assert done.queue.name == queue.name
+
+
+def test_more_jobs_than_a_portion_are_terminated_in_portions(
+    lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statuses, "PORTION", 2)
+    queue = disabled_queue()
+    for _ in range(5):
+        a_job(queue=queue, status=JobStatus.RUNNABLE)
+    delete_queue(queue=queue, now=NOW)
+    assert statuses.advance_statuses(lease=lease, now=NOW)
+    assert Job.objects.filter(status=JobStatus.FAILED).count() == 2
+    advance(lease)
+    assert status(queue)[0] == "DELETING"
+    advance(lease)
+    assert status(queue)[0] == "DELETED"
+
+
+def test_an_array_that_was_cancelled_is_terminated_all_the_same(lease: Lease) -> None:
+    queue = disabled_queue()
+    array = an_array(2, queue=queue, children=JobStatus.RUNNING)
+    cancel_job(job=array, reason="", now=NOW)
+    Job.objects.filter(pk=array.pk).update(stop_requested_at=NOW, stop_kind="CANCEL")
+    delete_queue(queue=queue, now=NOW)
+    advance(lease)
+    array.refresh_from_db()
+    assert array.stop_kind == "TERMINATE"
+
+
+def test_the_jobs_of_a_queue_that_is_being_deleted_are_not_placed(lease: Lease) -> None:
+    queue = disabled_queue()
+    a_job(queue=queue, status=JobStatus.RUNNABLE)
+    attempt = an_attempt(job=a_job(queue=queue, status=JobStatus.RUNNING, attempts_made=1))
+    delete_queue(queue=queue, now=NOW)
+    snapshot = load_snapshot(front=100, even_if_idle=True)
+    assert (snapshot.queues, snapshot.jobs) == ((), ())
+    assert [run.node_id for run in snapshot.running] == [attempt.node_id]
+    # Its running job still takes room from others.
+    a_job(queue=a_queue(attempt.environment), status=JobStatus.RUNNABLE)
+    schedule_once(lease=lease, now=NOW)
+    assert Attempt.objects.filter(ended_at__isnull=True).count() == 2
+
+
+def test_a_job_that_came_in_while_its_queue_went_is_terminated(lease: Lease) -> None:
+    """Its submission was checked before, and committed after the queue was DELETED."""
+    queue = disabled_queue()
+    delete_queue(queue=queue, now=NOW)
+    advance(lease)
+    job = submitted(queue=queue)
+    array = submitted(queue=queue, size=2)
+    everything(lease)
+    for each in (job, array, *Job.objects.filter(parent=array)):
+        each.refresh_from_db()
+        assert each.status == JobStatus.FAILED
+    job.refresh_from_db()
+    assert job.status_reason == "The job queue of this job was deleted."
+
+
+def test_the_name_of_a_deleted_queue_is_free(lease: Lease) -> None:
+    queue = disabled_queue(an_environment(name="a"))
+    delete_queue(queue=queue, now=NOW)
+    advance(lease)
+    again = create_queue(fields={"name": queue.name, "environments": ["a"]}, now=NOW)
+    assert again.pk != queue.pk
+    assert [row.pk for row in JobQueue.objects.filter(name=queue.name)] == [again.pk]
+
+
+# Who dies, and who is not the one to act.
+
+
+class Killed(BaseException):
+    """Nothing of the process goes on behind this."""
+
+
+def die_at(monkeypatch: pytest.MonkeyPatch, number: int) -> Callable[[], int]:
+    """From now on the process dies at the `number`th step between or within its transactions."""
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+        if steps == number:
+            raise Killed
+
+    publish = changes.publish
+
+    def fenced(lease: Lease) -> None:
+        step()
+        fence(lease)
+        step()
+
+    def published(topics: list[str]) -> None:
+        step()
+        publish(topics)
+
+    def stopped(**fields: object) -> None:
+        step()
+        stop_jobs(**fields)  # type: ignore[arg-type]
+        step()
+
+    monkeypatch.setattr(statuses, "fence", fenced)
+    monkeypatch.setattr(changes, "publish", published)
+    monkeypatch.setattr(statuses, "stop_jobs", stopped)
+    return lambda: steps
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_dies_at_any_step_everything_comes_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    last = 0
+    number = 0
+    while number <= last:
+        number += 1
+        lease = a_lease()
+        leaving = an_environment(state="DISABLED", status="DELETING")
+        coming = an_environment(status="CREATING")
+        queue, new = disabled_queue(coming), a_queue(coming, status="UPDATING")
+        a_job(queue=queue, status=JobStatus.RUNNABLE)
+        an_array(2, queue=queue)
+        delete_queue(queue=queue, now=NOW)
+        with monkeypatch.context() as patch:
+            steps = die_at(patch, number)
+            with suppress(Killed):
+                everything(lease)
+            last = max(last, steps())
+        everything(lease)
+        advance(lease)
+        assert [status(row)[0] for row in (leaving, coming, queue, new)] == [
+            "DELETED",
+            "VALID",
+            "DELETED",
+            "VALID",
+        ]
+        assert not Job.objects.filter(status__in=LIVE).exists()
+        SchedulerLease.objects.all().delete()
+    assert number > 5
+
+
+def test_who_lost_the_lease_moves_nothing(lease: Lease) -> None:
+    environment = an_environment(status="CREATING")
+    queue = disabled_queue()
+    delete_queue(queue=queue, now=NOW)
+    SchedulerLease.objects.update(token=lease.token + 1)
+    with pytest.raises(LostLease):
+        advance(lease)
+    assert (status(environment)[0], status(queue)[0]) == ("CREATING", "DELETING")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_queue_never_gets_an_environment_that_is_being_deleted() -> None:
+    engine = an_engine()
+
+    def make(number: int) -> None:
+        try:
+            create_queue(fields={"name": f"q{number}", "environments": [f"e{number}"]}, now=NOW)
+        except InvalidInput as error:
+            said.append(str(error))
+        finally:
+            connection.close()
+
+    def delete(number: int) -> None:
+        try:
+            row = ComputeEnvironment.objects.get(name=f"e{number}")
+            delete_environment(environment=row, now=NOW)
+        except Conflict as error:
+            said.append(str(error))
+        finally:
+            connection.close()
+
+    said: list[str] = []
+    for number in range(6):
+        an_environment(name=f"e{number}", engine=engine, state="DISABLED")
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(6):
+            first, second = (make, delete) if number % 2 else (delete, make)
+            pool.submit(first, number)
+            pool.submit(second, number)
+    # Of each two one won, and the other was told so.
+    assert len(said) == 6
+    for number in range(6):
+        row = ComputeEnvironment.objects.get(name=f"e{number}")
+        assert (row.status == "DELETING") != row.queue_places.exists()
+
+
+def test_an_engine_keeps_its_deleted_environments_where_jobs_ran(lease: Lease) -> None:
+    environment = an_environment(state="DISABLED")
+    delete_environment(environment=environment, now=NOW)
+    with pytest.raises(Conflict, match="lies on the engine"):
+        delete_engine(engine=environment.engine)
+    advance(lease)
+    delete_engine(engine=environment.engine)
+    assert not Engine.objects.exists()
+    attempt = an_attempt()
+    Attempt.objects.update(ended_at=NOW)
+    ComputeEnvironment.with_deleted.update(status="DELETED")
+    with pytest.raises(Conflict, match="Jobs have run on the engine"):
+        delete_engine(engine=attempt.environment.engine)
