@@ -9,6 +9,8 @@ import urllib.request
 from types import TracebackType
 from typing import Self
 
+from tests.uv import find_uv
+
 # Beside, not within our environment: it brings some forty packages of its own.
 MOTO = "moto[server]==5.2.5"
 START_SECONDS = 180
@@ -27,7 +29,9 @@ class MotoServer:
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [
-                "uvx",
+                find_uv(),
+                "tool",
+                "run",
                 "--quiet",
                 "--from",
                 MOTO,

@@ -1,12 +1,7 @@
 """The image of the Dockerfile, built on a Debian base made here, and run in its roles."""
 
 import http.client
-import io
 import json
-import os
-import ssl
-import subprocess
-import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,17 +11,12 @@ import docker
 import pytest
 from docker.models.containers import Container
 
+from tests.images import debian_image
+
 pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "batchweb-test:dockerfile"
-LOCAL_BASE = "batchweb-test-base:local"
-CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
-# How this machine reaches the Python package index, if it is told by its environment.
-PASSED_ON = (
-    *("PIP_INDEX_URL", "PIP_DEFAULT_TIMEOUT", "UV_DEFAULT_INDEX", "UV_HTTP_TIMEOUT"),
-    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
-)
 SETTINGS = {
     "BATCHWEB_SECRET_KEY": "only-for-this-test-0123456789-0123456789-0123456789",
     "BATCHWEB_ALLOWED_HOSTS": ".example.com",
@@ -42,42 +32,13 @@ def client(docker_engine_url: str) -> Iterator[docker.DockerClient]:
     client.close()
 
 
-def _ca_bundle() -> bytes:
-    """What this machine trusts: it may reach the package index through a proxy of its own."""
-    return Path(ssl.get_default_verify_paths().cafile or CA_BUNDLE).read_bytes()
-
-
-def _local_base(client: docker.DockerClient) -> None:
-    """Debian with Python, and this machine's way to the package index."""
-    made = subprocess.run(
-        [ROOT / "script" / "lib" / "base_image"], stdout=subprocess.PIPE, text=True, check=True
-    )
-    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    environment |= {"PIP_CERT": CA_BUNDLE, "SSL_CERT_FILE": CA_BUNDLE}
-    dockerfile = "\n".join(
-        [
-            f"FROM {made.stdout.strip()}",
-            f"COPY ca.crt {CA_BUNDLE}",
-            *(f'ENV {name}="{value}"' for name, value in environment.items()),
-        ]
-    )
-    context = io.BytesIO()
-    with tarfile.open(fileobj=context, mode="w") as tar:
-        for name, content in (("Dockerfile", dockerfile.encode()), ("ca.crt", _ca_bundle())):
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    context.seek(0)
-    client.images.build(fileobj=context, custom_context=True, tag=LOCAL_BASE, rm=True)
-
-
 @pytest.fixture(scope="module")
 def image(client: docker.DockerClient) -> str:
-    _local_base(client)
+    base = debian_image(client)
     client.images.build(
         path=str(ROOT),
         tag=IMAGE,
-        buildargs={"BASE_IMAGE": LOCAL_BASE},
+        buildargs={"BASE_IMAGE": base},
         network_mode="host",
         rm=True,
         forcerm=True,
