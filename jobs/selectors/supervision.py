@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.models import Attempt, LogStream
+from jobs.models import Attempt, JobCredentials, LogStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +40,10 @@ def live_attempts(*, engine_id: int) -> list[LiveAttempt]:
 def stored_attempts(*, ids: Iterable[int]) -> set[int]:
     """Those of the ids that are attempts, live or ended."""
     return set(Attempt.objects.filter(id__in=list(ids)).values_list("id", flat=True))
+
+
+def has_live_credentials(*, engine_id: int) -> bool:
+    """Whether a container that runs on the engine has fetched credentials of its job's role."""
+    return JobCredentials.objects.filter(
+        attempt__node__engine_id=engine_id, attempt__ended_at__isnull=True
+    ).exists()

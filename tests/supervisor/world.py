@@ -30,6 +30,7 @@ FAST = Timing(
     remove_strangers_after=0.5,
     follower_ends_within=1,
     left_overs_every=0.2,
+    service_address_every=0.2,
     engines_every=0.1,
 )
 

@@ -5,17 +5,23 @@ import signal
 import threading
 import time
 from types import FrameType
+from urllib.parse import urlsplit
 
 from django import db
+from django.conf import settings
 
 from jobs.models import Engine
 from jobs.services.connections import connection_to
+from jobs.services.job_credentials import needs_service_address
 
 from .background import database_may_fail, start_thread
 from .engine import Connect, EngineSupervisor
+from .forwarding import Forwarder
 from .timing import DEFAULT, Timing
 
 logger = logging.getLogger("batchweb.supervisor")
+
+HTTP_PORT = 80
 
 
 class Supervisor:
@@ -78,10 +84,20 @@ def _moved(each: EngineSupervisor, row: Engine | None) -> bool:
 def run_supervisor(engine_name: str = "") -> None:
     """Runs until SIGTERM or SIGINT."""
     supervisor = Supervisor(engine_name)
+    forwarder = _forwarder() if needs_service_address() else None
 
     def stop(number: int, frame: FrameType | None) -> None:
         supervisor.stop()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    if forwarder is not None:
+        forwarder.start()
     supervisor.run()
+    if forwarder is not None:
+        forwarder.stop()
+
+
+def _forwarder() -> Forwarder:
+    port = urlsplit(settings.BATCHWEB_JOBS_API_URL).port or HTTP_PORT
+    return Forwarder(port=port, to=settings.BATCHWEB_WEB_ADDRESS)

@@ -40,6 +40,7 @@ from .ending import Endings
 from .following import Flusher, Follower, LogBuffer
 from .reconcile import Found, attempt_of, plan
 from .sampling import Running, Sampler
+from .service_address import ServiceAddress
 from .timing import Timing
 
 logger = logging.getLogger("batchweb.supervisor")
@@ -80,6 +81,7 @@ class Session:
         self._endings = Endings(connection, timing, later=self._later)
         self._samplers = Pool("usage", 1)
         self._sampler = Sampler(connection)
+        self._service_address = ServiceAddress(row, connection)
         self._sampling = False
 
     def run(self, lost_at: datetime | None) -> None:
@@ -94,6 +96,7 @@ class Session:
             self._repeat(timing.nodes_every, partial(self._meet, None))
             self._repeat(timing.usage_every, self._take_samples)
             self._repeat(timing.left_overs_every, self._remove_left_over)
+            self._repeat(timing.service_address_every, self._service_address.look, first=0)
             while not self._stopped.is_set() and self._lost is None:
                 self._next()()
             if self._lost is not None:

@@ -28,6 +28,8 @@ class Timing:
     follower_ends_within: float = 5.0
     # Pods, volumes and networks that nobody lived to remove are looked for this often.
     left_overs_every: float = 60.0
+    # How long jobs with a role can be without the address that somebody removed.
+    service_address_every: float = 10.0
     # New engines are found this often.
     engines_every: float = 5.0
     # How long a clean stop waits for threads.
