@@ -124,18 +124,18 @@ def changed_resources(
     if current["type"] not in FARGATE_TYPES:
         for member in _removed(value):
             merged.pop(member, None)
-    merged = _with_defaults(merged)
+    merged = _scaled(_with_defaults(merged), given)
     problems = [*_fixed(current, given), *_problems(merged, required=False)]
     if current["type"] not in FARGATE_TYPES:
         problems += _infrastructure(current, merged, service_linked=service_linked)
         problems += _scaling_down(current, given)
     _refuse(problems)
-    return _scaled(merged, given)
+    return merged
 
 
-def update_policy(value: object) -> dict[str, Any]:
-    """`updatePolicy`, with AWS's defaults. Raises FieldError."""
-    return {**DEFAULT_UPDATE_POLICY, **_policy(value)}
+def update_policy(value: object, current: Mapping[str, Any]) -> dict[str, Any]:
+    """`updatePolicy`: what is given, else what there is, else AWS's defaults. Raises FieldError."""
+    return {**DEFAULT_UPDATE_POLICY, **current, **_policy(value)}
 
 
 def is_linked_role(role: str) -> bool:
@@ -252,7 +252,8 @@ _policy = an_object(
     {
         "terminateJobsOnUpdate": a_flag,
         "jobExecutionTimeoutMinutes": a_number(1, MAX_UPDATE_MINUTES, "minutes"),
-    }
+    },
+    false_counts=("terminateJobsOnUpdate",),
 )
 # What AWS keeps of a request and has no effect here.
 extra_members = an_object(
@@ -376,7 +377,7 @@ def _with_defaults(clean: Mapping[str, Any]) -> dict[str, Any]:
 
 def _scaled(merged: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Desired vCPUs that were not given follow new bounds."""
-    if "desiredvCpus" in merged and "desiredvCpus" not in given:
-        least, most = merged["minvCpus"], merged["maxvCpus"]
-        merged["desiredvCpus"] = min(max(merged["desiredvCpus"], least), most)
-    return merged
+    if "desiredvCpus" not in merged or "desiredvCpus" in given:
+        return merged
+    desired = min(max(merged["desiredvCpus"], merged["minvCpus"]), merged["maxvCpus"])
+    return {**merged, "desiredvCpus": desired}

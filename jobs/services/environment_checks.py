@@ -182,7 +182,13 @@ def _from_aws(
     return {
         "unmanaged_vcpus": check("unmanaged_vcpus", _unmanaged_vcpus, None),
         "service_role": check("service_role", lambda value: _role(value, environment), ""),
-        "update_policy": check("update_policy", compute_resources.update_policy, nothing)
+        "update_policy": check(
+            "update_policy",
+            lambda value: compute_resources.update_policy(
+                value, environment.update_policy if environment else {}
+            ),
+            nothing,
+        )
         if managed
         else {},
         "extra": check("extra", compute_resources.extra_members, nothing),

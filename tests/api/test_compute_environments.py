@@ -1,0 +1,436 @@
+"""Compute environments over the API: AWS's rules, defaults and words."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from jobs.models import ComputeEnvironment, Engine
+from jobs.services.statuses import advance_statuses
+from tests.api.asking import Refused, ask
+from tests.builders import NOW, a_queue, a_user, an_engine, an_environment
+from tests.services.stepping import a_lease
+
+pytestmark = pytest.mark.django_db
+ARN = "arn:aws:batch:us-east-1:123456789012:compute-environment/"
+EC2: dict[str, Any] = {
+    "type": "EC2",
+    "maxvCpus": 16,
+    "instanceTypes": ["m4.large"],
+    "subnets": ["subnet-1"],
+    "securityGroupIds": ["sg-1"],
+    "instanceRole": "ecsInstanceRole",
+}
+SPOT: dict[str, Any] = {**EC2, "type": "SPOT", "spotIamFleetRole": "fleet"}
+FARGATE: dict[str, Any] = {
+    "type": "FARGATE",
+    "maxvCpus": 16,
+    "subnets": ["subnet-1"],
+    "securityGroupIds": ["sg-1"],
+}
+
+
+@pytest.fixture
+def boss() -> User:
+    return a_user(is_staff=True)
+
+
+@pytest.fixture(autouse=True)
+def _engine() -> None:
+    an_engine(name="local")
+
+
+def make(user: User, resources: dict[str, Any] | None = None, **params: Any) -> dict[str, Any]:
+    if resources is not None:
+        params["computeResources"] = resources
+    values = {"computeEnvironmentName": "new", "type": "MANAGED", **params}
+    return ask(user, "CreateComputeEnvironment", **values)
+
+
+def described(user: User, name: str = "new") -> dict[str, Any]:
+    found = ask(user, "DescribeComputeEnvironments", computeEnvironments=[name])
+    (only,) = found["computeEnvironments"]
+    assert isinstance(only, dict)
+    return only
+
+
+def update(user: User, **params: Any) -> dict[str, Any]:
+    return ask(user, "UpdateComputeEnvironment", computeEnvironment="new", **params)
+
+
+def test_the_first_example_of_aws_is_described_as_it_was_given(boss: User) -> None:
+    resources = {
+        **EC2,
+        "allocationStrategy": "BEST_FIT_PROGRESSIVE",
+        "minvCpus": 0,
+        "tags": {"Name": "Batch"},
+    }
+    made = make(boss, resources, state="ENABLED", tags={"team": "a"}, context="x")
+    assert made == {"computeEnvironmentName": "new", "computeEnvironmentArn": f"{ARN}new"}
+    row = ComputeEnvironment.objects.get()
+    assert (row.engine.name, row.max_milli_vcpus) == ("local", 16_000)
+    cluster = f"arn:aws:ecs:us-east-1:123456789012:cluster/new_Batch_{row.uuid}"
+    role = "role/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch"
+    assert described(boss) == {
+        **made,
+        "ecsClusterArn": cluster,
+        "tags": {"team": "a"},
+        "type": "MANAGED",
+        "state": "ENABLED",
+        "status": "CREATING",
+        "computeResources": {
+            **resources,
+            "desiredvCpus": 0,
+            "ec2Configuration": [{"imageType": "ECS_AL2023"}],
+        },
+        "serviceRole": f"arn:aws:iam::123456789012:{role}",
+        "updatePolicy": {"terminateJobsOnUpdate": False, "jobExecutionTimeoutMinutes": 30},
+        "containerOrchestrationType": "ECS",
+        "uuid": str(row.uuid),
+        "context": "x",
+    }
+
+
+def test_its_status_moves_as_in_aws(boss: User) -> None:
+    lease = a_lease()
+    make(boss, EC2)
+    advance_statuses(lease=lease, now=NOW)
+    found = described(boss)
+    assert (found["status"], found["statusReason"]) == ("VALID", "ComputeEnvironment Healthy")
+    update(boss, state="DISABLED")
+    assert described(boss)["status"] == "UPDATING"
+    advance_statuses(lease=lease, now=NOW)
+    ask(boss, "DeleteComputeEnvironment", computeEnvironment="new")
+    assert described(boss)["status"] == "DELETING"
+    advance_statuses(lease=lease, now=NOW)
+    assert ask(boss, "DescribeComputeEnvironments") == {"computeEnvironments": []}
+    make(boss, FARGATE)
+
+
+def test_fargate_has_what_was_given_and_nothing_else(boss: User) -> None:
+    make(boss, FARGATE)
+    assert described(boss)["computeResources"] == FARGATE
+
+
+@pytest.mark.parametrize(
+    ("resources", "said"),
+    [
+        ({**EC2, "maxvCpus": 0}, "computeResources: maxvCpus: Give at least 1"),
+        ({**EC2, "maxvCpus": 2_000_000}, "computeResources: maxvCpus: This is a whole number of"),
+        ({"type": "EC2"}, "computeResources.maxvCpus: This is required."),
+        ({**EC2, "minvCpus": 17}, "minvCpus: This is at most maxvCpus, which is 16."),
+        ({**EC2, "desiredvCpus": 17}, "desiredvCpus: This is between minvCpus and maxvCpus: 0 to"),
+        ({**EC2, "minvCpus": 4, "desiredvCpus": 2}, "desiredvCpus: This is between"),
+        ({**EC2, "minvCpus": -1}, "minvCpus: This is a whole number of vCPUs, 0 to"),
+        ({**EC2, "subnets": []}, "subnets: This is required."),
+        ({**EC2, "instanceTypes": []}, "instanceTypes: This is required."),
+        ({**EC2, "instanceTypes": ["M4 large"]}, "instanceTypes[0]: This is an instance type"),
+        ({**EC2, "instanceRole": ""}, "instanceRole: This is required."),
+        ({**EC2, "securityGroupIds": []}, "securityGroupIds: Give at least one here, or in a"),
+        (
+            {**EC2, "bidPercentage": 101},
+            "bidPercentage: This is a whole number of percent, 0 to 100",
+        ),
+        ({**EC2, "allocationStrategy": "WORST"}, "'WORST' is none of BEST_FIT,"),
+        ({**EC2, "allocationStrategy": "SPOT_CAPACITY_OPTIMIZED"}, "only available for Spot"),
+        (
+            {**SPOT, "allocationStrategy": "BEST_FIT_PROGRESSIVE_ORDERED"},
+            "only available for On-De",
+        ),
+        ({**SPOT, "spotIamFleetRole": ""}, "spotIamFleetRole: This is required where"),
+        ({**EC2, "scalingPolicy": {"minScaleDownDelayMinutes": 5}}, "This is 0 (no delay), or 20"),
+        ({**EC2, "ec2Configuration": [{"imageType": "a"}] * 3}, "There are at most 2 here."),
+        (
+            {**EC2, "launchTemplate": {"launchTemplateId": "a", "launchTemplateName": "b"}},
+            "launchTemplate: Give launchTemplateId or launchTemplateName, not both.",
+        ),
+        (
+            {**EC2, "launchTemplate": {"overrides": [{"version": "1"}]}},
+            "launchTemplate.overrides[0].targetInstanceTypes: This is required.",
+        ),
+        ({**FARGATE, "minvCpus": 0}, "minvCpus: This isn't applicable to Fargate"),
+        ({**FARGATE, "instanceTypes": ["m4.large"]}, "instanceTypes: This isn't applicable to"),
+        ({**FARGATE, "subnets": []}, "subnets: This is required."),
+        ({**FARGATE, "subnets": ["s"] * 17}, "subnets: Fargate resources have at most 16."),
+        ({**FARGATE, "securityGroupIds": ["s"] * 6}, "securityGroupIds: Fargate resources have"),
+        ({**EC2, "type": "ECS_MANAGED_INSTANCES"}, "ECS Managed Instances are not supported here"),
+        ({**EC2, "capacityTags": {"a": "b"}}, "ECS Managed Instances are not supported here"),
+        ({**EC2, "subnets": ["a\0"]}, "A text cannot hold NUL characters"),
+        (None, "computeResources: A MANAGED environment needs these."),
+    ],
+)
+def test_compute_resources_that_aws_refuses_are_refused(
+    resources: dict[str, Any] | None, said: str, boss: User
+) -> None:
+    with pytest.raises(Refused) as refused:
+        make(boss, resources)
+    assert (refused.value.code, refused.value.status) == ("ClientException", 400)
+    assert said in refused.value.message
+    assert not ComputeEnvironment.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"computeEnvironmentName": "a b"}, "computeEnvironmentName: A name starts with"),
+        ({"computeEnvironmentName": "x" * 129}, "computeEnvironmentName: A name starts with"),
+        ({"computeEnvironmentName": "taken"}, "There is an environment named taken already."),
+        ({"type": "LENT"}, "type: 'LENT' is none of MANAGED, UNMANAGED."),
+        ({"state": "ON"}, "state: 'ON' is none of"),
+        ({"unmanagedvCpus": 4}, "unmanagedvCpus: Only an UNMANAGED environment has this."),
+        ({"type": "UNMANAGED"}, "computeResources: Only a MANAGED environment has this."),
+        ({"tags": {"aws:x": "y"}}, "tags: aws:x: keys that start with aws: are reserved."),
+        (
+            {"eksConfiguration": {"eksClusterArn": "a", "kubernetesNamespace": "b"}},
+            "eksConfiguration: Amazon EKS is not supported",
+        ),
+        ({"serviceRole": "r" * 2049}, "serviceRole: This has at most 2048 characters."),
+        ({"context": "a\0"}, "A text cannot hold NUL"),
+    ],
+)
+def test_other_members_that_aws_refuses_are_refused(
+    params: dict[str, Any], said: str, boss: User
+) -> None:
+    an_environment(name="taken")
+    with pytest.raises(Refused) as refused:
+        make(boss, EC2, **params)
+    assert said in refused.value.message
+    assert ComputeEnvironment.objects.count() == 1
+
+
+def test_without_an_engine_there_is_nothing_to_make_it_on(boss: User) -> None:
+    Engine.objects.all().delete()
+    with pytest.raises(Refused, match="There is no engine to run on yet"):
+        make(boss, EC2)
+
+
+def test_an_unmanaged_one_uses_the_machines_as_they_are(boss: User) -> None:
+    make(boss, type="UNMANAGED", unmanagedvCpus=8, serviceRole="batch/service", state="DISABLED")
+    found = described(boss)
+    assert (found["unmanagedvCpus"], found["state"]) == (8, "DISABLED")
+    assert found["serviceRole"] == "arn:aws:iam::123456789012:role/batch/service"
+    assert not {"computeResources", "updatePolicy"} & found.keys()
+    assert ComputeEnvironment.objects.get().max_milli_vcpus is None
+    update(boss, unmanagedvCpus=16, serviceRole="other")
+    assert described(boss)["unmanagedvCpus"] == 16
+
+
+def test_what_is_described_can_be_given_again(boss: User) -> None:
+    template = {
+        "launchTemplateName": "t",
+        "version": "$Latest",
+        "overrides": [{"launchTemplateId": "lt-1", "targetInstanceTypes": ["m4.large"]}],
+    }
+    make(
+        boss,
+        {
+            **SPOT,
+            "bidPercentage": 0,
+            "launchTemplate": template,
+            "scalingPolicy": {"minScaleDownDelayMinutes": 20},
+        },
+        ecsSettings={"containerInsights": "ENABLED"},
+    )
+    found = described(boss)
+    again = {
+        member: found[member]
+        for member in ("type", "state", "computeResources", "serviceRole", "tags", "ecsSettings")
+        if found[member]
+    }
+    ask(boss, "CreateComputeEnvironment", computeEnvironmentName="again", **again)
+    assert described(boss, "again")["computeResources"] == found["computeResources"]
+    assert described(boss, "again")["ecsSettings"] == {"containerInsights": "ENABLED"}
+
+
+PROGRESSIVE = {**EC2, "allocationStrategy": "BEST_FIT_PROGRESSIVE"}
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "after"),
+    [
+        # A scaling update, of any strategy.
+        (EC2, {"maxvCpus": 32}, {"maxvCpus": 32}),
+        (EC2, {"minvCpus": 4}, {"minvCpus": 4, "desiredvCpus": 4}),
+        (EC2, {"desiredvCpus": 8}, {"desiredvCpus": 8}),
+        ({**EC2, "desiredvCpus": 8}, {"maxvCpus": 4}, {"maxvCpus": 4, "desiredvCpus": 4}),
+        # Nothing at all is changed: no strategy stands against it.
+        (EC2, {"instanceTypes": ["m4.large"]}, {}),
+        (PROGRESSIVE, {"instanceTypes": ["c5"]}, {"instanceTypes": ["c5"]}),
+        (PROGRESSIVE, {"type": "SPOT", "bidPercentage": 60}, {"type": "SPOT", "bidPercentage": 60}),
+        (
+            EC2,
+            {"allocationStrategy": "BEST_FIT_PROGRESSIVE", "instanceTypes": ["c5"]},
+            {"allocationStrategy": "BEST_FIT_PROGRESSIVE", "instanceTypes": ["c5"]},
+        ),
+        ({**PROGRESSIVE, "ec2KeyPair": "k"}, {"ec2KeyPair": ""}, {"ec2KeyPair": None}),
+        ({**PROGRESSIVE, "imageId": "i"}, {"imageId": ""}, {"imageId": None}),
+        (
+            {**PROGRESSIVE, "launchTemplate": {"launchTemplateId": "a"}},
+            {"launchTemplate": {"launchTemplateId": ""}},
+            {"launchTemplate": None},
+        ),
+        (PROGRESSIVE, {"subnets": []}, {"subnets": None}),
+        (PROGRESSIVE, {"updateToLatestImageVersion": True}, {}),
+        (FARGATE, {"maxvCpus": 4, "subnets": ["b"]}, {"maxvCpus": 4, "subnets": ["b"]}),
+        (FARGATE, {"subnets": [], "securityGroupIds": []}, {}),
+    ],
+)
+def test_an_update_changes_what_aws_lets_change(
+    before: dict[str, Any], change: dict[str, Any], after: dict[str, Any], boss: User
+) -> None:
+    make(boss, before)
+    old = described(boss)["computeResources"]
+    made = update(boss, computeResources=change)
+    assert made == {"computeEnvironmentName": "new", "computeEnvironmentArn": f"{ARN}new"}
+    expected = {name: value for name, value in {**old, **after}.items() if value is not None}
+    assert described(boss)["computeResources"] == expected
+    row = ComputeEnvironment.objects.get()
+    assert row.max_milli_vcpus == expected["maxvCpus"] * 1000
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "said"),
+    [
+        (
+            EC2,
+            {"instanceTypes": ["c5"]},
+            "instanceTypes: An environment whose allocationStrategy is",
+        ),
+        (EC2, {"subnets": ["b"]}, "subnets: An environment whose allocationStrategy is BEST_FIT"),
+        (EC2, {"allocationStrategy": "BEST_FIT"}, "'BEST_FIT' is none of"),
+        ({**EC2, "desiredvCpus": 8}, {"desiredvCpus": 4}, "Manually scaling down compute environ"),
+        (EC2, {"desiredvCpus": 17}, "desiredvCpus: This is between"),
+        (EC2, {"type": "FARGATE"}, "type: This cannot be changed from EC2 to FARGATE."),
+        (FARGATE, {"type": "FARGATE_SPOT"}, "type: This cannot be changed from FARGATE to"),
+        (FARGATE, {"minvCpus": 1}, "minvCpus: This isn't applicable to Fargate"),
+        (FARGATE, {"tags": {"a": "b"}}, "tags: This isn't applicable to Fargate"),
+        (EC2, {"maxvCpus": 0}, "maxvCpus: Give at least 1"),
+        (EC2, {"spotIamFleetRole": "x"}, "spotIamFleetRole: Unknown member."),
+    ],
+)
+def test_an_update_that_aws_refuses_changes_nothing(
+    before: dict[str, Any], change: dict[str, Any], said: str, boss: User
+) -> None:
+    make(boss, before)
+    old = described(boss)
+    with pytest.raises(Refused) as refused:
+        update(boss, computeResources=change, state="DISABLED")
+    assert said in refused.value.message
+    assert described(boss) == old
+
+
+def test_with_a_role_of_ones_own_only_scaling_is_possible(boss: User) -> None:
+    make(boss, PROGRESSIVE, serviceRole="mine")
+    update(boss, computeResources={"maxvCpus": 4}, serviceRole="arn:aws:iam::1:role/yours")
+    assert described(boss)["serviceRole"] == "arn:aws:iam::1:role/yours"
+    with pytest.raises(Refused, match="Only an environment with the service-linked role"):
+        update(boss, computeResources={"instanceTypes": ["c5"]})
+    with pytest.raises(Refused, match="serviceRole: An environment with the service-linked role"):
+        update(boss, serviceRole="AWSServiceRoleForBatch")
+
+
+def test_an_update_policy_is_merged_with_what_there_is(boss: User) -> None:
+    make(boss, EC2)
+    update(boss, updatePolicy={"terminateJobsOnUpdate": True}, context="x")
+    insights = {"containerInsights": "ENHANCED"}
+    update(boss, updatePolicy={"jobExecutionTimeoutMinutes": 60}, ecsSettings=insights)
+    found = described(boss)
+    assert found["updatePolicy"] == {
+        "terminateJobsOnUpdate": True,
+        "jobExecutionTimeoutMinutes": 60,
+    }
+    update(boss, updatePolicy={"terminateJobsOnUpdate": False})
+    assert not described(boss)["updatePolicy"]["terminateJobsOnUpdate"]
+    assert (found["context"], found["ecsSettings"]) == ("x", {"containerInsights": "ENHANCED"})
+    with pytest.raises(Refused, match="jobExecutionTimeoutMinutes: At most 7200"):
+        update(boss, updatePolicy={"jobExecutionTimeoutMinutes": 7201})
+
+
+@pytest.mark.parametrize("name", ["here", f"{ARN}here"])
+def test_it_is_known_by_its_name_and_by_its_arn(name: str, boss: User) -> None:
+    an_environment(name="here")
+    assert described(boss, name)["computeEnvironmentName"] == "here"
+    ask(boss, "UpdateComputeEnvironment", computeEnvironment=name, state="DISABLED")
+    ask(boss, "DeleteComputeEnvironment", computeEnvironment=name)
+    assert described(boss, name)["status"] == "DELETING"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "there",
+        f"{ARN}there",
+        ARN.replace("123456789012", "210987654321") + "here",
+        ARN.replace("us-east-1", "eu-west-1") + "here",
+        "arn:aws:batch:us-east-1:123456789012:job-queue/here",
+        "arn:nonsense",
+        "",
+        "a\0",
+    ],
+)
+def test_what_there_is_not_is_left_out_or_not_found(name: str, boss: User) -> None:
+    an_environment(name="here")
+    found = ask(boss, "DescribeComputeEnvironments", computeEnvironments=[name])
+    assert found == {"computeEnvironments": []}
+    with pytest.raises(Refused, match="not found"):
+        ask(boss, "UpdateComputeEnvironment", computeEnvironment=name, state="DISABLED")
+    assert ask(boss, "DeleteComputeEnvironment", computeEnvironment=name) == {}
+
+
+def test_it_is_deleted_only_when_disabled_and_without_a_queue(boss: User) -> None:
+    queue = a_queue(an_environment(name="here"))
+    with pytest.raises(Refused, match="its state must be DISABLED"):
+        ask(boss, "DeleteComputeEnvironment", computeEnvironment="here")
+    ask(boss, "UpdateComputeEnvironment", computeEnvironment="here", state="DISABLED")
+    with pytest.raises(Refused, match="found existing JobQueue relationship") as refused:
+        ask(boss, "DeleteComputeEnvironment", computeEnvironment="here")
+    assert (refused.value.code, refused.value.status) == ("ClientException", 400)
+    queue.environment_order.all().delete()
+    assert ask(boss, "DeleteComputeEnvironment", computeEnvironment="here") == {}
+    assert ask(boss, "DeleteComputeEnvironment", computeEnvironment="here") == {}
+    with pytest.raises(Refused, match="is being deleted"):
+        ask(boss, "UpdateComputeEnvironment", computeEnvironment="here", state="ENABLED")
+
+
+def test_all_are_listed_by_name_in_pages(boss: User) -> None:
+    for name in "cabed":
+        an_environment(name=name)
+    seen: list[str] = []
+    params: dict[str, Any] = {"maxResults": 2}
+    while True:
+        found = ask(boss, "DescribeComputeEnvironments", **params)
+        seen += [row["computeEnvironmentName"] for row in found["computeEnvironments"]]
+        if "nextToken" not in found:
+            break
+        params["nextToken"] = found["nextToken"]
+    assert seen == list("abcde")
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"maxResults": 0}, "maxResults: Give a number from 1 to 100"),
+        ({"maxResults": 101}, "maxResults: Give a number from 1 to 100"),
+        ({"nextToken": "x"}, "nextToken: This is no token"),
+        ({"computeEnvironments": ["a"] * 101}, "computeEnvironments: Name at most 100, not 101."),
+    ],
+)
+def test_a_list_out_of_bounds_is_refused(params: dict[str, Any], said: str, boss: User) -> None:
+    with pytest.raises(Refused, match=said):
+        ask(boss, "DescribeComputeEnvironments", **params)
+
+
+def test_only_administrators_change_environments_and_all_may_look() -> None:
+    user = a_user()
+    an_environment(name="new")
+    changes: list[Callable[[], dict[str, Any]]] = [
+        lambda: make(user, EC2),
+        lambda: update(user, state="DISABLED"),
+        lambda: ask(user, "DeleteComputeEnvironment", computeEnvironment="new"),
+    ]
+    for change in changes:
+        with pytest.raises(Refused) as refused:
+            change()
+        assert (refused.value.code, refused.value.status) == ("AccessDeniedException", 403)
+    assert described(user)["state"] == "ENABLED"
