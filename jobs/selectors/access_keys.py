@@ -1,5 +1,6 @@
 """Reads of access keys and of whatever else requests are signed with."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,8 @@ from jobs.models import AccessKey, JobCredentials
 # How ids begin, as AWS has it: lasting keys of users, and temporary ones of jobs.
 KEY_PREFIX = "AKIA"
 TEMPORARY_PREFIX = "ASIA"
+# What anybody sends may have characters that a database does not even take in a question.
+_KEY_ID = re.compile(r"[A-Za-z0-9_]{1,128}")
 
 
 # Each request asks this. Written out, it takes a fifth of the time that Django takes to make it up; the user's other
@@ -64,11 +67,10 @@ def find_key(*, user: User, key_id: int) -> AccessKey:
 
 def find_credentials(access_key_id: str) -> Credentials | None:
     """What belongs to an access key's id; None if it is unknown, revoked, or its user not active. One query."""
-    found = (
-        _of_job(access_key_id)
-        if access_key_id.startswith(TEMPORARY_PREFIX)
-        else _of_user(access_key_id)
-    )
+    if not _KEY_ID.fullmatch(access_key_id):
+        return None
+    is_temporary = access_key_id.startswith(TEMPORARY_PREFIX)
+    found = _of_job(access_key_id) if is_temporary else _of_user(access_key_id)
     return found if found is not None and found.user.is_active else None
 
 
