@@ -4,6 +4,7 @@ import os
 import warnings
 
 from jobs.api.asgi import with_api
+from jobs.web.hub import streams_end
 from jobs.web.streaming import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchweb.settings.dev")
@@ -14,4 +15,4 @@ warnings.filterwarnings(
     "ignore", message="StreamingHttpResponse must consume synchronous iterators"
 )
 
-application = with_api(get_asgi_application())
+application = with_api(get_asgi_application(), stopping=streams_end)

@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections, connections
+from django.db import close_old_connections
 
 from .calls import Answer, Call
+from .threads import let_go
 
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -28,10 +29,11 @@ class TooLarge(Exception):
     """A body of more bytes than are read."""
 
 
-def with_api(pages: Application) -> Application:
+def with_api(pages: Application, stopping: Callable[[], Awaitable[None]]) -> Application:
     """An application that answers the API's requests itself and hands all others to `pages`.
 
-    Called when Django is set up: the rest of the API needs its models.
+    Called when Django is set up: the rest of the API needs its models. `stopping` waits until the server is
+    about to stop: answers that last end then, and when their clients go.
     """
     from .door import answer, too_large
     from .routing import is_for_the_api
@@ -41,7 +43,7 @@ def with_api(pages: Application) -> Application:
         try:
             return answer(call)
         finally:
-            _let_go()
+            let_go()
 
     threads = ThreadPoolExecutor(settings.BATCHWEB_API_THREADS, thread_name_prefix="api")
 
@@ -59,7 +61,14 @@ def with_api(pages: Application) -> Application:
             return
         call = Call(head.method, head.path, head.query, head.headers, body)
         loop = asyncio.get_running_loop()
-        await _send(await loop.run_in_executor(threads, answered, call), send)
+        found = await loop.run_in_executor(threads, answered, call)
+        if found.stream is None:
+            await _send(found, send)
+        else:
+            stops = asyncio.ensure_future(stopping())
+            await _first(_send(found, send), _disconnected(receive), stops)
+            if stops.done() and not stops.cancelled():
+                await send({"type": "http.response.body", "body": b""})
 
     return application
 
@@ -101,14 +110,6 @@ async def _body(receive: Receive, headers: Mapping[str, str]) -> bytes:
     return b"".join(parts)
 
 
-def _let_go() -> None:
-    close_old_connections()
-    for connection in connections.all(initialized_only=True):
-        # With a pool, connections are shared with the pages: give it back.
-        if connection.settings_dict["OPTIONS"].get("pool"):
-            connection.close()
-
-
 async def _send(found: Answer, send: Send, *, close: bool = False) -> None:
     headers = [
         (name.lower().encode(), value.encode("latin-1")) for name, value in found.headers.items()
@@ -124,3 +125,21 @@ async def _send(found: Answer, send: Send, *, close: bool = False) -> None:
         async for part in found.stream:
             await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+
+
+async def _first(*waiting: Awaitable[None]) -> None:
+    """Waits until one of these is done, and ends the others. An error of the first of them is raised."""
+    tasks = [asyncio.ensure_future(each) for each in waiting]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    if isinstance(results[0], Exception) and not isinstance(results[0], OSError):
+        raise results[0]
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -45,7 +45,7 @@ def read_lines(*, stream: LogStream, start: int, limit: int) -> list[LogLine]:
         first_line__lt=start + limit,
     ):
         skip = max(start - each.first_line, 0)
-        lines += _lines(each, skip=skip, limit=limit - len(lines))
+        lines += lines_of_chunk(each, skip=skip, limit=limit - len(lines))
     return lines
 
 
@@ -90,7 +90,8 @@ def _line_count(stream: LogStream) -> int:
     return LogStream.objects.filter(id=stream.id).values_list("line_count", flat=True).first() or 0
 
 
-def _lines(holder: LogChunk, *, skip: int, limit: int) -> list[LogLine]:
+def lines_of_chunk(holder: LogChunk, *, skip: int = 0, limit: int | None = None) -> list[LogLine]:
+    """At most `limit` lines of a chunk after its first `skip`. No query. Raises LogUnreadable."""
     return [
         LogLine(number, record.ns, record.source, record.data, record.continued)
         for number, record in enumerate(

@@ -199,3 +199,10 @@ def hub() -> Hub:
     if found is None:
         found = _hubs[loop] = Hub(settings.REDIS_URL)
     return found
+
+
+async def streams_end() -> None:
+    """Waits until the server is about to stop: no stream may last any longer."""
+    async with hub().viewer(()) as viewer:
+        while await viewer.next_news(patience_seconds=3600) is not None:
+            pass

@@ -4,7 +4,8 @@ from typing import Any
 
 from ..calls import Answer, Call
 from ..errors import ApiError
-from ..models import service_model
+from ..models import operation_model, service_model
+from . import event_stream
 from .base import Asked
 from .json_body import read_object, write_object
 
@@ -14,6 +15,7 @@ class AwsJson:
 
     def __init__(self, service: str) -> None:
         model = service_model(service)
+        self._service = service
         self.target_prefix = str(model.metadata["targetPrefix"])
         self._content_type = f"application/x-amz-json-{model.metadata['jsonVersion']}"
         self._known = frozenset(model.operation_names)
@@ -26,7 +28,11 @@ class AwsJson:
         return Asked(operation, read_object(call.body))
 
     def write(self, operation: str, output: Any, request_id: str) -> Answer:
-        """200 with the output as JSON."""
+        """200 with the output as JSON, or with events as they come where the output is a stream."""
+        model = operation_model(self._service, operation)
+        if model.has_event_stream_output:
+            headers = {**self._headers(request_id), "Content-Type": event_stream.CONTENT_TYPE}
+            return Answer(200, headers, stream=event_stream.messages(model, output))
         return Answer(200, self._headers(request_id), write_object(output))
 
     def write_error(self, error: ApiError, request_id: str) -> Answer:

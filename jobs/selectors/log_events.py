@@ -1,0 +1,331 @@
+"""Log lines as CloudWatch Logs' events: pages of one stream, and a search over many in the order of time.
+
+An event is a line. Lines without any text are no events: the agent that ships logs to CloudWatch leaves them out.
+What a page costs is bounded by what it may hold, not by how long the logs are or how many there are.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models import F, Q, QuerySet, Subquery
+
+from jobs.models import LogChunk, LogStream
+
+from .jobs import seen_by
+from .logs import LogLine, lines_of_chunk
+
+NS_PER_MS = 1_000_000
+MAX_NS = 2**63 - 1
+# CloudWatch Logs' own limits of a page: so much text, with an overhead for each event.
+PAGE_BYTES = 1024 * 1024
+EVENT_OVERHEAD_BYTES = 26
+# What is read for one page at most; what then is missing comes with the next one.
+PAGE_CHUNKS = 32
+SEARCH_CHUNKS = 400
+SEARCH_BYTES = 16 * 1024 * 1024
+SEARCH_STREAMS = 200
+
+Matches = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """A line with text; what is not UTF-8 in it is replaced."""
+
+    stream_id: int
+    number: int
+    ns: int
+    message: str
+
+    @property
+    def timestamp_ms(self) -> int:
+        return self.ns // NS_PER_MS
+
+    @property
+    def id(self) -> str:
+        """Of all events there are only its own: 56 digits that sort by time."""
+        return f"{self.ns:020d}{self.stream_id:018d}{self.number:018d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From `start_ns` on, and before `end_ns`."""
+
+    start_ns: int = 0
+    end_ns: int = MAX_NS
+
+    @classmethod
+    def of_ms(cls, start: int | None, end: int | None) -> "Window":
+        """Of milliseconds since the epoch, with `end` no more in it. Anything beyond the end of time is that."""
+        return cls(
+            min((start or 0) * NS_PER_MS, MAX_NS),
+            MAX_NS if end is None else min(end * NS_PER_MS, MAX_NS),
+        )
+
+    def chunks(self, rows: QuerySet[LogChunk]) -> QuerySet[LogChunk]:
+        """Those that may hold events of it."""
+        return rows.filter(last_ns__gte=self.start_ns, first_ns__lt=self.end_ns)
+
+
+@dataclass(slots=True)
+class EventPage:
+    """Events of one stream, oldest first, and the numbers of the lines between which they stand."""
+
+    before: int
+    after: int
+    events: list[LogEvent] = field(default_factory=list)
+
+
+def streams_of(*, user: User, group: str) -> QuerySet[LogStream]:
+    """The streams of a group that belong to jobs which this user may see."""
+    return seen_by(LogStream.objects.filter(group=group), user, path="attempt__job")
+
+
+def page_after(*, stream: LogStream, start: int, window: Window, limit: int) -> EventPage:
+    """The oldest events from line `start` on. One query. Raises LogUnreadable."""
+    holder = stream.chunks.filter(first_line__lte=start).order_by("-first_line")
+    rows = window.chunks(stream.chunks.all()).filter(
+        first_line__gte=Subquery(holder.values("first_line")[:1])
+    )
+    page = EventPage(before=start, after=start)
+    room = _Room(limit)
+    for row in rows.order_by("first_line")[:PAGE_CHUNKS]:
+        for line in lines_of_chunk(row, skip=max(start - row.first_line, 0)):
+            event = _event(stream.id, line, window)
+            if event is not None:
+                if not room.take(event):
+                    return page
+                page.events.append(event)
+            page.after = line.number + 1
+    return page
+
+
+def page_before(*, stream: LogStream, end: int, window: Window, limit: int) -> EventPage:
+    """The newest events before line `end`. One query. Raises LogUnreadable."""
+    rows = window.chunks(stream.chunks.filter(first_line__lt=end))
+    page = EventPage(before=end, after=end)
+    room = _Room(limit)
+    found: list[LogEvent] = []
+    for row in rows.order_by("-first_line")[:PAGE_CHUNKS]:
+        for line in reversed(lines_of_chunk(row, limit=end - row.first_line)):
+            event = _event(stream.id, line, window)
+            if event is not None:
+                if not room.take(event):
+                    return _turned(page, found)
+                found.append(event)
+            page.before = line.number
+    return _turned(page, found)
+
+
+def _turned(page: EventPage, found: list[LogEvent]) -> EventPage:
+    page.events = found[::-1]
+    return page
+
+
+class Place(NamedTuple):
+    """An event's place in the order of time. What is equal in time is ordered by stream and line."""
+
+    ns: int
+    stream_id: int
+    number: int
+
+
+class Cursor(NamedTuple):
+    """Where a search goes on: with the streams behind `after_id` (and up to `until_id`, if not 0), at `place`."""
+
+    after_id: int = 0
+    until_id: int = 0
+    place: Place = Place(0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Events with their streams' names, and where to go on; None: that was all."""
+
+    events: list[tuple[str, LogEvent]]
+    cursor: Cursor | None
+
+
+def search(
+    *,
+    streams: QuerySet[LogStream],
+    window: Window,
+    matches: Matches,
+    cursor: Cursor,
+    limit: int,
+) -> Found:
+    """Events that match, in the order of time over 200 streams at once; then come the next 200.
+
+    Two queries. It may find nothing and still give a cursor: then it has looked through as much as one call may.
+    Raises LogUnreadable.
+    """
+    rows = streams.filter(
+        last_ns__gte=window.start_ns, first_ns__lt=window.end_ns, line_count__gt=0
+    )
+    rows = rows.filter(id__gt=cursor.after_id)
+    if cursor.until_id:
+        rows = rows.filter(id__lte=cursor.until_id)
+    names = dict(rows.order_by("id").values_list("id", "name")[: SEARCH_STREAMS + 1])
+    more = len(names) > SEARCH_STREAMS
+    if more:
+        names.popitem()
+    if not names:
+        return Found([], _next_portion(cursor.until_id) if cursor.until_id else None)
+    found, place = _merge(list(names), window, matches, cursor.place, limit)
+    named = [(names[event.stream_id], event) for event in found]
+    until_id = max(names)
+    if place is not None:
+        return Found(named, Cursor(cursor.after_id, cursor.until_id or until_id, place))
+    return Found(
+        named, _next_portion(cursor.until_id or until_id) if more or cursor.until_id else None
+    )
+
+
+def _next_portion(after_id: int) -> Cursor:
+    return Cursor(after_id)
+
+
+def _merge(
+    ids: Sequence[int], window: Window, matches: Matches, start: Place, limit: int
+) -> tuple[list[LogEvent], Place | None]:
+    """Events of these streams from `start` on, and where to go on; None: they have no more."""
+    rows, horizon = _chunks_from(ids, window, start)
+    room = _Room(limit)
+    events: list[LogEvent] = []
+    waiting: list[tuple[Place, LogEvent]] = []
+    read = 0
+    for row in rows:
+        place = _place_of(row)
+        if read >= SEARCH_BYTES and place > start:
+            horizon = place
+            break
+        # What is yet to be opened has no event before its own place.
+        if not _release(waiting, place, room, events):
+            return events, waiting[0][0]
+        read += row.byte_count
+        for found in _matching(row, window, matches, start):
+            heapq.heappush(waiting, found)
+    if not _release(waiting, horizon, room, events):
+        return events, waiting[0][0]
+    return events, horizon
+
+
+def _release(
+    waiting: list[tuple[Place, LogEvent]],
+    until: Place | None,
+    room: "_Room",
+    events: list[LogEvent],
+) -> bool:
+    """Moves events before a place (None: all) to the page; False if there is no room for one of them."""
+    while waiting and (until is None or waiting[0][0] < until):
+        if not room.take(waiting[0][1]):
+            return False
+        events.append(heapq.heappop(waiting)[1])
+    return True
+
+
+def _chunks_from(
+    ids: Sequence[int], window: Window, start: Place
+) -> tuple[list[LogChunk], Place | None]:
+    """Chunks in the order of their first events, and the place of the first one that is left out."""
+    rows = window.chunks(LogChunk.objects.filter(stream__in=ids, last_ns__gte=start.ns))
+    # The pieces of one long line have one time, and fill many chunks: leave out those that were read.
+    passed = Q(stream__lt=start.stream_id) | Q(
+        stream=start.stream_id, first_line__lte=start.number - F("line_count")
+    )
+    rows = rows.exclude(Q(last_ns=start.ns) & passed).order_by("first_ns", "stream", "first_line")
+    found = list(rows[: SEARCH_CHUNKS + 1])
+    if len(found) <= SEARCH_CHUNKS:
+        return found, None
+    horizon = _place_of(found.pop())
+    if horizon > start:
+        return found, horizon
+    # A clock that jumps can have more of them overlap: then all that do are read, so that it goes on.
+    return list(rows.filter(first_ns__lte=start.ns)), Place(start.ns + 1, 0, 0)
+
+
+def _place_of(row: LogChunk) -> Place:
+    return Place(row.first_ns, row.stream_id, row.first_line)
+
+
+def _matching(
+    row: LogChunk, window: Window, matches: Matches, start: Place
+) -> Iterator[tuple[Place, LogEvent]]:
+    for line in lines_of_chunk(row):
+        event = _event(row.stream_id, line, window)
+        if event is not None:
+            place = Place(event.ns, event.stream_id, event.number)
+            if place >= start and matches(event.message):
+                yield place, event
+
+
+def _event(stream_id: int, line: LogLine, window: Window) -> LogEvent | None:
+    if not line.data or not window.start_ns <= line.ns < window.end_ns:
+        return None
+    return LogEvent(stream_id, line.number, line.ns, line.data.decode("utf-8", "replace"))
+
+
+class _Room:
+    """What of a page is still free."""
+
+    def __init__(self, limit: int) -> None:
+        self._events = limit
+        self._bytes = PAGE_BYTES
+        self._is_empty = True
+
+    def take(self, event: LogEvent) -> bool:
+        """Whether it fits; the first one always does."""
+        size = len(event.message.encode()) + EVENT_OVERHEAD_BYTES
+        if not self._is_empty and (self._events <= 0 or size > self._bytes):
+            return False
+        self._is_empty = False
+        self._events -= 1
+        self._bytes -= size
+        return True
+
+
+def newest_streams(streams: QuerySet[LogStream], *, since_ns: int, limit: int) -> list[LogStream]:
+    """At most `limit` streams with lines of that time or later, the newest ones. One query."""
+    rows = streams.filter(last_ns__gte=since_ns, line_count__gt=0)
+    return list(rows.order_by("-last_ns", "-id")[:limit])
+
+
+def begin_with(streams: QuerySet[LogStream], prefixes: Iterable[str]) -> QuerySet[LogStream]:
+    """Those whose names begin with one of these, in just that spelling."""
+    any_of = Q(pk__in=[])
+    for prefix in prefixes:
+        begins = Q(name__gte=prefix, name__startswith=prefix)
+        if connection.vendor == "sqlite":
+            # Its LIKE takes no notice of upper and lower case, but its order does.
+            begins &= Q(name__lt=prefix + chr(0x10FFFF))
+        any_of |= begins
+    return streams.filter(any_of)
+
+
+def list_streams(
+    streams: QuerySet[LogStream],
+    *,
+    prefix: str | None,
+    by_time: bool,
+    descending: bool,
+    after: list[Any] | None,
+    limit: int,
+) -> list[LogStream]:
+    """At most `limit` streams with their attempts, by name or by the time of their newest line.
+
+    `after`: the name, or time and id, of the one before. One query.
+    """
+    rows = begin_with(streams, [prefix]) if prefix is not None else streams
+    if after is not None:
+        step = "lt" if descending else "gt"
+        behind = Q(**{f"{'last_ns' if by_time else 'name'}__{step}": after[0]})
+        if by_time:
+            behind |= Q(**{"last_ns": after[0], f"id__{step}": after[1]})
+        rows = rows.filter(behind)
+    order = ["last_ns", "id"] if by_time else ["name"]
+    order = [f"-{name}" for name in order] if descending else order
+    return list(rows.select_related("attempt").order_by(*order)[:limit])

@@ -1,0 +1,232 @@
+"""FilterLogEvents: a search over streams, in the order of time."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from pytest_django import DjangoAssertNumQueries
+
+from jobs.models import DEFAULT_LOG_GROUP, LogStream
+from jobs.selectors import log_events
+from tests.builders import a_definition, a_job, a_user, an_attempt
+from tests.joblogs.writing import NOW_NS, Writer, frame
+
+from .asking import Refused, ask
+
+pytestmark = pytest.mark.django_db
+NOW_MS = NOW_NS // 1_000_000
+
+
+@pytest.fixture
+def owner() -> User:
+    return a_user()
+
+
+def a_log(owner: User, at: Sequence[int], *, text: str = "line", definition: str = "") -> Writer:
+    """A log of his with a line at each of these milliseconds."""
+    made = a_definition(name=definition) if definition else a_definition()
+    job = a_job(owner=owner, definition=made, status="STARTING", attempts_made=1)
+    writer = Writer(an_attempt(job=job))
+    writer.write([frame(f"{text} {ms}\n".encode(), at_ns=NOW_NS + ms * 1_000_000) for ms in at])
+    return writer
+
+
+def find(user: User, **params: Any) -> dict[str, Any]:
+    return ask(
+        user, "FilterLogEvents", service="logs", **{"logGroupName": DEFAULT_LOG_GROUP, **params}
+    )
+
+
+def find_all(user: User, **params: Any) -> list[dict[str, Any]]:
+    """All events, page by page; none comes twice."""
+    output = find(user, **params)
+    events = list(output["events"])
+    while "nextToken" in output:
+        output = find(user, nextToken=output["nextToken"], **params)
+        events += output["events"]
+    ids = [event["eventId"] for event in events]
+    assert len(set(ids)) == len(ids)
+    return events
+
+
+def messages(events: Sequence[dict[str, Any]]) -> list[str]:
+    return [event["message"] for event in events]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_events_of_several_streams_come_in_the_order_of_time(owner: User, limit: int) -> None:
+    a_log(owner, [0, 3, 6, 9], text="a")
+    a_log(owner, [1, 4, 7], text="b")
+    a_log(owner, [2, 5, 8], text="c")
+
+    found = find_all(owner, limit=limit)
+
+    assert messages(found) == "a 0,b 1,c 2,a 3,b 4,c 5,a 6,b 7,c 8,a 9".split(",")
+
+
+def test_an_event_tells_its_stream_and_has_an_id(owner: User) -> None:
+    writer = a_log(owner, [5])
+
+    output = find(owner)
+
+    (event,) = output["events"]
+    assert len(event.pop("eventId")) == 56
+    assert event == {
+        "logStreamName": writer.stream.name,
+        "timestamp": NOW_MS + 5,
+        "ingestionTime": NOW_MS + 5,
+        "message": "line 5",
+    }
+    assert output["searchedLogStreams"] == []
+    assert "nextToken" not in output
+
+
+@pytest.mark.parametrize("chunks", [1, 2, 400])
+@pytest.mark.parametrize("size", [1, 10**9])
+def test_nothing_is_lost_or_told_twice_wherever_a_page_ends(
+    owner: User, monkeypatch: pytest.MonkeyPatch, chunks: int, size: int
+) -> None:
+    monkeypatch.setattr(log_events, "SEARCH_CHUNKS", chunks)
+    monkeypatch.setattr(log_events, "SEARCH_BYTES", size)
+    monkeypatch.setattr("jobs.services.logs.ROW_BYTES", 1)
+    monkeypatch.setattr(log_events, "SEARCH_STREAMS", 3)
+    for number in range(5):
+        writer = a_log(owner, [])
+        # Many of one time, as the pieces of a long line have, and clocks that go back.
+        for ms in (number, 5, 5, 5, 7, 6, 6 + number, 3):
+            writer.write([frame(b"line\n", at_ns=NOW_NS + ms * 1_000_000)])
+
+    found = find_all(owner, limit=3)
+
+    assert len(found) == 40
+    first, second = found[:24], found[24:]
+    for portion in (first, second):
+        assert [event["timestamp"] for event in portion] == sorted(
+            event["timestamp"] for event in portion
+        )
+
+
+def test_patterns_choose_events(owner: User) -> None:
+    a_log(owner, [0, 2], text="ERROR")
+    a_log(owner, [1, 3], text='{"level": "error"}'.replace(" ", ""))
+
+    assert messages(find_all(owner, filterPattern="ERROR")) == ["ERROR 0", "ERROR 2"]
+    assert messages(find_all(owner, filterPattern="?ERROR ?level")) != []
+    assert find_all(owner, filterPattern='{ $.level = "error" }') == []
+    assert len(find_all(owner, filterPattern="")) == 4
+    assert find_all(owner, filterPattern="nowhere") == []
+
+
+def test_both_ends_of_a_time_range_are_in_it(owner: User) -> None:
+    a_log(owner, [0, 1, 2, 3, 4])
+
+    found = find_all(owner, startTime=NOW_MS + 1, endTime=NOW_MS + 3)
+
+    assert messages(found) == ["line 1", "line 2", "line 3"]
+    assert find_all(owner, startTime=2**63 - 1) == []
+
+
+def test_streams_are_chosen_by_name_or_prefix(owner: User) -> None:
+    first = a_log(owner, [0], text="a", definition="train")
+    second = a_log(owner, [1], text="b", definition="Train")
+    a_log(owner, [2], text="c", definition="trail_")
+
+    def chosen(**params: Any) -> list[str]:
+        return messages(find_all(owner, **params))
+
+    assert chosen(logStreamNames=[first.stream.name, second.stream.name]) == ["a 0", "b 1"]
+    assert chosen(logStreamNames=[first.stream.name, "none"]) == ["a 0"]
+    assert chosen(logStreamNamePrefix="train") == ["a 0"]
+    assert chosen(logStreamNamePrefix="trai") == ["a 0", "c 2"]
+    assert chosen(logStreamNamePrefix="trail_/") == ["c 2"]
+    assert chosen(logStreamNamePrefix="%") == []
+
+
+def test_a_search_that_finds_nothing_for_long_gives_a_token_all_the_same(
+    owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_events, "SEARCH_STREAMS", 2)
+    for number in range(5):
+        a_log(owner, [number], text="needle" if number == 4 else "hay")
+
+    output = find(owner, filterPattern="needle")
+    assert output["events"] == []
+    assert messages(find_all(owner, filterPattern="needle")) == ["needle 4"]
+
+
+def test_lines_that_come_between_two_pages_are_found(owner: User) -> None:
+    writer = a_log(owner, [0, 1])
+    token = find(owner, limit=1)["nextToken"]
+    writer.write([frame(b"line 2\n", at_ns=NOW_NS + 2_000_000)])
+    writer.finish()
+
+    assert messages(find(owner, nextToken=token)["events"]) == ["line 1", "line 2"]
+
+
+def test_a_search_takes_few_queries_however_many_streams_there_are(
+    owner: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(30):
+        a_log(owner, range(number, number + 5))
+
+    # The group, the streams, their chunks.
+    with django_assert_num_queries(3):
+        assert len(find(owner)["events"]) == 150
+
+
+def test_others_events_are_not_found(owner: User) -> None:
+    a_log(owner, [0], text="his")
+    a_log(a_user(), [1], text="hers")
+
+    assert messages(find_all(owner)) == ["his 0"]
+    assert messages(find_all(a_user(is_staff=True))) == ["his 0", "hers 1"]
+
+
+@pytest.mark.parametrize(
+    ("params", "code", "said"),
+    [
+        ({"logGroupName": "none"}, "ResourceNotFoundException", "log group does not exist."),
+        ({"logStreamNames": ["none"]}, "ResourceNotFoundException", "log stream does not exist."),
+        ({"logStreamNames": []}, "InvalidParameterException", "At least 1"),
+        (
+            {"logStreamNames": ["a"], "logStreamNamePrefix": "a"},
+            "InvalidParameterException",
+            "not both",
+        ),
+        ({"filterPattern": "%(a)%"}, "InvalidParameterException", "Invalid filter pattern"),
+        ({"filterPattern": "x" * 1025}, "InvalidParameterException", "At most 1024"),
+        ({"nextToken": "x"}, "InvalidParameterException", "nextToken is invalid"),
+        ({"startFromHead": False}, "InvalidParameterException", "oldest events first"),
+        ({"limit": 10_001}, "InvalidParameterException", "At most 10000"),
+    ],
+)
+def test_bad_requests(owner: User, params: dict[str, Any], code: str, said: str) -> None:
+    a_log(owner, [0])
+
+    with pytest.raises(Refused) as refused:
+        find(owner, **params)
+
+    assert (refused.value.code, refused.value.status) == (code, 400)
+    assert said in refused.value.message
+
+
+def test_a_token_of_another_operation_is_refused(owner: User) -> None:
+    writer = a_log(owner, [0, 1])
+    token = ask(
+        owner,
+        "GetLogEvents",
+        service="logs",
+        logGroupName=DEFAULT_LOG_GROUP,
+        logStreamName=writer.stream.name,
+    )["nextForwardToken"]
+
+    with pytest.raises(Refused, match="nextToken is invalid"):
+        find(owner, nextToken=token)
+
+
+def test_streams_of_other_groups_are_not_looked_at(owner: User) -> None:
+    a_log(owner, [0])
+    LogStream.objects.update(group="other")
+
+    assert find_all(owner) == []
