@@ -73,6 +73,8 @@ class Installation:
             "BATCHWEB_VAR": str(self.var),
             "BATCHWEB_INSTALLATION": self.var.name,
             "BATCHWEB_SERVER_PID": str(os.getpid()),
+            # Where the supervisor hands on what jobs with a role send.
+            "BATCHWEB_PORT": self.url.rsplit(":", 1)[1],
             **(environment or {}),
         }
         self._http = requests.Session()
