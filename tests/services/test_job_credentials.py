@@ -261,8 +261,8 @@ def test_its_launch_makes_the_service_address_and_its_end_ends_the_credentials(
     issued = fetch_credentials(attempt_id=attempt.id, token=fetch_token(attempt), now=NOW)
     running = find_credentials(issued.access_key_id)
     assert running is not None
-    assert running.ends_at == issued.expires_at
+    assert (running.expires_at, running.attempt_ended) == (issued.expires_at, False)
     assert reap_attempt(attempt_id=attempt.id, now=NOW + timedelta(seconds=5))
     ended = find_credentials(issued.access_key_id)
     assert ended is not None
-    assert ended.ends_at == NOW + timedelta(seconds=5)
+    assert ended.attempt_ended
