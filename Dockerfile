@@ -25,6 +25,8 @@ COPY batchweb batchweb
 COPY jobs jobs
 COPY templates templates
 COPY static static
+# What the pages below /docs/ show.
+COPY docs/api.md docs/events.md docs/
 
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

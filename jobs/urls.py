@@ -4,6 +4,7 @@ from django.contrib.auth import views as auth_views
 from django.urls import path, register_converter
 
 from jobs.api import events as api_events
+from jobs.api.table import operations_table
 from jobs.web import (
     access_keys,
     arrays,
@@ -11,6 +12,7 @@ from jobs.web import (
     consumables,
     converters,
     definitions,
+    docs,
     environments,
     events,
     job,
@@ -106,5 +108,6 @@ urlpatterns = [
         "job-credentials/<int:attempt_id>", job_credentials.job_credentials, name="job_credentials"
     ),
     path("live/", live.live, name="live"),
+    path("docs/<slug:name>/", docs.docs, {"table": operations_table}, name="docs"),
     path("events/", events.events, {"write": api_events.events_as_json}, name="events"),
 ]
