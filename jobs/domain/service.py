@@ -5,11 +5,10 @@ mistakes. Source: AWS Batch API, `CreateServiceEnvironment`, `CreateQuotaShare`,
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from .members import a_list, a_number, an_object, one_of, text_like, unique
-from .retry import MAX_ATTEMPTS
 from .validation import FieldError, read_json
 
 TYPES = ("SAGEMAKER_TRAINING",)
@@ -97,16 +96,3 @@ def payload(value: object) -> None:
         raise FieldError(f"This has at most {MAX_PAYLOAD_CHARACTERS} characters.")
     if not isinstance(read_json(value), Mapping):
         raise FieldError("This is the service's request: a JSON object, as a text.")
-
-
-def retry_attempts(value: object) -> int:
-    """How often a service job is tried."""
-    clean: int = a_number(1, MAX_ATTEMPTS, "")(value)
-    return clean
-
-
-def check_listed(values: Sequence[str], known: Sequence[str], what: str) -> None:
-    """Raises FieldError for a value that is none of the known ones."""
-    for value in values:
-        if value not in known:
-            raise FieldError(f"{what} is one of {', '.join(known)}.")

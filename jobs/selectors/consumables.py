@@ -1,9 +1,10 @@
 """Reads of consumable resources: how much there is, and who holds what of it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 
 from jobs.models import ConsumableHold, ConsumableResource
 
@@ -37,6 +38,23 @@ def list_resources(
     return page_of(
         list(rows.order_by("name")[: size + 1]), size=size, key=lambda resource: resource.name
     )
+
+
+def resources_like(
+    *, patterns: Collection[str] | None = None, after: str = "", limit: int
+) -> list[ConsumableResource]:
+    """Resources by name: all, or those whose name one of the patterns matches. One query.
+
+    Letters' case does not matter; an asterisk at a pattern's end stands for anything.
+    """
+    rows = ConsumableResource.objects.filter(name__gt=after)
+    if patterns is not None:
+        wanted = Q(pk__in=[])
+        for pattern in patterns:
+            begun = pattern.endswith("*")
+            wanted |= Q(name__istartswith=pattern[:-1]) if begun else Q(name__iexact=pattern)
+        rows = rows.filter(wanted)
+    return list(rows.order_by("name")[:limit])
 
 
 def find_resource(*, name: str) -> ConsumableResource | None:

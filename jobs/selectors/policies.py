@@ -1,6 +1,7 @@
 """Reads of scheduling policies, and of what the shares of a queue have used."""
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,6 +57,12 @@ def list_policies(
 def find_policy(*, name: str) -> SchedulingPolicy | None:
     """One policy by its name, with its queues."""
     return _policies().filter(name=name).first()
+
+
+def policies_named(names: Collection[str]) -> dict[str, SchedulingPolicy]:
+    """Those of these policies that there are, by name. One query."""
+    rows = SchedulingPolicy.objects.filter(name__in=names).order_by()
+    return {policy.name: policy for policy in rows}
 
 
 def policy_names() -> list[str]:

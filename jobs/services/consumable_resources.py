@@ -1,22 +1,32 @@
 """Making, changing and deleting consumable resources. `services.consumables` takes of them and gives back."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from hashlib import sha256
 
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
 
 from jobs import changes
-from jobs.domain import consumables, validation
+from jobs.domain import consumables, validation, variables
 from jobs.domain.errors import Conflict, InvalidInput, NotFound
 from jobs.domain.validation import Checker, FieldError
-from jobs.models import ConsumableHold, ConsumableResource, ConsumableType, JobSpec
+from jobs.models import (
+    ConsumableChange,
+    ConsumableHold,
+    ConsumableResource,
+    ConsumableType,
+    JobSpec,
+)
 from jobs.models.job import LIVE_LITERALS
 
-FIELDS = frozenset({"name", "type", "total_quantity"})
+FIELDS = frozenset({"name", "type", "total_quantity", "tags"})
 CHANGE_FIELDS = frozenset({"operation", "quantity"})
 OPERATIONS = ("SET", "ADD", "REMOVE")
+# So long a change that was asked for with a token is not made again. Source: AWS, `UpdateConsumableResource`.
+TOKEN_HOLDS = timedelta(hours=8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +36,14 @@ class ResourceFields:
     name: str
     type: str
     total_quantity: int
+    tags: dict[str, str]
 
 
 def check_resource(*, fields: Mapping[str, object]) -> ResourceFields:
     """The clean new resource, or InvalidInput with every field that is wrong. Writes nothing."""
     checker = Checker()
     checker.only(fields, FIELDS)
+    no_tags: dict[str, str] = {}
     clean = ResourceFields(
         name=checker.check("name", _free_name, fields.get("name"), ""),
         type=checker.check(
@@ -43,6 +55,7 @@ def check_resource(*, fields: Mapping[str, object]) -> ResourceFields:
         total_quantity=checker.check(
             "total_quantity", consumables.quantity, fields.get("total_quantity"), 0
         ),
+        tags=checker.check("tags", variables.tags, fields.get("tags"), no_tags),
     )
     checker.done()
     return clean
@@ -57,6 +70,7 @@ def create_resource(*, fields: Mapping[str, object], now: datetime) -> Consumabl
                 name=clean.name,
                 type=clean.type,
                 total_quantity=clean.total_quantity,
+                tags=clean.tags,
                 created_at=now,
             )
             _announce()
@@ -93,17 +107,24 @@ def check_change(*, resource: ConsumableResource, fields: Mapping[str, object]) 
 
 
 def update_resource(
-    *, resource: ConsumableResource, fields: Mapping[str, object], now: datetime
+    *,
+    resource: ConsumableResource,
+    fields: Mapping[str, object],
+    client_token: str = "",
+    now: datetime,
 ) -> ConsumableResource:
     """Changes the total as AWS's `UpdateConsumableResource` does, and wakes the scheduler.
 
-    Raises InvalidInput, or NotFound if the resource was deleted meanwhile.
+    The same change with the same token is made once in 8 hours, however often it is asked for. Raises
+    InvalidInput, or NotFound if the resource was deleted meanwhile.
     """
     with transaction.atomic():
         # Locked: jobs take of it at the same moment, and an ADD must not undo that.
         row = ConsumableResource.objects.select_for_update().filter(id=resource.id).first()
         if row is None:
             raise NotFound(f"The consumable resource {resource.name} was deleted.")
+        if client_token and not _is_new(row, fields, client_token, now):
+            return row
         row.total_quantity = check_change(resource=row, fields=fields)
         row.save(update_fields=["total_quantity"])
         _announce()
@@ -151,6 +172,19 @@ def is_needed(*, name: str) -> bool:
         consumables__icontains=f'"{name}"',
     ).values_list("consumables", flat=True)
     return any(each["consumableResource"] == name for needed in lists.iterator() for each in needed)
+
+
+def _is_new(
+    resource: ConsumableResource, fields: Mapping[str, object], client_token: str, now: datetime
+) -> bool:
+    """Whether this change was not made yet; it is noted as made. The resource is locked."""
+    made = ConsumableChange.objects.filter(resource=resource)
+    made.filter(at__lte=now - TOKEN_HOLDS).delete()
+    digest = sha256(json.dumps(fields, sort_keys=True, default=str).encode()).hexdigest()
+    _, is_new = made.get_or_create(
+        resource=resource, client_token=client_token, digest=digest, defaults={"at": now}
+    )
+    return is_new
 
 
 def _free_name(value: object) -> str:

@@ -8,12 +8,18 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from jobs import changes
-from jobs.domain import shares, validation
+from jobs.domain import service, shares, validation, variables
 from jobs.domain.errors import Conflict, NotFound
 from jobs.domain.validation import Checker, FieldError
-from jobs.models import SchedulingPolicy
+from jobs.models import JobQueue, QueueStatus, SchedulingPolicy
 
-FIELDS = frozenset({"name", "share_decay_seconds", "compute_reservation", "share_distribution"})
+OF_FAIR_SHARES = ("share_decay_seconds", "compute_reservation", "share_distribution")
+FIELDS = frozenset({"name", *OF_FAIR_SHARES, "quota_share_policy", "tags"})
+# AWS: "Only one of fairsharePolicy or quotaSharePolicy can be set. Once set, this policy type cannot be removed
+# or changed".
+ONE_KIND = "A policy is for fair shares or for quota shares: give only one of both."
+STAYS_FAIR = "A policy for fair shares stays one. Make a new policy for quota shares."
+STAYS_QUOTA = "A policy for quota shares stays one. Make a new policy for fair shares."
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,8 @@ class PolicyFields:
     share_decay_seconds: int
     compute_reservation: int
     share_distribution: list[dict[str, Any]]
+    quota_share_policy: dict[str, Any]
+    tags: dict[str, str]
 
 
 def check_policy(
@@ -31,12 +39,18 @@ def check_policy(
 ) -> PolicyFields:
     """The clean policy, or InvalidInput with every field that is wrong. Writes nothing.
 
-    `name`, `share_decay_seconds`, `compute_reservation` (percent), and `share_distribution`: a list of
-    `shareIdentifier` with `weightFactor`. With `policy`, what is left out stays as it is.
+    `name`, `share_decay_seconds`, `compute_reservation` (percent), `share_distribution`: a list of
+    `shareIdentifier` with `weightFactor`, and `tags`; or instead of shares a `quota_share_policy`. With `policy`,
+    what is left out stays as it is.
     """
     checker = Checker()
     checker.only(fields, FIELDS)
     given = {**_current(policy), **fields}
+    none: dict[str, Any] = {}
+    quota = checker.check(
+        "quota_share_policy", service.quota_share_policy, given["quota_share_policy"], none
+    )
+    checker.check("quota_share_policy", lambda _: _of_one_kind(fields, quota, policy), None, None)
     clean = PolicyFields(
         name=checker.check("name", lambda value: _free_name(value, policy), given.get("name"), ""),
         share_decay_seconds=checker.check(
@@ -48,6 +62,8 @@ def check_policy(
         share_distribution=checker.check(
             "share_distribution", shares.share_distribution, given["share_distribution"], []
         ),
+        quota_share_policy=quota,
+        tags=checker.check("tags", variables.tags, given["tags"], none),
     )
     checker.done()
     return clean
@@ -63,6 +79,8 @@ def create_policy(*, fields: Mapping[str, object], now: datetime) -> SchedulingP
                 share_decay_seconds=clean.share_decay_seconds,
                 compute_reservation=clean.compute_reservation,
                 share_distribution=clean.share_distribution,
+                quota_share_policy=clean.quota_share_policy,
+                tags=clean.tags,
                 created_at=now,
             )
             changes.publish([changes.QUEUES])
@@ -88,7 +106,9 @@ def update_policy(
         row.share_decay_seconds = clean.share_decay_seconds
         row.compute_reservation = clean.compute_reservation
         row.share_distribution = clean.share_distribution
-        row.save(update_fields=["share_decay_seconds", "compute_reservation", "share_distribution"])
+        row.quota_share_policy = clean.quota_share_policy
+        row.tags = clean.tags
+        row.save(update_fields=[*OF_FAIR_SHARES, "quota_share_policy", "tags"])
         changes.publish([changes.QUEUES])
         changes.wake_scheduler()
     return row
@@ -107,6 +127,10 @@ def delete_policy(*, policy: SchedulingPolicy, now: datetime) -> None:
                     f"The queue {queue.name} uses the policy {row.name}. A queue keeps its kind, so "
                     "give it another policy, or delete it first."
                 )
+            # Deleted queues are kept for the jobs that they had, which need no policy any more.
+            JobQueue.with_deleted.filter(scheduling_policy=row, status=QueueStatus.DELETED).update(
+                scheduling_policy=None
+            )
             row.delete()
             changes.publish([changes.QUEUES])
     except IntegrityError:
@@ -118,6 +142,19 @@ def _current(policy: SchedulingPolicy | None) -> dict[str, object]:
     if policy is None:
         return dict.fromkeys(FIELDS - {"name"})
     return {field: getattr(policy, field) for field in FIELDS}
+
+
+def _of_one_kind(
+    fields: Mapping[str, object], quota: Mapping[str, Any], policy: SchedulingPolicy | None
+) -> None:
+    fair = [field for field in OF_FAIR_SHARES if fields.get(field)]
+    if policy is None:
+        if quota and fair:
+            raise FieldError(ONE_KIND)
+    elif policy.quota_share_policy and (fair or not quota):
+        raise FieldError(STAYS_QUOTA)
+    elif quota and not policy.quota_share_policy:
+        raise FieldError(STAYS_FAIR)
 
 
 def _free_name(value: object, policy: SchedulingPolicy | None) -> str:

@@ -40,6 +40,14 @@ def terminate_jobs(caller: Caller, request: Request, now: datetime) -> Mapping[s
     return _stop_many(caller, request, StopKind.TERMINATE, now)
 
 
+def check_ids(given: Sequence[str]) -> list[str]:
+    """The ids of a request for many jobs, each once. Raises ApiError if there are none, or too many."""
+    if not 1 <= len(given) <= MAX_JOBS:
+        raise client_error(f"jobs: Give 1 to {MAX_JOBS} ids, not {len(given)}.")
+    # A dict, for the order.
+    return list(dict.fromkeys(given))
+
+
 def _stop_one(caller: Caller, request: Request, kind: StopKind, now: datetime) -> Mapping[str, Any]:
     name = job_named(caller, request["jobId"])
     wrong = _problem(request["jobId"], name)
@@ -53,10 +61,7 @@ def _stop_one(caller: Caller, request: Request, kind: StopKind, now: datetime) -
 def _stop_many(
     caller: Caller, request: Request, kind: StopKind, now: datetime
 ) -> Mapping[str, Any]:
-    # A dict, for the order: each once.
-    texts = list(dict.fromkeys(request["jobs"]))
-    if not 1 <= len(request["jobs"]) <= MAX_JOBS:
-        raise client_error(f"jobs: Give 1 to {MAX_JOBS} ids, not {len(request['jobs'])}.")
+    texts = check_ids(request["jobs"])
     named = {text: job_named(caller, text) for text in texts}
     wrong = {text: _problem(text, name) for text, name in named.items()}
     right = [name for text, name in named.items() if name is not None and not wrong[text]]

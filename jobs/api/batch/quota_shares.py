@@ -1,5 +1,114 @@
 """Quota shares."""
 
-from ..calls import Operation
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
-OPERATIONS: dict[str, Operation] = {}
+from jobs.domain import arns
+from jobs.domain.errors import InvalidInput
+from jobs.models import QuotaShare
+from jobs.selectors.service import list_quota_shares as read_quota_shares
+from jobs.services import quota_shares as services
+
+from ..calls import Caller, Operation, Request
+from ..errors import in_aws_words
+from ..paging import page
+from .finding import queue_named, quota_share_named, require_staff
+
+LIST = "ListQuotaShares"
+# AWS's names of our fields.
+NAMES = {
+    "queue": "jobQueue",
+    "name": "quotaShareName",
+    "capacity_limits": "capacityLimits",
+    "resource_sharing": "resourceSharingConfiguration",
+    "preemption": "preemptionConfiguration",
+}
+SETTINGS = {
+    "capacityLimits": "capacity_limits",
+    "resourceSharingConfiguration": "resource_sharing",
+    "preemptionConfiguration": "preemption",
+    "state": "state",
+}
+
+
+def create_quota_share(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
+    """Writes a new share of a queue, which nothing is ever scheduled by."""
+    require_staff(caller)
+    queue = queue_named(caller, request["jobQueue"])
+    fields = {"name": request["quotaShareName"], "tags": request.get("tags"), **_settings(request)}
+    try:
+        row = services.create_quota_share(queue=queue, fields=fields, now=now)
+    except InvalidInput as error:
+        raise in_aws_words(error, NAMES) from error
+    return _named(caller, row)
+
+
+def describe_quota_share(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
+    """One quota share."""
+    row = quota_share_named(caller, request["quotaShareArn"])
+    return {**_detail(caller, row), "tags": row.tags}
+
+
+def list_quota_shares(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
+    """The quota shares of a queue, by name."""
+    queue = queue_named(caller, request["jobQueue"])
+
+    def read(after: str | None, limit: int) -> list[QuotaShare]:
+        return read_quota_shares(queue=queue, after=after or "", limit=limit)
+
+    found = page(request, LIST, read, key=lambda row: row.name)
+    return {"quotaShares": [_detail(caller, row) for row in found.rows], **found.more}
+
+
+def update_quota_share(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
+    """Changes what is given of a quota share."""
+    require_staff(caller)
+    row = quota_share_named(caller, request["quotaShareArn"])
+    try:
+        services.update_quota_share(share=row, fields=_settings(request), now=now)
+    except InvalidInput as error:
+        raise in_aws_words(error, NAMES) from error
+    return _named(caller, row)
+
+
+def delete_quota_share(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
+    """Deletes a quota share that is disabled."""
+    require_staff(caller)
+    services.delete_quota_share(share=quota_share_named(caller, request["quotaShareArn"]), now=now)
+    return {}
+
+
+def _settings(request: Request) -> dict[str, object]:
+    return {SETTINGS[name]: request[name] for name in SETTINGS if name in request}
+
+
+def _named(caller: Caller, row: QuotaShare) -> dict[str, Any]:
+    return {
+        "quotaShareName": row.name,
+        "quotaShareArn": caller.arns.quota_share(row.queue.name, row.name),
+    }
+
+
+def _detail(caller: Caller, row: QuotaShare) -> dict[str, Any]:
+    return {
+        **_named(caller, row),
+        "jobQueueArn": caller.arns.of(arns.JOB_QUEUE, row.queue.name),
+        "capacityLimits": row.capacity_limits,
+        "resourceSharingConfiguration": row.resource_sharing,
+        "preemptionConfiguration": row.preemption,
+        "state": row.state,
+        # There is nothing to set up, so it is ready as soon as it is written.
+        "status": "VALID",
+    }
+
+
+_NOTHING_RUNS = "It is kept and described; service jobs do not run here."
+
+OPERATIONS: dict[str, Operation] = {
+    "CreateQuotaShare": Operation(create_quota_share, _NOTHING_RUNS),
+    "DescribeQuotaShare": Operation(describe_quota_share),
+    LIST: Operation(list_quota_shares),
+    "UpdateQuotaShare": Operation(update_quota_share, _NOTHING_RUNS),
+    "DeleteQuotaShare": Operation(delete_quota_share),
+}
