@@ -9,11 +9,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from jobs.models import AccessKey, AccessToken, Job
+from jobs.models import AccessKey, AccessToken, Job, JobCredentials
 from jobs.services.access_keys import problem_of, revoke_access_key
 from jobs.services.tokens import revoke_token
 
-from .base import ReadOnlyAdmin
+from .base import OfJobAdmin, ReadOnlyAdmin
 
 if TYPE_CHECKING:
     _UserAdmin = UserAdmin[User]
@@ -93,3 +93,13 @@ class AccessKeyAdmin(ReadOnlyAdmin[AccessKey]):
             "Revoked",
             lambda key: revoke_access_key(user=key.user, key_id=key.id, now=now),
         )
+
+
+@admin.register(JobCredentials)
+class JobCredentialsAdmin(OfJobAdmin[JobCredentials]):
+    job_path = "attempt__job_id"
+    search_fields = ("attempt__job_id",)
+    list_display = ("access_key_id", "attempt", "role_arn", "created_at", "expires_at")
+    list_select_related = ("attempt",)
+    ordering = ("-attempt_id",)
+    exclude = ("encrypted_secret", "encrypted_session_token", "session_digest")

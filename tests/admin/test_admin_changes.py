@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from jobs.models import (
+    AccessKey,
     AccessToken,
     ComputeEnvironment,
     DefinitionStatus,
@@ -17,6 +18,7 @@ from jobs.models import (
     JobQueue,
     JobStatus,
 )
+from jobs.services.access_keys import UNREADABLE, create_access_key
 from jobs.services.definitions import register_definition
 from tests.builders import (
     NOW,
@@ -250,6 +252,26 @@ def test_actions_terminate_and_cancel_jobs_through_the_services(client: Client) 
     assert running.status == JobStatus.STARTING
     done.refresh_from_db()
     assert done.status == JobStatus.SUCCEEDED
+
+
+def test_an_action_revokes_access_keys(client: Client, boss: User) -> None:
+    key, _ = create_access_key(user=boss, name="script", now=NOW)
+    assert "Revoked: 1." in act(client, AccessKey, "revoke_selected", key)
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+    assert "Revoked: 0." in act(client, AccessKey, "revoke_selected", key)
+
+
+def test_an_access_key_whose_secret_cannot_be_read_says_so(client: Client, boss: User) -> None:
+    key, secret = create_access_key(user=boss, name="script", now=NOW)
+    for path in ("/admin/jobs/accesskey/", f"/admin/jobs/accesskey/{key.pk}/change/"):
+        shown = client.get(path).content.decode()
+        assert key.access_key_id in shown
+        assert secret not in shown
+        assert UNREADABLE not in shown
+    AccessKey.objects.update(encrypted_secret=b"of another SECRET_KEY")
+    for path in ("/admin/jobs/accesskey/", f"/admin/jobs/accesskey/{key.pk}/change/"):
+        assert UNREADABLE in client.get(path).content.decode()
 
 
 def test_an_action_revokes_tokens(client: Client, boss: User) -> None:

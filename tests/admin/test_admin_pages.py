@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from jobs.models import (
+    AccessKey,
     AccessToken,
     Attempt,
     BulkAction,
@@ -21,6 +22,7 @@ from jobs.models import (
     Engine,
     ImagePull,
     Job,
+    JobCredentials,
     JobDefinition,
     JobDependency,
     JobQueue,
@@ -84,6 +86,16 @@ def one_of_each(boss: User) -> dict[type[Model], Model]:
     JobDependency.objects.create(job=job, on=array)
     WaitReason.objects.create(job=job, code="CAPACITY", reason="Full.", since=NOW)
     UsageSample.objects.create(attempt=attempt, at=NOW, milli_vcpus=250, memory_mib=10)
+    JobCredentials.objects.create(
+        attempt=attempt,
+        role_arn="arn:aws:iam::123456789012:role/submit",
+        access_key_id="ASIAEXAMPLE",
+        encrypted_secret=b"NEVER SHOWN",
+        encrypted_session_token=b"NEVER SHOWN",
+        session_digest="NEVER SHOWN",
+        created_at=NOW,
+        expires_at=NOW,
+    )
     stream = LogStream.objects.create(attempt=attempt, name="hello/default/1")
     LogChunk.objects.create(
         stream=stream,
@@ -97,6 +109,13 @@ def one_of_each(boss: User) -> dict[type[Model], Model]:
     SchedulerLease.objects.create(name="scheduler", holder="here", token=1)
     ImagePull.objects.create(
         engine=attempt.node.engine, image="a", status="DONE", started_at=NOW, updated_at=NOW
+    )
+    AccessKey.objects.create(
+        user=boss,
+        name="cli",
+        access_key_id="AKIAEXAMPLE",
+        encrypted_secret=b"NEVER SHOWN",
+        created_at=NOW,
     )
     AccessToken.objects.create(
         user=boss, name="script", prefix="bw_abc", digest="d" * 64, created_at=NOW

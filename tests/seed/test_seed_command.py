@@ -1,6 +1,7 @@
 """What a newcomer finds, and that nothing of it overwrites what somebody changed."""
 
 import stat
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
@@ -10,9 +11,12 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from jobs.models import AccessToken, ComputeEnvironment, Engine, JobDefinition, JobQueue
+from jobs.api.signature import authenticate
+from jobs.models import AccessKey, AccessToken, ComputeEnvironment, Engine, JobDefinition, JobQueue
 from jobs.services import tokens
+from jobs.services.access_keys import revoke_access_key
 from jobs.services.dev_env import read_dev_env
+from tests.api.signing import Signer
 
 pytestmark = pytest.mark.django_db
 
@@ -95,6 +99,19 @@ def test_dev_env_has_all_that_a_script_needs(
     assert stat.S_IMODE(dev_env.stat().st_mode) == 0o600
 
 
+def test_dev_env_has_all_that_the_tools_of_aws_need(dev_env: Path) -> None:
+    run("seed")
+    run("write_dev_env", "--url", "http://batch.example:8000")
+    kept = read_dev_env(dev_env)
+    assert kept["AWS_ENDPOINT_URL"] == "http://batch.example:8000"
+    assert kept["AWS_DEFAULT_REGION"] == kept["AWS_REGION"] == "us-east-1"
+    # One of AWS itself, from the terminal, would not go with this key.
+    assert kept["AWS_SESSION_TOKEN"] == ""
+    signer = Signer(kept["AWS_ACCESS_KEY_ID"], kept["AWS_SECRET_ACCESS_KEY"])
+    caller = authenticate(signer.in_headers(), "batch", signer.at)
+    assert caller.user.get_username() == kept["BATCHWEB_USER"]
+
+
 def test_a_good_token_and_password_are_kept(dev_env: Path) -> None:
     run("seed")
     run("write_dev_env")
@@ -111,6 +128,38 @@ def test_a_revoked_token_is_replaced_and_tokens_do_not_pile_up(dev_env: Path) ->
     run("write_dev_env")
     assert read_dev_env(dev_env)["BATCHWEB_TOKEN"] != before["BATCHWEB_TOKEN"]
     assert AccessToken.objects.filter(revoked_at=None).count() == 1
+
+
+def revoke_key(kept: dict[str, str]) -> None:
+    key = AccessKey.objects.get(access_key_id=kept["AWS_ACCESS_KEY_ID"])
+    revoke_access_key(user=key.user, key_id=key.pk, now=timezone.now())
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        revoke_key,
+        lambda kept: kept.update(AWS_SECRET_ACCESS_KEY="another"),
+        lambda kept: kept.pop("AWS_ACCESS_KEY_ID"),
+        lambda kept: AccessKey.objects.update(encrypted_secret=b"of another SECRET_KEY"),
+        lambda kept: AccessKey.objects.update(user=User.objects.create(username="bob")),
+    ],
+)
+def test_an_access_key_that_is_of_no_use_is_replaced_and_keys_do_not_pile_up(
+    dev_env: Path, spoil: Callable[[dict[str, str]], object]
+) -> None:
+    run("seed")
+    run("write_dev_env")
+    before = read_dev_env(dev_env)
+    spoiled = dict(before)
+    spoil(spoiled)
+    dev_env.write_text("".join(f"{name}='{value}'\n" for name, value in spoiled.items()))
+    run("write_dev_env")
+    after = read_dev_env(dev_env)
+    assert after["AWS_ACCESS_KEY_ID"] != before["AWS_ACCESS_KEY_ID"]
+    signer = Signer(after["AWS_ACCESS_KEY_ID"], after["AWS_SECRET_ACCESS_KEY"])
+    user = authenticate(signer.in_headers(), "batch", signer.at).user
+    assert AccessKey.objects.filter(user=user, revoked_at=None).count() == 1
 
 
 def test_a_password_that_was_changed_is_left_empty_and_said_to_be(dev_env: Path) -> None:

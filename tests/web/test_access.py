@@ -19,6 +19,7 @@ PAGES = [
     "/jobs/",
     "/submit/",
     "/access/tokens/",
+    "/access/keys/",
     "/definitions/",
     "/queues/",
     "/environments/",
