@@ -9,12 +9,13 @@ import docker
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.clients.third_party import requirements_of
 from tests.images import busybox_image, python_image
-from tests.installation import Installation
+from tests.installation import ROOT, Installation
 
 pytestmark = pytest.mark.processes
 
+# Those of a client that is tested anyway: boto3 is among them.
+REQUIREMENTS = ROOT / "tests" / "clients" / "requirements" / "redun.txt"
 ROLE = "arn:aws:iam::123456789012:role/submitter"
 # What there is, is its role's.
 NO_KEYS = """
@@ -40,10 +41,10 @@ SAYS = f"{NO_KEYS}\nprint(json.dumps(said))\n"
 
 @pytest.fixture(scope="module")
 def image(docker_engine_url: str) -> str:
-    """One with boto3: that of a client that is tested anyway."""
+    """One with boto3."""
     engine = docker.DockerClient(base_url=docker_engine_url, timeout=600)
     try:
-        return python_image(engine, requirements_of("redun"))
+        return python_image(engine, REQUIREMENTS)
     finally:
         engine.close()
 

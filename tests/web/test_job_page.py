@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import ImagePull, Job, Transition, UsageSample, WaitReason
+from jobs.services.job_credentials import fetch_token
 from jobs.web.contexts import job as contexts
 from jobs.web.contexts.attempts import usage_lines
 from jobs.web.tags import duration
@@ -298,3 +299,13 @@ def test_the_log_box_is_renewed_where_no_container_ran(page: Client) -> None:
     attempt.save()
     # Another id, so that it takes the place of the one that is kept.
     assert f'id="log-{attempt.pk}-none"' in log_box(job)
+
+
+def test_the_page_shows_the_role_and_not_its_token(client: Client, visitor: User) -> None:
+    role = "arn:aws:iam::123456789012:role/submitter"
+    job = a_job(owner=visitor, status="RUNNING", attempts_made=1, container={"jobRoleArn": role})
+    attempt = an_attempt(job=job)
+    page = client.get(f"/jobs/{job.id}/").text
+    assert role in page
+    shown = page + client.get(f"/jobs/{job.id}/", headers=JSON).text
+    assert fetch_token(attempt) not in shown

@@ -93,6 +93,7 @@ def _facts(plan: ContainerPlan) -> list[Fact]:
     properties, linux = plan.properties, plan.properties.get("linuxParameters", {})
     volumes = {volume["name"]: volume for volume in plan.volumes}
     told: list[tuple[str, Sequence[str]]] = [
+        ("Role", _one(plan.role_arn)),
         ("User", _one(properties.get("user"))),
         ("Privileged", _yes(properties.get("privileged"))),
         ("Root file system", ["Read-only"] if properties.get("readonlyRootFilesystem") else []),
