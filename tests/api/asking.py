@@ -33,6 +33,7 @@ def a_caller(user: User, **fields: Any) -> Caller:
 def ask(
     user: User,
     operation: str,
+    /,
     *,
     service: str = "batch",
     now: datetime | None = None,
