@@ -1,6 +1,7 @@
 """Names that the outside sees."""
 
 import re
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -68,3 +69,30 @@ def test_containers_of_one_node_share_a_task_and_nodes_do_not() -> None:
     other = names.log_stream_name("d", JOB, 1, container="app", node_index=1)
     assert (first.split("/")[1], side.split("/")[1]) == ("app", "side")
     assert first.split("/")[2] == side.split("/")[2] != other.split("/")[2]
+
+
+@pytest.mark.parametrize(
+    ("configuration", "group", "start"),
+    [
+        (None, "/aws/batch/job", "d/default/"),
+        ({"logDriver": "awslogs"}, "/aws/batch/job", "d/default/"),
+        ({"logDriver": "awslogs", "options": {"awslogs-group": "/own"}}, "/own", "d/default/"),
+        (
+            {"logDriver": "awslogs", "options": {"awslogs-stream-prefix": "p/q"}},
+            "/aws/batch/job",
+            "p/q/default/",
+        ),
+        # Docker's own driver has no groups, whatever its options are called.
+        (
+            {"logDriver": "json-file", "options": {"awslogs-group": "/own"}},
+            "/aws/batch/job",
+            "d/default/",
+        ),
+    ],
+)
+def test_a_log_goes_where_its_configuration_says(
+    configuration: dict[str, Any] | None, group: str, start: str
+) -> None:
+    stream = names.log_stream("d", JOB, 1, log_configuration=configuration)
+    assert stream.group == group
+    assert stream.name == start + names.log_stream_name("d", JOB, 1).split("/")[2]
