@@ -5,6 +5,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,6 +85,23 @@ def test_it_says_how_to_log_in_and_answers_there(server: Server) -> None:
         assert env[name].strip("'\"") in said
     with urllib.request.urlopen(f"{env['BATCHWEB_URL']}/login/", timeout=10) as page:
         assert page.status == 200
+
+
+def test_the_aws_cli_works_in_the_next_terminal(server: Server) -> None:
+    server.wait_for("Stop:")
+    commands = "set -a; . var/dev.env; aws batch describe-job-queues --output text"
+    answer = subprocess.run(
+        ["/bin/bash", "-c", commands],
+        cwd=server.var.parent,
+        # A terminal that has been used with AWS itself.
+        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "AWS_SESSION_TOKEN": "AWS's"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "arn:aws:batch:us-east-1:123456789012:job-queue/default" in answer.stdout
+    assert "aws batch describe-job-queues" in "".join(server.said)
 
 
 def test_an_interrupt_stops_every_process(server: Server) -> None:
