@@ -95,7 +95,7 @@ class EnvironmentAdmin(ServiceAdmin[ComputeEnvironment]):
         "usd_per_gib_hour",
     )
     list_select_related = ("engine",)
-    list_filter = ("state", "status", "engine")
+    list_filter = ("state", "status", "type", "engine")
     search_fields = ("name",)
     date_hierarchy = "created_at"
     fields = (
@@ -108,11 +108,28 @@ class EnvironmentAdmin(ServiceAdmin[ComputeEnvironment]):
         "usd_per_gib_hour",
         "allowed_host_paths",
         "allow_privileged",
+        "compute_resources",
+        "unmanaged_vcpus",
+        "service_role",
+        "update_policy",
+        "extra",
+        "tags",
         "status",
         "status_reason",
         "created_at",
     )
-    readonly_fields = ("type", "status", "status_reason", "created_at")
+    readonly_fields = (
+        "type",
+        "compute_resources",
+        "unmanaged_vcpus",
+        "service_role",
+        "update_policy",
+        "extra",
+        "tags",
+        "status",
+        "status_reason",
+        "created_at",
+    )
     fixed_fields = ("name", "engine")
     actions = ("enable_selected", "disable_selected")
 

@@ -14,6 +14,7 @@ from jobs.models import (
     JobQueue,
     JobQueueEnvironment,
     QueueState,
+    QueueType,
     SchedulingPolicy,
 )
 from jobs.services.queues import check_queue, create_queue, delete_queue, update_queue
@@ -75,6 +76,8 @@ class QueueForm(ServiceForm[JobQueue]):
         names = [each.name for each in chosen if isinstance(each, ComputeEnvironment)]
         policy = fields["scheduling_policy"]
         fields["scheduling_policy"] = policy.name if isinstance(policy, SchedulingPolicy) else ""
+        if self.instance.type == QueueType.SAGEMAKER_TRAINING:
+            return fields
         return {**fields, "environments": names}
 
     def check_with_service(self, fields: dict[str, object]) -> None:
@@ -94,12 +97,14 @@ class QueueAdmin(ServiceAdmin[JobQueue]):
         "name",
         "priority",
         "state",
+        "status",
+        "type",
         "environment_names",
         "scheduling_policy",
         "created_at",
     )
     list_select_related = ("scheduling_policy",)
-    list_filter = ("state",)
+    list_filter = ("state", "status", "type")
     search_fields = ("name",)
     date_hierarchy = "created_at"
     fields = (
@@ -110,9 +115,13 @@ class QueueAdmin(ServiceAdmin[JobQueue]):
         "scheduling_policy",
         "backfill",
         "time_limit_actions",
+        "type",
+        "status",
+        "status_reason",
+        "tags",
         "created_at",
     )
-    readonly_fields = ("created_at",)
+    readonly_fields = ("type", "status", "status_reason", "tags", "created_at")
     fixed_fields = ("name",)
     actions = ("enable_selected", "disable_selected")
 

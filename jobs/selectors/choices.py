@@ -4,6 +4,7 @@ from collections import Counter
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 
 from jobs.models import (
     ComputeEnvironment,
@@ -15,6 +16,7 @@ from jobs.models import (
     JobQueueEnvironment,
     JobStatus,
     QueueState,
+    QueueType,
     SchedulingPolicy,
 )
 
@@ -23,11 +25,15 @@ MAX_CHOICES = 500
 
 
 def queue_names(*, enabled_only: bool = False) -> list[str]:
-    """Queues by name."""
-    rows = JobQueue.objects.order_by("name")
-    if enabled_only:
-        rows = rows.filter(state=QueueState.ENABLED)
+    """Queues by name; with `enabled_only` those that take jobs."""
+    rows = (_taking_jobs() if enabled_only else JobQueue.objects.all()).order_by("name")
     return list(rows.values_list("name", flat=True)[:MAX_CHOICES])
+
+
+def _taking_jobs() -> QuerySet[JobQueue]:
+    return JobQueue.objects.filter(state=QueueState.ENABLED).exclude(
+        type=QueueType.SAGEMAKER_TRAINING
+    )
 
 
 def usual_queue_name(user: User) -> str:
@@ -35,7 +41,7 @@ def usual_queue_name(user: User) -> str:
 
     Empty if there is no such queue.
     """
-    enabled = JobQueue.objects.filter(state=QueueState.ENABLED)
+    enabled = _taking_jobs()
     newest = Job.objects.filter(owner=user).order_by("-pk").values_list("queue_id", flat=True)[:1]
     queue = enabled.filter(pk__in=list(newest)).first()
     if queue is None:
@@ -48,7 +54,8 @@ def policy_of_queue(name: str) -> SchedulingPolicy | None:
     """The fair-share policy of a queue; None if it has none, or there is no such queue."""
     if "\0" in name:
         return None
-    return SchedulingPolicy.objects.filter(queues__name=name.strip()).first()
+    queue = JobQueue.objects.select_related("scheduling_policy").filter(name=name.strip()).first()
+    return queue.scheduling_policy if queue else None
 
 
 def recent_jobs(user: User, *, limit: int = 50) -> list[Job]:

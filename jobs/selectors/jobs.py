@@ -17,6 +17,7 @@ from jobs.models import (
     ImagePullStatus,
     Job,
     JobDefinition,
+    JobQueue,
     JobStatus,
     LogStream,
     Transition,
@@ -131,7 +132,9 @@ def _filtered(rows: QuerySet[Job], filters: JobFilters) -> QuerySet[Job]:
             raise InvalidInput({"status": [f"A status is one of {', '.join(JobStatus.values)}."]})
         rows = rows.filter(status=filters.status)
     if filters.queue:
-        rows = rows.filter(queue__name=filters.queue)
+        # Of that name there may have been several, of which jobs are kept. By ids, so that an index fits.
+        queues = JobQueue.with_deleted.filter(name=filters.queue)
+        rows = rows.filter(queue__in=list(queues.values_list("pk", flat=True)))
     if filters.name:
         rows = rows.filter(name__startswith=filters.name)
     if filters.definition:

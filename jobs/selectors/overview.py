@@ -72,7 +72,7 @@ def cost_since(*, user: User, since: datetime, now: datetime) -> Decimal:
     """US dollars of visible jobs' attempts: of those ended since `since`, and of the running ones until now."""
     ended = _attempts(user).filter(
         # Naming the environments makes the (environment, ended_at) index fit.
-        environment__in=list(ComputeEnvironment.objects.values_list("pk", flat=True)),
+        environment__in=list(ComputeEnvironment.with_deleted.values_list("pk", flat=True)),
         ended_at__gte=since,
     )
     total: Decimal = ended.aggregate(total=Sum("cost_usd"))["total"] or Decimal(0)

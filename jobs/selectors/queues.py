@@ -10,7 +10,15 @@ from datetime import datetime
 from django.db.models import Count, Prefetch, QuerySet
 
 from jobs.domain.states import CANCELLABLE, LIVE, JobStatus
-from jobs.models import ComputeEnvironment, Job, JobQueue, JobQueueEnvironment, WaitReason
+from jobs.models import (
+    ComputeEnvironment,
+    Job,
+    JobQueue,
+    JobQueueEnvironment,
+    QueueType,
+    ServiceEnvironment,
+    WaitReason,
+)
 from jobs.models.job import LIVE_LITERALS
 
 from .front import FRONT_SIZE, FrontJob, estimated_starts, front_of
@@ -25,10 +33,14 @@ LIVE_IN_ORDER = [status for status in JobStatus if status in LIVE]
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """A queue, its environments (first choice first), and its unfinished jobs by status."""
+    """A queue, its environments (first choice first), and its unfinished jobs by status.
+
+    One for service jobs has `service_environments` instead of environments.
+    """
 
     queue: JobQueue
     environments: list[ComputeEnvironment]
+    service_environments: list[ServiceEnvironment]
     counts: dict[str, int]
 
     @property
@@ -164,10 +176,19 @@ def _live_counts(queue_ids: Collection[int]) -> dict[int, dict[str, int]]:
     return counts
 
 
+def _services(queue: JobQueue) -> list[ServiceEnvironment]:
+    # No query for the queues of nearly all.
+    if queue.type != QueueType.SAGEMAKER_TRAINING:
+        return []
+    places = queue.service_order.select_related("environment").order_by("order")
+    return [place.environment for place in places]
+
+
 def _row(queue: JobQueue, counts: dict[int, dict[str, int]]) -> QueueRow:
     mine = counts.get(queue.id, {})
     return QueueRow(
         queue=queue,
         environments=[place.environment for place in queue.environment_order.all()],
+        service_environments=_services(queue),
         counts={status.value: mine.get(status.value, 0) for status in LIVE_IN_ORDER},
     )

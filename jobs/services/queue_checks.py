@@ -202,6 +202,10 @@ def _find_environments(
     places = queue_rules.environment_order(value)
     if not places:
         raise FieldError(queue_rules.NO_ENVIRONMENT)
+    names_alone = all(isinstance(item, str) for item in value)  # type: ignore[attr-defined]
+    if names_alone and [name for _, name in places] == [row.name for _, row in current]:
+        # Names as forms give them say nothing about the numbers.
+        return list(current)
     rows = ComputeEnvironment.objects.filter(name__in=[name for _, name in places])
     found = _named(places, {row.name: row for row in rows}, "environment")
     before = {environment.pk for _, environment in current}

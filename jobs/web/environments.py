@@ -89,7 +89,7 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     return answers.done(
         request,
         to=reverse("environments"),
-        message=f"The environment {name} is deleted.",
+        message=f"The environment {name} is being deleted.",
         as_json={},
     )
 

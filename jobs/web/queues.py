@@ -86,7 +86,10 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
         )
         return answers.page(request, "queues/form.html", context, status=409)
     return answers.done(
-        request, to=reverse("queues"), message=f"The queue {name} is deleted.", as_json={}
+        request,
+        to=reverse("queues"),
+        message=f"The queue {name} is being deleted: its jobs are terminated.",
+        as_json={},
     )
 
 

@@ -1,5 +1,6 @@
 """What the pages of compute environments, their forms and their JSON are drawn from."""
 
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,7 @@ from jobs.models import (
     EngineStatus,
     EnvironmentState,
     EnvironmentStatus,
+    EnvironmentType,
     Node,
     default_usd_per_gib_hour,
     default_usd_per_vcpu_hour,
@@ -94,6 +96,8 @@ def build(
         "engine": environment.engine,
         "is_enabled": environment.state == EnvironmentState.ENABLED,
         "is_invalid": environment.status == EnvironmentStatus.INVALID,
+        "is_deleting": environment.status == EnvironmentStatus.DELETING,
+        "resources": resources_of(environment),
         "advice": advice(environment.engine),
         "lends_all": any(
             each["path"] == THE_WHOLE_MACHINE for each in environment.allowed_host_paths
@@ -108,6 +112,19 @@ def build(
         "refused_node": node,
         "refusal": [text for texts in error.errors.values() for text in texts] if error else [],
     }
+
+
+def resources_of(environment: ComputeEnvironment) -> list[tuple[str, str]]:
+    """The compute resources of a managed environment as names and texts; nested ones as JSON."""
+    return [
+        (member, _resource_text(value)) for member, value in environment.compute_resources.items()
+    ]
+
+
+def _resource_text(value: object) -> str:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def advice(engine: Engine) -> list[str]:
@@ -174,6 +191,11 @@ def summary(row: selectors.EnvironmentRow) -> dict[str, Any]:
         "usd_per_gib_hour": _dollars(environment.usd_per_gib_hour),
         "allow_privileged": environment.allow_privileged,
         "allowed_host_paths": environment.allowed_host_paths,
+        "compute_resources": environment.compute_resources,
+        "unmanaged_vcpus": environment.unmanaged_vcpus,
+        "service_role": environment.service_role,
+        "update_policy": environment.update_policy,
+        "tags": environment.tags,
         "created_at": environment.created_at,
         "url": reverse("environment", args=[environment.name]),
     }
@@ -190,6 +212,7 @@ def build_form(
         "row": row,
         "values": values,
         "engines": selectors.list_engines(),
+        "is_managed": row is not None and row.environment.type == EnvironmentType.MANAGED,
         "states": EnvironmentState.values,
         "allow_privileged": is_checked(values.get("allow_privileged")),
         "host_paths": rows_of(values.get("allowed_host_paths")),

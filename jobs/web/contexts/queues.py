@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from jobs.domain import ids
 from jobs.domain.errors import NotFound
-from jobs.domain.time_limit_actions import MAX_SECONDS, MIN_SECONDS
 from jobs.domain.queue_rules import MAX_QUEUE_ENVIRONMENTS
-from jobs.models import QueueState
+from jobs.domain.time_limit_actions import MAX_SECONDS, MIN_SECONDS
+from jobs.models import QueueState, QueueStatus, QueueType
 from jobs.scheduling.plan import WaitCode
 from jobs.selectors import queues as selectors
 from jobs.selectors.environments import environment_names
@@ -74,12 +74,19 @@ def build(*, row: selectors.QueueRow) -> dict[str, Any]:
         "row": row,
         "queue": row.queue,
         "is_enabled": row.queue.state == QueueState.ENABLED,
+        "is_deleting": row.queue.status == QueueStatus.DELETING,
+        "is_invalid": row.queue.status == QueueStatus.INVALID,
+        "takes_jobs": row.queue.state == QueueState.ENABLED and not _is_for_services(row),
         "front": lazily(lambda: selectors.front_of_queue(queue=row.queue, now=timezone.now())),
         "front_size": FRONT_SIZE,
         "policy": row.queue.scheduling_policy,
         "shares": lazily(lambda: shares_of(queue=row.queue, now=timezone.now())),
         "rules": [
-            {"reason": rule["reason"], "seconds": rule["maxTimeSeconds"]}
+            {
+                "reason": rule["reason"],
+                "seconds": rule["maxTimeSeconds"],
+                "ends": "terminated" if rule["action"] == "TERMINATE" else "cancelled",
+            }
             for rule in row.queue.time_limit_actions
         ],
     }
@@ -111,10 +118,15 @@ def summary(row: selectors.QueueRow) -> dict[str, Any]:
         "name": row.queue.name,
         "priority": row.queue.priority,
         "state": row.queue.state,
+        "status": row.queue.status,
+        "status_reason": row.queue.status_reason,
+        "type": row.queue.type,
         "environments": [environment.name for environment in row.environments],
+        "service_environments": [environment.name for environment in row.service_environments],
         "scheduling_policy": policy.name if policy else None,
         "backfill": row.queue.backfill,
         "time_limit_actions": row.queue.time_limit_actions,
+        "tags": row.queue.tags,
         "jobs": row.counts,
         "created_at": row.queue.created_at,
         "url": reverse("queue", args=[row.queue.name]),
@@ -138,6 +150,7 @@ def build_form(
         "environment_names": environment_names(),
         "states": QueueState.values,
         "policy_names": policy_names(),
+        "is_for_services": row is not None and _is_for_services(row),
         "is_fifo": row is not None and row.queue.scheduling_policy_id is None,
         "backfill": is_checked(values.get("backfill")),
         "rules": rows_of(values.get("time_limit_actions")),
@@ -146,6 +159,10 @@ def build_form(
         "errors": dict(errors or {}),
         "form_errors": errors_elsewhere(errors, fields=FIELDS),
     }
+
+
+def _is_for_services(row: selectors.QueueRow) -> bool:
+    return row.queue.type == QueueType.SAGEMAKER_TRAINING
 
 
 def values_of(row: selectors.QueueRow) -> dict[str, object]:
