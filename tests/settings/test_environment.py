@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from batchweb.settings.environment import installation_id
+from batchweb.settings.environment import installation_id, jobs_api_url, web_address
 
 VAR = Path("/srv/batchweb/var")
 
@@ -35,3 +35,74 @@ def test_another_database_is_another_installation(
     first = installation_id(VAR)
     monkeypatch.setenv("DATABASE_URL", other)
     assert installation_id(VAR) != first
+
+
+@pytest.fixture
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOST", "PORT", "WEB_ADDRESS", "JOBS_API_URL"):
+        monkeypatch.delenv(f"BATCHWEB_{name}", raising=False)
+
+
+@pytest.mark.usefixtures("_nothing_set")
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ({}, ("127.0.0.1", 8000)),
+        ({"HOST": "192.168.1.5", "PORT": "8001"}, ("192.168.1.5", 8001)),
+        # These are no addresses to connect to.
+        ({"HOST": "0.0.0.0"}, ("127.0.0.1", 8000)),
+        ({"HOST": "::"}, ("::1", 8000)),
+        ({"WEB_ADDRESS": "web.example.com:80", "PORT": "8001"}, ("web.example.com", 80)),
+        ({"WEB_ADDRESS": "[fd00::1]:80"}, ("fd00::1", 80)),
+    ],
+)
+def test_where_the_web_server_is(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], address: tuple[str, int]
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"BATCHWEB_{name}", value)
+    assert web_address() == address
+
+
+@pytest.mark.usefixtures("_nothing_set")
+@pytest.mark.parametrize("text", ["8000", ":8000", "host:", "http://host:80", "host:80/x"])
+def test_what_is_no_address_of_a_web_server_is_told(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("BATCHWEB_WEB_ADDRESS", text)
+    with pytest.raises(ValueError, match=r"BATCHWEB_WEB_ADDRESS.*host:port"):
+        web_address()
+
+
+@pytest.mark.usefixtures("_nothing_set")
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("", "http://169.254.170.2:8000"),
+        ("https://batch.example.com", "https://batch.example.com"),
+        ("https://batch.example.com:8443/", "https://batch.example.com:8443"),
+        ("http://169.254.170.2:80", "http://169.254.170.2:80"),
+    ],
+)
+def test_where_jobs_reach_the_api(monkeypatch: pytest.MonkeyPatch, given: str, url: str) -> None:
+    monkeypatch.setenv("BATCHWEB_JOBS_API_URL", given)
+    assert jobs_api_url(8000) == url
+
+
+@pytest.mark.usefixtures("_nothing_set")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "batch.example.com",
+        "ftp://batch.example.com",
+        "https://batch.example.com/v1",
+        # The SDKs of AWS would refuse to fetch credentials there.
+        "http://batch.example.com",
+    ],
+)
+def test_where_no_job_could_reach_the_api_is_told(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("BATCHWEB_JOBS_API_URL", text)
+    with pytest.raises(ValueError, match=r"BATCHWEB_JOBS_API_URL.*https://"):
+        jobs_api_url(8000)

@@ -189,10 +189,11 @@ def told(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[str], None]]:
         yield wait
 
 
+@pytest.mark.parametrize("address", [HERE, "0.0.0.0"])
 def test_a_web_server_that_listens_there_itself_is_left_alone(
-    web: Web, told: Callable[[str], None]
+    web: Web, told: Callable[[str], None], address: str
 ) -> None:
-    with closing(Web(HERE)) as itself:
+    with closing(Web(address)) as itself:
         port = itself.address[1]
         with forwarding_to(web.address, port=port) as forwarder:
             told("which is served already")
