@@ -8,7 +8,7 @@ from hashlib import sha256
 from urllib.parse import quote, quote_from_bytes, unquote_to_bytes
 
 from .calls import Call
-from .signed import ALGORITHM, TIMESTAMP, Signed
+from .signed import ALGORITHM, Signed
 
 SIGNATURE_PARAMETER = "X-Amz-Signature"
 
@@ -18,12 +18,11 @@ def texts_to_sign(call: Call, signed: Signed, payload: str) -> Iterator[str]:
     before = f"{call.method}\n{canonical_path(call.path)}\n"
     names = ";".join(signed.headers)
     after = f"\n{canonical_headers(call.headers, signed.headers)}\n{names}\n{payload}"
-    stamp = signed.at.strftime(TIMESTAMP)
     for query in canonical_queries(
         call.query, without_signature=signed.expires_seconds is not None
     ):
         digest = sha256(f"{before}{query}{after}".encode()).hexdigest()
-        yield f"{ALGORITHM}\n{stamp}\n{signed.scope}\n{digest}"
+        yield f"{ALGORITHM}\n{signed.stamp}\n{signed.scope}\n{digest}"
 
 
 def canonical_path(path: str) -> str:

@@ -64,11 +64,10 @@ def _check_scope(signed: Signed, service: str) -> None:
         raise incomplete(
             f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not {signed.terminator[:50]!r}."
         )
-    stamp = signed.at.strftime(TIMESTAMP)
-    if signed.date != stamp[:8]:
+    if signed.date != signed.stamp[:8]:
         raise _elsewhere(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
-            f"{signed.date[:50]!r} != '{stamp[:8]}', from '{stamp}'."
+            f"{signed.date[:50]!r} != '{signed.stamp[:8]}', from '{signed.stamp}'."
         )
     region = settings.BATCHWEB_AWS_REGION
     if signed.region != region and (service, signed.region) != ("sts", REGION_OF_GLOBAL_STS):
@@ -81,19 +80,18 @@ def _check_scope(signed: Signed, service: str) -> None:
 
 
 def _check_time(signed: Signed, now: datetime) -> None:
-    at, current = signed.at.strftime(TIMESTAMP), now.strftime(TIMESTAMP)
     if signed.at > now + SKEW:
-        limit = (now + SKEW).strftime(TIMESTAMP)
         raise _elsewhere(
-            f"Signature not yet current: {at} is still later than {limit} ({current} + 15 min.)"
+            f"Signature not yet current: {signed.stamp} is still later than {_stamp(now + SKEW)} "
+            f"({_stamp(now)} + 15 min.)"
         )
     expires = signed.expires_seconds
     allowed = SKEW if expires is None else timedelta(seconds=expires)
     if signed.at < now - allowed:
-        limit = (now - allowed).strftime(TIMESTAMP)
         words = "15 min." if expires is None else f"{expires} sec."
         raise _elsewhere(
-            f"Signature expired: {at} is now earlier than {limit} ({current} - {words})"
+            f"Signature expired: {signed.stamp} is now earlier than {_stamp(now - allowed)} "
+            f"({_stamp(now)} - {words})"
         )
 
 
@@ -150,6 +148,10 @@ def _is_signature(text: str, key: bytes, signed: Signed) -> bool:
 def _is_of_a_browser(call: Call) -> bool:
     """Without a signature to ask for, any page could make its reader's browser send such a request."""
     return any(mark in call.headers for mark in MARKS_OF_BROWSERS)
+
+
+def _stamp(at: datetime) -> str:
+    return at.strftime(TIMESTAMP)
 
 
 def _elsewhere(text: str) -> Refusal:

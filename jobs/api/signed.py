@@ -29,7 +29,10 @@ _PARAMETERS = ("Credential", "SignedHeaders", "Signature")
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A signature, and what it is said to be made of. `expires_seconds` is None where it is in the headers."""
+    """A signature, and what it is said to be made of.
+
+    `stamp` is `at` as it is signed; `expires_seconds` is None where the signature is in the headers.
+    """
 
     access_key_id: str
     scope: str
@@ -40,6 +43,7 @@ class Signed:
     headers: tuple[str, ...]
     signature: str
     at: datetime
+    stamp: str
     session_token: str
     payload: str
     expires_seconds: int | None = None
@@ -132,6 +136,7 @@ def _signed(
         headers=_signed_headers(call, given["SignedHeaders"]),
         signature=given["Signature"],
         at=at,
+        stamp=at.strftime(TIMESTAMP),
         session_token=token,
         payload=payload,
         expires_seconds=expires_seconds,
@@ -176,7 +181,9 @@ def _time_of_headers(headers: Mapping[str, str]) -> datetime:
 def _time(text: str, name: str) -> datetime:
     if _TIMESTAMP.fullmatch(text):
         try:
-            return datetime.strptime(text, TIMESTAMP).replace(tzinfo=UTC)
+            # Several times as fast as strptime, and this is on the way of every request.
+            day = int(text[:4]), int(text[4:6]), int(text[6:8])
+            return datetime(*day, int(text[9:11]), int(text[11:13]), int(text[13:15]), tzinfo=UTC)
         except ValueError:
             pass
     raise incomplete(f"{name} must be in the form of 20260131T235959Z, not {_shown(text)}.")
