@@ -36,4 +36,4 @@ class NoText(Value):
 
 
 # Of a job in a share: the condition of the index of shares, which leaves out all other jobs.
-IN_A_SHARE = Q(share_identifier__gt=NoText())
+IN_A_SHARE = ~Q(share_identifier=NoText())

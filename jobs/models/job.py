@@ -215,7 +215,7 @@ class Job(models.Model):
             ),
             models.Index(
                 fields=["queue", "share_identifier", "-id"],
-                condition=Q(parent__isnull=True) & Q(share_identifier__gt=""),
+                condition=Q(parent__isnull=True) & ~Q(share_identifier=""),
                 name="job_queue_share_newest",
             ),
             models.Index(

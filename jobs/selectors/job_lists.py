@@ -85,6 +85,9 @@ def jobs_named(
         return []
     rows = _of_queue(user, queue, None).annotate(folded=FoldedName("name"))
     rows = rows.filter(**_matching("folded", pattern))
+    if not pattern.endswith("*"):
+        # SQLite would sort by a name that all of them have.
+        return _newest(rows if after is None else rows.filter(pk__lt=after[1]), limit)
     if after is not None:
         name, job_id = after
         rows = rows.filter(
