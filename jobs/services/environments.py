@@ -97,8 +97,7 @@ def delete_environment(*, environment: ComputeEnvironment, now: datetime) -> Non
             return
         if row.state != EnvironmentState.DISABLED:
             raise Conflict(
-                f"The environment {row.name} is enabled. Disable it before you delete it: its state "
-                "must be DISABLED."
+                f"The environment {row.name} is enabled. Disable it before you delete it."
             )
         place = row.queue_places.select_related("queue").order_by("queue_id").first()
         if place is not None:

@@ -83,10 +83,7 @@ def delete_queue(*, queue: JobQueue, now: datetime) -> None:
         if row is None or row.status == QueueStatus.DELETING:
             return
         if row.state != QueueState.DISABLED:
-            raise Conflict(
-                f"The queue {row.name} is enabled. Disable it before you delete it: its state "
-                "must be DISABLED."
-            )
+            raise Conflict(f"The queue {row.name} is enabled. Disable it before you delete it.")
         row.status, row.status_reason = QueueStatus.DELETING, ""
         row.save(update_fields=["status", "status_reason"])
         _announce()

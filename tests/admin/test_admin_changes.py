@@ -116,10 +116,10 @@ def test_a_queue_that_a_service_will_not_delete_stays_and_the_page_says_why(
     assert JobQueue.objects.filter(pk=queue.pk).exists()
 
 
-def test_a_disabled_queue_without_jobs_is_deleted(client: Client) -> None:
+def test_a_disabled_queue_is_deleted(client: Client) -> None:
     queue = a_queue(state="DISABLED")
     client.post(url(JobQueue, "delete", queue.pk), {"post": "yes"})
-    assert not JobQueue.objects.exists()
+    assert JobQueue.objects.get().status == "DELETING"
 
 
 @pytest.mark.parametrize("model", [JobQueue, ComputeEnvironment])

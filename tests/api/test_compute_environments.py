@@ -380,7 +380,7 @@ def test_what_there_is_not_is_left_out_or_not_found(name: str, boss: User) -> No
 
 def test_it_is_deleted_only_when_disabled_and_without_a_queue(boss: User) -> None:
     queue = a_queue(an_environment(name="here"))
-    with pytest.raises(Refused, match="its state must be DISABLED"):
+    with pytest.raises(Refused, match="Disable it before you delete it"):
         ask(boss, "DeleteComputeEnvironment", computeEnvironment="here")
     ask(boss, "UpdateComputeEnvironment", computeEnvironment="here", state="DISABLED")
     with pytest.raises(Refused, match="found existing JobQueue relationship") as refused:

@@ -330,7 +330,7 @@ def test_a_fair_share_policy_is_replaced_and_never_removed(boss: User) -> None:
 def test_it_is_deleted_only_when_disabled(boss: User) -> None:
     queue = a_queue(name="here")
     job = a_job(queue=queue, status="RUNNABLE")
-    with pytest.raises(Refused, match="its state must be DISABLED") as refused:
+    with pytest.raises(Refused, match="Disable it before you delete it") as refused:
         ask(boss, "DeleteJobQueue", jobQueue="here")
     assert (refused.value.code, refused.value.status) == ("ClientException", 400)
     update(boss, "here", state="DISABLED")

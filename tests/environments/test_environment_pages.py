@@ -135,7 +135,7 @@ def test_an_environment_is_made_changed_and_deleted_with_plain_forms(
     assert row is not None
     assert row.environment.max_milli_vcpus is None
     gone = client.post("/environments/here/delete/", follow=True)
-    assert "The environment here is deleted." in gone.text
+    assert "The environment here is being deleted." in gone.text
 
 
 def test_a_refused_form_keeps_what_was_typed(client: Client, boss: User) -> None:
@@ -150,6 +150,38 @@ def test_a_refused_form_keeps_what_was_typed(client: Client, boss: User) -> None
     page = client.post("/environments/here/delete/")
     assert page.status_code == 409
     assert "is enabled. Disable it before you delete it." in page.text
+
+
+def test_a_managed_environment_shows_its_compute_resources(client: Client, boss: User) -> None:
+    resources = {
+        "type": "SPOT",
+        "maxvCpus": 16,
+        "instanceTypes": ["m4.large", "c5"],
+        "subnets": [],
+        "tags": {"Name": "x"},
+    }
+    an_environment(
+        name="here",
+        type="MANAGED",
+        compute_resources=resources,
+        max_milli_vcpus=16_000,
+        tags={"a": "b"},
+    )
+    page = client.get("/environments/here/").text
+    assert "MANAGED SPOT" in page
+    assert "<dt>instanceTypes</dt><dd>m4.large, c5</dd>" in page
+    assert "maxvCpus of its compute resources" in client.get("/environments/here/edit/").text
+    assert "MANAGED SPOT on" in client.get("/environments/").text
+    found = client.get("/environments/here/", headers=JSON).json()
+    assert (found["compute_resources"], found["tags"]) == (resources, {"a": "b"})
+
+
+def test_an_environment_that_is_being_deleted_says_so(client: Client, boss: User) -> None:
+    an_environment(name="here", state="DISABLED", status="DELETING")
+    page = client.get("/environments/here/").text
+    assert "Being deleted." in page
+    assert "/environments/here/edit/" not in page
+    assert client.post("/environments/here/enable/", headers=JSON).status_code == 409
 
 
 def test_a_script_enables_and_disables(client: Client, boss: User) -> None:

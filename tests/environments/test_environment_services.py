@@ -8,8 +8,8 @@ from jobs.domain.errors import Conflict, InvalidInput, NotFound
 from jobs.models import ComputeEnvironment, Engine, EngineStatus, Node
 from jobs.services.engines import create_engine, delete_engine, update_engine
 from jobs.services.environments import create_environment, delete_environment, update_environment
-from jobs.services.queues import delete_queue, update_queue
-from tests.builders import NOW, a_node, a_queue, an_attempt, an_engine, an_environment
+from jobs.services.queues import update_queue
+from tests.builders import NOW, a_node, a_queue, an_engine, an_environment
 
 pytestmark = pytest.mark.django_db
 
@@ -20,13 +20,7 @@ def test_a_new_environment_has_the_default_prices_and_all_of_its_engine() -> Non
     assert environment.usd_per_vcpu_hour == Decimal("0.04048")
     assert environment.usd_per_gib_hour == Decimal("0.004445")
     assert environment.max_milli_vcpus is None
-    assert (environment.state, environment.status) == ("ENABLED", "VALID")
-
-
-def test_on_an_engine_that_does_not_answer_it_is_invalid_from_the_start() -> None:
-    an_engine(name="far", status=EngineStatus.UNREACHABLE, status_reason="Connection refused")
-    environment = create_environment(fields={"name": "there", "engine": "far"}, now=NOW)
-    assert (environment.status, environment.status_reason) == ("INVALID", "Connection refused")
+    assert (environment.state, environment.status) == ("ENABLED", "CREATING")
 
 
 @pytest.mark.parametrize(
@@ -41,7 +35,10 @@ def test_on_an_engine_that_does_not_answer_it_is_invalid_from_the_start() -> Non
         ({"usd_per_vcpu_hour": "free"}, "usd_per_vcpu_hour", "A price is a number"),
         ({"usd_per_vcpu_hour": "-0.1"}, "usd_per_vcpu_hour", "A price is between 0 and"),
         ({"usd_per_gib_hour": "0.0000001"}, "usd_per_gib_hour", "A price has at most 6"),
-        ({"type": "MANAGED"}, "type", "There is no such field."),
+        ({"type": "LENT"}, "type", "The type is MANAGED or UNMANAGED."),
+        ({"type": "MANAGED"}, "compute_resources", "A MANAGED environment needs these."),
+        ({"update_policy": {"a": 1}}, "update_policy", "Only a MANAGED environment has this."),
+        ({"color": "red"}, "color", "There is no such field."),
     ],
 )
 def test_a_refusal_names_the_field(fields: dict[str, object], field: str, said: str) -> None:
@@ -53,13 +50,12 @@ def test_a_refusal_names_the_field(fields: dict[str, object], field: str, said: 
     assert ComputeEnvironment.objects.count() == 1
 
 
-def test_an_update_changes_what_is_given_and_never_the_status() -> None:
+def test_an_update_changes_what_is_given_and_leaves_the_rest() -> None:
     environment = an_environment(max_milli_vcpus=1500)
-    ComputeEnvironment.objects.update(status="INVALID", status_reason="Gone")
     update_environment(environment=environment, fields={"usd_per_gib_hour": "0"}, now=NOW)
     environment.refresh_from_db()
     assert (environment.usd_per_gib_hour, environment.max_milli_vcpus) == (Decimal(0), 1500)
-    assert environment.status == "INVALID"
+    assert environment.status == "UPDATING"
     update_environment(environment=environment, fields={"max_vcpus": ""}, now=NOW)
     environment.refresh_from_db()
     assert environment.max_milli_vcpus is None
@@ -80,23 +76,45 @@ def test_an_environment_is_deleted_only_when_nothing_names_it() -> None:
     with pytest.raises(Conflict, match="is enabled"):
         delete_environment(environment=environment, now=NOW)
     update_environment(environment=environment, fields={"state": "DISABLED"}, now=NOW)
-    with pytest.raises(Conflict, match=f"The queue {queue.name} uses"):
+    with pytest.raises(Conflict, match=f"the queue {queue.name} uses"):
         delete_environment(environment=environment, now=NOW)
-    delete_queue(queue=queue, now=NOW)
+    update_queue(queue=queue, fields={"environments": [an_environment().name]}, now=NOW)
     delete_environment(environment=environment, now=NOW)
     delete_environment(environment=environment, now=NOW)
+    environment.refresh_from_db()
+    assert environment.status == "DELETING"
+    with pytest.raises(Conflict, match="is being deleted"):
+        update_environment(environment=environment, fields={}, now=NOW)
+    ComputeEnvironment.objects.update(status="DELETED")
     with pytest.raises(NotFound):
         update_environment(environment=environment, fields={}, now=NOW)
 
 
-def test_an_environment_where_jobs_ran_is_kept() -> None:
-    attempt = an_attempt()
-    environment = attempt.environment
-    update_environment(environment=environment, fields={"state": "DISABLED"}, now=NOW)
-    other = an_environment(name="other")
-    update_queue(queue=attempt.job.queue, fields={"environments": [other.name]}, now=NOW)
-    with pytest.raises(Conflict, match="Jobs have run in the environment"):
-        delete_environment(environment=environment, now=NOW)
+def test_the_maximum_of_a_managed_environment_is_that_of_its_compute_resources() -> None:
+    resources = {"type": "FARGATE", "maxvCpus": 16}
+    environment = an_environment(
+        type="MANAGED",
+        compute_resources={**resources, "subnets": ["a"], "securityGroupIds": ["b"]},
+        max_milli_vcpus=16_000,
+    )
+    update_environment(environment=environment, fields={"max_vcpus": "8"}, now=NOW)
+    environment.refresh_from_db()
+    assert environment.max_milli_vcpus == 8000
+    assert environment.compute_resources["maxvCpus"] == 8
+    for wrong in ("", "1.5"):
+        with pytest.raises(InvalidInput, match="max_vcpus: The maximum of a MANAGED"):
+            update_environment(environment=environment, fields={"max_vcpus": wrong}, now=NOW)
+    with pytest.raises(InvalidInput, match="max_vcpus: Give it as maxvCpus"):
+        create_environment(
+            fields={
+                "name": "new",
+                "type": "MANAGED",
+                "engine": environment.engine.name,
+                "max_vcpus": "8",
+                "compute_resources": environment.compute_resources,
+            },
+            now=NOW,
+        )
 
 
 def test_an_engine_is_made_changed_and_deleted_with_its_nodes() -> None:

@@ -9,8 +9,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from jobs.domain import ids
 from jobs.domain.states import JobStatus
-from jobs.models import JobQueue, WaitReason
+from jobs.models import JobQueue, ServiceEnvironment, WaitReason
 from jobs.scheduling.plan import WaitCode
 from jobs.selectors.queues import find_queue, front_of_queue, list_queues
 from tests.builders import NOW, a_job, a_policy, a_queue, an_array, an_attempt, an_environment
@@ -208,7 +209,73 @@ def test_a_script_makes_changes_and_deletes_a_queue(client: Client, boss: User) 
     )
     assert client.post("/queues/q/disable/", headers=JSON).json()["state"] == "DISABLED"
     assert client.post("/queues/q/delete/", headers=JSON).status_code == 200
-    assert not JobQueue.objects.exists()
+    assert client.get("/queues/q/", headers=JSON).json()["status"] == "DELETING"
+    refused = client.post("/queues/q/enable/", headers=JSON)
+    assert (refused.status_code, refused.json()["message"]) == (
+        409,
+        "The queue q is being deleted.",
+    )
+
+
+def test_a_queue_page_shows_its_status_and_what_that_means(client: Client, boss: User) -> None:
+    a_queue(name="q", tags={"team": "blue"})
+    page = client.get("/queues/q/").text
+    assert ">VALID</span>" in page
+    assert "blue" in page
+    JobQueue.objects.update(status="INVALID", status_reason="None of them is VALID.")
+    assert "None of them is VALID." in client.get("/queues/q/").text
+    assert ">INVALID</span>" in client.get("/queues/").text
+    JobQueue.objects.update(status="DELETING", state="DISABLED")
+    page = client.get("/queues/q/").text
+    assert "Being deleted." in page
+    assert "/queues/q/edit/" not in page
+
+
+def test_a_queue_for_service_jobs_is_shown_and_changed_but_takes_no_jobs(
+    client: Client, boss: User
+) -> None:
+    environment = ServiceEnvironment.objects.create(name="train", created_at=NOW)
+    queue = a_queue(
+        name="q",
+        type="SAGEMAKER_TRAINING",
+        time_limit_actions=[
+            {"reason": "x", "state": "RUNNABLE", "maxTimeSeconds": 600, "action": "TERMINATE"}
+        ],
+    )
+    queue.environment_order.all().delete()
+    queue.service_order.create(environment=environment, order=1)
+    page = client.get("/queues/q/").text
+    assert "a job is terminated" in page
+    assert "for service jobs, which do not run here" in page
+    assert "/submit/?queue=q" not in page
+    assert 'name="environments"' not in client.get("/queues/q/edit/").text
+    assert client.post("/queues/q/", {"priority": "3"}).status_code == 302
+    found = client.get("/queues/q/", headers=JSON).json()
+    assert (found["priority"], found["service_environments"]) == (3, ["train"])
+    assert "train" in client.get("/queues/").text
+    choices = client.get("/submit/").context["queue_names"]
+    assert "q" not in (choices() if callable(choices) else choices)
+
+
+def test_names_as_a_form_gives_them_leave_the_orders_numbers(client: Client, boss: User) -> None:
+    queue = a_queue(an_environment(name="a"), an_environment(name="b"), name="q")
+    queue.environment_order.filter(order=2).update(order=9)
+    client.post("/queues/q/", {"priority": "3", "environments": ["a", "b", ""]})
+    assert list(queue.environment_order.values_list("order", flat=True)) == [1, 9]
+    client.post("/queues/q/", {"environments": ["b", "a", ""]})
+    assert list(queue.environment_order.values_list("order", flat=True)) == [1, 2]
+
+
+def test_a_job_of_a_deleted_queue_names_it_without_a_link(client: Client, boss: User) -> None:
+    job = a_job(queue=a_queue(name="gone"), status=JobStatus.SUCCEEDED)
+    JobQueue.objects.update(status="DELETED", state="DISABLED")
+    page = client.get(f"/jobs/{ids.text_of(job.pk)}/").text
+    assert 'gone <span class="badge">DELETED</span>' in page
+    assert "/queues/gone/" not in page
+    other = a_job(queue=a_queue(name="gone"), status=JobStatus.SUCCEEDED)
+    listed = client.get("/jobs/?queue=gone", headers=JSON).json()["results"]
+    assert {row["id"] for row in listed} == {ids.text_of(job.pk), ids.text_of(other.pk)}
+    assert client.get("/queues/", headers=JSON).json()["results"][0]["name"] == "gone"
 
 
 def test_a_browser_that_may_not_delete_stays_on_the_form_with_the_reason(

@@ -6,8 +6,7 @@ import pytest
 from django.db import connection
 
 from jobs.domain.errors import Conflict, InvalidInput, NotFound
-from jobs.domain.states import JobStatus
-from jobs.models import JobQueue
+from jobs.models import JobQueue, QueueStatus
 from jobs.services.queues import create_queue, delete_queue, update_queue
 from tests.builders import NOW, a_job, a_queue, an_environment
 
@@ -74,20 +73,18 @@ def test_a_refused_update_changes_nothing() -> None:
 
 
 @pytest.mark.django_db
-def test_a_queue_is_deleted_only_when_disabled_and_without_jobs() -> None:
+def test_a_queue_is_deleted_only_when_disabled() -> None:
     queue = a_queue()
     with pytest.raises(Conflict, match="is enabled"):
         delete_queue(queue=queue, now=NOW)
     update_queue(queue=queue, fields={"state": "DISABLED"}, now=NOW)
-    job = a_job(queue=queue)
-    with pytest.raises(Conflict, match="jobs that are not finished"):
-        delete_queue(queue=queue, now=NOW)
-    type(job).objects.update(status=JobStatus.FAILED, stopped_at=NOW)
-    with pytest.raises(Conflict, match="finished jobs, whose history"):
-        delete_queue(queue=queue, now=NOW)
-    type(job).objects.all().delete()
+    a_job(queue=queue)
     delete_queue(queue=queue, now=NOW)
-    assert not JobQueue.objects.exists()
+    delete_queue(queue=queue, now=NOW)
+    assert JobQueue.objects.get().status == QueueStatus.DELETING
+    with pytest.raises(Conflict, match="is being deleted"):
+        update_queue(queue=queue, fields={"state": "ENABLED"}, now=NOW)
+    JobQueue.objects.update(status=QueueStatus.DELETED)
     delete_queue(queue=queue, now=NOW)
     with pytest.raises(NotFound):
         update_queue(queue=queue, fields={}, now=NOW)
