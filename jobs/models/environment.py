@@ -117,6 +117,8 @@ class ComputeEnvironment(models.Model):
                 name="environment_price_not_negative",
             ),
         ]
+        # Few are on their way somewhere, and many may have been deleted.
+        indexes = [models.Index(fields=["status"], name="environment_status")]
 
     def __str__(self) -> str:
         return self.name

@@ -90,6 +90,8 @@ class JobQueue(models.Model):
                 condition=Q(type__in=QueueType.values), name="queue_type_is_known"
             ),
         ]
+        # Few are on their way somewhere, and many may have been deleted.
+        indexes = [models.Index(fields=["status"], name="queue_status")]
 
     def __str__(self) -> str:
         return self.name
