@@ -1,11 +1,13 @@
 """Which service a call is for, from its path, its headers and the scope of its signature."""
 
 import re
+from urllib.parse import parse_qs
 
 from .calls import Call
-from .services import Service, services
+from .services import Service, elsewhere, services
 
 BATCH_PATH = "/v1/"
+MAX_NAME_CHARACTERS = 64
 ALGORITHM = "AWS4-HMAC-SHA256"
 _SCOPE = re.compile(r"Credential=[^/, ]+/[0-9]+/[^/, ]*/(?P<service>[a-z0-9-]+)/aws4_request")
 
@@ -21,16 +23,25 @@ def is_for_the_api(call: Call) -> bool:
 
 
 def service_of(call: Call) -> Service:
-    """The service that a call is for. One that names none that we know is answered as Batch would."""
+    """The service that a call is for; if it is none of ours, one that says so in that service's own format."""
     known = services()
     if call.path.startswith(BATCH_PATH):
         return known["batch"]
+    name = _signed_for(call)
     prefix = call.headers.get("x-amz-target", "").partition(".")[0]
     if prefix:
         for service in known.values():
             if getattr(service.protocol, "target_prefix", None) == prefix:
                 return service
-        return known["logs"]
-    scope = _SCOPE.search(call.headers.get("authorization", ""))
-    name = scope["service"] if scope else "sts"
-    return known["ec2"] if name == "ec2" else known["sts"]
+        return elsewhere(name or prefix[:MAX_NAME_CHARACTERS], call)
+    # A form that nobody has signed is STS's to refuse: it is what people try first.
+    return known.get(name or "sts") or elsewhere(name, call)
+
+
+def _signed_for(call: Call) -> str:
+    """The service that the signature is for; nothing if there is none."""
+    found = _SCOPE.search(call.headers.get("authorization", ""))
+    if found is None:
+        given = parse_qs(call.query).get("X-Amz-Credential", [""])[0]
+        found = _SCOPE.search(f"Credential={given}")
+    return found["service"] if found else ""

@@ -6,9 +6,10 @@ from functools import cache
 from types import MappingProxyType
 
 from . import batch, ec2, ecs, logs, sts
-from .calls import Operation
+from .calls import Call, Operation
 from .protocols import aws_json, ec2_query, query, rest_json
 from .protocols.base import Protocol
+from .protocols.elsewhere import Elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,11 @@ class Service:
     @property
     def signing_name(self) -> str:
         return self.name
+
+
+def elsewhere(name: str, call: Call) -> Service:
+    """A service that is not here, by what it signs as."""
+    return Service(name, Elsewhere(name, call), {})
 
 
 @cache

@@ -34,7 +34,7 @@ def list_groups(
         return chosen and name > after and name.startswith(prefix) and holding in name
 
     rows = rows.filter(sorted_by__gt=after) if after else rows
-    found = list(islice((row for row in rows.iterator() if fits(row.name)), limit))
+    found: list[LogGroup] = list(islice((row for row in rows.iterator() if fits(row.name)), limit))
     if fits(DEFAULT_LOG_GROUP) and all(row.name != DEFAULT_LOG_GROUP for row in found):
         found.append(LogGroup(name=DEFAULT_LOG_GROUP))
     return sorted(found, key=lambda row: row.name)[:limit]

@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from jobs.engines.base import LogSource
 from jobs.models import DEFAULT_LOG_GROUP, LogChunk
 from jobs.selectors import log_events
+from jobs.selectors.logs import lines_of_chunk
 from tests.builders import NOW, a_job, a_user, an_attempt
 from tests.joblogs.writing import NOW_NS, Writer, frame, numbered
 
@@ -179,11 +180,10 @@ def test_a_page_far_into_a_long_log_reads_few_chunks(
     assert LogChunk.objects.count() >= 3
     token = get(owner, writer, limit=20_00)["nextBackwardToken"]
     opened: list[LogChunk] = []
-    read = log_events.lines_of_chunk
 
     def counting(row: LogChunk, **portion: Any) -> Any:
         opened.append(row)
-        return read(row, **portion)
+        return lines_of_chunk(row, **portion)
 
     monkeypatch.setattr(log_events, "lines_of_chunk", counting)
     # The group, the stream, the chunks.

@@ -53,7 +53,7 @@ def _shape(caller: Caller, row: LogGroup) -> dict[str, Any]:
     arn = group_arn(caller, row.name)
     return {
         "logGroupName": row.name,
-        "creationTime": int(row.created_at.timestamp() * 1000) if row.created_at else None,
+        "creationTime": int(row.created_at.timestamp() * 1000) if row.pk else None,
         "retentionInDays": row.retention_days,
         "metricFilterCount": 0,
         "arn": f"{arn}:*",

@@ -1,26 +1,34 @@
-"""EC2 Query: as AWS Query, but with names and lists of its own."""
+"""EC2 Query: as AWS Query, but with names, lists and errors of its own."""
 
 from typing import Any
 
-from ..calls import Answer, Call
+from ..calls import Answer
 from ..errors import ApiError
-from .base import Asked
+from ..models import output_shape
+from . import xml
+from .form import Ec2Names
+from .query import Query
 
 
-class Ec2Query:
+class Ec2Query(Query):
     """One service."""
 
-    def __init__(self, service: str) -> None:
-        self._service = service
-
-    def read(self, call: Call) -> Asked:
-        """The operation of the form."""
-        raise ApiError("InvalidAction", "There is no such operation.")
+    names = Ec2Names()
 
     def write(self, operation: str, output: Any, request_id: str) -> Answer:
-        """200 with the output as XML."""
-        raise NotImplementedError
+        """200 with the output as XML, not wrapped in anything."""
+        shape = output_shape(self._service, operation)
+        content = xml.members(shape, output) if shape is not None else []
+        id_ = xml.element("requestId", text=request_id)
+        root = xml.element(f"{operation}Response", id_, *content, xmlns=self.namespace)
+        return Answer(200, {"Content-Type": xml.CONTENT_TYPE}, xml.document(root))
 
-    def write_error(self, error: ApiError, request_id: str) -> Answer:
-        """The error as XML."""
-        return Answer(error.status, {}, b"")
+    def error_document(self, error: ApiError, request_id: str) -> bytes:
+        """The XML of an error."""
+        told = xml.element(
+            "Error",
+            xml.element("Code", text=error.code),
+            xml.element("Message", text=error.message),
+        )
+        id_ = xml.element("RequestID", text=request_id)
+        return xml.document(xml.element("Response", xml.element("Errors", told), id_))

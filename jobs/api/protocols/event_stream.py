@@ -25,8 +25,9 @@ Event = tuple[str, Mapping[str, Any]]
 
 async def messages(operation: OperationModel, output: Mapping[str, Any]) -> AsyncIterator[bytes]:
     """The messages of an answer: first its other members, then each event as it comes."""
-    shape = operation.get_event_stream_output()
-    name = next(name for name, member in operation.output_shape.members.items() if member == shape)
+    shape: Any = operation.get_event_stream_output()
+    whole: Any = operation.output_shape
+    name = next(name for name, member in whole.members.items() if member is shape)
     rest = {key: value for key, value in output.items() if key != name}
     yield message({":event-type": "initial-response"}, rest)
     async for kind, content in output[name]:
