@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from jobs.api.shapes import problems
 
 Call = tuple[str, str, bool]
 AWS = Path(sys.executable).parent / "aws"
+# Version 2, which is not a Python package; it alone has `aws logs tail`.
+AWS_2 = (Path("/usr/local/bin/aws"), Path("/usr/bin/aws"))
 
 
 class CliError(Exception):
@@ -69,7 +71,12 @@ class Clients:
 
     def environment(self) -> dict[str, str]:
         """The variables that a shell would have after `. var/dev.env`, and no profile of who runs the tests."""
-        own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        # The CLI's driver has set one itself: where its own data lies.
+        own = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("AWS_") or name == "AWS_DATA_PATH"
+        }
         nobody = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
         return {**own, **nobody, **self.keys, "AWS_PAGER": ""}
 
@@ -94,17 +101,30 @@ class Clients:
         """What a shell prints, whose `aws` is the CLI: for commands as they stand in the documentation."""
         environment = self.environment()
         environment["PATH"] = f"{AWS.parent}{os.pathsep}{environment['PATH']}"
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", command],
-            env=environment,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=seconds,
-            check=False,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        return _run(["bash", "-euo", "pipefail", "-c", command], environment, seconds)
+
+    def tail(self, *words: str, seconds: float = 60) -> str:
+        """What `aws logs tail` of version 2 prints (in Debian, one from before AWS_ENDPOINT_URL)."""
+        found = next((each for each in AWS_2 if each.exists()), None)
+        assert found, "The AWS CLI, version 2, is missing. script/setup --dev installs it."
+        environment = self.environment()
+        environment.pop("AWS_DATA_PATH", None)
+        here = ["--endpoint-url", self.keys["AWS_ENDPOINT_URL"]]
+        return _run([str(found), "logs", "tail", *words, *here], environment, seconds)
+
+
+def _run(words: Sequence[str], environment: Mapping[str, str], seconds: float) -> str:
+    done = subprocess.run(
+        words,
+        env=environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=seconds,
+        check=False,
+    )
+    assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
 @contextmanager

@@ -64,9 +64,13 @@ def test_the_first_example_of_aws_batch_runs_as_it_stands(clients: Clients) -> N
     found = wait_until(lambda: _ended(clients, job["jobId"]), seconds=60, what="the job has ended")
     assert found["status"] == "SUCCEEDED", found
     stream = found["container"]["logStreamName"]
-    log = clients.shell(
-        f"aws logs tail /aws/batch/job --log-stream-names '{stream}' --format short"
-    )
+    events = clients.aws(
+        "logs",
+        "get-log-events",
+        *("--log-group-name", "/aws/batch/job", "--log-stream-name", stream, "--start-from-head"),
+    )["events"]
+    assert [event["message"] for event in events] == ["hello world"]
+    log = clients.tail("/aws/batch/job", "--log-stream-names", stream, "--format", "short")
     assert "hello world" in log
 
 
