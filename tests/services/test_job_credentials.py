@@ -1,10 +1,13 @@
 """Credentials of containers whose job has a role: what they are given, and how long it is good."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connections
 from pytest_django import Settings
 
 from jobs.engines.fake.world import SHELL_IMAGE, World, forget_world, world
@@ -14,6 +17,7 @@ from jobs.services.access_keys import decrypt_secret
 from jobs.services.containers import container_spec
 from jobs.services.job_credentials import (
     LIFETIME,
+    Issued,
     NoCredentials,
     fetch_credentials,
     fetch_token,
@@ -46,7 +50,7 @@ def given(attempt: Attempt) -> dict[str, str]:
     return {
         name: value
         for name, value in environment.items()
-        if name.startswith("AWS_") and not name.startswith("AWS_BATCH")
+        if name.startswith("AWS_") and not name.startswith(("AWS_BATCH", "AWS_EXECUTION_ENV"))
     }
 
 
@@ -183,6 +187,23 @@ def test_fetched_again_they_are_the_same_and_good_for_longer(
         first.token,
     )
     assert again.expires_at == NOW + LIFETIME + (later if lengthened else timedelta(0))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_processes_that_fetch_at_once_are_given_the_same() -> None:
+    attempt = placed()
+    gate = threading.Barrier(4)
+
+    def fetch() -> Issued:
+        try:
+            gate.wait()
+            return fetch_credentials(attempt_id=attempt.id, token=fetch_token(attempt), now=NOW)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        issued = [each.result() for each in [pool.submit(fetch) for _ in range(4)]]
+    assert len(set(issued)) == 1
 
 
 def test_a_token_of_another_attempt_or_made_up_is_refused_and_makes_nothing() -> None:
