@@ -29,7 +29,13 @@ HEADER_NAMES = st.from_regex(r"x-[a-z0-9]{1,8}", fullmatch=True) | st.sampled_fr
 
 
 def is_one_thing(value: str) -> bool:
-    """Python sends Latin-1 and signs UTF-8. Where the bytes sent are UTF-8, too, they mean that."""
+    """Whether a header can mean one thing alone.
+
+    Python sends Latin-1 and signs UTF-8: where the bytes sent are UTF-8, too, they mean that. And it signs a header
+    without the blanks of other scripts around it, which nobody can tell where there are several of its name.
+    """
+    if value.strip() != value.strip(" \t"):
+        return False
     try:
         return value.encode("latin-1").decode().isascii()
     except UnicodeDecodeError:
@@ -225,8 +231,8 @@ def test_a_change_of_any_character_of_a_presigned_query_is_refused(
 ) -> None:
     call = signer.in_query(target="/v1/tags/x?name=value&other=1")
     at = data.draw(st.integers(0, len(call.query) - 1))
-    # Letters and digits alone: others may be two ways of writing the same.
-    other = data.draw(st.sampled_from("bcdfgj0123456789").filter(lambda c: c != call.query[at]))
+    # None that are two ways of writing the same, as %2f and %2F are.
+    other = data.draw(st.sampled_from("ghjkxyz0123456789").filter(lambda c: c != call.query[at]))
     changed_query = call.query[:at] + other + call.query[at + 1 :]
     assert refused(replace(call, query=changed_query)).status == 403
 
