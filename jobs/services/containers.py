@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from django.conf import settings
 
 from jobs.domain import host_access, ids, names, reasons
+from jobs.domain.compute_resources import is_fargate
 from jobs.domain.plans import ContainerPlan, JobPlan
 from jobs.engines.base import ContainerSpec
 from jobs.engines.container_options import options_of
@@ -51,6 +52,7 @@ def container_spec(attempt: Attempt) -> ContainerSpec:
         image=attempt.image,
         command=container.command,
         environment={
+            "AWS_EXECUTION_ENV": _execution_environment(attempt),
             **role,
             **own,
             **_variables(attempt, plan),
@@ -120,6 +122,11 @@ def _secrets(attempt: Attempt, container: ContainerPlan) -> dict[str, str]:
             may_retry=True,
         ) from None
     return {name: values[reference] for name, reference in wanted.items()}
+
+
+def _execution_environment(attempt: Attempt) -> str:
+    """Source: Amazon ECS Developer Guide, "Amazon ECS environment variables"."""
+    return "AWS_ECS_FARGATE" if is_fargate(attempt.environment.compute_resources) else "AWS_ECS_EC2"
 
 
 def _variables(attempt: Attempt, plan: JobPlan) -> dict[str, str]:

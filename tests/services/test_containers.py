@@ -50,6 +50,19 @@ def test_a_plain_job_knows_its_id_attempt_queue_and_environment() -> None:
     assert (spec.pod, list(spec.aliases)) == ("", [])
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"), [("", "AWS_ECS_EC2"), ("SPOT", "AWS_ECS_EC2"), ("FARGATE", "AWS_ECS_FARGATE")]
+)
+def test_a_job_is_told_what_it_runs_on_unless_it_says_so_itself(kind: str, told: str) -> None:
+    attempt = placed()
+    attempt.environment.compute_resources = {"type": kind} if kind else {}
+    attempt.environment.save(update_fields=["compute_resources"])
+    assert container_spec(read(attempt)).environment["AWS_EXECUTION_ENV"] == told
+
+    own = placed(environment=[{"name": "AWS_EXECUTION_ENV", "value": "own"}])
+    assert container_spec(read(own)).environment["AWS_EXECUTION_ENV"] == "own"
+
+
 def test_an_array_s_child_knows_its_index_and_the_size() -> None:
     parent = an_array(3, children=JobStatus.STARTING)
     child = Job.objects.get(parent=parent, array_index=2)
@@ -155,9 +168,9 @@ def test_a_launch_takes_so_many_queries(
     plain: tuple[Attempt, World], django_assert_num_queries: Any
 ) -> None:
     attempt, _ = plain
-    # In a transaction, read and claim; record; then, in another: lock the job, the attempt, the job, its
-    # history. (A transaction's begin and end count too.)
-    with django_assert_num_queries(2 + 2 + 1 + 2 + 4):
+    # In a transaction, read and claim; record; then, in another: lock the job, the attempt, its log stream, the
+    # job, its history. (A transaction's begin and end count too.)
+    with django_assert_num_queries(2 + 2 + 1 + 2 + 5):
         launch_attempt(attempt_id=attempt.id, now=NOW)
 
 
