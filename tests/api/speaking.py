@@ -49,9 +49,8 @@ def read(found: Answer, service: str, operation: str) -> dict[str, Any]:
         "headers": {name.lower(): value for name, value in found.headers.items()},
         "body": found.body,
     }
-    parsed: dict[str, Any] = parser.parse(
-        response, operation_model(service, operation).output_shape
-    )
+    shape: Any = operation_model(service, operation).output_shape
+    parsed: dict[str, Any] = parser.parse(response, shape)
     if found.status >= 300:
         error = parsed["Error"]
         raise Refused(error["Code"], found.status, error["Message"])

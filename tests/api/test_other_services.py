@@ -72,10 +72,9 @@ def test_who_has_not_signed_is_told_that_first() -> None:
     found = door.answer(call)
 
     assert found.status == 403
-    parsed = create_parser("rest-xml").parse(
-        {"status_code": 403, "headers": {}, "body": found.body},
-        operation_model("s3", "ListBuckets").output_shape,
-    )
+    shape: Any = operation_model("s3", "ListBuckets").output_shape
+    response = {"status_code": 403, "headers": {}, "body": found.body}
+    parsed = create_parser("rest-xml").parse(response, shape)
     assert parsed["Error"]["Code"] != "NotImplemented"
 
 
