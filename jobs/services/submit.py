@@ -16,6 +16,7 @@ from jobs.models import DependencyType, Job, JobDependency, JobSpec, JobStatus, 
 
 from .array_rows import write_children
 from .locks import lock_jobs
+from .rows import insert_row
 from .submission import Submission, check_submission
 
 
@@ -29,7 +30,7 @@ def submit_job(*, owner: User, fields: Mapping[str, object], now: datetime) -> J
     spec = _spec(job_id, submission)
     job = _job(job_id, submission, spec, owner)
     with transaction.atomic():
-        spec.save(force_insert=True)
+        insert_row(spec)
         write_job(job=job, depends_on=submission.depends_on, now=now)
     return job
 
@@ -87,8 +88,8 @@ def write_job(
     """
     job.status = JobStatus.SUBMITTED
     job.status_changed_at = job.created_at = now
-    job.save(force_insert=True)
-    Transition.objects.create(job=job, to_status=JobStatus.SUBMITTED, at=now)
+    insert_row(job)
+    insert_row(Transition(job=job, to_status=JobStatus.SUBMITTED, at=now))
     if job.array_size is not None:
         write_children(parent=job, failed_of=failed_of)
     if depends_on:

@@ -1,14 +1,16 @@
-"""Many rows with values of their own in one statement."""
+"""New rows, and many rows with values of their own, by statements of our own."""
 
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import IntegrityError, transaction
 from pytest_django import DjangoAssertNumQueries
 
-from jobs.models import Attempt, Job, JobStatus
+from jobs.domain.ids import new_job_id
+from jobs.models import Attempt, Job, JobSpec, JobStatus, Transition
 from jobs.services import rows
-from jobs.services.rows import update_rows
+from jobs.services.rows import insert_row, update_rows
 from tests.builders import NOW, a_job, a_queue, an_attempt
 
 pytestmark = pytest.mark.django_db
@@ -77,3 +79,28 @@ def test_nothing_to_write_is_no_statement(
 ) -> None:
     with django_assert_num_queries(0):
         assert update_rows(Attempt, {}) == []
+
+
+def test_a_new_row_is_read_back_as_it_was_written() -> None:
+    job = a_job()
+    spec = JobSpec(id=new_job_id(), image="it's 100% ?", command=["a", "ä\n"], tags={"a": "b"})
+    insert_row(spec)
+    stored = JobSpec.objects.get(id=spec.id)
+    fields = [field.attname for field in JobSpec._meta.concrete_fields]
+    assert [getattr(stored, name) for name in fields] == [getattr(spec, name) for name in fields]
+    insert_row(Transition(job=job, to_status=JobStatus.RUNNABLE, at=NOW))
+    assert Transition.objects.filter(job=job).latest("id").at == NOW
+
+
+def test_a_row_that_was_written_is_saved_by_an_update() -> None:
+    spec = JobSpec(id=new_job_id(), image="a")
+    insert_row(spec)
+    spec.image = "b"
+    spec.save()
+    assert JobSpec.objects.get(id=spec.id).image == "b"
+
+
+def test_a_key_that_there_is_already_is_refused() -> None:
+    spec = a_job().spec
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert_row(JobSpec(id=spec.id, image="b"))
