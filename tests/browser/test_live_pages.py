@@ -198,6 +198,18 @@ def test_revoking_and_deregistering_ask_in_a_dialog(visit: Visit) -> None:
     expect(page.locator(".bw-toast")).to_contain_text("script is revoked")
 
 
+def test_a_new_access_key_fits_a_narrow_window_and_is_revoked_in_a_dialog(visit: Visit) -> None:
+    page = visit("/access/keys/")
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.get_by_label("Name").fill("laptop")
+    page.get_by_role("button", name="Make an access key").click()
+    expect(page.locator("#exports")).to_contain_text("export AWS_SECRET_ACCESS_KEY=")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.get_by_role("link", name="Revoke laptop").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.locator(".bw-toast")).to_contain_text("laptop is revoked")
+
+
 def test_the_form_s_outlook_follows_what_is_typed(visit: Visit) -> None:
     a_queue(name="default")
     a_definition(name="hello")
