@@ -117,6 +117,8 @@ def pages(jobs: dict[str, str]) -> dict[str, str]:
         "environment-edit": "/environments/local/edit/",
         "tokens": "/access/tokens/",
         "access-keys": "/access/keys/",
+        "docs-api": "/docs/api/",
+        "docs-events": "/docs/events/",
     }
 
 

@@ -93,6 +93,14 @@ class Settled(NamedTuple):
     newest: Ids
 
 
+class _Awaited(NamedTuple):
+    """Ids that are settled once these writers have ended; from which turn of reading on that is asked."""
+
+    ids: Ids
+    writers: frozenset[str]
+    since: int
+
+
 class _Watermark:
     """Up to which ids all rows are there to be seen, as far as this process knows.
 
@@ -104,18 +112,24 @@ class _Watermark:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._settled = NOTHING_READ
-        self._awaited: tuple[Ids, frozenset[str]] | None = None
+        self._awaited: _Awaited | None = None
+        self._turn = 0
 
-    def read(self) -> "Settled":
+    def read(self) -> Settled:
+        with self._lock:
+            self._turn += 1
+            turn = self._turn
         newest, writers = _newest_ids_and_writers()
         with self._lock:
-            if self._awaited and self._awaited[1].isdisjoint(writers):
-                self._settled = _larger(self._settled, self._awaited[0])
+            awaited = self._awaited
+            # What was read before others began to be awaited does not tell whether they have ended.
+            if awaited and awaited.since < turn and awaited.writers.isdisjoint(writers):
+                self._settled = _larger(self._settled, awaited.ids)
                 self._awaited = None
             if not writers:
                 self._settled = _larger(self._settled, newest)
             elif self._awaited is None:
-                self._awaited = newest, writers
+                self._awaited = _Awaited(newest, writers, since=self._turn)
             return Settled(self._settled, newest)
 
 

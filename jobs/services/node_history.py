@@ -5,6 +5,7 @@ from datetime import datetime
 
 from jobs.domain.groups import Member, Place, node_status
 from jobs.domain.plans import JobPlan
+from jobs.domain.reasons import is_host_loss
 from jobs.domain.states import TERMINAL, JobStatus
 from jobs.models import Attempt, Job, NodeTransition
 from jobs.scheduling.plan import Placement
@@ -71,6 +72,7 @@ def _member(row: Attempt) -> Member:
         started=row.started_at is not None,
         ended=row.ended_at is not None,
         exit_code=row.exit_code,
+        lost=is_host_loss(row.status_reason),
     )
 
 

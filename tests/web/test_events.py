@@ -12,6 +12,7 @@ from django.test import Client
 from jobs import changes
 from jobs.domain.states import JobStatus
 from jobs.models import Job, Transition
+from jobs.selectors import events
 from jobs.selectors.events import (
     NOTHING_READ,
     EventFilters,
@@ -167,6 +168,30 @@ def test_who_sees_nothing_of_what_happens_still_keeps_his_place() -> None:
             assert await stream._block() != ": still here"
 
     run(test)
+
+
+def test_who_reads_slowly_settles_nothing_that_began_meanwhile(monkeypatch: Any) -> None:
+    """Two threads of one process: the first one's look at the writers is older than what the second awaits."""
+    watermark = events._Watermark()
+    looks = iter([(Ids(10, 0, 0), frozenset({"a"})), (Ids(20, 0, 0), frozenset({"b"}))])
+    monkeypatch.setattr(events, "_newest_ids_and_writers", lambda: next(looks))
+    assert watermark.read().ids == NOTHING_READ
+
+    def slow_look() -> tuple[Ids, frozenset[str]]:
+        # Between the first look and what is made of it, another thread settles 10 and awaits "b" for 20.
+        assert watermark.read().ids == Ids(10, 0, 0)
+        return Ids(12, 0, 0), frozenset({"c"})
+
+    def first_slow_then_others() -> tuple[Ids, frozenset[str]]:
+        monkeypatch.setattr(events, "_newest_ids_and_writers", lambda: next(looks))
+        return slow_look()
+
+    monkeypatch.setattr(events, "_newest_ids_and_writers", first_slow_then_others)
+    assert watermark.read().ids == Ids(10, 0, 0)
+    monkeypatch.setattr(
+        events, "_newest_ids_and_writers", lambda: (Ids(30, 0, 0), frozenset({"d"}))
+    )
+    assert watermark.read().ids == Ids(20, 0, 0)
 
 
 class Other:
