@@ -138,7 +138,11 @@ CASES: dict[str, Case] = {
             "filters": [{"name": "JOB_NAME", "values": ["job-*"]}],
             "maxResults": 3,
         },
-        [always(), always(jobQueue="there-is-none"), always(arrayJobId=NO_JOB)],
+        [
+            always(),
+            always(jobQueue="there-is-none"),
+            always(jobQueue="default", jobStatus="RESTING"),
+        ],
     ),
     "CancelJob": Case(
         lambda world: {"jobId": world.waiting_job(), "reason": REASON},
@@ -266,7 +270,9 @@ CASES: dict[str, Case] = {
     "ListServiceJobs": Case(
         lambda world: {"jobQueue": world.training_queue()}, [always(jobQueue="there-is-none")]
     ),
-    "TerminateServiceJob": Case(None, [always(jobId="", reason=REASON)]),
+    "TerminateServiceJob": Case(
+        always(jobId=NO_JOB, reason=REASON), [always(jobId=NO_JOB), always(reason=REASON)]
+    ),
     "TerminateServiceJobs": Case(
         always(jobs=[NO_JOB], reason=REASON), [always(jobs=["x"] * 1001, reason=REASON)]
     ),
