@@ -9,6 +9,7 @@ import docker
 import pytest
 from botocore.exceptions import ClientError
 
+from jobs.engines.docker_engine.service_address import NETWORK
 from tests.images import busybox_image, python_image
 from tests.installation import ROOT, Installation
 
@@ -148,6 +149,26 @@ def test_containers_and_nodes_have_credentials_each_of_their_own(
     ]
     assert {each["method"] for each in said} == {"container-role"}
     assert len({each["key"]["access_key"] for each in said}) == len(said)
+
+
+def test_the_address_comes_back_with_the_next_job_where_somebody_removed_it(
+    installation: Installation, image: str, docker_engine_url: str
+) -> None:
+    properties = container(image, SAYS, jobRoleArn=ROLE)
+    for removed in (False, True):
+        if removed:
+            _remove_network(docker_engine_url)
+        job_id = submit(installation, containerProperties=properties)
+        ended = installation.wait_for(job_id, seconds=120)
+        assert ended["status"] == "SUCCEEDED", installation.log(job_id)
+
+
+def _remove_network(docker_engine_url: str) -> None:
+    engine = docker.DockerClient(base_url=docker_engine_url)
+    try:
+        engine.networks.get(NETWORK).remove()
+    finally:
+        engine.close()
 
 
 def test_tokens_of_jobs_are_shown_nowhere(installation: Installation, image: str) -> None:
