@@ -141,7 +141,10 @@ def test_environments_are_invalid_while_it_does_not_answer(news: list[str]) -> N
 
     record_contact(engine=engine, info=INFO, nodes=ONE_NODE, now=LATER)
     environment.refresh_from_db()
-    assert (environment.status, environment.status_reason) == ("VALID", "")
+    assert (environment.status, environment.status_reason) == (
+        "VALID",
+        "ComputeEnvironment Healthy",
+    )
 
 
 def test_an_environment_made_while_it_is_away_is_invalid_too() -> None:
