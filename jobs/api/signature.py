@@ -25,8 +25,8 @@ TERMINATOR = "aws4_request"
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 SKEW = timedelta(minutes=15)
 SIGNING_KEYS_KEPT = 1024
-# STS has a global endpoint beside those of the regions; requests to it are signed for this one.
-REGION_OF_GLOBAL_STS = "us-east-1"
+# It answers alike in every region, and some clients ask in one of their own choice (redun: us-west-2).
+OF_ALL_REGIONS = "sts"
 # What browsers send of themselves and no SDK does.
 MARKS_OF_BROWSERS = ("origin", "sec-fetch-site", "sec-fetch-mode")
 
@@ -70,7 +70,7 @@ def _check_scope(signed: Signed, service: str) -> None:
             f"{signed.date[:50]!r} != '{signed.stamp[:8]}', from '{signed.stamp}'."
         )
     region = settings.BATCHWEB_AWS_REGION
-    if signed.region != region and (service, signed.region) != ("sts", REGION_OF_GLOBAL_STS):
+    if signed.region != region and (service != OF_ALL_REGIONS or not signed.region):
         raise _elsewhere(
             f"Credential should be scoped to a valid region, not {signed.region[:50]!r}. The region here is "
             f"'{region}': set AWS_DEFAULT_REGION={region}."
@@ -121,10 +121,7 @@ def _decrypted(stored: bytes) -> str:
     try:
         return decrypt_secret(stored)
     except Unreadable:
-        raise Refusal(
-            Why.UNKNOWN_KEY,
-            f"{UNKNOWN_KEY} {UNREADABLE}",
-        ) from None
+        raise Refusal(Why.UNKNOWN_KEY, f"{UNKNOWN_KEY} {UNREADABLE}") from None
 
 
 def _payload(call: Call, signed: Signed) -> str:

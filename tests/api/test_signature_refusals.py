@@ -115,10 +115,11 @@ def test_a_signature_for_elsewhere_is_told_so(
     assert text in error.message
 
 
-def test_sts_may_be_asked_at_its_global_endpoint(signer: Signer, settings: object) -> None:
+@pytest.mark.parametrize("region", ["us-east-1", "us-west-2"])
+def test_sts_may_be_asked_in_any_region(signer: Signer, settings: object, region: str) -> None:
     settings.BATCHWEB_AWS_REGION = "eu-west-1"  # type: ignore[attr-defined]
-    for_global = signer.with_(service="sts", region="us-east-1").in_headers()
-    assert authenticate(for_global, "sts", NOW).user.get_username() == "ada"
+    call = signer.with_(service="sts", region=region).in_headers()
+    assert authenticate(call, "sts", NOW).user.get_username() == "ada"
     assert refused(signer.in_headers()).code == "InvalidSignatureException"
 
 
