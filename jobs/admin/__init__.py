@@ -19,6 +19,7 @@ from . import (
     policy,
     queue,
     secret,
+    service,
 )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "policy",
     "queue",
     "secret",
+    "service",
 ]
 
 admin.site.site_title = "Batchweb administration"

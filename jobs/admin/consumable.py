@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from jobs.models import ConsumableHold, ConsumableResource, ConsumableType
+from jobs.models import ConsumableChange, ConsumableHold, ConsumableResource, ConsumableType
 from jobs.services.consumable_resources import (
     check_change,
     check_resource,
@@ -17,7 +17,9 @@ from jobs.services.consumable_resources import (
     update_resource,
 )
 
-from .base import OfJobAdmin, ServiceAdmin, ServiceForm
+from .base import OfJobAdmin, ReadOnlyAdmin, ServiceAdmin, ServiceForm
+
+TAGS_HELP = "One a line: key=value. Later they are changed through the API."
 
 
 class ResourceForm(ServiceForm[ConsumableResource]):
@@ -28,6 +30,10 @@ class ResourceForm(ServiceForm[ConsumableResource]):
         help_text="REPLENISHABLE: a job gives it back when it ends.",
     )
     total_quantity = forms.CharField(required=False, help_text="How much there is in all.")
+
+    tags = forms.CharField(
+        required=False, widget=forms.Textarea(attrs={"rows": 3, "cols": 80}), help_text=TAGS_HELP
+    )
 
     field_of = {"quantity": "total_quantity"}
 
@@ -58,9 +64,9 @@ class ResourceAdmin(ServiceAdmin[ConsumableResource]):
     list_display = ("name", "type", "total_quantity", "in_use_quantity", "available", "created_at")
     list_filter = ("type",)
     search_fields = ("name",)
-    fields = ("name", "type", "total_quantity", "in_use_quantity", "created_at")
+    fields = ("name", "type", "total_quantity", "in_use_quantity", "tags", "created_at")
     readonly_fields = ("in_use_quantity", "created_at")
-    fixed_fields = ("name", "type")
+    fixed_fields = ("name", "type", "tags")
 
     @admin.display(description="available")
     def available(self, row: ConsumableResource) -> int:
@@ -98,3 +104,12 @@ class HoldAdmin(OfJobAdmin[ConsumableHold]):
     )
     list_select_related = ("resource",)
     list_filter = (HeldFilter,)
+
+
+@admin.register(ConsumableChange)
+class ChangeAdmin(ReadOnlyAdmin[ConsumableChange]):
+    """To look at: changes that were asked for with a token, for as long as that holds."""
+
+    list_display = ("client_token", "resource", "at")
+    list_select_related = ("resource",)
+    search_fields = ("client_token", "resource__name")

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from jobs.domain.variables import pairs_text
 from jobs.models import SchedulingPolicy, ShareUsage
 from jobs.services.policies import check_policy, create_policy, delete_policy, update_policy
 
@@ -30,11 +31,17 @@ class PolicyForm(ServiceForm[SchedulingPolicy]):
         help_text='JSON, such as [{"shareIdentifier": "teamA", "weightFactor": 0.5}]. A lower factor '
         "means more; shares that are not listed have 1.",
     )
+    tags = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 80}),
+        help_text="One a line: key=value.",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.initial["share_distribution"] = json_text(self.instance.share_distribution)
+            self.initial["tags"] = pairs_text(self.instance.tags)
 
     def check_with_service(self, fields: dict[str, object]) -> None:
         check_policy(fields=fields, policy=self.instance if self.instance.pk else None)
@@ -58,6 +65,7 @@ class PolicyAdmin(ServiceAdmin[SchedulingPolicy]):
         "share_decay_seconds",
         "compute_reservation",
         "share_distribution",
+        "tags",
         "created_at",
     )
     readonly_fields = ("created_at",)

@@ -16,6 +16,7 @@ from jobs.models import (
     ServiceEnvironment,
 )
 
+from .job_details import tags_of as tags_of_job
 from .jobs import visible_jobs
 
 Tagged = (
@@ -37,11 +38,7 @@ def tags_of(row: Tagged) -> dict[str, str]:
 
     A job needs its spec (`select_related`), else that is one query.
     """
-    tags: Mapping[str, str] | None = row.tags
-    if tags is None:
-        assert isinstance(row, Job)
-        tags = row.spec.tags
-    return dict(tags)
+    return dict(tags_of_job(row) if isinstance(row, Job) else row.tags)
 
 
 def may_tag(user: User, row: Tagged) -> bool:

@@ -17,6 +17,7 @@ from jobs.models import (
     BulkAction,
     BulkKind,
     ComputeEnvironment,
+    ConsumableChange,
     ConsumableHold,
     ConsumableResource,
     Engine,
@@ -26,20 +27,23 @@ from jobs.models import (
     JobDefinition,
     JobDependency,
     JobQueue,
+    JobQueueServiceEnvironment,
     JobSpec,
     JobStatus,
     LogChunk,
     LogStream,
     Node,
+    QuotaShare,
     SchedulerLease,
     SchedulingPolicy,
     Secret,
+    ServiceEnvironment,
     ShareUsage,
     Transition,
     UsageSample,
     WaitReason,
 )
-from tests.builders import NOW, a_hold, a_policy, a_secret, an_array, an_attempt
+from tests.builders import NOW, a_consumable, a_hold, a_policy, a_secret, an_array, an_attempt
 
 pytestmark = pytest.mark.django_db
 
@@ -120,6 +124,11 @@ def one_of_each(boss: User) -> dict[type[Model], Model]:
     AccessToken.objects.create(
         user=boss, name="script", prefix="bw_abc", digest="d" * 64, created_at=NOW
     )
+    resource = a_consumable()
+    ConsumableChange.objects.create(resource=resource, client_token="t", digest="d", at=NOW)
+    environment = ServiceEnvironment.objects.create(name="training", created_at=NOW)
+    JobQueueServiceEnvironment.objects.create(queue=array.queue, environment=environment, order=1)
+    QuotaShare.objects.create(queue=array.queue, name="half", created_at=NOW)
     found = {model: model._default_manager.order_by("-pk").first() for model in MODELS}
     return {model: row for model, row in found.items() if row is not None}
 
