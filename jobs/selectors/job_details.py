@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import Model, Q
 
+from jobs.domain.states import PLACED
 from jobs.models import (
     Attempt,
     ComputeEnvironment,
@@ -15,11 +16,14 @@ from jobs.models import (
     JobDefinition,
     JobDependency,
     JobQueue,
+    JobStatus,
     LogStream,
     Node,
+    Transition,
 )
 
 from .jobs import visible_jobs
+from .plans import is_group
 
 _RELATED = ("queue", "definition", "spec", "array_summary")
 _RELATED_TO_ATTEMPTS = ("node", "environment", "log_stream")
@@ -48,18 +52,20 @@ class JobRows:
 
     `attempts` are in the order of tries, nodes and containers, each with node, environment and log stream;
     of a multi-node job those of the nodes that were asked for, the main one always. `dependencies` are the
-    edges of the job, or of the array that it is a child of.
+    edges of the job, or of the array that it is a child of. `try_reasons` says, by number, how tries of several
+    containers ended: one alone does not tell.
     """
 
     job: Job
     attempts: Sequence[Attempt] = ()
     dependencies: Sequence[JobDependency] = ()
+    try_reasons: Mapping[int, str] = field(default_factory=dict)
 
 
 def read_details(
     *, user: User, job_ids: Collection[UUID], nodes: Collection[int] = ()
 ) -> dict[UUID, JobRows]:
-    """Those of the jobs that the user may see. At most three queries, however many jobs.
+    """Those of the jobs that the user may see. At most four queries, however many jobs.
 
     `nodes`: which nodes of multi-node jobs are asked for beside the main ones.
     """
@@ -71,8 +77,14 @@ def details_of(jobs: Sequence[Job], *, nodes: Collection[int] = ()) -> dict[UUID
     """The same of jobs that were read with queue, definition, spec and array summary."""
     attempts = _attempts(jobs, nodes)
     edges = _edges(jobs)
+    reasons = _try_reasons(jobs)
     return {
-        job.id: JobRows(job, attempts.get(job.id, ()), edges.get(job.parent_id or job.id, ()))
+        job.id: JobRows(
+            job,
+            attempts.get(job.id, ()),
+            edges.get(job.parent_id or job.id, ()),
+            reasons.get(job.id, {}),
+        )
         for job in jobs
     }
 
@@ -113,6 +125,18 @@ def _attempts(jobs: Sequence[Job], nodes: Collection[int]) -> Mapping[UUID, list
     rows = rows.select_related(*_RELATED_TO_ATTEMPTS).defer(*_UNREAD_OF_ATTEMPTS)
     for row in rows.order_by("job_id", "number", "node_index", "container_index"):
         found[row.job_id].append(row)
+    return found
+
+
+def _try_reasons(jobs: Sequence[Job]) -> Mapping[UUID, dict[int, str]]:
+    found: defaultdict[UUID, dict[int, str]] = defaultdict(dict)
+    groups = [job.id for job in jobs if job.attempts_made and is_group(job)]
+    if groups:
+        ends = Transition.objects.filter(
+            job__in=groups, attempt_number__gt=0, from_status__in=PLACED
+        ).exclude(to_status=JobStatus.RUNNING)
+        for job_id, number, reason in ends.values_list("job_id", "attempt_number", "reason"):
+            found[job_id][number] = reason
     return found
 
 

@@ -11,7 +11,16 @@ from django.test.utils import CaptureQueriesContext
 
 from jobs.domain import ecs_arns
 from jobs.domain.ids import new_job_id, text_of
-from jobs.models import Attempt, DependencyType, Job, JobDependency, JobStatus, LogStream, StopKind
+from jobs.models import (
+    Attempt,
+    DependencyType,
+    Job,
+    JobDependency,
+    JobStatus,
+    LogStream,
+    StopKind,
+    Transition,
+)
 from tests.api.asking import Refused, ask
 from tests.builders import (
     NOW,
@@ -359,6 +368,24 @@ def test_a_multinode_job_tells_its_nodes_and_each_node_itself(user: User) -> Non
     assert attempt["statusReason"] == "done"
     assert attempt["container"]["exitCode"] == 0
     assert zero["status"] == "FAILED"
+
+
+def test_a_try_that_ended_because_a_node_was_lost_says_so(user: User) -> None:
+    attempts = a_running_group(owner=user, node_properties=nodes_of(2), node_count=2)
+    lost = "Host EC2 (instance i-1) terminated."
+    ended(attempts[0], exit_code=143, status_reason="Stopped")
+    ended(attempts[1], exit_code=None, status_reason=lost)
+    job = attempts[0].job
+    Job.objects.filter(id=job.id).update(status=JobStatus.RUNNABLE, attempts_allowed=2)
+    for old, new, reason in (("STARTING", "RUNNING", ""), ("RUNNING", "RUNNABLE", lost)):
+        Transition.objects.create(
+            job=job, attempt_number=1, from_status=old, to_status=new, reason=reason, at=LATER
+        )
+    [attempt] = describe(user, job.id)[0]["attempts"]
+    assert attempt["statusReason"] == lost
+    assert attempt["container"]["exitCode"] == 143
+    [attempt] = describe(user, f"{job.id}#0")[0]["attempts"]
+    assert attempt["statusReason"] == "Stopped"
 
 
 @pytest.mark.parametrize(

@@ -265,7 +265,7 @@ def test_pages_follow_each_other_to_the_end(user: User) -> None:
     a_definition(name="b", revision=1)
     found, token = [], None
     while True:
-        params = {"nextToken": token} if token else {}
+        params: dict[str, Any] = {"nextToken": token} if token else {}
         answer = ask(user, "DescribeJobDefinitions", maxResults=4, **params)
         found += [each["jobDefinitionArn"] for each in answer["jobDefinitions"]]
         token = answer.get("nextToken")

@@ -90,7 +90,16 @@ def describe_job_definitions(caller: Caller, request: Request, now: datetime) ->
 
 
 OPERATIONS = {
-    "RegisterJobDefinition": Operation(register_job_definition),
+    "RegisterJobDefinition": Operation(
+        register_job_definition,
+        "What cannot be done here is refused by its path: `eksProperties`, EFS and S3 volumes, "
+        "`repositoryCredentials`, `firelensConfiguration`, `enableExecuteCommand`, log drivers other than "
+        "`awslogs` and `json-file`. What means something to AWS alone is kept and described as it came.",
+    ),
     "DeregisterJobDefinition": Operation(deregister_job_definition),
-    "DescribeJobDefinitions": Operation(describe_job_definitions),
+    "DescribeJobDefinitions": Operation(
+        describe_job_definitions,
+        "`jobDefinitions` may be used with the other parameters, and a name without a revision stands for all of "
+        "its revisions. INACTIVE ones are never removed.",
+    ),
 }

@@ -38,7 +38,7 @@ def job_detail(realm: Arns, rows: JobRows, now: datetime) -> Shape:
         **_head(realm, job, ids.text_of(job.id)),
         "status": job.status,
         "statusReason": job.status_reason or None,
-        "attempts": attempt_details(realm, job, rows.attempts),
+        "attempts": attempt_details(realm, job, rows.attempts, rows.try_reasons),
         # AWS's model has it in every answer; nothing has started at the epoch.
         "startedAt": millis(job.started_at) or 0,
         "stoppedAt": millis(job.stopped_at),

@@ -38,4 +38,10 @@ def describe_jobs(caller: Caller, request: Request, now: datetime) -> Mapping[st
     return {"jobs": described}
 
 
-OPERATIONS = {"DescribeJobs": Operation(describe_jobs)}
+OPERATIONS = {
+    "DescribeJobs": Operation(
+        describe_jobs,
+        "Jobs stay for as long as they are kept, not for 7 days; those of others are left out unless you are an "
+        "administrator. `statusReason` of a job that waits says in detail why.",
+    )
+}

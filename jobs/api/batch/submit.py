@@ -97,4 +97,10 @@ def _dependency(caller: Caller, each: Mapping[str, str]) -> Mapping[str, str]:
     return {**each, "jobId": job_id_in(caller, each["jobId"])}
 
 
-OPERATIONS = {"SubmitJob": Operation(submit_job)}
+OPERATIONS = {
+    "SubmitJob": Operation(
+        submit_job,
+        "`eksPropertiesOverride` is refused: there is no EKS. Secrets, consumable resources and the paths of machines "
+        "that a job needs must be there when it is submitted, not only when it starts.",
+    )
+}

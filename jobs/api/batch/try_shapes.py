@@ -1,6 +1,6 @@
 """What a job runs, and its tries so far, as AWS Batch describes them. Pure: of rows that were read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -17,6 +17,7 @@ from .definition_shapes import with_lists
 
 # AWS's limit; clients store it in columns of that size.
 MAX_REASON_CHARACTERS = 255
+NO_REASONS: Mapping[int, str] = {}
 
 Shape = dict[str, Any]
 
@@ -44,11 +45,16 @@ def stopped_at(containers: Sequence[Attempt]) -> datetime | None:
     return max((stop for stop in stops if stop is not None), default=None)
 
 
-def attempt_details(realm: Arns, job: Job, attempts: Sequence[Attempt]) -> list[Shape]:
-    """`attempts`: the tries that have ended. One that still runs is told of by the job itself."""
+def attempt_details(
+    realm: Arns, job: Job, attempts: Sequence[Attempt], reasons: Mapping[int, str] = NO_REASONS
+) -> list[Shape]:
+    """`attempts`: the tries that have ended. One that still runs is told of by the job itself.
+
+    `reasons`: of tries, by number, why they ended, where that is more than one container tells.
+    """
     tries = [list(rows) for _, rows in groupby(attempts, key=lambda each: each.number)]
     return [
-        _attempt_detail(realm, job, rows)
+        _attempt_detail(realm, job, rows, reasons.get(rows[0].number, ""))
         for rows in tries
         if all(each.ended_at is not None for each in rows)
     ]
@@ -91,7 +97,7 @@ def log_stream_name(job: Job, attempt: Attempt) -> str | None:
     ).name
 
 
-def _attempt_detail(realm: Arns, job: Job, rows: Sequence[Attempt]) -> Shape:
+def _attempt_detail(realm: Arns, job: Job, rows: Sequence[Attempt], reason: str) -> Shape:
     main = main_node_of(job)
     index = main if any(each.node_index == main for each in rows) else rows[0].node_index
     of_node = [each for each in rows if each.node_index == index]
@@ -99,7 +105,7 @@ def _attempt_detail(realm: Arns, job: Job, rows: Sequence[Attempt]) -> Shape:
         **_containers(realm, job, of_node),
         "startedAt": millis(started_at(of_node)),
         "stoppedAt": millis(stopped_at(of_node)),
-        "statusReason": decider_of(of_node, node_index=index).status_reason or None,
+        "statusReason": reason or decider_of(of_node, node_index=index).status_reason or None,
     }
 
 
