@@ -132,6 +132,19 @@ class Installation:
             for name, _, value in (line.partition("=") for line in lines)
         }
 
+    def access_key(self, username: str) -> dict[str, str]:
+        """An access key of a user without rights of his own to administer, who is made if need be."""
+        program = (
+            "from django.contrib.auth.models import User\n"
+            "from django.utils import timezone\n"
+            "from jobs.services.access_keys import create_access_key\n"
+            f"user, _ = User.objects.get_or_create(username={username!r})\n"
+            "key, secret = create_access_key(user=user, name='test', now=timezone.now())\n"
+            "print(key.access_key_id, secret)\n"
+        )
+        key_id, secret = self.manage("shell", "--no-imports", "-c", program).split()[-2:]
+        return {"AWS_ACCESS_KEY_ID": key_id, "AWS_SECRET_ACCESS_KEY": secret}
+
     @property
     def containers_label(self) -> str:
         """The label that its containers carry, and no other installation's."""
