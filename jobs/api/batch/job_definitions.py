@@ -94,7 +94,9 @@ OPERATIONS = {
         register_job_definition,
         "What cannot be done here is refused by its path: `eksProperties`, EFS and S3 volumes, "
         "`repositoryCredentials`, `firelensConfiguration`, `enableExecuteCommand`, log drivers other than "
-        "`awslogs` and `json-file`. What means something to AWS alone is kept and described as it came.",
+        "`awslogs` and `json-file`. A `jobRoleArn` or `taskRoleArn` gives containers the "
+        "rights of their job's owner here, whatever role it names. What means something to AWS alone is kept and "
+        "described as it came.",
     ),
     "DeregisterJobDefinition": Operation(deregister_job_definition),
     "DescribeJobDefinitions": Operation(
