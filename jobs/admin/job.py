@@ -8,7 +8,15 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from jobs.domain.states import CANCELLABLE
-from jobs.models import Attempt, Job, Transition, UsageSample, WaitReason
+from jobs.models import (
+    Attempt,
+    Job,
+    NodeTransition,
+    QueueBlock,
+    Transition,
+    UsageSample,
+    WaitReason,
+)
 from jobs.models.job import LIVE_STATUSES
 from jobs.services.stop import cancel_job, terminate_job
 
@@ -181,6 +189,25 @@ class TransitionAdmin(OfJobAdmin[Transition]):
         clipped("reason"),
         "at",
     )
+
+
+@admin.register(NodeTransition)
+class NodeTransitionAdmin(OfJobAdmin[NodeTransition]):
+    list_display = (
+        "id",
+        "job_id",
+        "attempt_number",
+        "node_index",
+        "to_status",
+        clipped("reason"),
+        "at",
+    )
+
+
+@admin.register(QueueBlock)
+class QueueBlockAdmin(OfJobAdmin[QueueBlock]):
+    list_display = ("id", "queue", "job_id", clipped("reason", characters=120), "at")
+    list_select_related = ("queue",)
 
 
 @admin.register(WaitReason)

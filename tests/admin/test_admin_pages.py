@@ -33,6 +33,8 @@ from jobs.models import (
     LogChunk,
     LogStream,
     Node,
+    NodeTransition,
+    QueueBlock,
     QuotaShare,
     SchedulerLease,
     SchedulingPolicy,
@@ -89,6 +91,10 @@ def one_of_each(boss: User) -> dict[type[Model], Model]:
     a_hold(job=job)
     JobDependency.objects.create(job=job, on=array)
     WaitReason.objects.create(job=job, code="CAPACITY", reason="Full.", since=NOW)
+    NodeTransition.objects.create(
+        job=job, attempt_number=1, node_index=0, to_status=JobStatus.RUNNING, at=NOW
+    )
+    QueueBlock.objects.create(queue=job.queue, job=job, reason="Full.", at=NOW)
     UsageSample.objects.create(attempt=attempt, at=NOW, milli_vcpus=250, memory_mib=10)
     JobCredentials.objects.create(
         attempt=attempt,
@@ -248,6 +254,8 @@ def test_a_search_for_jobs_takes_an_id_or_an_exact_name(
         JobDependency,
         JobSpec,
         LogStream,
+        NodeTransition,
+        QueueBlock,
         Transition,
         UsageSample,
         WaitReason,
