@@ -83,10 +83,11 @@ def preemption(value: object) -> dict[str, Any]:
 
 
 def quota_share_policy(value: object) -> dict[str, Any]:
-    """A scheduling policy for quota shares; {} for none. Raises FieldError."""
-    if not value:
+    """A scheduling policy for quota shares, also as JSON text; {} for none. Raises FieldError."""
+    given = read_json(value)
+    if not given:
         return {}
-    clean: dict[str, Any] = _quota_policy(value)
+    clean: dict[str, Any] = _quota_policy(given)
     return clean
 
 

@@ -32,6 +32,16 @@ def test_a_resource_is_made_and_its_total_changed_with_plain_forms(
     assert not ConsumableResource.objects.exists()
 
 
+def test_tags_are_lines_of_a_form(client: Client, boss: User) -> None:
+    client.post("/resources/", {"name": "r", "tags": "team=blue"})
+    assert ConsumableResource.objects.get().tags == {"team": "blue"}
+    assert "blue" in client.get("/resources/r/").text
+    assert client.get("/resources/r/", headers=JSON).json()["tags"] == {"team": "blue"}
+    refused = client.post("/resources/", {"name": "s", "tags": "aws:x=1"})
+    assert refused.status_code == 400
+    assert list(refused.context["errors"]) == ["tags"]
+
+
 def test_a_refused_form_keeps_what_was_typed(client: Client, boss: User) -> None:
     page = client.post(
         "/resources/", {"name": "a b", "type": "NON_REPLENISHABLE", "total_quantity": "many"}

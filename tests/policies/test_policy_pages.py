@@ -39,6 +39,30 @@ def test_a_policy_is_made_and_changed_with_plain_forms(client: Client, boss: Use
     assert "all weigh 1" in client.get("/policies/teams/").text
 
 
+def test_tags_are_lines_of_a_form(client: Client, boss: User) -> None:
+    client.post("/policies/", {"name": "p", "tags": "team=blue\nempty="})
+    policy = SchedulingPolicy.objects.get()
+    assert policy.tags == {"team": "blue", "empty": ""}
+    assert client.get("/policies/p/edit/").context["values"]["tags"] == "team=blue\nempty="
+    assert "team" in client.get("/policies/p/").text
+    refused = client.post("/policies/p/", {"tags": "aws:x=1"})
+    assert refused.status_code == 400
+    assert list(refused.context["errors"]) == ["tags"]
+    client.post("/policies/p/", {"tags": ""})
+    policy.refresh_from_db()
+    assert policy.tags == {}
+
+
+def test_a_policy_for_quota_shares_says_that_nothing_is_scheduled_by_it(
+    client: Client, boss: User
+) -> None:
+    a_policy(name="quota", quota_share_policy={"idleResourceAssignmentStrategy": "FIFO"})
+    assert "nothing is scheduled by it" in client.get("/policies/quota/").text
+    refused = client.post("/policies/quota/", {"share_decay_seconds": "60"})
+    assert refused.status_code == 400
+    assert "A policy for quota shares stays one" in refused.text
+
+
 def test_a_refused_form_keeps_what_was_typed(client: Client, boss: User) -> None:
     form = {
         "name": "p",

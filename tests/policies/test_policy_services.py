@@ -10,6 +10,7 @@ from jobs.services.policies import create_policy, delete_policy, update_policy
 from tests.builders import NOW, a_policy, a_queue
 
 pytestmark = pytest.mark.django_db
+QUOTA = {"idleResourceAssignmentStrategy": "FIFO"}
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,10 @@ pytestmark = pytest.mark.django_db
         ({"share_distribution": [{"shareIdentifier": "a", "weightFactor": 0}]}, "share_distribution"),
         ({"share_distribution": [{"shareIdentifier": "a*"}, {"shareIdentifier": "ab"}]}, "share_distribution"),
         ({"quota": 1}, "quota"),
+        ({"quota_share_policy": "{"}, "quota_share_policy"),
+        ({"quota_share_policy": {"idleResourceAssignmentStrategy": "LIFO"}}, "quota_share_policy"),
+        ({"quota_share_policy": QUOTA, "compute_reservation": 1}, "quota_share_policy"),
+        ({"tags": {"aws:x": ""}}, "tags"),
     ],
 )  # fmt: skip
 def test_a_refusal_names_the_field_and_writes_nothing(fields: dict[str, Any], field: str) -> None:

@@ -17,7 +17,7 @@ from .forms import errors_elsewhere
 from .lazily import lazily
 from .named import NameQuery, read_query
 
-FIELDS = ("name", "type", "total_quantity")
+FIELDS = ("name", "type", "total_quantity", "tags")
 CHANGE_FIELDS = ("operation", "quantity")
 NEW: dict[str, object] = {"type": ConsumableType.REPLENISHABLE}
 OPERATION_WORDS = dict(zip(OPERATIONS, ("Set the total to", "Add", "Remove"), strict=True))
@@ -105,6 +105,7 @@ def summary(row: ConsumableResource) -> dict[str, Any]:
         "total_quantity": row.total_quantity,
         "in_use_quantity": row.in_use_quantity,
         "available_quantity": row.available_quantity,
+        "tags": row.tags,
         "created_at": row.created_at,
         "url": reverse("consumable", args=[row.name]),
     }

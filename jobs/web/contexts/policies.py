@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from jobs.domain import shares
 from jobs.domain.errors import NotFound
+from jobs.domain.variables import pairs_text
 from jobs.models import SchedulingPolicy
 from jobs.scheduling.shares import DEFAULT_DECAY_SECONDS, DEFAULT_WEIGHT, reserved_ratio
 from jobs.selectors import policies as selectors
@@ -17,7 +18,7 @@ from .forms import errors_elsewhere, posted_rows, rows_of
 from .lazily import lazily
 from .named import NameQuery, read_query
 
-FIELDS = ("name", "share_decay_seconds", "compute_reservation", "share_distribution")
+FIELDS = ("name", "share_decay_seconds", "compute_reservation", "share_distribution", "tags")
 NEW: dict[str, object] = {"share_decay_seconds": "3600", "compute_reservation": "0"}
 # For how many active shares the page works out what is reserved.
 EXAMPLES = 3
@@ -78,6 +79,8 @@ def summary(row: SchedulingPolicy) -> dict[str, Any]:
         "share_decay_seconds": row.share_decay_seconds,
         "compute_reservation": row.compute_reservation,
         "share_distribution": row.share_distribution,
+        "quota_share_policy": row.quota_share_policy,
+        "tags": row.tags,
         "queues": [queue.name for queue in row.queues.all()],
         "created_at": row.created_at,
         "url": reverse("policy", args=[row.name]),
@@ -103,7 +106,7 @@ def build_form(
 
 def values_of(row: SchedulingPolicy) -> dict[str, object]:
     """The form's values for changing this policy."""
-    return {field: getattr(row, field) for field in FIELDS}
+    return {**{field: getattr(row, field) for field in FIELDS}, "tags": pairs_text(row.tags)}
 
 
 def posted_fields(request: HttpRequest) -> dict[str, object]:
