@@ -231,6 +231,17 @@ def test_a_queue_page_shows_its_status_and_what_that_means(client: Client, boss:
     assert "/queues/q/edit/" not in page
 
 
+def test_pages_of_what_waits_in_a_queue_that_is_being_deleted(client: Client, boss: User) -> None:
+    queue = a_queue(name="q", status="DELETING", state="DISABLED")
+    job = a_job(queue=queue, status=JobStatus.RUNNABLE)
+    an_attempt(job=a_job(queue=queue, status=JobStatus.RUNNING, attempts_made=1))
+    assert client.get("/queues/q/").status_code == 200
+    assert client.get("/").status_code == 200
+    page = client.get(f"/jobs/{ids.text_of(job.pk)}/")
+    assert page.status_code == 200
+    assert 'href="/queues/q/"' in page.text
+
+
 def test_a_queue_for_service_jobs_is_shown_and_changed_but_takes_no_jobs(
     client: Client, boss: User
 ) -> None:
