@@ -82,7 +82,7 @@ class Events:
         return [each["message"] for each in (await self.update())["sessionResults"]]
 
     def _read(self, message: EventStreamMessage) -> tuple[str, dict[str, Any]]:
-        headers: dict[str, Any] = message.headers
+        headers: Any = message.headers
         kind = headers.get(":event-type") or headers[":exception-type"]
         assert headers[":message-type"] == ("event" if ":event-type" in headers else "exception")
         content: dict[str, Any] = json.loads(message.payload)
@@ -220,10 +220,13 @@ def test_a_log_that_cannot_be_read_is_told_in_the_stream() -> None:
     owner = a_user()
     writer = a_log(owner)
 
+    def damage() -> None:
+        LogChunk.objects.update(path="gone")
+
     async def test() -> None:
         events = await opened(owner)
         await in_thread(write, writer, "one")
-        await in_thread(lambda: LogChunk.objects.update(path="gone") and None)
+        await in_thread(damage)
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while (await events.next())[0] != "SessionStreamingException":
                 pass
@@ -303,7 +306,8 @@ async def served(user: User, stopping: asyncio.Event) -> AsyncIterator[tuple[Str
         "query_string": b"",
         "headers": [(name.encode(), value.encode()) for name, value in call.headers.items()],
     }
-    task = asyncio.create_task(with_api(pages, stops)(scope, receive, stream.send))
+    application: Any = with_api(pages, stops)
+    task: asyncio.Task[None] = asyncio.create_task(application(scope, receive, stream.send))
     await stream.begun()
     try:
         yield stream, task
@@ -342,6 +346,7 @@ def test_a_session_ends_whole_when_the_server_stops() -> None:
             buffer = EventStreamBuffer()
             buffer.add_data(await stream.body())
             # Nothing is cut off within a message.
-            assert [message.headers[":message-type"] for message in buffer]
+            kinds: list[Any] = [message.headers for message in buffer]
+            assert kinds[0][":event-type"] == "initial-response"
 
     run(test)
