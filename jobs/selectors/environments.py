@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from django.db.models import Count, Sum
 
 from jobs.domain.resources import Resources
-from jobs.models import Attempt, ComputeEnvironment, Engine, JobQueue, Node, NodeState
+from jobs.models import (
+    Attempt,
+    ComputeEnvironment,
+    Engine,
+    EnvironmentStatus,
+    JobQueue,
+    Node,
+    NodeState,
+)
 
 from .paging import PAGE_SIZE, Page, page_of
 
@@ -126,8 +134,9 @@ def list_engines() -> list[Engine]:
 
 
 def environment_names() -> list[str]:
-    """All environments' names, for a form's choices."""
-    return list(ComputeEnvironment.objects.order_by("name").values_list("name", flat=True))
+    """The names of environments that a queue may be given, for a form's choices."""
+    rows = ComputeEnvironment.objects.exclude(status=EnvironmentStatus.DELETING)
+    return list(rows.order_by("name").values_list("name", flat=True))
 
 
 def _live_attempts(environment: ComputeEnvironment) -> dict[int, list[Attempt]]:
