@@ -295,6 +295,22 @@ def test_jobs_are_found_by_share_and_by_status_too(user: User) -> None:
     assert names(user, jobQueue=queue.name, filters=by("SHARE_IDENTIFIER", "")) == []
 
 
+@pytest.mark.parametrize("size", [None, 100, 1000])
+@pytest.mark.parametrize("name", ["JOB_NAME", "AFTER_CREATED_AT"])
+def test_with_a_filter_a_page_has_a_hundred_jobs_at_most(
+    size: int | None, name: str, user: User, queue: JobQueue
+) -> None:
+    for number in range(101):
+        a_job(name=f"same{number}", queue=queue, owner=user)
+    more: dict[str, Any] = {} if size is None else {"maxResults": size}
+    filters = by(name, "same*" if name == "JOB_NAME" else "0")
+    first = ask(user, "ListJobs", jobQueue=queue.name, filters=filters, **more)
+    assert len(first["jobSummaryList"]) == 100
+    more["nextToken"] = first["nextToken"]
+    rest = ask(user, "ListJobs", jobQueue=queue.name, filters=filters, **more)
+    assert len(rest["jobSummaryList"]) == 1
+
+
 @pytest.mark.parametrize(
     ("params", "told"),
     [
@@ -307,7 +323,8 @@ def test_jobs_are_found_by_share_and_by_status_too(user: User) -> None:
         ({"jobQueue": "q", "jobStatus": "running"}, "jobStatus"),
         ({"jobQueue": "q", "maxResults": 0}, "1 to 1000"),
         ({"jobQueue": "q", "maxResults": 1001}, "1 to 1000"),
-        ({"jobQueue": "q", "maxResults": 101, "filters": by("JOB_NAME", "a")}, "1 to 100"),
+        ({"jobQueue": "q", "maxResults": 1001, "filters": by("JOB_NAME", "a")}, "1 to 1000"),
+        ({"jobQueue": "q", "maxResults": -1, "filters": by("JOB_NAME", "a")}, "1 to 1000"),
         ({"jobQueue": "q", "filters": by("job_name", "a")}, "no filter 'job_name'"),
         ({"jobQueue": "q", "filters": by("JOB_NAME")}, "1 to 100 values"),
         ({"jobQueue": "q", "filters": by("JOB_NAME", "a", "b")}, "takes one value"),

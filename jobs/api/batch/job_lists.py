@@ -12,7 +12,7 @@ from jobs.selectors import job_lists as selectors
 
 from ..calls import Caller, Operation, Request
 from ..errors import client_error
-from ..paging import ListPage, page
+from ..paging import ListPage, page, page_size
 from .filters import Filter, check_words, filters_of, milliseconds, one_filter
 from .finding import queue_named, resource_named
 from .list_shapes import consumer_summary, summaries_of
@@ -93,6 +93,9 @@ def _of_queue(
     if chosen is None:
         read = _read_newest(caller, queue, status)
         return page(request, LIST_JOBS, read, key=_key, default=MOST, most=MOST)
+    # AWS: "When --filters is used, Batch returns up to 100 values", also if more are asked for.
+    if page_size(request, default=MOST, most=MOST) > MOST_WITH_FILTERS:
+        request = {**request, "maxResults": MOST_WITH_FILTERS}
     if chosen.name == "JOB_NAME":
         return _by_name(caller, request, queue, chosen)
     if chosen.name == "JOB_DEFINITION":
@@ -101,9 +104,7 @@ def _of_queue(
         read = _read_newest(caller, queue, request.get("jobStatus", ""), share=chosen.values[0])
     else:
         read = _read_created(caller, queue, chosen)
-    return page(
-        request, LIST_JOBS, read, key=_key, default=MOST_WITH_FILTERS, most=MOST_WITH_FILTERS
-    )
+    return page(request, LIST_JOBS, read, key=_key)
 
 
 def _read_newest(caller: Caller, queue: JobQueue, status: str, *, share: str | None = None) -> Read:
@@ -160,14 +161,7 @@ def _by_name(caller: Caller, request: Request, queue: JobQueue, chosen: Filter) 
             limit=limit,
         )
 
-    return page(
-        request,
-        BY_NAME,
-        read,
-        key=lambda job: [job.name.upper(), str(job.pk)],
-        default=MOST_WITH_FILTERS,
-        most=MOST_WITH_FILTERS,
-    )
+    return page(request, BY_NAME, read, key=lambda job: [job.name.upper(), str(job.pk)])
 
 
 def _children(caller: Caller, request: Request, status: str) -> ListPage[Job]:
