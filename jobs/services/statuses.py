@@ -46,7 +46,11 @@ def advance_statuses(*, lease: Lease, now: datetime) -> bool:
 
     Three small queries where nothing is. Raises LostLease.
     """
-    environments = ComputeEnvironment.objects.filter(status__in=MOVING_ENVIRONMENTS)
+    # One that waits for the last of what runs there holds up nobody meanwhile.
+    in_use = Exists(Attempt.objects.filter(environment=OuterRef("pk"), ended_at__isnull=True))
+    environments = ComputeEnvironment.objects.filter(
+        ~Q(status=EnvironmentStatus.DELETING) | ~in_use, status__in=MOVING_ENVIRONMENTS
+    )
     moving = list(environments.order_by("id").values_list("id", "engine_id"))
     if moving:
         _move_environments(moving, lease)
