@@ -135,7 +135,7 @@ def _ns_of(at: datetime) -> int:
 OPERATIONS = {
     "StartLiveTail": Operation(
         in_logs_words(start_live_tail),
-        "SDKs put `streaming-` or `stream-` before the endpoint's host: turn that off with "
+        "SDKs put `stream-` before the endpoint's host: turn that off with "
         "`AWS_DISABLE_HOST_PREFIX_INJECTION=true`, or `inject_host_prefix=False` in boto3's `Config`. "
         "Where more than 500 lines come in a second, the first ones are told.",
     ),
