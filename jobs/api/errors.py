@@ -1,6 +1,7 @@
 """Errors of the API: what is raised inside, and becomes an answer in the service's own format."""
 
 from collections.abc import Mapping
+from functools import reduce
 
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, InterfaceError
@@ -33,13 +34,18 @@ def not_supported(message: str) -> ApiError:
 def in_aws_words(error: InvalidInput, names: Mapping[str, str] = NO_NAMES) -> ApiError:
     """The same texts with each field under the name that the caller knows it by (`names`: ours to AWS's).
 
-    A field that `names` does not have keeps its name.
+    A field that `names` does not have keeps its name. Where a text points to another field, that goes by AWS's
+    name, too.
     """
+    # A name with an underscore is no word of a sentence.
+    fields = [ours for ours in names if "_" in ours]
     texts = []
     for field, messages in error.errors.items():
         first, dot, rest = field.partition(".")
         where = names.get(first, first) + dot + rest
-        texts += [f"{where}: {message}" if where else message for message in messages]
+        for message in messages:
+            said = reduce(lambda text, ours: text.replace(ours, names[ours]), fields, message)
+            texts.append(f"{where}: {said}" if where else said)
     return client_error(" ".join(texts))
 
 

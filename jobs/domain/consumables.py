@@ -38,8 +38,15 @@ def consumables(value: object) -> list[dict[str, Any]]:
     Also AWS's `{"consumableResourceList": [...]}`. Each resource is named once. Raises FieldError.
     """
     given = read_json(value)
-    if isinstance(given, Mapping):
-        given = given.get("consumableResourceList") if given.keys() else None
+    if not isinstance(given, Mapping):
+        return _listed(given)
+    try:
+        return _listed(given.get("consumableResourceList"))
+    except FieldError as error:
+        raise FieldError(problems=error.at("consumableResourceList")) from None
+
+
+def _listed(given: object) -> list[dict[str, Any]]:
     if given is None:
         return []
     clean: list[dict[str, Any]] = _requirements(given)

@@ -177,7 +177,10 @@ def test_actions_of_retry_rules_are_taken_in_any_case(user: User, action: str) -
         ({"jobDefinitionName": "no spaces"}, "jobDefinitionName: "),
         ({"jobDefinitionName": "a:1"}, "jobDefinitionName: "),
         ({"tags": {"aws:a": "b"}}, "tags: "),
-        ({"type": "multinode"}, "nodeProperties: "),
+        (
+            {"type": "multinode"},
+            "nodeProperties: A definition of type multinode needs nodeProperties.",
+        ),
         ({"nonsense": 1}, "nonsense: Unknown member"),
         ({"parameters": {"a": 1}}, "parameters['a']: This is a string"),
         ({"containerProperties": None}, "containerProperties.image: "),

@@ -321,7 +321,7 @@ def test_dependencies_are_written_as_asked_for(user: User) -> None:
         ),
         (
             {"nodeOverrides": {"numNodes": 2}},
-            "nodeOverrides: The definition is one of one container",
+            "nodeOverrides: The definition is one of one container: override it by containerOverrides.",
         ),
         (
             {"ecsPropertiesOverride": {"taskProperties": [{"containers": [{"name": "a"}]}]}},
@@ -361,6 +361,14 @@ def test_dependencies_are_written_as_asked_for(user: User) -> None:
                 }
             },
             "consumableResourcePropertiesOverride: There is no consumable resource named x",
+        ),
+        (
+            {
+                "consumableResourcePropertiesOverride": {
+                    "consumableResourceList": [{"consumableResource": "x", "quantity": 0}]
+                }
+            },
+            "consumableResourcePropertiesOverride: consumableResourceList[0].quantity: ",
         ),
         ({"parameters": {"a": "x" * 31_000}}, "A submission has at most 30 KiB"),
         ({"nonsense": 1}, "nonsense: Unknown member"),
