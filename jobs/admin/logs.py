@@ -4,15 +4,23 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from jobs.models import LogChunk, LogStream
+from jobs.models import LogChunk, LogGroup, LogStream
 
-from .base import OfJobAdmin, clipped
+from .base import OfJobAdmin, ReadOnlyAdmin, clipped
+
+
+@admin.register(LogGroup)
+class LogGroupAdmin(ReadOnlyAdmin[LogGroup]):
+    list_display = ("name", "retention_days", "created_at")
+    search_fields = ("name",)
+    ordering = ("name",)
 
 
 @admin.register(LogStream)
 class LogStreamAdmin(OfJobAdmin[LogStream]):
     job_path = "attempt__job_id"
     list_display = (
+        "group",
         "name",
         "attempt",
         "line_count",

@@ -24,6 +24,8 @@ ENDPOINT_URL = "AWS_ENDPOINT_URL"
 ACCESS_KEY_ID = "AWS_ACCESS_KEY_ID"
 SECRET_ACCESS_KEY = "AWS_SECRET_ACCESS_KEY"  # noqa: S105
 SESSION_TOKEN = "AWS_SESSION_TOKEN"  # noqa: S105
+# SDKs put `stream-` before the host for live tail, and there is no such name as stream-localhost.
+NO_HOST_PREFIX = "AWS_DISABLE_HOST_PREFIX_INJECTION"
 # AWS's own tools read the one, some SDKs the other.
 REGIONS = ("AWS_DEFAULT_REGION", "AWS_REGION")
 

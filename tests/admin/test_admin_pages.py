@@ -31,6 +31,7 @@ from jobs.models import (
     JobSpec,
     JobStatus,
     LogChunk,
+    LogGroup,
     LogStream,
     Node,
     NodeTransition,
@@ -106,6 +107,7 @@ def one_of_each(boss: User) -> dict[type[Model], Model]:
         created_at=NOW,
         expires_at=NOW,
     )
+    LogGroup.objects.create(name="/lab", created_at=NOW)
     stream = LogStream.objects.create(attempt=attempt, name="hello/default/1")
     LogChunk.objects.create(
         stream=stream,

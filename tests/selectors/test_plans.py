@@ -53,6 +53,8 @@ KEYED_INDICES = {
     *("job_child_unique", "job_children_by_status", "attempt_container_unique"),
 }
 
+# An environment's attempts by when they ended: with both columns given, those that have not.
+NOT_ENDED = "attempt_environment_ended (environment_id=? AND ended_at=?)"
 OF_BIG = re.compile(r"(sqlite_autoindex_)?jobs_(job|attempt)_|job_|attempt_|PRIMARY KEY")
 ALIASES = re.compile(r'"?(jobs_job|jobs_attempt)"?\s+(?:AS\s+)?"?(\w+)"?')
 STEP = re.compile(
@@ -169,7 +171,7 @@ def _sqlite_steps(sql: str, values: Sequence[Any]) -> Iterator[str]:
         if index and not OF_BIG.match(index):
             # The same alias of another table.
             continue
-        is_keyed = found["how"] == "SEARCH" and index in KEYED_INDICES
+        is_keyed = found["how"] == "SEARCH" and (index in KEYED_INDICES or NOT_ENDED in row)
         if index not in LIVE_INDICES and not is_keyed:
             yield row
 

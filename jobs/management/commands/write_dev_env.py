@@ -49,6 +49,7 @@ class Command(BaseCommand):
                 dev_env.USER: user.username,
                 dev_env.PASSWORD: password,
                 dev_env.ENDPOINT_URL: url,
+                dev_env.NO_HOST_PREFIX: "true",
                 **given,
                 **dict.fromkeys(dev_env.REGIONS, settings.BATCHWEB_AWS_REGION),
             },
