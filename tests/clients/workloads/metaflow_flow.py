@@ -2,8 +2,8 @@
 
 from metaflow import FlowSpec, Parameter, batch, current, environment, retry, step
 
-# Metaflow hands on its own settings, but not this one.
-OF_JOBS = {"METAFLOW_S3_WORKER_COUNT": "4"}
+# Metaflow hands on its own settings, but not these. The image has what it would install.
+OF_JOBS = {"METAFLOW_S3_WORKER_COUNT": "4", "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1"}
 
 
 class SquaresFlow(FlowSpec):
