@@ -19,7 +19,7 @@ from django.utils import timezone
 from benchmarks.fresh import heading, machine, seconds_of, spread_ms
 from jobs.domain.ids import child_id, new_job_id
 from jobs.models import Job, JobDefinition, JobQueue, JobSpec, Transition
-from jobs.services.submit import submit_job
+from jobs.services.requests.submit import submit_job
 from tests.builders import a_definition, a_queue, a_user
 
 

@@ -29,7 +29,7 @@ from rq import Queue
 from benchmarks.fresh import heading, machine
 from jobs.domain.states import LIVE
 from jobs.models import Job, JobStatus
-from jobs.services.submit import submit_job
+from jobs.services.requests.submit import submit_job
 from tests.builders import a_definition, a_queue, a_user, an_engine, an_environment
 
 PATIENCE_SECONDS = 600

@@ -9,9 +9,9 @@ from django.utils import timezone
 from benchmarks.fresh import seconds_of
 from jobs.models import Attempt, Job, JobQueue, JobStatus
 from jobs.processes.scheduler import schedule_once
-from jobs.services.finish import AttemptOutcome, finish_attempt
-from jobs.services.lease import Lease, Standby
-from jobs.services.running import mark_running
+from jobs.services.attempts.finish import AttemptOutcome, finish_attempt
+from jobs.services.attempts.running import mark_running
+from jobs.services.passes.lease import Lease, Standby
 from tests.builders import a_definition, a_job, a_user
 
 # So many jobs end before each measured pass, and leave room for others.

@@ -1,7 +1,7 @@
 """Hands work to the RQ workers: by dotted name, with ids only, after the commit.
 
 The only caller of django_rq. A lost hand-over (Redis emptied, a worker killed) is found and made good
-by `services.sweep`, because the database says what is still to be done.
+by `services.passes.sweep`, because the database says what is still to be done.
 
 A task takes several ids, and whoever works one off may take more of its kind along: RQ's own work for
 each task is more than all of ours for a short job.

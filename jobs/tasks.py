@@ -10,8 +10,9 @@ from functools import wraps
 from django.db import close_old_connections
 from django.utils import timezone
 
-from jobs.services import bulk, launch, pulls, reap, stopping
-from jobs.services.apart import Apart
+from jobs.services.attempts import launch, pulls, reap, stopping
+from jobs.services.requests import bulk
+from jobs.services.writing.apart import Apart
 
 Task = Callable[..., None]
 

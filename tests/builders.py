@@ -102,7 +102,7 @@ def a_hold(**fields: Any) -> ConsumableHold:
 
 
 def a_secret(**fields: Any) -> Secret:
-    """A secret whose value nobody can read: `services.secrets` makes those that can be."""
+    """A secret whose value nobody can read: `services.access.secrets` makes those that can be."""
     owner = fields.pop("owner", None) or a_user()
     values = {"name": _name("secret"), "encrypted": b"-", "created_at": NOW, "updated_at": NOW}
     return Secret.objects.create(owner=owner, **{**values, **fields})

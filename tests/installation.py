@@ -137,7 +137,7 @@ class Installation:
         program = (
             "from django.contrib.auth.models import User\n"
             "from django.utils import timezone\n"
-            "from jobs.services.access_keys import create_access_key\n"
+            "from jobs.services.access.access_keys import create_access_key\n"
             f"user, _ = User.objects.get_or_create(username={username!r})\n"
             "key, secret = create_access_key(user=user, name='test', now=timezone.now())\n"
             "print(key.access_key_id, secret)\n"

@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from jobs.models import AccessKey, AccessToken, Job, JobCredentials
-from jobs.services.access_keys import problem_of, revoke_access_key
-from jobs.services.tokens import revoke_token
+from jobs.services.access.access_keys import problem_of, revoke_access_key
+from jobs.services.access.tokens import revoke_token
 
 from .base import OfJobAdmin, ReadOnlyAdmin
 

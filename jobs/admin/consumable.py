@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from jobs.models import ConsumableChange, ConsumableHold, ConsumableResource, ConsumableType
-from jobs.services.consumable_resources import (
+from jobs.services.setup.consumable_resources import (
     check_change,
     check_resource,
     create_resource,

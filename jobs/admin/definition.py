@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from jobs.domain.variables import variables_text
 from jobs.models import DefinitionStatus, JobDefinition
 from jobs.selectors.definition_texts import definition_texts
-from jobs.services.definitions import (
+from jobs.services.setup.definitions import (
     check_definition,
     deregister_definition,
     register_definition,

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from jobs.models import Engine, EngineKind, ImagePull, Node
-from jobs.services.engines import (
+from jobs.services.setup.engines import (
     check_engine,
     check_node,
     create_engine,

@@ -17,7 +17,7 @@ from jobs.models import (
     default_usd_per_gib_hour,
     default_usd_per_vcpu_hour,
 )
-from jobs.services.environments import (
+from jobs.services.setup.environments import (
     check_environment,
     create_environment,
     delete_environment,

@@ -18,7 +18,7 @@ from jobs.models import (
     WaitReason,
 )
 from jobs.models.job import LIVE_STATUSES
-from jobs.services.stop import cancel_job, terminate_job
+from jobs.services.requests.stop import cancel_job, terminate_job
 
 from .base import OfJobAdmin, ReadOnlyAdmin, Sized, SubmittedFilter, clipped, uuid_or_none
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from jobs.domain.variables import pairs_text
 from jobs.models import SchedulingPolicy, ShareUsage
-from jobs.services.policies import check_policy, create_policy, delete_policy, update_policy
+from jobs.services.setup.policies import check_policy, create_policy, delete_policy, update_policy
 
 from .base import ReadOnlyAdmin, ServiceAdmin, ServiceForm, json_text
 

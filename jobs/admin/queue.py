@@ -17,7 +17,7 @@ from jobs.models import (
     QueueType,
     SchedulingPolicy,
 )
-from jobs.services.queues import check_queue, create_queue, delete_queue, update_queue
+from jobs.services.setup.queues import check_queue, create_queue, delete_queue, update_queue
 
 from .base import ReadOnlyAdmin, ServiceAdmin, ServiceForm, json_text
 

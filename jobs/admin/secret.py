@@ -10,7 +10,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
 from jobs.models import Secret
-from jobs.services.secrets import check_secret, create_secret, delete_secret, update_secret
+from jobs.services.access.secrets import check_secret, create_secret, delete_secret, update_secret
 
 from .base import ServiceAdmin, ServiceForm
 

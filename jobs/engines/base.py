@@ -5,7 +5,7 @@ All calls are safe to repeat. All times are nanoseconds since the epoch, by the 
 
 Why create and start are two calls: whoever creates a container owns its name, and only he who has
 recorded the container's id may start it, once. That is what keeps an attempt from running twice
-when a launcher dies or stalls between any two steps (see `jobs.services.launch`).
+when a launcher dies or stalls between any two steps (see `jobs.services.attempts.launch`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

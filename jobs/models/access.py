@@ -44,8 +44,8 @@ class JobCredentials(models.Model):
     """Temporary credentials of a container whose job has a role, from when it first fetches them: they end with
     its attempt.
 
-    The token that it shows to be given them is kept nowhere: see `services.job_credentials`. `session_digest` is
-    of the session token that goes with each request that is signed with them.
+    The token that it shows to be given them is kept nowhere: see `services.attempts.job_credentials`.
+    `session_digest` is of the session token that goes with each request that is signed with them.
     """
 
     attempt = models.OneToOneField(

@@ -8,7 +8,7 @@ from .job import Job
 
 
 class ArraySummary(models.Model):
-    """One counter a status, moved by `services.transition` in the transaction that moves the children.
+    """One counter a status, moved by `services.writing.transition` in the transaction that moves the children.
 
     So the summary of 10,000 children is one row to read, and costs one update however many there are.
     """

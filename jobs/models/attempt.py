@@ -17,7 +17,8 @@ class Attempt(models.Model):
 
     A plain job has one row a try. One of several containers or nodes has a row for each, with the same
     `number`, written together when the try is placed. While live it holds its `milli_vcpus`,
-    `memory_mib` and `gpus` of its node. `launch_token` names who may start the container; see `services.launch`.
+    `memory_mib` and `gpus` of its node. `launch_token` names who may start the container (see
+    `services.attempts.launch`).
     """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="attempts", db_index=False)

@@ -19,7 +19,7 @@ class DependencyType(models.TextChoices):
 class JobDependency(models.Model):
     """`job` waits for `on`. Both are whole jobs: of an array, its parent.
 
-    `met` is written by `services.settle` alone. An N_TO_N edge is met when all of `on` has succeeded, but
+    `met` is written by `services.passes.settle` alone. An N_TO_N edge is met when all of `on` has succeeded, but
     lets each child go as soon as its counterpart has.
     """
 

@@ -46,7 +46,7 @@ class Job(models.Model):
     """A job, an array of them (the parent), or a child of an array.
 
     What it runs is its `spec`, frozen at its submission; columns of its own are what the scheduler
-    orders and places by. Only `services.transition` writes `status`. A request to end the job is
+    orders and places by. Only `services.writing.transition` writes `status`. A request to end the job is
     `stop_requested_at`: a wish, not a state. Ids grow with time (`domain.ids`), so new rows go to the end
     of every index, and submission order is the order of ids.
     """

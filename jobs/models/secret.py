@@ -5,7 +5,7 @@ from django.db import models
 
 
 class Secret(models.Model):
-    """A named value, stored encrypted; `services.secrets` alone reads and writes `encrypted`.
+    """A named value, stored encrypted; `services.access.secrets` alone reads and writes `encrypted`.
 
     Its owner's jobs may use it, and everybody's if it is `shared`.
     """

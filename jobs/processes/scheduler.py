@@ -20,15 +20,15 @@ from jobs.scheduling.decide import decide
 from jobs.scheduling.scouts import Scouts
 from jobs.scheduling.stopping import without_children_of
 from jobs.selectors.snapshot import load_snapshot
-from jobs.services.accept import PORTION, accept_submitted
-from jobs.services.array_stop import carry_out_stops
-from jobs.services.lease import BEAT_SECONDS, Lease, Standby, beat, release
-from jobs.services.placement import apply_plan
-from jobs.services.settle import settle_ended
-from jobs.services.statuses import advance_statuses
-from jobs.services.stopping import next_stop_at
-from jobs.services.sweep import sweep
-from jobs.services.time_limit_actions import apply_time_limits
+from jobs.services.attempts.stopping import next_stop_at
+from jobs.services.passes.accept import PORTION, accept_submitted
+from jobs.services.passes.array_stop import carry_out_stops
+from jobs.services.passes.lease import BEAT_SECONDS, Lease, Standby, beat, release
+from jobs.services.passes.placement import apply_plan
+from jobs.services.passes.settle import settle_ended
+from jobs.services.passes.statuses import advance_statuses
+from jobs.services.passes.sweep import sweep
+from jobs.services.passes.time_limit_actions import apply_time_limits
 
 from .connections import keep_connections
 

@@ -1,4 +1,4 @@
-"""What a scheduling pass decides. Nothing has happened until `services.placement` applies it."""
+"""What a scheduling pass decides. Nothing has happened until `services.passes.placement` applies it."""
 
 from dataclasses import dataclass
 from datetime import datetime

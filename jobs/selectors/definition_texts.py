@@ -1,4 +1,4 @@
-"""A definition as texts that a form sends back and `services.definitions` reads to the same."""
+"""A definition as texts that a form sends back and `services.setup.definitions` reads to the same."""
 
 import json
 import shlex

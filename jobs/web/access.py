@@ -15,7 +15,7 @@ from django.utils import timezone
 from jobs import changes
 from jobs.models import BulkAction
 from jobs.selectors.jobs import visible_jobs
-from jobs.services import tokens
+from jobs.services.access import tokens
 
 from . import answers
 

@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 from jobs.domain.errors import InvalidInput
 from jobs.models import AccessKey
 from jobs.selectors import access_keys as selectors
-from jobs.services.access_keys import create_access_key, problem_of, revoke_access_key
+from jobs.services.access.access_keys import create_access_key, problem_of, revoke_access_key
 
 from . import answers
 from .access import user_of

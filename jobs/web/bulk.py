@@ -10,7 +10,7 @@ from jobs.domain.flags import flag
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import BulkKind
 from jobs.selectors.bulk import find_bulk
-from jobs.services.bulk import start_bulk
+from jobs.services.requests.bulk import start_bulk
 
 from . import answers
 from .access import user_of

@@ -5,7 +5,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.domain.errors import Conflict, InvalidInput
-from jobs.services.consumable_resources import create_resource, delete_resource, update_resource
+from jobs.services.setup.consumable_resources import (
+    create_resource,
+    delete_resource,
+    update_resource,
+)
 
 from . import answers
 from .access import require_staff, user_of

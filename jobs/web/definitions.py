@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from jobs.domain.errors import InvalidInput
-from jobs.services.definitions import deregister_definition, register_definition
+from jobs.services.setup.definitions import deregister_definition, register_definition
 
 from . import answers
 from .access import require_staff

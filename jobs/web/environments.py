@@ -6,8 +6,12 @@ from django.utils import timezone
 
 from jobs.domain.errors import Conflict, InvalidInput
 from jobs.models import EnvironmentState
-from jobs.services.engines import update_node
-from jobs.services.environments import create_environment, delete_environment, update_environment
+from jobs.services.setup.engines import update_node
+from jobs.services.setup.environments import (
+    create_environment,
+    delete_environment,
+    update_environment,
+)
 
 from . import answers
 from .access import require_staff
@@ -38,7 +42,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @answers.allow("GET", "POST")
 def environment(request: HttpRequest, name: str) -> HttpResponse:
-    """GET: an environment. POST: changes what is given of its fields (`services.environments`)."""
+    """GET: an environment. POST: changes what is given of its fields (`services.setup.environments`)."""
     if request.method == "POST":
         return _update(request, name)
     row = contexts.find(name=name)

@@ -13,8 +13,8 @@ from jobs.domain.errors import InvalidInput
 from jobs.domain.states import TERMINAL
 from jobs.models import Job
 from jobs.selectors.jobs import find_job
-from jobs.services.rerun import rerun_job
-from jobs.services.stop import cancel_job, terminate_job
+from jobs.services.requests.rerun import rerun_job
+from jobs.services.requests.stop import cancel_job, terminate_job
 
 from . import answers
 from .access import user_of

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 
-from jobs.services.job_credentials import Issued, NoCredentials, fetch_credentials
+from jobs.services.attempts.job_credentials import Issued, NoCredentials, fetch_credentials
 
 # Longer than any token of ours; what is longer is not looked at.
 MAX_TOKEN_CHARACTERS = 200

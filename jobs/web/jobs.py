@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.domain.errors import InvalidInput
-from jobs.services.submit import submit_job
+from jobs.services.requests.submit import submit_job
 
 from . import answers
 from .access import user_of

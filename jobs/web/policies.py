@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.domain.errors import Conflict, InvalidInput
-from jobs.services.policies import create_policy, delete_policy, update_policy
+from jobs.services.setup.policies import create_policy, delete_policy, update_policy
 
 from . import answers
 from .access import require_staff

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from jobs.domain.errors import Conflict, InvalidInput
 from jobs.models import QueueState
-from jobs.services.queues import create_queue, delete_queue, update_queue
+from jobs.services.setup.queues import create_queue, delete_queue, update_queue
 
 from . import answers
 from .access import require_staff, user_of
@@ -37,7 +37,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @answers.allow("GET", "POST")
 def queue(request: HttpRequest, name: str) -> HttpResponse:
-    """GET: a queue. POST: changes what is given of its fields (`services.queues`)."""
+    """GET: a queue. POST: changes what is given of its fields (`services.setup.queues`)."""
     if request.method == "POST":
         return _update(request, name)
     row = contexts.find(name=name)

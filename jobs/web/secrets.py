@@ -7,7 +7,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 
 from jobs.domain.errors import InvalidInput
 from jobs.selectors.secrets import find_secret
-from jobs.services.secrets import create_secret, delete_secret, update_secret
+from jobs.services.access.secrets import create_secret, delete_secret, update_secret
 
 from . import answers
 from .access import user_of

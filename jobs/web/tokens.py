@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 from jobs.domain.errors import InvalidInput
 from jobs.models import AccessToken
 from jobs.selectors import tokens as selectors
-from jobs.services.tokens import create_token, revoke_token
+from jobs.services.access.tokens import create_token, revoke_token
 
 from . import answers
 from .access import user_of

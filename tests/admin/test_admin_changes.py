@@ -18,8 +18,8 @@ from jobs.models import (
     JobQueue,
     JobStatus,
 )
-from jobs.services.access_keys import UNREADABLE, create_access_key
-from jobs.services.definitions import register_definition
+from jobs.services.access.access_keys import UNREADABLE, create_access_key
+from jobs.services.setup.definitions import register_definition
 from tests.builders import (
     NOW,
     a_definition,

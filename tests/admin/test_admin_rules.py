@@ -17,7 +17,7 @@ from jobs.models import (
     SchedulingPolicy,
     Secret,
 )
-from jobs.services.secrets import create_secret, resolve
+from jobs.services.access.secrets import create_secret, resolve
 from tests.builders import (
     NOW,
     a_consumable,

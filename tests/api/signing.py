@@ -13,7 +13,7 @@ from botocore.credentials import Credentials
 from django.contrib.auth.models import User
 
 from jobs.api.calls import Call
-from jobs.services.access_keys import create_access_key
+from jobs.services.access.access_keys import create_access_key
 from tests.builders import NOW
 
 ORIGIN = "http://batch.example:8000"

@@ -14,8 +14,8 @@ from jobs.api.errors import ApiError
 from jobs.api.signature import authenticate, signing_key
 from jobs.domain.errors import InvalidInput, NotFound
 from jobs.models import AccessKey, JobCredentials
-from jobs.services import access_keys
-from jobs.services.access_keys import (
+from jobs.services.access import access_keys
+from jobs.services.access.access_keys import (
     UNREADABLE,
     create_access_key,
     encrypt_secret,

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs.models import ComputeEnvironment, Engine
-from jobs.services.statuses import advance_statuses
+from jobs.services.passes.statuses import advance_statuses
 from tests.api.asking import Refused, ask
 from tests.builders import NOW, a_queue, a_user, an_engine, an_environment
 from tests.services.stepping import a_lease

@@ -15,9 +15,9 @@ from jobs.domain.ids import text_of
 from jobs.domain.states import JobStatus
 from jobs.models import Job, NodeTransition, QueueBlock, Transition
 from jobs.selectors.events import NOTHING_READ, EventFilters, Ids, cursor_of, read_events
-from jobs.services.finish import AttemptOutcome, finish_attempt
-from jobs.services.running import mark_running
-from jobs.services.transition import transition
+from jobs.services.attempts.finish import AttemptOutcome, finish_attempt
+from jobs.services.attempts.running import mark_running
+from jobs.services.writing.transition import transition
 from tests.builders import (
     NOW,
     a_group,

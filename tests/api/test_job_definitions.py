@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from jobs.models import DefinitionStatus, JobDefinition
-from jobs.services.definitions import register_definition
+from jobs.services.setup.definitions import register_definition
 from tests.api.asking import Refused, ask
 from tests.api.definition_samples import ECS, MULTINODE, PLAIN
 from tests.builders import NOW, a_definition, a_user

@@ -89,7 +89,7 @@ def test_nothing_is_lost_or_told_twice_wherever_a_page_ends(
 ) -> None:
     monkeypatch.setattr(log_events, "SEARCH_CHUNKS", chunks)
     monkeypatch.setattr(log_events, "SEARCH_BYTES", size)
-    monkeypatch.setattr("jobs.services.logs.ROW_BYTES", 1)
+    monkeypatch.setattr("jobs.services.supervision.logs.ROW_BYTES", 1)
     monkeypatch.setattr(log_events, "SEARCH_STREAMS", 3)
     for number in range(5):
         writer = a_log(owner, [])

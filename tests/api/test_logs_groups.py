@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs.models import DEFAULT_LOG_GROUP, LogGroup
-from jobs.services.log_groups import RETENTION_DAYS
+from jobs.services.setup.log_groups import RETENTION_DAYS
 from tests.builders import NOW, a_user
 from tests.joblogs.writing import Writer
 

@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import DEFAULT_LOG_GROUP, Attempt, LogGroup, LogStream
-from jobs.services import logs
-from jobs.services.running import mark_all_running, mark_running
+from jobs.services.attempts.running import mark_all_running, mark_running
+from jobs.services.supervision import logs
 from tests.builders import (
     NOW,
     a_definition,

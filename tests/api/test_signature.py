@@ -15,7 +15,7 @@ from jobs.api.calls import Call
 from jobs.api.errors import ApiError
 from jobs.api.signature import authenticate
 from jobs.models import AccessKey
-from jobs.services.access_keys import encrypt_secret
+from jobs.services.access.access_keys import encrypt_secret
 from tests.builders import NOW, a_user
 
 from .signing import Signer, a_signer, changed, signature_of

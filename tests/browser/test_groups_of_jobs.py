@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 from jobs.domain import ids, reasons
 from jobs.domain.states import JobStatus
 from jobs.models import Job, JobDependency
-from jobs.services.bulk import go_on_with_bulk
-from jobs.services.transition import transition
+from jobs.services.requests.bulk import go_on_with_bulk
+from jobs.services.writing.transition import transition
 from tests.builders import a_definition, a_job, a_queue, an_array, an_attempt
 from tests.joblogs.writing import Writer, numbered
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from jobs import changes
 from jobs.domain.states import JobStatus
 from jobs.models import Job
-from jobs.services.transition import transition
+from jobs.services.writing.transition import transition
 from tests.builders import a_definition, a_job, a_queue, an_attempt
 
 pytestmark = pytest.mark.browser

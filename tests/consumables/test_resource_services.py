@@ -7,8 +7,12 @@ import pytest
 from jobs.domain.errors import Conflict, InvalidInput, NotFound
 from jobs.domain.states import JobStatus
 from jobs.models import ConsumableHold, ConsumableResource
-from jobs.services.consumable_resources import create_resource, delete_resource, update_resource
-from jobs.services.consumables import Want, take
+from jobs.services.attempts.consumables import Want, take
+from jobs.services.setup.consumable_resources import (
+    create_resource,
+    delete_resource,
+    update_resource,
+)
 from tests.builders import NOW, a_consumable, a_hold, a_job
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jobs.domain.definition_document import AWS_MEMBERS, definition_fields
 from jobs.domain.errors import InvalidInput
-from jobs.services.definitions import FIELDS, check_definition
+from jobs.services.setup.definitions import FIELDS, check_definition
 
 
 def test_our_own_words_are_taken_as_they_are() -> None:

@@ -7,7 +7,7 @@ from django.db import connection
 
 from jobs.domain.errors import InvalidInput
 from jobs.models import DefinitionStatus, JobDefinition
-from jobs.services.definitions import deregister_definition, register_definition
+from jobs.services.setup.definitions import deregister_definition, register_definition
 from tests.builders import NOW, a_definition, a_user
 
 FIELDS = {"name": "hello", "image": "busybox:1.36", "vcpus": "0.25", "memory_mib": "64"}

@@ -6,9 +6,13 @@ import pytest
 
 from jobs.domain.errors import Conflict, InvalidInput, NotFound
 from jobs.models import ComputeEnvironment, Engine, EngineStatus, Node
-from jobs.services.engines import create_engine, delete_engine, update_engine
-from jobs.services.environments import create_environment, delete_environment, update_environment
-from jobs.services.queues import update_queue
+from jobs.services.setup.engines import create_engine, delete_engine, update_engine
+from jobs.services.setup.environments import (
+    create_environment,
+    delete_environment,
+    update_environment,
+)
+from jobs.services.setup.queues import update_queue
 from tests.builders import NOW, a_node, a_queue, an_engine, an_environment
 
 pytestmark = pytest.mark.django_db

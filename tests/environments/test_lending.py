@@ -13,8 +13,8 @@ from jobs.domain.states import JobStatus
 from jobs.domain.validation import FieldError
 from jobs.models import ComputeEnvironment, Node
 from jobs.selectors.environments import list_environments, list_nodes
-from jobs.services.engines import update_node
-from jobs.services.environments import create_environment, update_environment
+from jobs.services.setup.engines import update_node
+from jobs.services.setup.environments import create_environment, update_environment
 from tests.builders import NOW, a_job, a_node, a_queue, an_attempt, an_engine, an_environment
 
 pytestmark = pytest.mark.django_db

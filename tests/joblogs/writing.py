@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jobs.engines.base import LogFrame, LogSource
 from jobs.joblogs.position import Position
 from jobs.models import Attempt, LogStream
-from jobs.services import logs
+from jobs.services.supervision import logs
 from tests.builders import NOW, an_attempt
 
 NOW_NS = int(NOW.timestamp()) * 1_000_000_000

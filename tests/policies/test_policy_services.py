@@ -6,7 +6,7 @@ import pytest
 
 from jobs.domain.errors import Conflict, InvalidInput, NotFound
 from jobs.models import SchedulingPolicy
-from jobs.services.policies import create_policy, delete_policy, update_policy
+from jobs.services.setup.policies import create_policy, delete_policy, update_policy
 from tests.builders import NOW, a_policy, a_queue
 
 pytestmark = pytest.mark.django_db

@@ -13,8 +13,8 @@ from pytest_django import Settings
 from jobs import changes, queueing
 from jobs.models import Attempt, Job, JobStatus, SchedulerLease
 from jobs.processes.scheduler import Scheduler, WakeUps
-from jobs.services.lease import Standby
-from jobs.services.submit import submit_job
+from jobs.services.passes.lease import Standby
+from jobs.services.requests.submit import submit_job
 from tests.builders import NOW, a_definition, a_job, a_queue, a_user, an_attempt
 from tests.installation import wait_until
 

@@ -15,7 +15,7 @@ from jobs.processes.workers import (
     Pool,
     ShortTaskWorker,
 )
-from jobs.services import reap
+from jobs.services.attempts import reap
 
 
 def _arguments(process: Any) -> dict[str, Any]:

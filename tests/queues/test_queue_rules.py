@@ -12,7 +12,7 @@ from jobs.domain.errors import InvalidInput
 from jobs.domain.states import JobStatus
 from jobs.models import JobQueue, ShareUsage
 from jobs.selectors.policies import shares_of
-from jobs.services.queues import create_queue, update_queue
+from jobs.services.setup.queues import create_queue, update_queue
 from tests.builders import NOW, a_job, a_policy, a_queue, an_attempt, an_environment
 
 pytestmark = pytest.mark.django_db

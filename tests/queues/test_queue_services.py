@@ -7,7 +7,7 @@ from django.db import connection
 
 from jobs.domain.errors import Conflict, InvalidInput, NotFound
 from jobs.models import JobQueue, QueueStatus
-from jobs.services.queues import create_queue, delete_queue, update_queue
+from jobs.services.setup.queues import create_queue, delete_queue, update_queue
 from tests.builders import NOW, a_job, a_queue, an_environment
 
 

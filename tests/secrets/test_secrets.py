@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from jobs.domain.errors import InvalidInput, NotFound
 from jobs.models import Secret
-from jobs.services.secrets import (
+from jobs.services.access.secrets import (
     SecretUnavailable,
     create_secret,
     delete_secret,

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from jobs.api.signature import authenticate
 from jobs.models import AccessKey, AccessToken, ComputeEnvironment, Engine, JobDefinition, JobQueue
-from jobs.services import tokens
-from jobs.services.access_keys import revoke_access_key
-from jobs.services.dev_env import read_dev_env
+from jobs.services.access import tokens
+from jobs.services.access.access_keys import revoke_access_key
+from jobs.services.access.dev_env import read_dev_env
 from tests.api.signing import Signer
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from jobs.models import EngineKind
-from jobs.services.images import static_busybox
+from jobs.services.supervision.images import static_busybox
 from tests.builders import an_engine
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engine]

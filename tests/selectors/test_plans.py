@@ -29,11 +29,11 @@ from jobs.selectors.definitions import list_definitions
 from jobs.selectors.overview import live_counts, placed_jobs
 from jobs.selectors.queues import find_queue, list_queues
 from jobs.selectors.run_times import run_times
-from jobs.services.consumable_resources import is_needed
-from jobs.services.lease import Lease, Standby
-from jobs.services.stop import stop_jobs
-from jobs.services.stopping import next_stop_at
-from jobs.services.sweep import sweep
+from jobs.services.attempts.stopping import next_stop_at
+from jobs.services.passes.lease import Lease, Standby
+from jobs.services.passes.sweep import sweep
+from jobs.services.requests.stop import stop_jobs
+from jobs.services.setup.consumable_resources import is_needed
 from tests.builders import NOW, a_job, a_node, a_policy, a_queue, a_user, an_array, an_environment
 
 pytestmark = pytest.mark.django_db

@@ -9,12 +9,12 @@ from django.db import transaction
 from jobs.domain.ids import new_job_id
 from jobs.domain.states import JobStatus
 from jobs.models import ArraySummary, Job, JobSpec
-from jobs.services.accept import accept_submitted
-from jobs.services.array_stop import carry_out_stops
-from jobs.services.lease import Lease, Standby
-from jobs.services.settle import settle_ended
-from jobs.services.submit import write_job
-from jobs.services.transition import transition
+from jobs.services.passes.accept import accept_submitted
+from jobs.services.passes.array_stop import carry_out_stops
+from jobs.services.passes.lease import Lease, Standby
+from jobs.services.passes.settle import settle_ended
+from jobs.services.requests.submit import write_job
+from jobs.services.writing.transition import transition
 from tests.builders import NOW, a_definition, a_queue, a_user
 
 

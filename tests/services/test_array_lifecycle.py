@@ -21,11 +21,11 @@ from jobs.domain.reasons import ARRAY_CHILD_FAILED, DEPENDENT_FAILED
 from jobs.domain.states import CANCELLABLE, PLACED, TERMINAL, JobStatus
 from jobs.models import ArraySummary, Attempt, Job, JobDependency, JobSpec, Transition
 from jobs.processes.scheduler import schedule_once
-from jobs.services import accept, array_stop, counterparts, failing, marks, placement, settle
-from jobs.services.lease import Lease, fence
-from jobs.services.rerun import rerun_job
-from jobs.services.stop import cancel_job, terminate_job
-from jobs.services.submit import submit_job
+from jobs.services.passes import accept, array_stop, counterparts, failing, marks, placement, settle
+from jobs.services.passes.lease import Lease, fence
+from jobs.services.requests.rerun import rerun_job
+from jobs.services.requests.stop import cancel_job, terminate_job
+from jobs.services.requests.submit import submit_job
 from tests.services.test_lifecycle import LIMIT_SECONDS, Killed, Lifecycle
 
 pytestmark = pytest.mark.django_db

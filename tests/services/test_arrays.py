@@ -9,9 +9,9 @@ from django.test.utils import CaptureQueriesContext
 
 from jobs.domain.ids import child_id
 from jobs.models import ArraySummary, Job, JobStatus, Transition
-from jobs.services import accept, settle
-from jobs.services.accept import accept_submitted
-from jobs.services.lease import Lease
+from jobs.services.passes import accept, settle
+from jobs.services.passes.accept import accept_submitted
+from jobs.services.passes.lease import Lease
 from tests.builders import NOW
 from tests.services.stepping import (
     a_lease,

@@ -11,11 +11,12 @@ from jobs import queueing
 from jobs.engines.fake import FakeEngine
 from jobs.engines.fake.world import SHELL_IMAGE, World, forget_world
 from jobs.models import Attempt, ImagePull, Job, JobSpec, JobStatus, Transition
-from jobs.services import apart, containers, finish, launch, reap
-from jobs.services.apart import Apart
-from jobs.services.launch import launch_attempts
-from jobs.services.reap import reap_attempts
-from jobs.services.stop import terminate_job
+from jobs.services.attempts import containers, finish, launch, reap
+from jobs.services.attempts.launch import launch_attempts
+from jobs.services.attempts.reap import reap_attempts
+from jobs.services.requests.stop import terminate_job
+from jobs.services.writing import apart
+from jobs.services.writing.apart import Apart
 from tests.builders import NOW, a_definition, a_job, a_queue, an_attempt
 from tests.services.test_launch import world_of
 
@@ -139,7 +140,7 @@ def test_an_error_of_one_is_raised_after_the_others_have_started(
             raise ZeroDivisionError
         return spec_of(attempt)
 
-    monkeypatch.setattr("jobs.services.launch.container_spec", faulty)
+    monkeypatch.setattr("jobs.services.attempts.launch.container_spec", faulty)
     with pytest.raises(ZeroDivisionError):
         batch.launch()
     assert batch.statuses() == [JobStatus.RUNNING, JobStatus.STARTING, JobStatus.RUNNING]

@@ -10,9 +10,9 @@ from jobs import queueing
 from jobs.domain.errors import InvalidInput
 from jobs.domain.ids import new_job_id, text_of
 from jobs.models import BulkAction, BulkKind, Job, JobStatus
-from jobs.services import bulk
-from jobs.services.bulk import go_on_with_bulk, start_bulk
-from jobs.services.sweep import sweep
+from jobs.services.passes.sweep import sweep
+from jobs.services.requests import bulk
+from jobs.services.requests.bulk import go_on_with_bulk, start_bulk
 from tests.builders import NOW, a_job, a_user
 from tests.services.stepping import a_lease, child, reason, schedule, statuses, submitted
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from jobs.models import ConsumableHold, ConsumableResource, ConsumableType
-from jobs.services.consumables import Want, release, take
+from jobs.services.attempts.consumables import Want, release, take
 from tests.builders import NOW, a_consumable, a_hold, a_job
 
 pytestmark = pytest.mark.django_db

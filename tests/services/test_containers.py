@@ -10,9 +10,9 @@ from jobs.domain import names
 from jobs.engines.base import HostMount, Tmpfs, Ulimit, VolumeMount
 from jobs.engines.fake.world import SHELL_IMAGE, World, forget_world, world
 from jobs.models import Attempt, Job, JobStatus
-from jobs.services.containers import CannotPrepare, container_spec
-from jobs.services.launch import launch_attempt
-from jobs.services.reap import reap_attempt
+from jobs.services.attempts.containers import CannotPrepare, container_spec
+from jobs.services.attempts.launch import launch_attempt
+from jobs.services.attempts.reap import reap_attempt
 from tests.builders import NOW, a_group, a_job, an_array, an_attempt, containers_of
 
 pytestmark = pytest.mark.django_db

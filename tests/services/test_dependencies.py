@@ -6,9 +6,9 @@ import pytest
 
 from jobs.domain.ids import new_job_id, text_of
 from jobs.models import Job, JobDependency, JobStatus
-from jobs.services import counterparts, failing, settle
-from jobs.services.lease import Lease
-from jobs.services.stop import cancel_job
+from jobs.services.passes import counterparts, failing, settle
+from jobs.services.passes.lease import Lease
+from jobs.services.requests.stop import cancel_job
 from tests.builders import NOW
 from tests.services.stepping import (
     a_lease,

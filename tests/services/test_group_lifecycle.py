@@ -19,9 +19,9 @@ from jobs.domain.reasons import is_host_loss
 from jobs.domain.states import CANCELLABLE, PLACED, TERMINAL, JobStatus
 from jobs.models import Attempt, Job
 from jobs.selectors.plans import plan_of_job
-from jobs.services.belongings import remove_left_over
-from jobs.services.stop import terminate_job
-from jobs.services.transition import transition
+from jobs.services.attempts.belongings import remove_left_over
+from jobs.services.requests.stop import terminate_job
+from jobs.services.writing.transition import transition
 from tests.builders import a_group, a_job, containers_of, nodes_of
 from tests.services.test_lifecycle import LIMIT_SECONDS, RULES, Lifecycle
 

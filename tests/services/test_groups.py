@@ -8,11 +8,11 @@ import pytest
 from jobs import queueing
 from jobs.domain.reasons import ESSENTIAL_EXITED, STOPPED_WITH_OTHERS, TIMED_OUT
 from jobs.models import Attempt, Job, JobStatus, Transition
-from jobs.services import stopping
-from jobs.services.stop import terminate_job
-from jobs.services.stopping import due_kills, due_time_outs
-from jobs.services.sweep import sweep
-from jobs.services.tries import lock_job
+from jobs.services.attempts import stopping
+from jobs.services.attempts.stopping import due_kills, due_time_outs
+from jobs.services.attempts.tries import lock_job
+from jobs.services.passes.sweep import sweep
+from jobs.services.requests.stop import terminate_job
 from tests.builders import a_group
 from tests.services.playing import Begin
 

@@ -8,8 +8,8 @@ from django.db import connection, connections
 
 from jobs.engines.fake import forget_world, world
 from jobs.models import Attempt, Job, JobStatus, Transition
-from jobs.services.launch import launch_attempt
-from jobs.services.reap import reap_attempt
+from jobs.services.attempts.launch import launch_attempt
+from jobs.services.attempts.reap import reap_attempt
 from tests.builders import NOW, a_group, containers_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,9 +8,9 @@ from django.conf import settings
 from jobs.domain import names
 from jobs.domain.reasons import TIMED_OUT
 from jobs.models import Attempt, Job, JobStatus, Transition
-from jobs.services.belongings import remove_left_over
-from jobs.services.connections import connection_to
-from jobs.services.sweep import sweep
+from jobs.services.attempts.belongings import remove_left_over
+from jobs.services.attempts.connections import connection_to
+from jobs.services.passes.sweep import sweep
 from tests.builders import containers_of
 from tests.services.playing import Begin, Play
 

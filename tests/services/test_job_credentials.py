@@ -13,17 +13,17 @@ from pytest_django import Settings
 from jobs.engines.fake.world import SHELL_IMAGE, World, forget_world, world
 from jobs.models import Attempt, JobCredentials, JobStatus
 from jobs.selectors.access_keys import find_credentials
-from jobs.services.access_keys import decrypt_secret
-from jobs.services.containers import container_spec
-from jobs.services.job_credentials import (
+from jobs.services.access.access_keys import decrypt_secret
+from jobs.services.attempts.containers import container_spec
+from jobs.services.attempts.job_credentials import (
     LIFETIME,
     Issued,
     NoCredentials,
     fetch_credentials,
     fetch_token,
 )
-from jobs.services.launch import launch_attempt
-from jobs.services.reap import reap_attempt
+from jobs.services.attempts.launch import launch_attempt
+from jobs.services.attempts.reap import reap_attempt
 from tests.builders import NOW, a_group, a_job, an_attempt, containers_of, nodes_of
 
 pytestmark = pytest.mark.django_db

@@ -13,13 +13,13 @@ from jobs.engines.fake import FakeEngine
 from jobs.engines.fake.world import SHELL_IMAGE, World, forget_world, world
 from jobs.engines.registry import connect
 from jobs.models import Attempt, ImagePull, ImagePullStatus, JobSpec, JobStatus
-from jobs.services.claim import CLAIM_SECONDS, claim
-from jobs.services.launch import launch_attempt
-from jobs.services.pulls import pull_image
-from jobs.services.reap import clean_up_attempt, reap_attempt
-from jobs.services.running import mark_running
-from jobs.services.stop import terminate_job
-from jobs.services.stopping import due_kills, next_kill_at, stop_attempt
+from jobs.services.attempts.claim import CLAIM_SECONDS, claim
+from jobs.services.attempts.launch import launch_attempt
+from jobs.services.attempts.pulls import pull_image
+from jobs.services.attempts.reap import clean_up_attempt, reap_attempt
+from jobs.services.attempts.running import mark_running
+from jobs.services.attempts.stopping import due_kills, next_kill_at, stop_attempt
+from jobs.services.requests.stop import terminate_job
 from tests.builders import NOW, a_definition, a_job, an_attempt
 
 pytestmark = pytest.mark.django_db

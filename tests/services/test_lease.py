@@ -3,7 +3,7 @@ from django.db import transaction
 
 from jobs.domain.errors import LostLease
 from jobs.models import SchedulerLease
-from jobs.services.lease import LEASE_SECONDS, Lease, Standby, beat, fence, release
+from jobs.services.passes.lease import LEASE_SECONDS, Lease, Standby, beat, fence, release
 
 pytestmark = pytest.mark.django_db
 

@@ -28,11 +28,11 @@ from jobs.engines.fake import FakeEngine
 from jobs.engines.fake.world import SHELL_IMAGE, forget_world
 from jobs.models import Attempt, Engine, Job, Node, Transition
 from jobs.processes.scheduler import schedule_once
-from jobs.services import connections, launch, reap, stopping
-from jobs.services.lease import Lease, Standby
-from jobs.services.stop import cancel_job, terminate_job
-from jobs.services.submit import submit_job
-from jobs.services.sweep import sweep
+from jobs.services.attempts import connections, launch, reap, stopping
+from jobs.services.passes.lease import Lease, Standby
+from jobs.services.passes.sweep import sweep
+from jobs.services.requests.stop import cancel_job, terminate_job
+from jobs.services.requests.submit import submit_job
 from tests.builders import a_definition, a_node, a_queue, a_user, an_engine, an_environment
 from tests.services.playing import EPOCH
 

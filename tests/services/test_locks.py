@@ -13,10 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from jobs.domain.states import JobStatus
 from jobs.models import ArraySummary, Attempt, Job, StopKind
 from jobs.models.array import column_of
-from jobs.services import running, stop
-from jobs.services.running import mark_all_running
-from jobs.services.stop import stop_jobs
-from jobs.services.transition import transition
+from jobs.services.attempts import running
+from jobs.services.attempts.running import mark_all_running
+from jobs.services.requests import stop
+from jobs.services.requests.stop import stop_jobs
+from jobs.services.writing.transition import transition
 from tests.builders import NOW, an_array, an_attempt
 
 # Much longer than another transaction needs to come as far, if nothing keeps it.

@@ -8,10 +8,10 @@ from jobs.models import Attempt, Job, JobStatus, Transition, WaitReason
 from jobs.scheduling.decide import decide
 from jobs.scheduling.scouts import Scouts
 from jobs.selectors.snapshot import load_snapshot
-from jobs.services.accept import accept_submitted
-from jobs.services.lease import Lease, Standby
-from jobs.services.placement import apply_plan
-from jobs.services.stop import cancel_job
+from jobs.services.passes.accept import accept_submitted
+from jobs.services.passes.lease import Lease, Standby
+from jobs.services.passes.placement import apply_plan
+from jobs.services.requests.stop import cancel_job
 from tests.builders import NOW, a_definition, a_job, a_node, a_queue, an_environment
 
 pytestmark = pytest.mark.django_db

@@ -10,8 +10,8 @@ from jobs.models import Attempt, ConsumableHold, Job, JobStatus, Node, Transitio
 from jobs.scheduling.decide import decide
 from jobs.scheduling.plan import Plan
 from jobs.selectors.snapshot import load_snapshot
-from jobs.services.lease import Lease, Standby
-from jobs.services.placement import apply_plan
+from jobs.services.passes.lease import Lease, Standby
+from jobs.services.passes.placement import apply_plan
 from tests.builders import (
     NOW,
     a_consumable,

@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.models import Attempt, JobStatus
-from jobs.services.containers import container_spec
+from jobs.services.attempts.containers import container_spec
 from tests.builders import a_definition, a_job, an_attempt
 
 pytestmark = pytest.mark.django_db

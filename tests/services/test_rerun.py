@@ -6,8 +6,8 @@ import pytest
 
 from jobs.domain.errors import Conflict
 from jobs.models import ArraySummary, Job, JobStatus, QueueState, Transition
-from jobs.services.lease import Lease
-from jobs.services.rerun import rerun_job
+from jobs.services.passes.lease import Lease
+from jobs.services.requests.rerun import rerun_job
 from tests.builders import NOW, a_policy, a_queue, a_user
 from tests.services.stepping import (
     a_lease,

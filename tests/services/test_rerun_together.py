@@ -7,9 +7,9 @@ from django.contrib.auth.models import User
 
 from jobs.domain.errors import Conflict
 from jobs.models import BulkKind, Job, JobDependency, JobStatus
-from jobs.services.bulk import go_on_with_bulk, start_bulk
-from jobs.services.lease import Lease
-from jobs.services.rerun import rerun_job
+from jobs.services.passes.lease import Lease
+from jobs.services.requests.bulk import go_on_with_bulk, start_bulk
+from jobs.services.requests.rerun import rerun_job
 from tests.builders import NOW, a_consumable, a_secret, a_user
 from tests.services.stepping import (
     a_lease,

@@ -9,8 +9,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from jobs.domain.ids import new_job_id
 from jobs.models import Attempt, Job, JobSpec, JobStatus, Transition
-from jobs.services import rows
-from jobs.services.rows import insert_row, update_rows
+from jobs.services.writing import rows
+from jobs.services.writing.rows import insert_row, update_rows
 from tests.builders import NOW, a_job, a_queue, an_attempt
 
 pytestmark = pytest.mark.django_db

@@ -13,9 +13,7 @@ from pytest_django import Settings
 from jobs.domain.errors import InvalidInput, NotFound
 from jobs.engines.fake.world import SHELL_IMAGE, forget_world, world
 from jobs.models import Attempt, JobStatus, Secret
-from jobs.services.containers import container_spec
-from jobs.services.launch import launch_attempt
-from jobs.services.secrets import (
+from jobs.services.access.secrets import (
     SecretUnavailable,
     check_secret,
     create_secret,
@@ -23,6 +21,8 @@ from jobs.services.secrets import (
     resolve,
     update_secret,
 )
+from jobs.services.attempts.containers import container_spec
+from jobs.services.attempts.launch import launch_attempt
 from tests.builders import NOW, a_job, a_secret, a_user, an_attempt
 
 pytestmark = pytest.mark.django_db

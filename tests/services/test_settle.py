@@ -12,11 +12,11 @@ from jobs import changes
 from jobs.domain.errors import LostLease
 from jobs.domain.states import JobStatus
 from jobs.models import Job, SchedulerLease
-from jobs.services import counterparts, failing, settle
-from jobs.services.accept import accept_submitted
-from jobs.services.lease import Lease, fence
-from jobs.services.settle import settle_ended
-from jobs.services.stop import cancel_job
+from jobs.services.passes import counterparts, failing, settle
+from jobs.services.passes.accept import accept_submitted
+from jobs.services.passes.lease import Lease, fence
+from jobs.services.passes.settle import settle_ended
+from jobs.services.requests.stop import cancel_job
 from tests.builders import NOW
 from tests.services.stepping import (
     a_lease,
@@ -99,7 +99,7 @@ def test_a_scheduler_that_dies_between_two_writes_is_made_good_by_the_next(
 
     with monkeypatch.context() as patch, contextlib.suppress(Died):
         for name in ("settle", "failing", "array_stop", "marks"):
-            patch.setattr(f"jobs.services.{name}.fence", mortal)
+            patch.setattr(f"jobs.services.passes.{name}.fence", mortal)
         schedule(lease)
     schedule(lease)
     assert statuses(waiting) == after

@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import Job, ShareUsage
 from jobs.scheduling.shares import used_by_run
-from jobs.services.shares import charge, charge_all
+from jobs.services.attempts.shares import charge, charge_all
 from tests.builders import NOW, a_job, a_policy, a_queue, an_attempt
 
 pytestmark = pytest.mark.django_db

@@ -22,17 +22,21 @@ from jobs.models import (
 )
 from jobs.processes.scheduler import schedule_once
 from jobs.selectors.snapshot import load_snapshot
-from jobs.services import statuses
-from jobs.services.accept import accept_submitted
-from jobs.services.array_stop import carry_out_stops
-from jobs.services.engines import delete_engine
-from jobs.services.environments import create_environment, delete_environment, update_environment
-from jobs.services.finish import AttemptOutcome, finish_attempt
-from jobs.services.lease import Lease, fence
-from jobs.services.queues import create_queue, delete_queue, update_queue
-from jobs.services.settle import settle_ended
-from jobs.services.stop import cancel_job, stop_jobs
-from jobs.services.submit import submit_job
+from jobs.services.attempts.finish import AttemptOutcome, finish_attempt
+from jobs.services.passes import statuses
+from jobs.services.passes.accept import accept_submitted
+from jobs.services.passes.array_stop import carry_out_stops
+from jobs.services.passes.lease import Lease, fence
+from jobs.services.passes.settle import settle_ended
+from jobs.services.requests.stop import cancel_job, stop_jobs
+from jobs.services.requests.submit import submit_job
+from jobs.services.setup.engines import delete_engine
+from jobs.services.setup.environments import (
+    create_environment,
+    delete_environment,
+    update_environment,
+)
+from jobs.services.setup.queues import create_queue, delete_queue, update_queue
 from tests.builders import (
     NOW,
     a_definition,

@@ -3,7 +3,7 @@ import pytest
 from jobs.domain.errors import InvalidInput
 from jobs.domain.states import PLACED, TERMINAL
 from jobs.models import JobStatus
-from jobs.services.stop import cancel_job, terminate_job
+from jobs.services.requests.stop import cancel_job, terminate_job
 from tests.builders import NOW, a_job, an_attempt
 
 pytestmark = pytest.mark.django_db

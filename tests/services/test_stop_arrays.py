@@ -10,14 +10,14 @@ from jobs.domain.errors import LostLease
 from jobs.domain.states import JobStatus
 from jobs.models import ArraySummary, Attempt, Job, SchedulerLease
 from jobs.processes import scheduler
-from jobs.services import array_stop
-from jobs.services.accept import accept_submitted
-from jobs.services.array_stop import carry_out_stops
-from jobs.services.finish import AttemptOutcome, finish_attempt
-from jobs.services.lease import Lease
-from jobs.services.settle import settle_ended
-from jobs.services.stop import cancel_job, terminate_job
-from jobs.services.transition import transition
+from jobs.services.attempts.finish import AttemptOutcome, finish_attempt
+from jobs.services.passes import array_stop
+from jobs.services.passes.accept import accept_submitted
+from jobs.services.passes.array_stop import carry_out_stops
+from jobs.services.passes.lease import Lease
+from jobs.services.passes.settle import settle_ended
+from jobs.services.requests.stop import cancel_job, terminate_job
+from jobs.services.writing.transition import transition
 from tests.builders import NOW, a_queue, an_attempt
 from tests.services.stepping import (
     a_lease,

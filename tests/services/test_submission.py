@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from jobs.domain.errors import InvalidInput
 from jobs.domain.ids import text_of
 from jobs.models import Job, JobDefinition, JobQueue
-from jobs.services.definitions import register_definition
-from jobs.services.submission import Submission, check_submission
+from jobs.services.requests.submission import Submission, check_submission
+from jobs.services.setup.definitions import register_definition
 from tests.builders import (
     NOW,
     a_consumable,

@@ -14,7 +14,7 @@ from jobs.models import (
     QueueState,
     Transition,
 )
-from jobs.services.submit import submit_job
+from jobs.services.requests.submit import submit_job
 from tests.builders import NOW, a_definition, a_queue, a_user
 
 pytestmark = pytest.mark.django_db

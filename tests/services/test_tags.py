@@ -10,8 +10,8 @@ from django.db import connections
 from jobs.domain.errors import InvalidInput, NotFound
 from jobs.models import ConsumableChange
 from jobs.selectors.tags import tags_of
-from jobs.services.consumable_resources import update_resource
-from jobs.services.tags import add_tags, remove_tags
+from jobs.services.requests.tags import add_tags, remove_tags
+from jobs.services.setup.consumable_resources import update_resource
 from tests.builders import NOW, a_consumable, a_job, a_queue
 
 

@@ -10,9 +10,9 @@ from jobs.models import Job, JobQueue, JobStatus, Transition
 from jobs.scheduling.decide import decide
 from jobs.scheduling.plan import WaitCode
 from jobs.selectors.snapshot import load_snapshot
-from jobs.services.lease import Lease, Standby
-from jobs.services.placement import apply_plan
-from jobs.services.time_limit_actions import apply_time_limits
+from jobs.services.passes.lease import Lease, Standby
+from jobs.services.passes.placement import apply_plan
+from jobs.services.passes.time_limit_actions import apply_time_limits
 from jobs.web.contexts.job import explanation_of
 from tests.builders import NOW, a_job, a_node, a_policy, a_queue, an_attempt, an_environment
 

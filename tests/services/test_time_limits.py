@@ -13,11 +13,16 @@ from jobs.domain.reasons import ESSENTIAL_EXITED, TIMED_OUT
 from jobs.engines.fake.scripts import Script
 from jobs.engines.fake.world import SHELL_IMAGE, World, forget_world, world
 from jobs.models import Attempt, Job, JobDefinition, JobSpec, JobStatus
-from jobs.services.launch import launch_attempt
-from jobs.services.reap import reap_attempt
-from jobs.services.stop import terminate_job
-from jobs.services.stopping import due_time_outs, next_deadline_at, next_stop_at, stop_attempt
-from jobs.services.sweep import sweep
+from jobs.services.attempts.launch import launch_attempt
+from jobs.services.attempts.reap import reap_attempt
+from jobs.services.attempts.stopping import (
+    due_time_outs,
+    next_deadline_at,
+    next_stop_at,
+    stop_attempt,
+)
+from jobs.services.passes.sweep import sweep
+from jobs.services.requests.stop import terminate_job
 from tests.builders import a_definition, a_job, an_attempt
 
 pytestmark = pytest.mark.django_db

@@ -2,7 +2,7 @@ import pytest
 
 from jobs.domain.states import JobStatus
 from jobs.models import Job, Transition
-from jobs.services.transition import IllegalTransition, transition
+from jobs.services.writing.transition import IllegalTransition, transition
 from tests.builders import NOW, a_job
 
 pytestmark = pytest.mark.django_db

@@ -15,8 +15,8 @@ from jobs.models import (
     NodeState,
     UsageSample,
 )
-from jobs.services.contact import record_contact, record_heartbeat, record_unreachable
-from jobs.services.usage import MeasuredUsage, record_samples
+from jobs.services.supervision.contact import record_contact, record_heartbeat, record_unreachable
+from jobs.services.supervision.usage import MeasuredUsage, record_samples
 from tests.builders import NOW, a_node, an_attempt, an_engine, an_environment
 
 pytestmark = pytest.mark.django_db

@@ -19,7 +19,7 @@ from jobs.models import (
 )
 from jobs.processes.supervisor import Supervisor
 from jobs.selectors import supervision
-from jobs.services import logs
+from jobs.services.supervision import logs
 from tests.builders import an_engine
 from tests.supervisor.world import (
     FAST,

@@ -13,7 +13,7 @@ from jobs.engines.base import Engine as Connection
 from jobs.engines.base import EngineError, LogFrame
 from jobs.engines.fake import FakeEngine, World
 from jobs.models import Attempt, Engine, LogStream
-from jobs.services import logs
+from jobs.services.supervision import logs
 from tests.supervisor.world import (
     FAST,
     News,

@@ -11,7 +11,7 @@ from jobs.engines.base import EngineError, LogFrame
 from jobs.engines.fake import FakeEngine
 from jobs.models import Attempt, LogStream
 from jobs.processes.supervisor.ending import SHORT_LOG_THREADS, Endings
-from jobs.services import logs
+from jobs.services.supervision import logs
 from tests.supervisor.world import FAST, News, Scene, fake_connection, is_complete, log_of
 
 TEXT = ("say", "stdout:" + b"hello\n".hex())

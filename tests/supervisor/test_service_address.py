@@ -9,7 +9,7 @@ from jobs.engines.base import EngineError, EngineUnreachable
 from jobs.engines.fake import FakeEngine, World
 from jobs.models import Attempt
 from jobs.processes.supervisor.service_address import ServiceAddress
-from jobs.services.job_credentials import fetch_credentials, fetch_token
+from jobs.services.attempts.job_credentials import fetch_credentials, fetch_token
 from tests.builders import NOW
 from tests.supervisor.world import News, Scene, fake_connection, supervising
 

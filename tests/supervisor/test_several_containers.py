@@ -10,7 +10,7 @@ from jobs import queueing
 from jobs.domain import names
 from jobs.engines.fake import World
 from jobs.models import Attempt, JobStatus, LogStream
-from jobs.services.containers import container_spec
+from jobs.services.attempts.containers import container_spec
 from tests.builders import a_group, a_job, containers_of, nodes_of
 from tests.supervisor.world import News, Scene, is_complete, log_of, supervising
 

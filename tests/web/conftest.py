@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from jobs.services.tokens import create_token
+from jobs.services.access.tokens import create_token
 from tests.builders import a_user
 
 

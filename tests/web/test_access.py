@@ -8,8 +8,8 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import AccessToken, Job
-from jobs.services import tokens
-from jobs.services.tokens import create_token, revoke_token, user_of_token
+from jobs.services.access import tokens
+from jobs.services.access.tokens import create_token, revoke_token, user_of_token
 from jobs.web.access import visible_topics
 from tests.builders import a_job, a_user
 

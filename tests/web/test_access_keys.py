@@ -6,8 +6,8 @@ from django.test import Client, override_settings
 from django.utils import timezone
 
 from jobs.models import AccessKey
-from jobs.services import access_keys
-from jobs.services.access_keys import UNREADABLE, create_access_key, decrypt_secret
+from jobs.services.access import access_keys
+from jobs.services.access.access_keys import UNREADABLE, create_access_key, decrypt_secret
 
 URL = "/access/keys/"
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import BulkAction, Job
-from jobs.services.bulk import go_on_with_bulk
+from jobs.services.requests.bulk import go_on_with_bulk
 from jobs.web.access import visible_topics
 from tests.builders import a_job, a_queue, an_array
 

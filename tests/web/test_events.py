@@ -21,7 +21,7 @@ from jobs.selectors.events import (
     read_events,
     settled_ids,
 )
-from jobs.services.transition import transition
+from jobs.services.writing.transition import transition
 from tests.builders import NOW, a_job, a_user, an_array
 from tests.services.stepping import submitted
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from jobs.models import Attempt, JobStatus
-from jobs.services.job_credentials import fetch_token
+from jobs.services.attempts.job_credentials import fetch_token
 from tests.builders import NOW, a_job, an_attempt
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import ImagePull, Job, Transition, UsageSample, WaitReason
-from jobs.services.job_credentials import fetch_token
+from jobs.services.attempts.job_credentials import fetch_token
 from jobs.web.contexts import job as contexts
 from jobs.web.contexts.attempts import usage_lines
 from jobs.web.tags import duration

@@ -9,7 +9,7 @@ from jobs.domain.compute_resources import LINKED_ROLE
 from jobs.domain.errors import InvalidInput
 from jobs.models import ComputeEnvironment, EnvironmentStatus, EnvironmentType
 from jobs.selectors.descriptions import environments_after
-from jobs.services import environments as services
+from jobs.services.setup import environments as services
 
 from ..calls import Caller, Operation, Request
 from ..errors import in_aws_words, not_supported

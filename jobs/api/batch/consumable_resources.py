@@ -8,7 +8,7 @@ from jobs.domain import arns
 from jobs.domain.errors import InvalidInput
 from jobs.models import ConsumableResource
 from jobs.selectors.consumables import resources_like
-from jobs.services import consumable_resources as services
+from jobs.services.setup import consumable_resources as services
 
 from ..calls import Caller, Operation, Request
 from ..errors import in_aws_words

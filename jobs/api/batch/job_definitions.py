@@ -7,7 +7,7 @@ from typing import Any
 from jobs.domain.definition_document import definition_fields
 from jobs.domain.errors import InvalidInput
 from jobs.selectors.named import definition_named, definitions_after
-from jobs.services.definitions import deregister_definition, register_definition
+from jobs.services.setup.definitions import deregister_definition, register_definition
 
 from ..calls import Caller, Operation, Request
 from ..errors import client_error, in_aws_words

@@ -8,7 +8,7 @@ from jobs.domain import arns, reasons
 from jobs.domain.errors import InvalidInput
 from jobs.models import JobQueue, QueueStatus
 from jobs.selectors.descriptions import queues_after
-from jobs.services import queues as services
+from jobs.services.setup import queues as services
 
 from ..calls import Caller, Operation, Request
 from ..errors import in_aws_words

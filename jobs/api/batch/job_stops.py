@@ -6,7 +6,7 @@ from typing import Any
 
 from jobs.models import StopKind
 from jobs.selectors.jobs import visible_jobs
-from jobs.services.stop import stop_jobs
+from jobs.services.requests.stop import stop_jobs
 
 from ..calls import Caller, Operation, Request
 from ..errors import client_error

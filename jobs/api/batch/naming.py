@@ -32,7 +32,7 @@ def wanted_names(caller: Caller, request: Request, member: str, kind: str) -> li
 def places(
     caller: Caller, order: Iterable[Mapping[str, Any]], *, member: str, kind: str
 ) -> list[dict[str, Any]]:
-    """A queue's order as `services.queues` takes it."""
+    """A queue's order as `services.setup.queues` takes it."""
     return [
         {"name": name_or_text(caller, each[member], kind), "order": each["order"]} for each in order
     ]

@@ -8,7 +8,7 @@ from jobs.domain import arns
 from jobs.domain.errors import InvalidInput
 from jobs.models import QuotaShare
 from jobs.selectors.service import list_quota_shares as read_quota_shares
-from jobs.services import quota_shares as services
+from jobs.services.setup import quota_shares as services
 
 from ..calls import Caller, Operation, Request
 from ..errors import in_aws_words

@@ -8,7 +8,7 @@ from jobs.domain import arns
 from jobs.domain.errors import InvalidInput
 from jobs.models import SchedulingPolicy
 from jobs.selectors.policies import list_policies, policies_named
-from jobs.services import policies as services
+from jobs.services.setup import policies as services
 
 from ..calls import Caller, Operation, Request
 from ..errors import client_error, in_aws_words

@@ -8,15 +8,9 @@ from jobs.domain import arns
 from jobs.domain.errors import InvalidInput
 from jobs.models import ServiceEnvironment
 from jobs.selectors.service import list_service_environments
-from jobs.services.service_environments import (
-    create_service_environment as create,
-)
-from jobs.services.service_environments import (
-    delete_service_environment as delete,
-)
-from jobs.services.service_environments import (
-    update_service_environment as update,
-)
+from jobs.services.setup.service_environments import create_service_environment as create
+from jobs.services.setup.service_environments import delete_service_environment as delete
+from jobs.services.setup.service_environments import update_service_environment as update
 
 from ..calls import Caller, Operation, Request
 from ..errors import client_error, in_aws_words

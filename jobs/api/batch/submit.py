@@ -8,7 +8,7 @@ from jobs.domain import arns, ids
 from jobs.domain.errors import InvalidInput
 from jobs.models import JobDefinition, JobQueue
 from jobs.selectors.named import definition_named, queue_named
-from jobs.services.submit import submit_job as submit
+from jobs.services.requests.submit import submit_job as submit
 
 from ..calls import Caller, Operation, Request
 from ..errors import client_error, in_aws_words

@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 
 from jobs.domain import arns, ids
 from jobs.selectors.tags import Tagged, find_tagged, may_tag, tags_of
-from jobs.services.tags import add_tags, remove_tags
+from jobs.services.requests.tags import add_tags, remove_tags
 
 from ..calls import Caller, Operation, Request
 from ..errors import client_error

@@ -13,7 +13,7 @@ from jobs.models import LogStream
 from jobs.selectors.log_events import streams_of
 from jobs.selectors.log_groups import find_group
 from jobs.selectors.logs import LogUnreadable
-from jobs.services.log_groups import NO_GROUP
+from jobs.services.setup.log_groups import NO_GROUP
 
 from ..calls import Caller, Request
 from ..errors import ApiError, in_aws_words

@@ -5,7 +5,7 @@ from typing import Any
 
 from jobs.models import LogGroup
 from jobs.selectors import log_groups as selectors
-from jobs.services import log_groups as services
+from jobs.services.setup import log_groups as services
 
 from ..calls import Caller, Operation, Request
 from .common import (

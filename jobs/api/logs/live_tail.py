@@ -16,7 +16,7 @@ from jobs.selectors import log_events as selectors
 from jobs.selectors.log_events import NS_PER_MS, LogEvent, Window
 from jobs.selectors.log_groups import find_group
 from jobs.selectors.logs import LogUnreadable, line_at
-from jobs.services.log_groups import NO_GROUP
+from jobs.services.setup.log_groups import NO_GROUP
 
 from ..calls import Caller, Operation, Request
 from ..threads import read_in_thread

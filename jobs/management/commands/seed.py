@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from jobs.domain.errors import BatchError
-from jobs.services import dev_env
-from jobs.services.seed import DEFAULT_IMAGE, USER_NAME, needs_administrator, seed
+from jobs.services.access import dev_env
+from jobs.services.setup.seed import DEFAULT_IMAGE, USER_NAME, needs_administrator, seed
 
 
 class Command(BaseCommand):

@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from jobs.engines.base import EngineError
 from jobs.models import Engine, EngineKind
-from jobs.services.images import PULL_SECONDS, provide_image
-from jobs.services.seed import DEFAULT_IMAGE
+from jobs.services.setup.seed import DEFAULT_IMAGE
+from jobs.services.supervision.images import PULL_SECONDS, provide_image
 
 
 class Command(BaseCommand):

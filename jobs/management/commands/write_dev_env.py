@@ -12,8 +12,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from jobs.domain.errors import BatchError
-from jobs.services import dev_env
-from jobs.services.seed import USER_NAME
+from jobs.services.access import dev_env
+from jobs.services.setup.seed import USER_NAME
 
 # An address that means "all of this machine's" is none that a client can call.
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104

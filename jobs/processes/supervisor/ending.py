@@ -13,8 +13,8 @@ from django.utils import timezone
 from jobs import queueing
 from jobs.engines.base import Engine, EngineUnreachable, LogFrame, NoSuchContainer
 from jobs.joblogs.position import Anchor, Position
-from jobs.services import logs
-from jobs.services.logs import LogCursor, LogMoved
+from jobs.services.supervision import logs
+from jobs.services.supervision.logs import LogCursor, LogMoved
 
 from .background import Pool
 from .following import MAX_BYTES, MAX_FRAMES, Follower

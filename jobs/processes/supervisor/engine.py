@@ -11,8 +11,8 @@ from django.utils import timezone
 from jobs.engines import base
 from jobs.engines.base import EngineError
 from jobs.models import Engine
-from jobs.services import contact
-from jobs.services.connections import connection_to
+from jobs.services.attempts.connections import connection_to
+from jobs.services.supervision import contact
 
 from .background import database_may_fail
 from .session import Session

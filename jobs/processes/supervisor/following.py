@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from jobs.engines.base import Engine, EngineError, LogFrame, NoSuchContainer
 from jobs.joblogs.position import Position
-from jobs.services import logs
-from jobs.services.logs import LogCursor, LogMoved
+from jobs.services.supervision import logs
+from jobs.services.supervision.logs import LogCursor, LogMoved
 
 from .background import start_thread
 from .timing import Timing

@@ -11,8 +11,8 @@ from django import db
 from django.conf import settings
 
 from jobs.models import Engine
-from jobs.services.connections import connection_to
-from jobs.services.job_credentials import needs_service_address
+from jobs.services.attempts.connections import connection_to
+from jobs.services.attempts.job_credentials import needs_service_address
 
 from .background import database_may_fail, start_thread
 from .engine import Connect, EngineSupervisor

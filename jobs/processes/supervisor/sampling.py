@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from jobs.engines.base import Engine, EngineError, Usage
-from jobs.services import usage as services
-from jobs.services.usage import MeasuredUsage
+from jobs.services.supervision import usage as services
+from jobs.services.supervision.usage import MeasuredUsage
 
 from .background import database_may_fail
 

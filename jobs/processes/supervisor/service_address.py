@@ -7,7 +7,7 @@ from jobs.engines import base
 from jobs.engines.base import SERVICE_ADDRESS, EngineError, EngineUnreachable
 from jobs.models import Engine
 from jobs.selectors import supervision
-from jobs.services.job_credentials import needs_service_address
+from jobs.services.attempts.job_credentials import needs_service_address
 
 from .forwarding import is_here
 

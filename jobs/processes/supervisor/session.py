@@ -32,8 +32,9 @@ from jobs.engines.base import (
 )
 from jobs.models import Engine
 from jobs.selectors import supervision
-from jobs.services import belongings, contact, logs
-from jobs.services.logs import LogCursor
+from jobs.services.attempts import belongings
+from jobs.services.supervision import contact, logs
+from jobs.services.supervision.logs import LogCursor
 
 from .background import Pool, database_may_fail, start_thread
 from .ending import Endings

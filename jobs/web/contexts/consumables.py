@@ -11,7 +11,7 @@ from jobs.domain import ids
 from jobs.domain.errors import NotFound
 from jobs.models import ConsumableResource, ConsumableType
 from jobs.selectors import consumables as selectors
-from jobs.services.consumable_resources import OPERATIONS
+from jobs.services.setup.consumable_resources import OPERATIONS
 
 from .forms import errors_elsewhere
 from .lazily import lazily

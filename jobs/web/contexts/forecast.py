@@ -17,7 +17,7 @@ from jobs.scheduling.snapshot import JobView
 from jobs.selectors.choices import environments_in_order
 from jobs.selectors.jobs import median_run_seconds
 from jobs.selectors.snapshot import load_snapshot
-from jobs.services.submission import Submission
+from jobs.services.requests.submission import Submission
 
 # So many waiting jobs of each queue tell whether there is room for one more.
 OUTLOOK_FRONT = 20

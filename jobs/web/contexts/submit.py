@@ -25,7 +25,7 @@ from jobs.selectors.choices import (
     usual_queue_name,
 )
 from jobs.selectors.plans import work_of_definition
-from jobs.services.submission import Submission, check_submission
+from jobs.services.requests.submission import Submission, check_submission
 
 from .. import answers
 from ..access import user_of
@@ -88,7 +88,7 @@ def fields_in_url(request: HttpRequest) -> dict[str, object]:
 
 
 def as_submission(fields: Mapping[str, object]) -> dict[str, object]:
-    """The fields that `services.submit` takes."""
+    """The fields that `services.requests.submit` takes."""
     return {name: value for name, value in fields.items() if name not in FORM_ONLY}
 
 

@@ -1,0 +1,1 @@
+"""The steps of the scheduler's pass, and what keeps it the only one."""

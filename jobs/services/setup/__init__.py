@@ -1,0 +1,1 @@
+"""What is set up before there are jobs: engines, environments, queues, definitions and their like."""

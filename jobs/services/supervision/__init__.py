@@ -1,0 +1,1 @@
+"""What the engines' supervisors write: contact, logs, use."""

@@ -1,0 +1,1 @@
+"""Tools of all services: how rows are locked, moved and written."""
