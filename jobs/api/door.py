@@ -12,12 +12,12 @@ from uuid import uuid4
 from django.utils import timezone
 
 from .calls import Answer, Call, Caller
+from .catalogue import Service
 from .errors import ApiError, as_api_error, client_error
-from .models import input_shape
 from .routing import service_of
-from .services import Service
+from .service_models import input_shape
 from .shapes import problems
-from .signature import authenticate
+from .signing.authenticate import authenticate
 
 logger = logging.getLogger("batchweb.api")
 

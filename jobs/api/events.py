@@ -20,7 +20,7 @@ from jobs.selectors.events import EventRow
 from jobs.selectors.job_details import JobRows, details_of
 from jobs.selectors.realm import arns as realm_of_settings
 
-from .batch.job_shapes import job_detail, node_detail
+from .batch.shapes.jobs import job_detail, node_detail
 from .protocols.json_body import write_object
 
 STATE_CHANGE = "Batch Job State Change"

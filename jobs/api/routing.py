@@ -4,7 +4,7 @@ import re
 from urllib.parse import parse_qs
 
 from .calls import Call
-from .services import Service, elsewhere, services
+from .catalogue import Service, elsewhere, services
 
 BATCH_PATH = "/v1/"
 MAX_NAME_CHARACTERS = 64

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from .models import service_model
-from .services import services
+from .catalogue import services
+from .service_models import service_model
 
 AS_IN_AWS = "As in AWS."
 NOT_SUPPORTED = "Not supported: answered with an error, and nothing is changed."

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from jobs.api.calls import Answer, Call, Caller
 from jobs.api.door import answer_to
-from jobs.api.models import operation_model, output_shape, service_model
+from jobs.api.service_models import operation_model, output_shape, service_model
 from jobs.api.shapes import problems
 from jobs.selectors.realm import arns
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from jobs.api.calls import Answer, Call
 from jobs.api.door import answer_to
-from jobs.api.models import operation_model, service_model
+from jobs.api.service_models import operation_model, service_model
 
 from .asking import Refused, a_caller
 

@@ -11,7 +11,7 @@ from django.test import override_settings
 
 from jobs.api.calls import Call, Caller
 from jobs.api.errors import ApiError
-from jobs.api.signature import authenticate, signing_key
+from jobs.api.signing.authenticate import authenticate, signing_key
 from jobs.domain.errors import InvalidInput, NotFound
 from jobs.models import AccessKey, JobCredentials
 from jobs.services.access import access_keys

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs.api.events import events_as_json
-from jobs.api.models import service_model
+from jobs.api.service_models import service_model
 from jobs.api.shapes import problems
 from jobs.domain.errors import InvalidInput
 from jobs.domain.ids import text_of

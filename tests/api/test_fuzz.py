@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from jobs.api.calls import Answer, Call
 from jobs.api.door import answer_to
-from jobs.api.models import input_shape, operation_model, service_model
+from jobs.api.service_models import input_shape, operation_model, service_model
 from jobs.selectors.realm import arns
 from tests.builders import a_queue, a_user
 

@@ -19,7 +19,7 @@ from jobs.api.asgi import with_api
 from jobs.api.calls import Answer
 from jobs.api.door import answer_to
 from jobs.api.logs import live_tail
-from jobs.api.models import service_model
+from jobs.api.service_models import service_model
 from jobs.api.shapes import problems
 from jobs.models import DEFAULT_LOG_GROUP, LogChunk
 from tests.builders import a_job, a_user, an_attempt

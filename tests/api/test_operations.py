@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.api.batch import operations
-from jobs.api.models import service_model
+from jobs.api.service_models import service_model
 
 # A new one in a newer botocore is to be looked at, not to be missed.
 COUNT = 48

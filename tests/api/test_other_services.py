@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from jobs.api import door
 from jobs.api.calls import Call
-from jobs.api.models import operation_model, service_model
 from jobs.api.routing import is_for_the_api, service_of
+from jobs.api.service_models import operation_model, service_model
 from tests.builders import a_user
 
 from .asking import Refused, a_caller

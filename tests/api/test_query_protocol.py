@@ -9,9 +9,9 @@ import pytest
 
 from jobs.api.calls import Call
 from jobs.api.errors import ApiError
-from jobs.api.models import input_shape
 from jobs.api.protocols.ec2_query import Ec2Query
 from jobs.api.protocols.query import Query
+from jobs.api.service_models import input_shape
 from jobs.api.shapes import problems
 
 from .asking import Refused

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jobs.api.calls import Call
 from jobs.api.errors import ApiError
-from jobs.api.signature import authenticate
+from jobs.api.signing.authenticate import authenticate
 from jobs.models import AccessKey
 from jobs.services.access.access_keys import encrypt_secret
 from tests.builders import NOW, a_user

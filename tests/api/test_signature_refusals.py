@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jobs.api.calls import Call
 from jobs.api.door import answer
 from jobs.api.errors import ApiError
-from jobs.api.signature import authenticate
+from jobs.api.signing.authenticate import authenticate
 from tests.builders import NOW, a_user
 
 from .signing import Signer, a_signer, changed, signature_of

@@ -14,7 +14,7 @@ import boto3
 from awscli.clidriver import create_clidriver
 from botocore.config import Config
 
-from jobs.api.models import output_shape
+from jobs.api.service_models import output_shape
 from jobs.api.shapes import problems
 
 Call = tuple[str, str, bool]

@@ -8,7 +8,7 @@ import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from jobs.api.models import output_shape, service_model
+from jobs.api.service_models import output_shape, service_model
 
 from .clients import Clients, CliError
 from .world import (

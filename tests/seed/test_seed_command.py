@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from jobs.api.signature import authenticate
+from jobs.api.signing.authenticate import authenticate
 from jobs.models import AccessKey, AccessToken, ComputeEnvironment, Engine, JobDefinition, JobQueue
 from jobs.services.access import tokens
 from jobs.services.access.access_keys import revoke_access_key

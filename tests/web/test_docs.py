@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from jobs.api.models import service_model
+from jobs.api.service_models import service_model
 from jobs.api.table import operations_table
 from jobs.web.docs import FOLDER
 from jobs.web.markdown import inline, render

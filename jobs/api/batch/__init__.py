@@ -4,31 +4,25 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ..calls import Operation
-from . import (
+from .jobs import describe, lists, snapshots, stops, submit
+from .sagemaker import quota_shares, service_environments, service_jobs
+from .setup import (
     compute_environments,
     consumable_resources,
     job_definitions,
-    job_lists,
     job_queues,
-    job_stops,
-    jobs,
-    quota_shares,
     scheduling_policies,
-    service_environments,
-    service_jobs,
-    snapshots,
-    submit,
     tags,
 )
 
 MODULES = (
+    describe,
+    lists,
+    stops,
     compute_environments,
     consumable_resources,
     job_definitions,
-    job_lists,
     job_queues,
-    job_stops,
-    jobs,
     quota_shares,
     scheduling_policies,
     service_environments,

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..calls import Answer, Call
 from ..errors import ApiError
-from ..models import operation_model, service_model
+from ..service_models import operation_model, service_model
 from . import event_stream
 from .base import Asked
 from .json_body import read_object, write_object

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..calls import Answer
 from ..errors import ApiError
-from ..models import output_shape
+from ..service_models import output_shape
 from . import xml
 from .form import Ec2Names
 from .query import Query

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..calls import Answer, Call
 from ..errors import ApiError
-from ..models import input_shape, output_shape, service_model
+from ..service_models import input_shape, output_shape, service_model
 from . import xml
 from .base import Asked
 from .form import WireNames, params_of, read_form

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, unquote
 
 from ..calls import Answer, Call
 from ..errors import ApiError
-from ..models import operation_model, service_model
+from ..service_models import operation_model, service_model
 from .base import Asked
 from .json_body import read_object, write_object
 

@@ -10,11 +10,11 @@ from jobs.models import JobQueue, QueueStatus
 from jobs.selectors.descriptions import queues_after
 from jobs.services.setup import queues as services
 
-from ..calls import Caller, Operation, Request
-from ..errors import in_aws_words
-from ..paging import page
-from .finding import not_found, require_staff
-from .naming import name_or_text, places, wanted_names
+from ...calls import Caller, Operation, Request
+from ...errors import in_aws_words
+from ...paging import page
+from ..lookup import not_found, require_staff
+from ..naming import name_or_text, places, wanted_names
 
 NAMES = {
     "name": "jobQueueName",

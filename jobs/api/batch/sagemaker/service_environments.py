@@ -12,10 +12,10 @@ from jobs.services.setup.service_environments import create_service_environment 
 from jobs.services.setup.service_environments import delete_service_environment as delete
 from jobs.services.setup.service_environments import update_service_environment as update
 
-from ..calls import Caller, Operation, Request
-from ..errors import client_error, in_aws_words
-from ..paging import page
-from .finding import require_staff, service_environment_named
+from ...calls import Caller, Operation, Request
+from ...errors import client_error, in_aws_words
+from ...paging import page
+from ..lookup import require_staff, service_environment_named
 
 DESCRIBE = "DescribeServiceEnvironments"
 MAX_NAMES = 100

@@ -6,12 +6,12 @@ from typing import Any
 from jobs.domain.node_properties import MAX_NODES
 from jobs.selectors.job_details import JobRows, read_details
 
-from ..calls import Caller, Request
-from ..paging import ListPage, page
-from .job_shapes import node_detail
-from .list_shapes import asked_to_end, capacity
-from .names import job_named
-from .try_shapes import Shape
+from ...calls import Caller, Request
+from ...paging import ListPage, page
+from ..names import job_named
+from ..shapes.jobs import node_detail
+from ..shapes.summaries import asked_to_end, capacity
+from ..shapes.tries import Shape
 
 MOST = 1000
 # What a summary has of the description, by the same names.

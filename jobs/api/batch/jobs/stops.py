@@ -8,9 +8,9 @@ from jobs.models import StopKind
 from jobs.selectors.jobs import visible_jobs
 from jobs.services.requests.stop import stop_jobs
 
-from ..calls import Caller, Operation, Request
-from ..errors import client_error
-from .names import JobName, job_named
+from ...calls import Caller, Operation, Request
+from ...errors import client_error
+from ..names import JobName, job_named
 
 MAX_JOBS = 50
 MAX_SHOWN_CHARACTERS = 100

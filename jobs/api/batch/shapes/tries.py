@@ -13,7 +13,7 @@ from jobs.models import Attempt, Job
 from jobs.selectors.job_details import decider_of, main_node_of
 from jobs.selectors.plans import work_of_job
 
-from .definition_shapes import with_lists
+from .definitions import with_lists
 
 # AWS's limit; clients store it in columns of that size.
 MAX_REASON_CHARACTERS = 255

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote
 
-from .calls import Call
+from ..calls import Call
 from .refusals import MISSING, Refusal, Why, incomplete
 
 ALGORITHM = "AWS4-HMAC-SHA256"

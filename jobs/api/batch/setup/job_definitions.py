@@ -9,11 +9,11 @@ from jobs.domain.errors import InvalidInput
 from jobs.selectors.named import definition_named, definitions_after
 from jobs.services.setup.definitions import deregister_definition, register_definition
 
-from ..calls import Caller, Operation, Request
-from ..errors import client_error, in_aws_words
-from ..paging import page
-from .definition_shapes import definition_arn, definition_detail
-from .names import MAX_SHOWN, named_definition
+from ...calls import Caller, Operation, Request
+from ...errors import client_error, in_aws_words
+from ...paging import page
+from ..names import MAX_SHOWN, named_definition
+from ..shapes.definitions import definition_arn, definition_detail
 
 MAX_NAMED = 100
 NAMES = {

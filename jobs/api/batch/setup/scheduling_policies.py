@@ -10,10 +10,10 @@ from jobs.models import SchedulingPolicy
 from jobs.selectors.policies import list_policies, policies_named
 from jobs.services.setup import policies as services
 
-from ..calls import Caller, Operation, Request
-from ..errors import client_error, in_aws_words
-from ..paging import page
-from .finding import policy_named, require_staff
+from ...calls import Caller, Operation, Request
+from ...errors import client_error, in_aws_words
+from ...paging import page
+from ..lookup import policy_named, require_staff
 
 LIST = "ListSchedulingPolicies"
 MAX_ARNS = 100

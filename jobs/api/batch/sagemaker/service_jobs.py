@@ -9,12 +9,12 @@ from jobs.domain.errors import InvalidInput
 from jobs.domain.validation import Checker
 from jobs.models import JobQueue, QueueType
 
-from ..calls import Caller, Operation, Request
-from ..errors import ApiError, client_error, in_aws_words, not_supported
-from ..paging import page
-from .filters import Filter, milliseconds, one_filter
-from .finding import MAX_SHOWN_CHARACTERS, queue_named
-from .job_stops import check_ids
+from ...calls import Caller, Operation, Request
+from ...errors import ApiError, client_error, in_aws_words, not_supported
+from ...paging import page
+from ..filters import Filter, milliseconds, one_filter
+from ..jobs.stops import check_ids
+from ..lookup import MAX_SHOWN_CHARACTERS, queue_named
 
 LIST = "ListServiceJobs"
 FILTERS = (

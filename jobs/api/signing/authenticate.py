@@ -16,7 +16,7 @@ from jobs.selectors.realm import arns
 from jobs.services.access.access_keys import UNREADABLE, decrypt_secret, is_session_token, note_use
 from jobs.services.access.ciphers import Unreadable
 
-from .calls import Call, Caller
+from ..calls import Call, Caller
 from .canonical import texts_to_sign
 from .refusals import MISMATCH, TOKEN_EXPIRED, UNKNOWN_KEY, Refusal, Why, incomplete
 from .signed import TIMESTAMP, Signed, read_signature

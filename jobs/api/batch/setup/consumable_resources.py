@@ -10,12 +10,12 @@ from jobs.models import ConsumableResource
 from jobs.selectors.consumables import resources_like
 from jobs.services.setup import consumable_resources as services
 
-from ..calls import Caller, Operation, Request
-from ..errors import in_aws_words
-from ..paging import page
-from .filters import filters_of
-from .finding import require_staff, resource_named
-from .try_shapes import millis
+from ...calls import Caller, Operation, Request
+from ...errors import in_aws_words
+from ...paging import page
+from ..filters import filters_of
+from ..lookup import require_staff, resource_named
+from ..shapes.tries import millis
 
 LIST = "ListConsumableResources"
 # AWS's names of our fields.

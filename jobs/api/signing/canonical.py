@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from urllib.parse import quote, quote_from_bytes, unquote_to_bytes
 
-from .calls import Call
+from ..calls import Call
 from .signed import ALGORITHM, Signed
 
 SIGNATURE_PARAMETER = "X-Amz-Signature"

@@ -12,8 +12,8 @@ from jobs.domain.states import PLACED, TERMINAL
 from jobs.models import Attempt, DependencyType, Job, JobDependency, JobStatus, StopKind
 from jobs.selectors.job_details import JobRows, decider_of, main_node_of, tags_of
 
-from .definition_shapes import definition_arn
-from .try_shapes import (
+from .definitions import definition_arn
+from .tries import (
     Shape,
     attempt_details,
     millis,

@@ -10,10 +10,10 @@ from jobs.models import QuotaShare
 from jobs.selectors.service import list_quota_shares as read_quota_shares
 from jobs.services.setup import quota_shares as services
 
-from ..calls import Caller, Operation, Request
-from ..errors import in_aws_words
-from ..paging import page
-from .finding import queue_named, quota_share_named, require_staff
+from ...calls import Caller, Operation, Request
+from ...errors import in_aws_words
+from ...paging import page
+from ..lookup import queue_named, quota_share_named, require_staff
 
 LIST = "ListQuotaShares"
 # AWS's names of our fields.

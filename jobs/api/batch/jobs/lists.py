@@ -10,13 +10,13 @@ from jobs.domain.states import JobStatus
 from jobs.models import Job, JobQueue
 from jobs.selectors import job_lists as selectors
 
-from ..calls import Caller, Operation, Request
-from ..errors import client_error
-from ..paging import ListPage, page, page_size
-from .filters import Filter, check_words, filters_of, milliseconds, one_filter
-from .finding import queue_named, resource_named
-from .list_shapes import consumer_summary, summaries_of
-from .names import job_named
+from ...calls import Caller, Operation, Request
+from ...errors import client_error
+from ...paging import ListPage, page, page_size
+from ..filters import Filter, check_words, filters_of, milliseconds, one_filter
+from ..lookup import queue_named, resource_named
+from ..names import job_named
+from ..shapes.summaries import consumer_summary, summaries_of
 from .node_lists import nodes_page
 
 LIST_JOBS = "ListJobs"

@@ -10,10 +10,10 @@ from jobs.selectors.front import front_of
 from jobs.selectors.jobs import visible_jobs
 from jobs.selectors.utilization import Utilization, utilization_of
 
-from ..calls import Caller, Operation, Request
-from .finding import queue_named
-from .list_shapes import capacity
-from .try_shapes import Shape, millis
+from ...calls import Caller, Operation, Request
+from ..lookup import queue_named
+from ..shapes.summaries import capacity
+from ..shapes.tries import Shape, millis
 
 # As many as AWS gives.
 TOP_SHARES = 20

@@ -6,10 +6,10 @@ from typing import Any
 
 from jobs.selectors.job_details import read_details
 
-from ..calls import Caller, Operation, Request
-from ..errors import client_error
-from .job_shapes import job_detail, node_detail
-from .names import job_named
+from ...calls import Caller, Operation, Request
+from ...errors import client_error
+from ..names import job_named
+from ..shapes.jobs import job_detail, node_detail
 
 MAX_JOBS = 100
 

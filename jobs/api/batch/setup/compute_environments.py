@@ -11,11 +11,11 @@ from jobs.models import ComputeEnvironment, EnvironmentStatus, EnvironmentType
 from jobs.selectors.descriptions import environments_after
 from jobs.services.setup import environments as services
 
-from ..calls import Caller, Operation, Request
-from ..errors import in_aws_words, not_supported
-from ..paging import page
-from .finding import not_found, require_staff
-from .naming import wanted_names
+from ...calls import Caller, Operation, Request
+from ...errors import in_aws_words, not_supported
+from ...paging import page
+from ..lookup import not_found, require_staff
+from ..naming import wanted_names
 
 NO_EKS = (
     "eksConfiguration: Amazon EKS is not supported by Batchweb. Leave it out: jobs run as containers of "

@@ -8,8 +8,8 @@ from jobs.domain.states import PLACED, TERMINAL
 from jobs.models import ConsumableResource, Job, StopKind
 from jobs.selectors.job_lists import LastTry, last_tries
 
-from .definition_shapes import definition_arn
-from .try_shapes import MAX_REASON_CHARACTERS, Shape, millis
+from .definitions import definition_arn
+from .tries import MAX_REASON_CHARACTERS, Shape, millis
 
 
 def summaries_of(realm: Arns, jobs: Sequence[Job]) -> list[Shape]:

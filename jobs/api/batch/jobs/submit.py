@@ -10,9 +10,9 @@ from jobs.models import JobDefinition, JobQueue
 from jobs.selectors.named import definition_named, queue_named
 from jobs.services.requests.submit import submit_job as submit
 
-from ..calls import Caller, Operation, Request
-from ..errors import client_error, in_aws_words
-from .names import MAX_SHOWN, job_id_in, named_definition
+from ...calls import Caller, Operation, Request
+from ...errors import client_error, in_aws_words
+from ..names import MAX_SHOWN, job_id_in, named_definition
 
 # Our fields, by AWS's members that say the same.
 FIELDS = {

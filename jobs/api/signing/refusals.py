@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from types import MappingProxyType
 
-from .errors import ApiError
+from ..errors import ApiError
 
 
 class Why(Enum):

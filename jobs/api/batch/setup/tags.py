@@ -10,8 +10,8 @@ from jobs.domain import arns, ids
 from jobs.selectors.tags import Tagged, find_tagged, may_tag, tags_of
 from jobs.services.requests.tags import add_tags, remove_tags
 
-from ..calls import Caller, Operation, Request
-from ..errors import client_error
+from ...calls import Caller, Operation, Request
+from ...errors import client_error
 
 MAX_SHOWN_CHARACTERS = 200
 ONLY_ADMINISTRATORS = "Only administrators may change the tags of this."

@@ -1,0 +1,1 @@
+"""What AWS Batch has for SageMaker training: kept and described, never run."""

@@ -1,0 +1,1 @@
+"""AWS Batch's shapes, made of our rows."""

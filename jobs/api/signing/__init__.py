@@ -1,0 +1,1 @@
+"""Signature Version 4: who makes a call."""
