@@ -73,7 +73,7 @@ class ResourceAdmin(ServiceAdmin[ConsumableResource]):
         return row.available_quantity
 
     def delete_with_service(self, row: ConsumableResource) -> None:
-        delete_resource(resource=row, now=timezone.now())
+        delete_resource(resource=row)
 
 
 class HeldFilter(admin.SimpleListFilter):

@@ -75,10 +75,9 @@ class EnvironmentForm(ServiceForm[ComputeEnvironment]):
     def write_with_service(
         self, request: HttpRequest, fields: dict[str, object]
     ) -> ComputeEnvironment:
-        now = timezone.now()
         if self.instance.pk:
-            return update_environment(environment=self.instance, fields=fields, now=now)
-        return create_environment(fields=fields, now=now)
+            return update_environment(environment=self.instance, fields=fields)
+        return create_environment(fields=fields, now=timezone.now())
 
 
 @admin.register(ComputeEnvironment)
@@ -138,7 +137,7 @@ class EnvironmentAdmin(ServiceAdmin[ComputeEnvironment]):
         return None if row.max_milli_vcpus is None else Decimal(row.max_milli_vcpus) / 1000
 
     def delete_with_service(self, row: ComputeEnvironment) -> None:
-        delete_environment(environment=row, now=timezone.now())
+        delete_environment(environment=row)
 
     @admin.action(description="Enable selected environments", permissions=["operate"])
     def enable_selected(self, request: HttpRequest, queryset: QuerySet[ComputeEnvironment]) -> None:
@@ -157,10 +156,9 @@ class EnvironmentAdmin(ServiceAdmin[ComputeEnvironment]):
         state: EnvironmentState,
         verb: str,
     ) -> None:
-        now = timezone.now()
         self.apply(
             request,
             queryset.exclude(state=state),
             verb,
-            lambda row: update_environment(environment=row, fields={"state": state}, now=now),
+            lambda row: update_environment(environment=row, fields={"state": state}),
         )

@@ -51,7 +51,7 @@ class PolicyForm(ServiceForm[SchedulingPolicy]):
     ) -> SchedulingPolicy:
         now = timezone.now()
         if self.instance.pk:
-            return update_policy(policy=self.instance, fields=fields, now=now)
+            return update_policy(policy=self.instance, fields=fields)
         return create_policy(fields=fields, now=now)
 
 
@@ -79,7 +79,7 @@ class PolicyAdmin(ServiceAdmin[SchedulingPolicy]):
         return ", ".join(queue.name for queue in row.queues.all()) or None
 
     def delete_with_service(self, row: SchedulingPolicy) -> None:
-        delete_policy(policy=row, now=timezone.now())
+        delete_policy(policy=row)
 
 
 @admin.register(ShareUsage)

@@ -84,10 +84,9 @@ class QueueForm(ServiceForm[JobQueue]):
         check_queue(fields=fields, queue=self.instance if self.instance.pk else None)
 
     def write_with_service(self, request: HttpRequest, fields: dict[str, object]) -> JobQueue:
-        now = timezone.now()
         if self.instance.pk:
-            return update_queue(queue=self.instance, fields=fields, now=now)
-        return create_queue(fields=fields, now=now)
+            return update_queue(queue=self.instance, fields=fields)
+        return create_queue(fields=fields, now=timezone.now())
 
 
 @admin.register(JobQueue)
@@ -133,7 +132,7 @@ class QueueAdmin(ServiceAdmin[JobQueue]):
         return ", ".join(place.environment.name for place in row.environment_order.all())
 
     def delete_with_service(self, row: JobQueue) -> None:
-        delete_queue(queue=row, now=timezone.now())
+        delete_queue(queue=row)
 
     @admin.action(description="Enable selected queues", permissions=["operate"])
     def enable_selected(self, request: HttpRequest, queryset: QuerySet[JobQueue]) -> None:
@@ -146,12 +145,11 @@ class QueueAdmin(ServiceAdmin[JobQueue]):
     def _set_state(
         self, request: HttpRequest, queryset: QuerySet[JobQueue], state: QueueState, verb: str
     ) -> None:
-        now = timezone.now()
         self.apply(
             request,
             queryset.exclude(state=state),
             verb,
-            lambda row: update_queue(queue=row, fields={"state": state}, now=now),
+            lambda row: update_queue(queue=row, fields={"state": state}),
         )
 
 

@@ -55,7 +55,7 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     user = require_staff(request)
     row = contexts.find(name=name)
     try:
-        delete_resource(resource=row, now=timezone.now())
+        delete_resource(resource=row)
     except Conflict as error:
         if answers.wants_json(request):
             raise

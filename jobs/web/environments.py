@@ -82,7 +82,7 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     require_staff(request)
     row = contexts.find(name=name)
     try:
-        delete_environment(environment=row.environment, now=timezone.now())
+        delete_environment(environment=row.environment)
     except Conflict as error:
         if answers.wants_json(request):
             raise
@@ -138,7 +138,7 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
     row = contexts.find(name=name)
     fields = contexts.posted_fields(request)
     try:
-        update_environment(environment=row.environment, fields=fields, now=timezone.now())
+        update_environment(environment=row.environment, fields=fields)
     except InvalidInput as error:
         if answers.wants_json(request):
             raise
@@ -152,7 +152,7 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
 def _set_state(request: HttpRequest, name: str, state: EnvironmentState, told: str) -> HttpResponse:
     require_staff(request)
     row = contexts.find(name=name)
-    update_environment(environment=row.environment, fields={"state": state}, now=timezone.now())
+    update_environment(environment=row.environment, fields={"state": state})
     return _done(request, name, told)
 
 

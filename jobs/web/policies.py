@@ -59,7 +59,7 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     require_staff(request)
     row = contexts.find(name=name)
     try:
-        delete_policy(policy=row, now=timezone.now())
+        delete_policy(policy=row)
     except Conflict as error:
         if answers.wants_json(request):
             raise
@@ -90,7 +90,7 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
     row = contexts.find(name=name)
     fields = contexts.posted_fields(request)
     try:
-        update_policy(policy=row, fields=fields, now=timezone.now())
+        update_policy(policy=row, fields=fields)
     except InvalidInput as error:
         if answers.wants_json(request):
             raise

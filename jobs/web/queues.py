@@ -77,7 +77,7 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     require_staff(request)
     row = contexts.find(name=name)
     try:
-        delete_queue(queue=row.queue, now=timezone.now())
+        delete_queue(queue=row.queue)
     except Conflict as error:
         if answers.wants_json(request):
             raise
@@ -111,7 +111,7 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
     row = contexts.find(name=name)
     fields = contexts.posted_fields(request)
     try:
-        update_queue(queue=row.queue, fields=fields, now=timezone.now())
+        update_queue(queue=row.queue, fields=fields)
     except InvalidInput as error:
         if answers.wants_json(request):
             raise
@@ -125,7 +125,7 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
 def _set_state(request: HttpRequest, name: str, state: QueueState, told: str) -> HttpResponse:
     require_staff(request)
     row = contexts.find(name=name)
-    update_queue(queue=row.queue, fields={"state": state}, now=timezone.now())
+    update_queue(queue=row.queue, fields={"state": state})
     return _done(request, name, told)
 
 

@@ -88,14 +88,14 @@ def test_a_resource_that_somebody_holds_stays() -> None:
     resource = a_consumable(name="licences")
     a_hold(resource=resource, quantity=3)
     with pytest.raises(Conflict, match="Jobs hold 3 of licences"):
-        delete_resource(resource=resource, now=NOW)
+        delete_resource(resource=resource)
 
 
 def test_a_resource_that_is_used_up_stays_while_the_jobs_that_took_of_it_run() -> None:
     resource = a_consumable(name="tok", total_quantity=5, type="NON_REPLENISHABLE")
     take(wants=[Want(a_job().id, 1, (("tok", 2),)), Want(a_job().id, 1, (("tok", 1),))], now=NOW)
     with pytest.raises(Conflict, match=r"^Jobs that still run took 3 of tok\. Wait for them"):
-        delete_resource(resource=resource, now=NOW)
+        delete_resource(resource=resource)
     assert ConsumableResource.objects.exists()
 
 
@@ -106,17 +106,17 @@ def test_a_resource_that_a_waiting_job_needs_stays_until_that_job_has_ended() ->
     needed = [{"consumableResource": "gpu_licence", "quantity": 1}]
     job = a_job(status=JobStatus.RUNNABLE, has_consumables=True, consumables=needed)
     with pytest.raises(Conflict, match="Jobs that are not finished need gpu_licence"):
-        delete_resource(resource=resource, now=NOW)
+        delete_resource(resource=resource)
     type(job).objects.filter(pk=job.pk).update(status=JobStatus.FAILED, stopped_at=NOW)
-    delete_resource(resource=resource, now=NOW)
+    delete_resource(resource=resource)
     assert not ConsumableResource.objects.exists()
 
 
 def test_what_ended_jobs_had_held_does_not_keep_a_resource() -> None:
     hold = a_hold(released_at=NOW)
-    delete_resource(resource=hold.resource, now=NOW)
+    delete_resource(resource=hold.resource)
     assert not ConsumableResource.objects.exists()
     assert not ConsumableHold.objects.exists()
-    delete_resource(resource=hold.resource, now=NOW)
+    delete_resource(resource=hold.resource)
     with pytest.raises(NotFound):
         update_resource(resource=hold.resource, fields={"quantity": 1}, now=NOW)

@@ -56,11 +56,11 @@ def test_a_refusal_names_the_field(fields: dict[str, object], field: str, said: 
 
 def test_an_update_changes_what_is_given_and_leaves_the_rest() -> None:
     environment = an_environment(max_milli_vcpus=1500)
-    update_environment(environment=environment, fields={"usd_per_gib_hour": "0"}, now=NOW)
+    update_environment(environment=environment, fields={"usd_per_gib_hour": "0"})
     environment.refresh_from_db()
     assert (environment.usd_per_gib_hour, environment.max_milli_vcpus) == (Decimal(0), 1500)
     assert environment.status == "UPDATING"
-    update_environment(environment=environment, fields={"max_vcpus": ""}, now=NOW)
+    update_environment(environment=environment, fields={"max_vcpus": ""})
     environment.refresh_from_db()
     assert environment.max_milli_vcpus is None
 
@@ -69,29 +69,27 @@ def test_name_and_engine_stay() -> None:
     environment = an_environment()
     other = an_engine()
     with pytest.raises(InvalidInput, match=r"keeps its name.*keeps its engine"):
-        update_environment(
-            environment=environment, fields={"name": "other", "engine": other.name}, now=NOW
-        )
+        update_environment(environment=environment, fields={"name": "other", "engine": other.name})
 
 
 def test_an_environment_is_deleted_only_when_nothing_names_it() -> None:
     environment = an_environment()
     queue = a_queue(environment, state="DISABLED")
     with pytest.raises(Conflict, match="is enabled"):
-        delete_environment(environment=environment, now=NOW)
-    update_environment(environment=environment, fields={"state": "DISABLED"}, now=NOW)
+        delete_environment(environment=environment)
+    update_environment(environment=environment, fields={"state": "DISABLED"})
     with pytest.raises(Conflict, match=f"the queue {queue.name} uses"):
-        delete_environment(environment=environment, now=NOW)
-    update_queue(queue=queue, fields={"environments": [an_environment().name]}, now=NOW)
-    delete_environment(environment=environment, now=NOW)
-    delete_environment(environment=environment, now=NOW)
+        delete_environment(environment=environment)
+    update_queue(queue=queue, fields={"environments": [an_environment().name]})
+    delete_environment(environment=environment)
+    delete_environment(environment=environment)
     environment.refresh_from_db()
     assert environment.status == "DELETING"
     with pytest.raises(Conflict, match="is being deleted"):
-        update_environment(environment=environment, fields={}, now=NOW)
+        update_environment(environment=environment, fields={})
     ComputeEnvironment.objects.update(status="DELETED")
     with pytest.raises(NotFound):
-        update_environment(environment=environment, fields={}, now=NOW)
+        update_environment(environment=environment, fields={})
 
 
 def test_the_maximum_of_a_managed_environment_is_that_of_its_compute_resources() -> None:
@@ -101,13 +99,13 @@ def test_the_maximum_of_a_managed_environment_is_that_of_its_compute_resources()
         compute_resources={**resources, "subnets": ["a"], "securityGroupIds": ["b"]},
         max_milli_vcpus=16_000,
     )
-    update_environment(environment=environment, fields={"max_vcpus": "8"}, now=NOW)
+    update_environment(environment=environment, fields={"max_vcpus": "8"})
     environment.refresh_from_db()
     assert environment.max_milli_vcpus == 8000
     assert environment.compute_resources["maxvCpus"] == 8
     for wrong in ("", "1.5"):
         with pytest.raises(InvalidInput, match="max_vcpus: The maximum of a MANAGED"):
-            update_environment(environment=environment, fields={"max_vcpus": wrong}, now=NOW)
+            update_environment(environment=environment, fields={"max_vcpus": wrong})
     with pytest.raises(InvalidInput, match="max_vcpus: Give it as maxvCpus"):
         create_environment(
             fields={

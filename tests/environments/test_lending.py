@@ -75,7 +75,7 @@ def test_no_path_is_lent_inside_one_that_jobs_of_the_same_engine_may_write_to(
 
     def lend_second() -> None:
         if changes_one:
-            update_environment(environment=two, fields=fields, now=NOW)
+            update_environment(environment=two, fields=fields)
         else:
             create_environment(fields={"name": "c", "engine": "one", **fields}, now=NOW)
 
@@ -84,7 +84,7 @@ def test_no_path_is_lent_inside_one_that_jobs_of_the_same_engine_may_write_to(
     (text,) = caught.value.errors["allowed_host_paths"]
     assert "that the environment a on the same engine lends" in text
     assert f"Lend {outer} read-only" in text
-    update_environment(environment=an_environment(engine=elsewhere), fields=fields, now=NOW)
+    update_environment(environment=an_environment(engine=elsewhere), fields=fields)
 
 
 def test_paths_inside_one_that_is_read_only_everywhere_are_lent() -> None:
@@ -95,7 +95,7 @@ def test_paths_inside_one_that_is_read_only_everywhere_are_lent() -> None:
     environment = create_environment(fields=fields, now=NOW)
     assert environment.allowed_host_paths == inside
     # It may go on lending what it does.
-    update_environment(environment=environment, fields={"allowed_host_paths": inside}, now=NOW)
+    update_environment(environment=environment, fields={"allowed_host_paths": inside})
 
 
 def test_an_environment_lends_nothing_unless_told_otherwise() -> None:
@@ -105,9 +105,8 @@ def test_an_environment_lends_nothing_unless_told_otherwise() -> None:
     update_environment(
         environment=environment,
         fields={"allow_privileged": "true", "allowed_host_paths": [DATA]},
-        now=NOW,
     )
-    update_environment(environment=environment, fields={"state": "DISABLED"}, now=NOW)
+    update_environment(environment=environment, fields={"state": "DISABLED"})
     environment.refresh_from_db()
     assert (environment.allow_privileged, environment.allowed_host_paths) == (True, [DATA])
 
@@ -115,7 +114,7 @@ def test_an_environment_lends_nothing_unless_told_otherwise() -> None:
 @pytest.mark.parametrize("field", ["allow_privileged", "allowed_host_paths"])
 def test_a_refusal_names_the_field(field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        update_environment(environment=an_environment(), fields={field: 5}, now=NOW)
+        update_environment(environment=an_environment(), fields={field: 5})
     assert list(caught.value.errors) == [field]
 
 

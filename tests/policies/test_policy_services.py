@@ -41,25 +41,25 @@ def test_a_refusal_names_the_field_and_writes_nothing(fields: dict[str, Any], fi
 
 def test_what_an_update_leaves_out_stays() -> None:
     policy = a_policy(shares={"a": 2.0}, compute_reservation=10)
-    update_policy(policy=policy, fields={"share_decay_seconds": "60"}, now=NOW)
+    update_policy(policy=policy, fields={"share_decay_seconds": "60"})
     policy.refresh_from_db()
     assert (policy.share_decay_seconds, policy.compute_reservation) == (60, 10)
     assert policy.share_distribution == [{"shareIdentifier": "a", "weightFactor": 2.0}]
     with pytest.raises(InvalidInput, match="A policy keeps its name"):
-        update_policy(policy=policy, fields={"name": "other"}, now=NOW)
+        update_policy(policy=policy, fields={"name": "other"})
 
 
 def test_a_deleted_policy_cannot_be_changed_and_is_deleted_once() -> None:
     policy = a_policy()
-    delete_policy(policy=policy, now=NOW)
-    delete_policy(policy=policy, now=NOW)
+    delete_policy(policy=policy)
+    delete_policy(policy=policy)
     with pytest.raises(NotFound):
-        update_policy(policy=policy, fields={}, now=NOW)
+        update_policy(policy=policy, fields={})
 
 
 def test_a_policy_that_a_queue_uses_stays() -> None:
     policy = a_policy()
     a_queue(name="research", scheduling_policy=policy)
     with pytest.raises(Conflict, match="The queue research uses the policy"):
-        delete_policy(policy=policy, now=NOW)
+        delete_policy(policy=policy)
     assert SchedulingPolicy.objects.exists()

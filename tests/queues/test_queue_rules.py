@@ -41,7 +41,7 @@ def test_a_queue_takes_a_policy_and_rules_as_a_list_or_as_text(rules: object) ->
     queue = create_queue(fields=fields, now=NOW)
     assert (queue.scheduling_policy, queue.backfill) == (policy, False)
     assert queue.time_limit_actions == [RULE]
-    update_queue(queue=queue, fields={"priority": 2}, now=NOW)
+    update_queue(queue=queue, fields={"priority": 2})
     queue.refresh_from_db()
     assert (queue.scheduling_policy, queue.backfill) == (policy, False)
     assert queue.time_limit_actions == [RULE]
@@ -70,14 +70,12 @@ def test_a_queue_keeps_its_kind_and_may_change_its_policy() -> None:
     other = a_policy(name="other")
     fair, fifo = a_queue(scheduling_policy=a_policy()), a_queue()
     with pytest.raises(InvalidInput, match="keeps one: choose another"):
-        update_queue(queue=fair, fields={"scheduling_policy": ""}, now=NOW)
+        update_queue(queue=fair, fields={"scheduling_policy": ""})
     with pytest.raises(InvalidInput, match="stays first in, first out"):
-        update_queue(queue=fifo, fields={"scheduling_policy": "other"}, now=NOW)
-    update_queue(queue=fifo, fields={"scheduling_policy": ""}, now=NOW)
+        update_queue(queue=fifo, fields={"scheduling_policy": "other"})
+    update_queue(queue=fifo, fields={"scheduling_policy": ""})
     assert (
-        update_queue(
-            queue=fair, fields={"scheduling_policy": "other"}, now=NOW
-        ).scheduling_policy_id
+        update_queue(queue=fair, fields={"scheduling_policy": "other"}).scheduling_policy_id
         == other.pk
     )
 

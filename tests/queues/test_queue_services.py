@@ -54,10 +54,10 @@ def test_a_refusal_names_the_field(fields: dict[str, object], field: str, said: 
 @pytest.mark.django_db
 def test_an_update_changes_what_is_given_and_leaves_the_rest() -> None:
     queue = a_queue(an_environment(name="a"), an_environment(name="b"), priority=3)
-    update_queue(queue=queue, fields={"state": "DISABLED"}, now=NOW)
+    update_queue(queue=queue, fields={"state": "DISABLED"})
     queue.refresh_from_db()
     assert (queue.priority, queue.state, names(queue)) == (3, "DISABLED", ["a", "b"])
-    update_queue(queue=queue, fields={"environments": ["b", "a"]}, now=NOW)
+    update_queue(queue=queue, fields={"environments": ["b", "a"]})
     assert names(queue) == ["b", "a"]
 
 
@@ -65,9 +65,9 @@ def test_an_update_changes_what_is_given_and_leaves_the_rest() -> None:
 def test_a_refused_update_changes_nothing() -> None:
     queue = a_queue(an_environment(name="a"))
     with pytest.raises(InvalidInput):
-        update_queue(queue=queue, fields={"priority": "9", "environments": []}, now=NOW)
+        update_queue(queue=queue, fields={"priority": "9", "environments": []})
     with pytest.raises(InvalidInput, match="keeps its name"):
-        update_queue(queue=queue, fields={"name": "other"}, now=NOW)
+        update_queue(queue=queue, fields={"name": "other"})
     queue.refresh_from_db()
     assert (queue.priority, names(queue)) == (1, ["a"])
 
@@ -76,18 +76,18 @@ def test_a_refused_update_changes_nothing() -> None:
 def test_a_queue_is_deleted_only_when_disabled() -> None:
     queue = a_queue()
     with pytest.raises(Conflict, match="is enabled"):
-        delete_queue(queue=queue, now=NOW)
-    update_queue(queue=queue, fields={"state": "DISABLED"}, now=NOW)
+        delete_queue(queue=queue)
+    update_queue(queue=queue, fields={"state": "DISABLED"})
     a_job(queue=queue)
-    delete_queue(queue=queue, now=NOW)
-    delete_queue(queue=queue, now=NOW)
+    delete_queue(queue=queue)
+    delete_queue(queue=queue)
     assert JobQueue.objects.get().status == QueueStatus.DELETING
     with pytest.raises(Conflict, match="is being deleted"):
-        update_queue(queue=queue, fields={"state": "ENABLED"}, now=NOW)
+        update_queue(queue=queue, fields={"state": "ENABLED"})
     JobQueue.objects.update(status=QueueStatus.DELETED)
-    delete_queue(queue=queue, now=NOW)
+    delete_queue(queue=queue)
     with pytest.raises(NotFound):
-        update_queue(queue=queue, fields={}, now=NOW)
+        update_queue(queue=queue, fields={})
 
 
 @pytest.mark.django_db(transaction=True)
@@ -115,7 +115,7 @@ def test_two_who_reorder_a_queue_at_once_do_not_mix_their_orders() -> None:
 
     def one(order: list[str]) -> None:
         try:
-            update_queue(queue=queue, fields={"environments": order}, now=NOW)
+            update_queue(queue=queue, fields={"environments": order})
         finally:
             connection.close()
 

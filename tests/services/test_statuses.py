@@ -108,7 +108,7 @@ def test_on_an_engine_that_does_not_answer_it_becomes_invalid(lease: Lease) -> N
 
 def test_a_changed_environment_is_updating_and_then_valid_again(lease: Lease) -> None:
     row = an_environment(status="INVALID", status_reason="Was away")
-    update_environment(environment=row, fields={"usd_per_gib_hour": "1"}, now=NOW)
+    update_environment(environment=row, fields={"usd_per_gib_hour": "1"})
     assert status(row) == ("UPDATING", "")
     advance(lease)
     assert status(row) == HEALTHY
@@ -116,16 +116,16 @@ def test_a_changed_environment_is_updating_and_then_valid_again(lease: Lease) ->
 
 def test_a_change_before_the_first_pass_leaves_it_creating() -> None:
     row = an_environment(status="CREATING")
-    update_environment(environment=row, fields={"usd_per_gib_hour": "1"}, now=NOW)
+    update_environment(environment=row, fields={"usd_per_gib_hour": "1"})
     assert status(row) == ("CREATING", "")
 
 
 def test_a_deleted_environment_is_gone_and_its_name_is_free(lease: Lease) -> None:
     row = an_environment(name="same", state="DISABLED")
-    delete_environment(environment=row, now=NOW)
+    delete_environment(environment=row)
     assert status(row) == ("DELETING", "")
     with pytest.raises(Conflict, match="is being deleted"):
-        update_environment(environment=row, fields={"state": "ENABLED"}, now=NOW)
+        update_environment(environment=row, fields={"state": "ENABLED"})
     advance(lease)
     assert status(row) == ("DELETED", "")
     assert not ComputeEnvironment.objects.filter(name="same").exists()
@@ -137,7 +137,7 @@ def test_an_environment_where_something_runs_is_deleted_when_that_has_ended(leas
     row = attempt.environment
     attempt.job.queue.environment_order.all().delete()
     ComputeEnvironment.objects.filter(pk=row.pk).update(state="DISABLED")
-    delete_environment(environment=row, now=NOW)
+    delete_environment(environment=row)
     advance(lease)
     assert status(row)[0] == "DELETING"
     Attempt.objects.update(ended_at=NOW)
@@ -166,11 +166,11 @@ def test_a_new_queue_becomes_valid_and_so_does_a_changed_one(lease: Lease) -> No
     an_environment(name="a")
     row = create_queue(fields={"name": "new", "environments": ["a"]}, now=NOW)
     assert status(row) == ("CREATING", "")
-    update_queue(queue=row, fields={"priority": 2}, now=NOW)
+    update_queue(queue=row, fields={"priority": 2})
     assert status(row) == ("CREATING", "")
     advance(lease)
     assert status(row) == QUEUE_HEALTHY
-    update_queue(queue=row, fields={"priority": 3}, now=NOW)
+    update_queue(queue=row, fields={"priority": 3})
     assert status(row) == ("UPDATING", "")
     advance(lease)
     assert status(row) == QUEUE_HEALTHY
@@ -218,7 +218,7 @@ def test_a_deleted_queue_terminates_its_jobs_and_goes(lease: Lease) -> None:
     attempt = an_attempt(job=a_job(queue=queue, status=JobStatus.RUNNING, attempts_made=1))
     done = a_job(queue=queue, status=JobStatus.SUCCEEDED)
     other = a_job(status=JobStatus.RUNNABLE)
-    delete_queue(queue=queue, now=NOW)
+    delete_queue(queue=queue)
     assert status(queue) == ("DELETING", "")
     everything(lease)
     for job in (runnable, waiting, array, *Job.objects.filter(parent=array)):
@@ -232,11 +232,11 @@ def test_a_deleted_queue_terminates_its_jobs_and_goes(lease: Lease) -> None:
     assert status(queue)[0] == "DELETING"
     ComputeEnvironment.objects.filter(pk=environment.pk).update(state="DISABLED")
     with pytest.raises(Conflict, match="existing JobQueue relationship"):
-        delete_environment(environment=environment, now=NOW)
+        delete_environment(environment=environment)
     finish_attempt(attempt=attempt, outcome=OVER, now=NOW)
     everything(lease)
     assert status(queue)[0] == "DELETED"
-    delete_environment(environment=environment, now=NOW)
+    delete_environment(environment=environment)
     for job, expected in ((done, "SUCCEEDED"), (other, "RUNNABLE")):
         job.refresh_from_db()
         assert job.status == expected
@@ -250,7 +250,7 @@ def test_more_jobs_than_a_portion_are_terminated_in_portions(
     queue = disabled_queue()
     for _ in range(5):
         a_job(queue=queue, status=JobStatus.RUNNABLE)
-    delete_queue(queue=queue, now=NOW)
+    delete_queue(queue=queue)
     assert statuses.advance_statuses(lease=lease, now=NOW)
     assert Job.objects.filter(status=JobStatus.FAILED).count() == 2
     advance(lease)
@@ -264,7 +264,7 @@ def test_an_array_that_was_cancelled_is_terminated_all_the_same(lease: Lease) ->
     array = an_array(2, queue=queue, children=JobStatus.RUNNING)
     cancel_job(job=array, reason="", now=NOW)
     Job.objects.filter(pk=array.pk).update(stop_requested_at=NOW, stop_kind="CANCEL")
-    delete_queue(queue=queue, now=NOW)
+    delete_queue(queue=queue)
     advance(lease)
     array.refresh_from_db()
     assert array.stop_kind == "TERMINATE"
@@ -274,7 +274,7 @@ def test_the_jobs_of_a_queue_that_is_being_deleted_are_not_placed(lease: Lease) 
     queue = disabled_queue()
     a_job(queue=queue, status=JobStatus.RUNNABLE)
     attempt = an_attempt(job=a_job(queue=queue, status=JobStatus.RUNNING, attempts_made=1))
-    delete_queue(queue=queue, now=NOW)
+    delete_queue(queue=queue)
     snapshot = load_snapshot(front=100, even_if_idle=True)
     assert (snapshot.queues, snapshot.jobs) == ((), ())
     assert [run.node_id for run in snapshot.running] == [attempt.node_id]
@@ -287,7 +287,7 @@ def test_the_jobs_of_a_queue_that_is_being_deleted_are_not_placed(lease: Lease) 
 def test_a_job_that_came_in_while_its_queue_went_is_terminated(lease: Lease) -> None:
     """Its submission was checked before, and committed after the queue was DELETED."""
     queue = disabled_queue()
-    delete_queue(queue=queue, now=NOW)
+    delete_queue(queue=queue)
     advance(lease)
     job = submitted(queue=queue)
     array = submitted(queue=queue, size=2)
@@ -301,7 +301,7 @@ def test_a_job_that_came_in_while_its_queue_went_is_terminated(lease: Lease) -> 
 
 def test_the_name_of_a_deleted_queue_is_free(lease: Lease) -> None:
     queue = disabled_queue(an_environment(name="a"))
-    delete_queue(queue=queue, now=NOW)
+    delete_queue(queue=queue)
     advance(lease)
     again = create_queue(fields={"name": queue.name, "environments": ["a"]}, now=NOW)
     assert again.pk != queue.pk
@@ -361,7 +361,7 @@ def test_whoever_dies_at_any_step_everything_comes_to_its_end(
         queue, new = disabled_queue(coming), a_queue(coming, status="UPDATING")
         a_job(queue=queue, status=JobStatus.RUNNABLE)
         an_array(2, queue=queue)
-        delete_queue(queue=queue, now=NOW)
+        delete_queue(queue=queue)
         with monkeypatch.context() as patch:
             steps = die_at(patch, number)
             with suppress(Killed):
@@ -383,7 +383,7 @@ def test_whoever_dies_at_any_step_everything_comes_to_its_end(
 def test_who_lost_the_lease_moves_nothing(lease: Lease) -> None:
     environment = an_environment(status="CREATING")
     queue = disabled_queue()
-    delete_queue(queue=queue, now=NOW)
+    delete_queue(queue=queue)
     SchedulerLease.objects.update(token=lease.token + 1)
     with pytest.raises(LostLease):
         advance(lease)
@@ -405,7 +405,7 @@ def test_a_queue_never_gets_an_environment_that_is_being_deleted() -> None:
     def delete(number: int) -> None:
         try:
             row = ComputeEnvironment.objects.get(name=f"e{number}")
-            delete_environment(environment=row, now=NOW)
+            delete_environment(environment=row)
         except Conflict as error:
             said.append(str(error))
         finally:
@@ -428,7 +428,7 @@ def test_a_queue_never_gets_an_environment_that_is_being_deleted() -> None:
 
 def test_an_engine_keeps_its_deleted_environments_where_jobs_ran(lease: Lease) -> None:
     environment = an_environment(state="DISABLED")
-    delete_environment(environment=environment, now=NOW)
+    delete_environment(environment=environment)
     with pytest.raises(Conflict, match="lies on the engine"):
         delete_engine(engine=environment.engine)
     advance(lease)

@@ -6,42 +6,29 @@ The secret is shown once. It is stored encrypted, not as a digest: a signature i
 import base64
 import hmac
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 
 from django.contrib.auth.models import User
-from django.db.models import Q
 
-from jobs.domain.errors import InvalidInput, NotFound
 from jobs.models import AccessKey
-from jobs.selectors.access_keys import KEY_PREFIX
+from jobs.selectors.access_keys import KEY_PREFIX, find_key
 
-from . import ciphers
+from . import ciphers, handed_out
 
 PURPOSE = b"batchweb access keys"
 # 16 characters of base32, and 40 of base64: the lengths that tools know from AWS.
 ID_BYTES = 10
 SECRET_BYTES = 30
 MAX_KEYS_PER_USER = 50
-MAX_NAME_CHARACTERS = 128
-# Writing on each request would make every read a write.
-USE_IS_NOTED_EVERY = timedelta(minutes=1)
 UNREADABLE = "Its secret cannot be read: SECRET_KEY is not the one that it was stored with. Make a new access key."
 
 
 def create_access_key(*, user: User, name: object, now: datetime) -> tuple[AccessKey, str]:
     """A new access key and its secret, which is not shown again. Raises InvalidInput."""
-    text = name.strip() if isinstance(name, str) else ""
-    if not text or len(text) > MAX_NAME_CHARACTERS or not text.isprintable():
-        raise InvalidInput(
-            {
-                "name": [
-                    f"Give the access key a name of at most {MAX_NAME_CHARACTERS} printable characters."
-                ]
-            }
-        )
-    if AccessKey.objects.filter(user=user, revoked_at=None).count() >= MAX_KEYS_PER_USER:
-        raise InvalidInput({"": [f"At most {MAX_KEYS_PER_USER} access keys: revoke one first."]})
+    text = handed_out.check_new(
+        AccessKey, user=user, name=name, what="access key", at_most=MAX_KEYS_PER_USER
+    )
     secret = new_secret()
     key = AccessKey.objects.create(
         user=user,
@@ -55,21 +42,7 @@ def create_access_key(*, user: User, name: object, now: datetime) -> tuple[Acces
 
 def revoke_access_key(*, user: User, key_id: int, now: datetime) -> AccessKey:
     """Makes the key worthless from now on; revoking it again changes nothing. Raises NotFound."""
-    key = AccessKey.objects.filter(user=user, pk=key_id).first()
-    if key is None:
-        raise NotFound("There is no such access key.")
-    AccessKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
-    key.refresh_from_db()
-    return key
-
-
-def note_use(key: AccessKey, now: datetime) -> None:
-    """Writes that the key was used, once a minute at most."""
-    if key.last_used_at is not None and now - key.last_used_at < USE_IS_NOTED_EVERY:
-        return
-    AccessKey.objects.filter(
-        Q(last_used_at=None) | Q(last_used_at__lt=now - USE_IS_NOTED_EVERY / 2), pk=key.pk
-    ).update(last_used_at=now)
+    return handed_out.revoke(find_key(user=user, key_id=key_id), now)
 
 
 def problem_of(key: AccessKey) -> str:

@@ -131,7 +131,7 @@ def update_resource(
     return row
 
 
-def delete_resource(*, resource: ConsumableResource, now: datetime) -> None:
+def delete_resource(*, resource: ConsumableResource) -> None:
     """Deletes a resource that no job holds or needs. Raises Conflict, which says what stands against it."""
     try:
         with transaction.atomic():

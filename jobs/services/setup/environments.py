@@ -61,7 +61,7 @@ def create_environment(*, fields: Mapping[str, object], now: datetime) -> Comput
 
 
 def update_environment(
-    *, environment: ComputeEnvironment, fields: Mapping[str, object], now: datetime
+    *, environment: ComputeEnvironment, fields: Mapping[str, object]
 ) -> ComputeEnvironment:
     """Changes what `fields` names: UPDATING until the scheduler has seen it.
 
@@ -86,7 +86,7 @@ def update_environment(
     return row
 
 
-def delete_environment(*, environment: ComputeEnvironment, now: datetime) -> None:
+def delete_environment(*, environment: ComputeEnvironment) -> None:
     """Asks for the end of a disabled environment that no queue names: it is gone when nothing runs there.
 
     For one that is gone, or on its way there, does nothing. Raises Conflict, which says what stands against it.

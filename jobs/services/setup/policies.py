@@ -91,9 +91,7 @@ def create_policy(*, fields: Mapping[str, object], now: datetime) -> SchedulingP
     return policy
 
 
-def update_policy(
-    *, policy: SchedulingPolicy, fields: Mapping[str, object], now: datetime
-) -> SchedulingPolicy:
+def update_policy(*, policy: SchedulingPolicy, fields: Mapping[str, object]) -> SchedulingPolicy:
     """Changes what `fields` names: it holds for the scheduler's next pass over each queue that uses it.
 
     Raises InvalidInput, or NotFound if the policy was deleted meanwhile.
@@ -114,7 +112,7 @@ def update_policy(
     return row
 
 
-def delete_policy(*, policy: SchedulingPolicy, now: datetime) -> None:
+def delete_policy(*, policy: SchedulingPolicy) -> None:
     """Deletes a policy that no queue uses. Raises Conflict, which names one that does."""
     try:
         with transaction.atomic():

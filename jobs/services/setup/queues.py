@@ -49,7 +49,7 @@ def create_queue(*, fields: Mapping[str, object], now: datetime) -> JobQueue:
     return queue
 
 
-def update_queue(*, queue: JobQueue, fields: Mapping[str, object], now: datetime) -> JobQueue:
+def update_queue(*, queue: JobQueue, fields: Mapping[str, object]) -> JobQueue:
     """Changes what `fields` names: UPDATING until the scheduler, whom it wakes, has seen it.
 
     Raises InvalidInput, Conflict if the queue is being deleted, or NotFound if it was.
@@ -73,7 +73,7 @@ def update_queue(*, queue: JobQueue, fields: Mapping[str, object], now: datetime
     return row
 
 
-def delete_queue(*, queue: JobQueue, now: datetime) -> None:
+def delete_queue(*, queue: JobQueue) -> None:
     """Asks for the end of a disabled queue: its jobs are terminated, and it is gone when the last has ended.
 
     For one that is gone, or on its way there, does nothing. Raises Conflict if it is enabled.

@@ -56,9 +56,7 @@ def create_quota_share(
         raise
 
 
-def update_quota_share(
-    *, share: QuotaShare, fields: Mapping[str, object], now: datetime
-) -> QuotaShare:
+def update_quota_share(*, share: QuotaShare, fields: Mapping[str, object]) -> QuotaShare:
     """Changes what `fields` names. Raises InvalidInput, or NotFound if it was deleted meanwhile."""
     with transaction.atomic():
         row = _lock(share)
@@ -75,7 +73,7 @@ def update_quota_share(
     return row
 
 
-def delete_quota_share(*, share: QuotaShare, now: datetime) -> None:
+def delete_quota_share(*, share: QuotaShare) -> None:
     """Deletes a disabled share. Raises Conflict for one that is enabled."""
     with transaction.atomic():
         row = _lock(share)

@@ -78,7 +78,7 @@ def check_service_environment(*, fields: Mapping[str, object]) -> ServiceEnviron
 
 
 def update_service_environment(
-    *, environment: ServiceEnvironment, fields: Mapping[str, object], now: datetime
+    *, environment: ServiceEnvironment, fields: Mapping[str, object]
 ) -> ServiceEnvironment:
     """Changes what `fields` names of `state` and `capacity_limits`.
 
@@ -103,7 +103,7 @@ def update_service_environment(
     return row
 
 
-def delete_service_environment(*, environment: ServiceEnvironment, now: datetime) -> None:
+def delete_service_environment(*, environment: ServiceEnvironment) -> None:
     """Deletes a disabled service environment that no queue names.
 
     Raises Conflict, which says what stands against it.

@@ -66,7 +66,7 @@ def update_quota_share(caller: Caller, request: Request, now: datetime) -> Mappi
     require_staff(caller)
     row = quota_share_named(caller, request["quotaShareArn"])
     try:
-        services.update_quota_share(share=row, fields=_settings(request), now=now)
+        services.update_quota_share(share=row, fields=_settings(request))
     except InvalidInput as error:
         raise in_aws_words(error, NAMES) from error
     return _named(caller, row)
@@ -75,7 +75,7 @@ def update_quota_share(caller: Caller, request: Request, now: datetime) -> Mappi
 def delete_quota_share(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
     """Deletes a quota share that is disabled."""
     require_staff(caller)
-    services.delete_quota_share(share=quota_share_named(caller, request["quotaShareArn"]), now=now)
+    services.delete_quota_share(share=quota_share_named(caller, request["quotaShareArn"]))
     return {}
 
 

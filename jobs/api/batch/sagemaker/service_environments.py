@@ -77,7 +77,7 @@ def update_service_environment(
     given = {"state": "state", "capacityLimits": "capacity_limits"}
     fields = {given[name]: request[name] for name in given if name in request}
     try:
-        update(environment=row, fields=fields, now=now)
+        update(environment=row, fields=fields)
     except InvalidInput as error:
         raise in_aws_words(error, NAMES) from error
     return _named(caller, row)
@@ -88,7 +88,7 @@ def delete_service_environment(
 ) -> Mapping[str, Any]:
     """Deletes one that is disabled and in no queue."""
     require_staff(caller)
-    delete(environment=service_environment_named(caller, request["serviceEnvironment"]), now=now)
+    delete(environment=service_environment_named(caller, request["serviceEnvironment"]))
     return {}
 
 

@@ -75,7 +75,7 @@ def update_compute_environment(
     if "extra" in fields:
         fields["extra"] = {**row.extra, **fields["extra"]}
     try:
-        services.update_environment(environment=row, fields=fields, now=now)
+        services.update_environment(environment=row, fields=fields)
     except InvalidInput as error:
         raise in_aws_words(error, NAMES) from None
     return _named(caller, row)
@@ -88,7 +88,7 @@ def delete_compute_environment(
     require_staff(caller)
     row = _find(caller, request["computeEnvironment"])
     if row is not None:
-        services.delete_environment(environment=row, now=now)
+        services.delete_environment(environment=row)
     return {}
 
 

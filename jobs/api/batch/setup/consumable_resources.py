@@ -87,9 +87,7 @@ def delete_consumable_resource(
 ) -> Mapping[str, Any]:
     """Deletes a resource that no job holds, and that no job needs that has not ended."""
     require_staff(caller)
-    services.delete_resource(
-        resource=resource_named(caller, request["consumableResource"]), now=now
-    )
+    services.delete_resource(resource=resource_named(caller, request["consumableResource"]))
     return {}
 
 

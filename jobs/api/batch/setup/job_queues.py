@@ -64,7 +64,7 @@ def update_job_queue(caller: Caller, request: Request, now: datetime) -> Mapping
     if row is None:
         raise not_found("JobQueue", request["jobQueue"])
     try:
-        services.update_queue(queue=row, fields=_fields(caller, request), now=now)
+        services.update_queue(queue=row, fields=_fields(caller, request))
     except InvalidInput as error:
         raise in_aws_words(error, NAMES) from None
     return _named(caller, row)
@@ -75,7 +75,7 @@ def delete_job_queue(caller: Caller, request: Request, now: datetime) -> Mapping
     require_staff(caller)
     row = _find(caller, request["jobQueue"])
     if row is not None:
-        services.delete_queue(queue=row, now=now)
+        services.delete_queue(queue=row)
     return {}
 
 

@@ -74,7 +74,7 @@ def update_scheduling_policy(caller: Caller, request: Request, now: datetime) ->
     if "fairsharePolicy" in request and policy.quota_share_policy:
         raise client_error(f"fairsharePolicy: {services.STAYS_QUOTA}")
     try:
-        services.update_policy(policy=policy, fields=_fields(request), now=now)
+        services.update_policy(policy=policy, fields=_fields(request))
     except InvalidInput as error:
         raise in_aws_words(error, NAMES) from error
     return {}
@@ -83,7 +83,7 @@ def update_scheduling_policy(caller: Caller, request: Request, now: datetime) ->
 def delete_scheduling_policy(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
     """Deletes a policy that no queue uses."""
     require_staff(caller)
-    services.delete_policy(policy=policy_named(caller, request["arn"]), now=now)
+    services.delete_policy(policy=policy_named(caller, request["arn"]))
     return {}
 
 
