@@ -81,6 +81,9 @@ REMOVABLE = (
     "subnets",
     "tags",
 )
+MADE_ENABLED = (
+    "A MANAGED compute environment must be created in the ENABLED state. Disable it afterwards."
+)
 NO_MANAGED_INSTANCES = (
     "ECS Managed Instances are not supported here. Use EC2, SPOT, FARGATE or FARGATE_SPOT."
 )

@@ -178,6 +178,7 @@ def test_compute_resources_that_aws_refuses_are_refused(
         ({"computeEnvironmentName": "taken"}, "There is an environment named taken already."),
         ({"type": "LENT"}, "type: 'LENT' is none of MANAGED, UNMANAGED."),
         ({"state": "ON"}, "state: 'ON' is none of"),
+        ({"state": "DISABLED"}, "state: A MANAGED compute environment must be created in the"),
         ({"unmanagedvCpus": 4}, "unmanagedvCpus: Only an UNMANAGED environment has this."),
         ({"type": "UNMANAGED"}, "computeResources: Only a MANAGED environment has this."),
         ({"tags": {"aws:x": "y"}}, "tags: aws:x: keys that start with aws: are reserved."),

@@ -65,6 +65,16 @@ def test_an_update_changes_what_is_given_and_leaves_the_rest() -> None:
     assert environment.max_milli_vcpus is None
 
 
+def test_members_that_mean_nothing_here_are_merged_with_what_another_has_just_written() -> None:
+    environment = an_environment()
+    read_before = ComputeEnvironment.objects.get(pk=environment.pk)
+    insights = {"ecsSettings": {"containerInsights": "ENHANCED"}}
+    update_environment(environment=environment, fields={"extra": insights})
+    update_environment(environment=read_before, fields={"extra": {"context": "x"}})
+    environment.refresh_from_db()
+    assert environment.extra == {**insights, "context": "x"}
+
+
 def test_name_and_engine_stay() -> None:
     environment = an_environment()
     other = an_engine()

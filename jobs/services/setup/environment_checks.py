@@ -79,7 +79,7 @@ def check_environment(
     `usd_per_gib_hour`, `allow_privileged`, `allowed_host_paths` (`domain.host_paths`), `tags`; `type` (UNMANAGED
     unless it says MANAGED), and of AWS's `compute_resources`, `update_policy`, `unmanaged_vcpus`,
     `service_role` and `extra` (`domain.compute_resources`). Without `environment` (a new one) `name` and
-    `engine` are required; with it, what is left out stays as it is.
+    `engine` are required; with it, what is left out stays as it is, also of the members of `extra`.
     """
     checker = Checker()
     checker.only(fields, FIELDS)
@@ -96,6 +96,9 @@ def check_environment(
         **_capacity(checker, given, fields, type_, environment),
         **_from_aws(checker, given, fields, type_, environment),
     }
+    made_disabled = environment is None and columns["state"] == EnvironmentState.DISABLED
+    if made_disabled and type_ == EnvironmentType.MANAGED:
+        checker.add("state", compute_resources.MADE_ENABLED)
     checker.done()
     assert engine is not None
     return EnvironmentFields(name=name, type=type_, engine=engine, **columns)
@@ -191,7 +194,14 @@ def _from_aws(
         )
         if managed
         else {},
-        "extra": check("extra", compute_resources.extra_members, nothing),
+        "extra": check(
+            "extra",
+            lambda value: {
+                **(environment.extra if environment else {}),
+                **compute_resources.extra_members(value),
+            },
+            nothing,
+        ),
         "tags": check("tags", tags, no_tags),
     }
 

@@ -71,11 +71,8 @@ def update_compute_environment(
     row = _find(caller, request["computeEnvironment"])
     if row is None:
         raise not_found("ComputeEnvironment", request["computeEnvironment"])
-    fields = _fields(request)
-    if "extra" in fields:
-        fields["extra"] = {**row.extra, **fields["extra"]}
     try:
-        services.update_environment(environment=row, fields=fields)
+        services.update_environment(environment=row, fields=_fields(request))
     except InvalidInput as error:
         raise in_aws_words(error, NAMES) from None
     return _named(caller, row)
