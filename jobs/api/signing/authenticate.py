@@ -13,8 +13,9 @@ from django.conf import settings
 
 from jobs.selectors.access_keys import Credentials, any_key_user, find_credentials
 from jobs.selectors.realm import arns
-from jobs.services.access.access_keys import UNREADABLE, decrypt_secret, is_session_token, note_use
+from jobs.services.access.access_keys import UNREADABLE, decrypt_secret, is_session_token
 from jobs.services.access.ciphers import Unreadable
+from jobs.services.access.handed_out import note_use
 
 from ..calls import Call, Caller
 from .canonical import texts_to_sign
