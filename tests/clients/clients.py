@@ -17,6 +17,8 @@ from botocore.config import Config
 from jobs.api.service_models import output_shape
 from jobs.api.shapes import problems
 
+from . import xml_answers
+
 Call = tuple[str, str, bool]
 AWS = Path(sys.executable).parent / "aws"
 # Version 2, which is not a Python package; it alone has `aws logs tail`.
@@ -56,15 +58,11 @@ class Clients:
         def check(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
             operation, status = operation_model.name, response_dict["status_code"]
             self.calls.add((service, operation, status == 200))
-            if service not in {"batch", "logs", "ecs"}:
+            if service not in WRONG_IN:
                 return
-            value = json.loads(response_dict["body"])
-            if status != 200:
-                assert set(value) <= {"message", "__type"}, value
-                assert 400 <= status < 500, (operation, value)
-                return
-            shape = output_shape(service, operation)
-            wrong = problems(shape, value) if shape else []
+            assert status == 200 or 400 <= status < 500, (operation, response_dict["body"])
+            assert response_dict["headers"].get("x-amzn-RequestId"), operation
+            wrong = WRONG_IN[service](service, operation, response_dict)
             assert not wrong, f"{operation} answered what its shape does not have: {wrong}"
 
         return check
@@ -111,6 +109,29 @@ class Clients:
         environment.pop("AWS_DATA_PATH", None)
         here = ["--endpoint-url", self.keys["AWS_ENDPOINT_URL"]]
         return _run([str(found), "logs", "tail", *words, *here], environment, seconds)
+
+
+def _wrong_in_json(service: str, operation: str, response: Mapping[str, Any]) -> list[str]:
+    value = json.loads(response["body"])
+    if response["status_code"] != 200:
+        return sorted(set(value) - {"message", "__type"})
+    shape = output_shape(service, operation)
+    return problems(shape, value) if shape else []
+
+
+def _wrong_in_xml(service: str, operation: str, response: Mapping[str, Any]) -> list[str]:
+    if response["status_code"] == 200:
+        return xml_answers.wrong_in(service, operation, response)
+    answer = xml_answers.parsed(service, operation, response)
+    told = {**answer["Error"], **answer["ResponseMetadata"]}
+    return [name for name in ("Code", "Message", "RequestId") if not told.get(name)]
+
+
+# The services that are answered here, by what they speak.
+WRONG_IN = {
+    **dict.fromkeys(("batch", "logs", "ecs"), _wrong_in_json),
+    **dict.fromkeys(("sts", "ec2"), _wrong_in_xml),
+}
 
 
 def _run(words: Sequence[str], environment: Mapping[str, str], seconds: float) -> str:

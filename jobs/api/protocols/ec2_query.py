@@ -7,7 +7,7 @@ from ..errors import ApiError
 from ..service_models import output_shape
 from . import xml
 from .form import Ec2Names
-from .query import Query
+from .query import Query, headers_of
 
 
 class Ec2Query(Query):
@@ -21,7 +21,7 @@ class Ec2Query(Query):
         content = xml.members(shape, output) if shape is not None else []
         id_ = xml.element("requestId", text=request_id)
         root = xml.element(f"{operation}Response", id_, *content, xmlns=self.namespace)
-        return Answer(200, {"Content-Type": xml.CONTENT_TYPE}, xml.document(root))
+        return Answer(200, headers_of(request_id), xml.document(root))
 
     def error_document(self, error: ApiError, request_id: str) -> bytes:
         """The XML of an error."""

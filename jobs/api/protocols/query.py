@@ -45,11 +45,11 @@ class Query:
             content.append(xml.element(wrapper, *xml.members(shape, output)))
         id_ = xml.element("ResponseMetadata", xml.element("RequestId", text=request_id))
         root = xml.element(f"{operation}Response", *content, id_, xmlns=self.namespace)
-        return Answer(200, _headers(request_id), xml.document(root))
+        return Answer(200, headers_of(request_id), xml.document(root))
 
     def write_error(self, error: ApiError, request_id: str) -> Answer:
         """The error as XML, with whose fault it is."""
-        return Answer(error.status, _headers(request_id), self.error_document(error, request_id))
+        return Answer(error.status, headers_of(request_id), self.error_document(error, request_id))
 
     def error_document(self, error: ApiError, request_id: str) -> bytes:
         """The XML of an error."""
@@ -69,5 +69,6 @@ def error_document(error: ApiError, request_id: str, namespace: str) -> bytes:
     return xml.document(xml.element("ErrorResponse", told, id_, xmlns=namespace))
 
 
-def _headers(request_id: str) -> dict[str, str]:
+def headers_of(request_id: str) -> dict[str, str]:
+    """What every answer in XML says of itself."""
     return {"Content-Type": xml.CONTENT_TYPE, "x-amzn-RequestId": request_id}
