@@ -258,3 +258,38 @@ def test_a_job_that_would_wait_for_a_failed_one_is_foretold_to_fail(page: Client
     assert "It would fail at once" not in told(ended)
     assert 'id="outlook"' in told(ended)
     assert 'id="outlook"' not in told(a_job(status="RUNNING"))
+
+
+def test_a_clone_runs_with_the_parameter_that_was_changed(page: Client) -> None:
+    a_definition(name="sum", command=["seq", "1", "Ref::n"], parameters={"n": "5"})
+    job = submitted(page, definition="sum", command="", parameters='{"n": "20"}')
+    assert job.spec.command == ["seq", "1", "20"]
+    context = page.get("/submit/", {"again": str(job.pk)}).context
+    assert context["values"]["command"] == "seq 1 Ref::n"
+    assert context["values"]["parameters"] == {"n": "20"}
+    assert not context["is_replaced"]
+    again = submitted(
+        page, definition="sum", command=context["values"]["command"], parameters='{"n": "4"}'
+    )
+    assert again.spec.command == ["seq", "1", "4"]
+
+
+def test_a_clone_keeps_a_command_of_its_own_and_says_that_parameters_are_in_it(
+    page: Client,
+) -> None:
+    a_definition(name="sum", command=["seq", "1", "Ref::n"], parameters={"n": "5"})
+    job = submitted(page, definition="sum", command="echo Ref::n")
+    answer = page.get("/submit/", {"again": str(job.pk)})
+    assert answer.context["values"]["command"] == "echo 5"
+    assert "its parameters replaced" in answer.content.decode()
+
+
+def test_a_clone_of_several_containers_overrides_no_command_for_its_parameters(
+    page: Client,
+) -> None:
+    containers = [container(name, command=["echo", "Ref::n"]) for name in ("web", "db")]
+    a_definition(name="pair", ecs_properties={"taskProperties": [{"containers": containers}]})
+    job = submitted(page, definition="pair", parameters='{"n": "20"}')
+    values = page.get("/submit/", {"again": str(job.pk)}).context["values"]
+    assert values["ecs_overrides"] == ""
+    assert values["parameters"] == {"n": "20"}

@@ -1,23 +1,27 @@
-"""What a job of several containers or nodes has other than its definition, as overrides of a submission."""
+"""What a job of several containers or nodes has other than its definition, as overrides of a submission.
+
+`defined` is the definition's work with the job's parameters replaced: the job's commands have them replaced.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.models import JobDefinition, JobSpec
+from jobs.domain.plans import Work
+from jobs.models import JobSpec
 
 OVERRIDABLE = ("image", "command", "environment", "resourceRequirements")
 
 
-def ecs_overrides_of(definition: JobDefinition, spec: JobSpec) -> dict[str, Any]:
+def ecs_overrides_of(defined: Work, spec: JobSpec) -> dict[str, Any]:
     """AWS's `ecsPropertiesOverride`; {} if nothing is different."""
-    if not spec.ecs_properties or not definition.ecs_properties:
+    if not spec.ecs_properties or not defined.ecs_properties:
         return {}
-    return _task(definition.ecs_properties, spec.ecs_properties)
+    return _task(defined.ecs_properties, spec.ecs_properties)
 
 
-def node_overrides_of(definition: JobDefinition, spec: JobSpec) -> dict[str, Any]:
+def node_overrides_of(defined: Work, spec: JobSpec) -> dict[str, Any]:
     """AWS's `nodeOverrides`, for the ranges of the job; {} if nothing is different."""
-    was, now = definition.node_properties, spec.node_properties
+    was, now = defined.node_properties, spec.node_properties
     if not was or not now:
         return {}
     before = {group["targetNodes"]: group for group in was["nodeRangeProperties"]}

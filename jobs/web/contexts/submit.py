@@ -14,6 +14,7 @@ from jobs.domain.ids import id_of, text_of
 from jobs.domain.parameters import names_in
 from jobs.domain.plans import plan_of
 from jobs.domain.resources import format_vcpus
+from jobs.domain.work import substitute_parameters
 from jobs.models import Job, JobDefinition, SchedulingPolicy
 from jobs.selectors.choices import (
     definition_names,
@@ -115,16 +116,21 @@ def of_job(job: Job) -> dict[str, object]:
         "tags": spec.tags,
         "propagate_tags": spec.propagate_tags,
     }
+    # The spec's commands have their parameters replaced; compared is with the definition's, likewise.
+    defined = substitute_parameters(work_of_definition(definition), spec.parameters)
     if spec.ecs_properties or spec.node_properties:
         return {
             **values,
-            "ecs_overrides": _json(ecs_overrides_of(definition, spec)),
-            "node_overrides": _json(node_overrides_of(definition, spec)),
+            "ecs_overrides": _json(ecs_overrides_of(defined, spec)),
+            "node_overrides": _json(node_overrides_of(defined, spec)),
         }
     inherited = definition.environment
+    own_command = list(spec.command) != list(defined.command)
     return {
         **values,
-        "command": shlex.join(spec.command),
+        # Of the definition the text with `Ref::name`, so that a changed parameter counts.
+        "command": shlex.join(spec.command if own_command else definition.command),
+        "is_replaced": own_command and bool(spec.parameters),
         "vcpus": format_vcpus(job.milli_vcpus),
         "memory_mib": str(job.memory_mib),
         "gpus": str(job.gpus or ""),
@@ -165,6 +171,7 @@ def build(
         "form_errors": errors_elsewhere(errors, fields=FIELDS),
         "definition": definition,
         "is_group": is_group(definition),
+        "is_replaced": not is_new and bool(typed.get("is_replaced")),
         "policy": policy,
         "needs_priority": lazily(lambda: _needs_priority(definition, policy())),
         "queue_names": lazily(lambda: queue_names(enabled_only=True)),
