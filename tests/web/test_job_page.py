@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from jobs.models import ImagePull, Job, Transition, UsageSample, WaitReason
+from jobs.models import ImagePull, Job, JobQueue, Transition, UsageSample, WaitReason
 from jobs.services.attempts.job_credentials import fetch_token
 from jobs.web.contexts import job as contexts
 from jobs.web.contexts.attempts import usage_lines
@@ -309,3 +309,16 @@ def test_the_page_shows_the_role_and_not_its_token(client: Client, visitor: User
     assert role in page
     shown = page + client.get(f"/jobs/{job.id}/", headers=JSON).text
     assert fetch_token(attempt) not in shown
+
+
+@pytest.mark.parametrize("status", ["DELETING", "DELETED"])
+def test_a_failed_job_of_a_deleted_queue_can_only_be_cloned(page: Client, status: str) -> None:
+    job = a_job(status="FAILED")
+    rerun = f'action="/jobs/{job.pk}/rerun/"'
+    html = page.get(f"/jobs/{job.pk}/").content.decode()
+    assert rerun in html
+    assert 'btn-primary" href="/submit/' not in html
+    JobQueue.objects.filter(pk=job.queue_id).update(status=status, state="DISABLED")
+    html = page.get(f"/jobs/{job.pk}/").content.decode()
+    assert rerun not in html
+    assert 'btn-primary" href="/submit/' in html

@@ -11,7 +11,7 @@ from django.urls import reverse
 from jobs import changes
 from jobs.domain import ids, reasons, resources
 from jobs.domain.states import CANCELLABLE, LIVE, TERMINAL, JobStatus
-from jobs.models import Attempt, ImagePull, Job, StopKind, Transition, WaitReason
+from jobs.models import Attempt, ImagePull, Job, QueueStatus, StopKind, Transition, WaitReason
 from jobs.selectors import arrays as array_selectors
 from jobs.selectors import jobs as selectors
 from jobs.selectors.front import behind_at_least, estimated_start, position_of, turn_of
@@ -76,6 +76,9 @@ def common(*, job: Job, user: User, now: datetime, hops: int) -> dict[str, Any]:
         "job": job,
         "is_live": live,
         "can_cancel": JobStatus(job.status) in CANCELLABLE,
+        # What a queue that is gone ran can only be cloned into another.
+        "can_rerun": job.status == JobStatus.FAILED
+        and job.queue.status not in {QueueStatus.DELETING, QueueStatus.DELETED},
         "stop_asked": live and job.stop_requested_at is not None,
         # Of an array: only what was not placed is ended.
         "cancels_rest": live and job.is_array and job.stop_kind == StopKind.CANCEL,
