@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import Max, Min, QuerySet
 
 from jobs.domain.errors import InvalidInput
-from jobs.models import JobStatus, NodeTransition, QueueBlock, Transition
+from jobs.models import JobQueue, JobStatus, NodeTransition, QueueBlock, Transition
 
 from .jobs import seen_by
 
@@ -148,10 +148,11 @@ def settled_ids() -> Settled:
 def read_events(*, user: User, filters: EventFilters, after: Ids, limit: int) -> EventPage:
     """Up to `limit` events that this user may see and that pass the filters.
 
-    Looks at a bounded number of rows: a page may be empty and have `more`. Raises InvalidInput for a
-    status that there is not.
+    Looks at a bounded number of rows: a page may be empty and have `more`. Raises InvalidInput for
+    filters that no event can pass.
     """
-    check_filters(filters)
+    if problems := problems_of(filters):
+        raise InvalidInput(problems)
     settled = settled_ids()
     spans = _spans(after, settled.ids)
     found = [
@@ -243,13 +244,20 @@ def _rows(
     return list(rows.select_related("job", *related).order_by("id")[:limit])
 
 
-def check_filters(filters: EventFilters) -> None:
-    """Raises InvalidInput for what no event can have."""
+def problems_of(filters: EventFilters) -> dict[str, list[str]]:
+    """What no event can have, by field."""
+    problems = {}
     if filters.status and filters.status not in JobStatus.values:
-        raise InvalidInput({"status": [f"A status is one of {', '.join(JobStatus.values)}."]})
+        problems["status"] = [f"A status is one of {', '.join(JobStatus.values)}."]
     for name in ("queue", "name"):
         if "\0" in getattr(filters, name):
-            raise InvalidInput({name: ["This holds a null character."]})
+            problems[name] = ["This holds a null character."]
+    return problems
+
+
+def has_been_queue(name: str) -> bool:
+    """Whether there is a queue of that name, or was: events of a deleted one are kept."""
+    return JobQueue.with_deleted.filter(name=name).exists()
 
 
 def _newest_id(model: type[EventRow]) -> int:

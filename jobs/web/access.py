@@ -84,13 +84,23 @@ class AccessMiddleware(LoginRequiredMiddleware):
     def handle_no_permission(  # type: ignore[override]
         self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
     ) -> HttpResponseBase:
-        if answers.wants_json(request) or "text/event-stream" in request.headers.get("Accept", ""):
-            return answers.error(request, 401, headers=CHALLENGE)
+        if _is_for_scripts(request):
+            _, advice = answers.ERROR_TEXTS[401]
+            return answers.error(request, 401, advice, CHALLENGE, for_scripts=True)
         if answers.wants_fragment(request):
             response = HttpResponse(status=401)
             response["HX-Redirect"] = resolve_url(self.get_login_url(view_func))
             return response
         return super().handle_no_permission(request, view_func)
+
+
+def _is_for_scripts(request: HttpRequest) -> bool:
+    """Whether a login form is of no use to who asks. The events have no page: only a browser would be sent."""
+    accept = request.headers.get("Accept", "")
+    if answers.wants_json(request) or "text/event-stream" in accept:
+        return True
+    match = request.resolver_match
+    return match is not None and match.url_name == "events" and "text/html" not in accept
 
 
 def user_of(request: HttpRequest) -> User:

@@ -58,6 +58,9 @@ def wants_json(request: HttpRequest) -> bool:
         return True
     best = request.get_preferred_type(["text/html", "application/json"])
     accept = request.headers.get("Accept", "*/*").strip()
+    if accept == "text/event-stream":
+        # What is no stream of events is an error.
+        return True
     if accept in ("*/*", ""):
         return is_script(request)
     return best == "application/json"
@@ -187,11 +190,16 @@ def invalid_as_json(error: InvalidInput) -> JsonResponse:
 
 
 def error(
-    request: HttpRequest, status: int, message: str = "", headers: Mapping[str, str] | None = None
+    request: HttpRequest,
+    status: int,
+    message: str = "",
+    headers: Mapping[str, str] | None = None,
+    *,
+    for_scripts: bool = False,
 ) -> HttpResponse:
     """An error as a page, or as `{"message": ...}` for scripts."""
     title, advice = ERROR_TEXTS[status]
-    if wants_json(request):
+    if for_scripts or wants_json(request):
         response: HttpResponse = JsonResponse({"message": message or title}, status=status)
     else:
         context = {"status": status, "title": title, "message": message, "advice": advice}

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -17,8 +18,9 @@ from jobs.selectors.events import (
     EventPage,
     EventRow,
     Ids,
-    check_filters,
     cursor_of,
+    has_been_queue,
+    problems_of,
     read_events,
     settled_ids,
 )
@@ -31,6 +33,9 @@ from .streaming import event_stream, read_in_thread
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 500
+# Of what there is no parameter for, so much is told.
+MAX_UNKNOWN = 10
+MAX_UNKNOWN_CHARACTERS = 60
 # What is read, and sent, between two looks at others: a burst of thousands goes out in as many steps.
 STREAM_PAGE = 100
 HEARTBEAT_SECONDS = 15.0
@@ -41,10 +46,12 @@ MIN_GAP_SECONDS = 0.25
 MAX_STREAM_SECONDS = 600.0
 NOW = "now"
 DETAIL_TYPES = ("Batch Job State Change", "Batch Job Queue Blocked")
+PARAMETERS = ("after", "limit", "queue", "name", "status", "detail-type")
 
 # Makes the JSON text of each row's event.
 Write = Callable[[Sequence[EventRow]], list[str]]
 Reader = Callable[[Ids], tuple[EventPage, list[str]]]
+T = TypeVar("T")
 
 
 @answers.allow("GET")
@@ -54,13 +61,8 @@ def events(request: HttpRequest, write: Write) -> HttpResponseBase:
     `after` is where to begin: a cursor, an event's id in the stream, or `now`; a stream's `Last-Event-ID` counts
     before it. A page begins with the oldest event that is kept, a stream with the next.
     """
-    filters = _filters(request)
     streams = "text/event-stream" in request.headers.get("Accept", "")
-    after = request.GET.get("after", NOW if streams else "")
-    if streams:
-        after = request.headers.get("Last-Event-ID", after)
-    cursor = settled_ids().ids if after == NOW else cursor_of(after)
-    limit = STREAM_PAGE if streams else _limit(request)
+    cursor, filters, limit = _asked(request, streams=streams)
     read = partial(
         _read, write, partial(read_events, user=user_of(request), filters=filters, limit=limit)
     )
@@ -111,10 +113,38 @@ def _place(cursor: Ids) -> str:
     return f"id: {cursor.as_text()}\n\n"
 
 
+def _asked(request: HttpRequest, *, streams: bool) -> tuple[Ids, EventFilters, int]:
+    """From where, which, and how many at once. Raises InvalidInput with all that is wrong."""
+    errors: dict[str, list[str]] = {}
+
+    def read(part: Callable[[], T], default: T) -> T:
+        try:
+            return part()
+        except InvalidInput as error:
+            errors.update(error.errors)
+            return default
+
+    # A slip in a filter's name must not mean everything.
+    unknown = [name for name in request.GET if name not in PARAMETERS and name != "format"]
+    for name in unknown[:MAX_UNKNOWN]:
+        errors[name[:MAX_UNKNOWN_CHARACTERS]] = [f"There are only {', '.join(PARAMETERS)}."]
+    cursor = read(lambda: _cursor(request, streams=streams), Ids())
+    filters = read(lambda: _filters(request), EventFilters())
+    limit = STREAM_PAGE if streams else read(lambda: _limit(request), DEFAULT_LIMIT)
+    if errors:
+        raise InvalidInput(errors)
+    return cursor, filters, limit
+
+
+def _cursor(request: HttpRequest, *, streams: bool) -> Ids:
+    after = request.GET.get("after", NOW if streams else "")
+    if streams:
+        after = request.headers.get("Last-Event-ID", after)
+    return settled_ids().ids if after == NOW else cursor_of(after)
+
+
 def _filters(request: HttpRequest) -> EventFilters:
     detail_type = request.GET.get("detail-type", "")
-    if detail_type and detail_type not in DETAIL_TYPES:
-        raise InvalidInput({"detail-type": [f"There are: {', '.join(DETAIL_TYPES)}."]})
     queue = request.GET.get("queue", "")
     filters = EventFilters(
         # A queue of another account is none of ours; a name can hold no colon.
@@ -124,7 +154,13 @@ def _filters(request: HttpRequest) -> EventFilters:
         state_changes=detail_type != DETAIL_TYPES[1],
         blocks=detail_type != DETAIL_TYPES[0],
     )
-    check_filters(filters)
+    errors = problems_of(filters)
+    if detail_type and detail_type not in DETAIL_TYPES:
+        errors["detail-type"] = [f"There are: {', '.join(DETAIL_TYPES)}."]
+    if filters.queue and "queue" not in errors and not has_been_queue(filters.queue):
+        errors["queue"] = [f"There is no job queue {filters.queue[:MAX_UNKNOWN_CHARACTERS]}."]
+    if errors:
+        raise InvalidInput(errors)
     return filters
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 
 from jobs import changes
 from jobs.domain.states import JobStatus
-from jobs.models import Job, Transition
+from jobs.models import Job, JobQueue, Transition
 from jobs.selectors import events
 from jobs.selectors.events import (
     NOTHING_READ,
@@ -109,7 +109,43 @@ def test_a_queue_may_be_named_by_its_arn(script: Client) -> None:
     found = script.get("/events/", {"queue": arn, "detail-type": "Batch Job State Change"}).json()
     assert [each["detail"]["jobId"] for each in found["events"]] == [str(job.id)]
     other = arn.replace("123456789012", "210987654321")
-    assert script.get("/events/", {"queue": other}).json()["events"] == []
+    refused = script.get("/events/", {"queue": other})
+    assert (refused.status_code, list(refused.json()["errors"])) == (400, ["queue"])
+
+
+def test_all_that_is_wrong_with_a_question_is_told_by_its_names(script: Client) -> None:
+    wrong = {
+        "detail_type": "x",
+        "detail-type": "y",
+        "queue": "none",
+        "status": "DONE",
+        "after": "z",
+        "limit": "0",
+    }
+    for accept in ("application/json", "text/event-stream"):
+        refused = script.get("/events/", wrong, headers={"Accept": accept})
+        assert refused.status_code == 400
+        asked = set(wrong) - ({"limit"} if accept == "text/event-stream" else set())
+        assert set(refused.json()["errors"]) == asked
+    assert "detail_type: There are only after, limit, queue" in refused.json()["message"]
+
+
+def test_events_of_a_deleted_queue_can_be_asked_for(script: Client) -> None:
+    job = a_job()
+    JobQueue.objects.filter(pk=job.queue_id).update(status="DELETED", state="DISABLED")
+    found = script.get("/events/", {"queue": job.queue.name}).json()["events"]
+    assert {each["detail"]["jobId"] for each in found} == {str(job.id)}
+
+
+def test_a_script_without_a_token_is_told_so_and_a_browser_is_sent_to_the_form(
+    db: None, client: Client
+) -> None:
+    for headers in ({}, {"Accept": "*/*"}, {"Accept": "text/event-stream"}):
+        answer = client.get("/events/", headers=headers)
+        assert answer.status_code == 401
+        assert "Authorization: Bearer bw_" in answer.json()["message"]
+    browser = client.get("/events/", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert browser.status_code == 302
 
 
 def test_a_stranger_reads_nothing(db: None, client: Client) -> None:
