@@ -32,6 +32,7 @@ _OF_A_TRY = re.compile(
     rf"{CONTAINER_PREFIX}-(?:[^/]*-job-)?"
     r"(?P<job>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(?P<number>[0-9]{1,5})(?:-.*)?"
 )
+_OF_AN_ENVIRONMENT = re.compile(rf"{CONTAINER_PREFIX}-.*-env-(?P<id>[0-9]{{1,18}})")
 
 
 class LogStreamName(NamedTuple):
@@ -126,6 +127,12 @@ def log_stream(
 def network_name(installation: str, environment_id: int) -> str:
     """The bridge network of an environment's containers; of no other installation's on the engine."""
     return f"{CONTAINER_PREFIX}-{installation}-env-{environment_id}"
+
+
+def environment_id_of(network: str) -> int | None:
+    """The environment that a network of `network_name` is of; None for any other network."""
+    found = _OF_AN_ENVIRONMENT.fullmatch(network)
+    return int(found["id"]) if found else None
 
 
 def job_network_name(installation: str, job_id: UUID, attempt_number: int) -> str:

@@ -7,7 +7,8 @@ from django.conf import settings
 
 from jobs.domain import names
 from jobs.domain.reasons import TIMED_OUT
-from jobs.models import Attempt, Job, JobStatus, Transition
+from jobs.engines.fake.belongings import Held
+from jobs.models import Attempt, ComputeEnvironment, Job, JobStatus, Transition
 from jobs.services.attempts.belongings import remove_left_over
 from jobs.services.attempts.connections import connection_to
 from jobs.services.passes.sweep import sweep
@@ -131,6 +132,23 @@ def test_a_job_s_network_goes_with_its_last_node(nodes: Begin) -> None:
     assert len(left(play)[2]) == 1
     play.end(play.attempts[0], 0)
     assert left(play) == [[], [], [], []]
+
+
+def test_the_network_of_a_deleted_environment_is_removed_when_it_is_empty(nodes: Begin) -> None:
+    play = nodes(1)
+    engine = connection_to(play.attempts[0].node.engine)
+    environment = play.attempts[0].environment
+    name = names.network_name(settings.BATCHWEB_INSTALLATION, environment.id)
+    other = names.network_name(settings.BATCHWEB_INSTALLATION, environment.id + 1)
+    here = play.world.belongings
+    here.networks[name] = here.networks[other] = Held(
+        {names.LABEL_INSTALLATION: settings.BATCHWEB_INSTALLATION}
+    )
+    assert remove_left_over(engine=engine) == 0
+    ComputeEnvironment.objects.filter(pk=environment.pk).update(status="DELETED")
+    assert remove_left_over(engine=engine) == 1
+    assert name not in here.networks
+    assert other in here.networks
 
 
 def test_what_nobody_lived_to_remove_is_found_and_what_is_in_use_stays(nodes: Begin) -> None:

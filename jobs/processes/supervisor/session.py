@@ -286,7 +286,7 @@ class Session:
     def _remove_left_over(self) -> None:
         count = belongings.remove_left_over(engine=self._engine)
         if count:
-            logger.info("removed %d pods, volumes and networks of tries that are over", count)
+            logger.info("removed %d pods, volumes and networks that nobody uses any more", count)
 
 
 def _cursor(found: Found) -> LogCursor | None:

@@ -1,13 +1,15 @@
 """What a try has on its engine beside its containers: pods, volumes, and a network of its own.
 
-They go when the last container that could use them has gone. Whoever dies in between leaves them behind, and
-`remove_left_over`, part of the supervisor's slow tick, finds them: it looks at what is there, and not
-at what should be.
+They go when the last container that could use them has gone, and an environment's network with the environment.
+Whoever dies in between leaves them behind, and `remove_left_over`, part of the supervisor's slow tick, finds
+them: it looks at what is there, and not at what should be.
 """
 
 import logging
 from collections.abc import Callable, Iterable
 from uuid import UUID
+
+from django.conf import settings
 
 from jobs.domain import names
 from jobs.domain.names import Try
@@ -15,7 +17,7 @@ from jobs.domain.plans import NodePlan
 from jobs.engines import base
 from jobs.engines.base import EngineError, EngineUnreachable
 from jobs.engines.container_options import scratch_volumes
-from jobs.models import Attempt
+from jobs.models import Attempt, ComputeEnvironment, EnvironmentStatus
 from jobs.selectors.plans import plan_of_job
 
 from .containers import network_of, pod_of, volume_of
@@ -52,7 +54,7 @@ def remove_belongings(*, attempt: Attempt, engine: base.Engine) -> None:
 def remove_left_over(*, engine: base.Engine) -> int:
     """Removes this installation's pods, volumes and networks of tries that are over; how many.
 
-    Raises EngineUnreachable.
+    With them go the networks of environments that were deleted. Raises EngineUnreachable.
     """
     count = 0
     for found, remove in (
@@ -65,7 +67,23 @@ def remove_left_over(*, engine: base.Engine) -> int:
         for name, its_try in of_tries.items():
             if its_try not in in_use:
                 count += _remove(remove, name)
+    for name in _of_deleted_environments(each.name for each in engine.networks()):
+        count += _remove(engine.remove_network, name)
     return count
+
+
+def _of_deleted_environments(networks: Iterable[str]) -> list[str]:
+    """An environment that is DELETED has had its last job, and gets no other."""
+    by_name = {
+        names.network_name(settings.BATCHWEB_INSTALLATION, environment_id): environment_id
+        for network in networks
+        if (environment_id := names.environment_id_of(network)) is not None
+    }
+    deleted = ComputeEnvironment.with_deleted.filter(
+        id__in=by_name.values(), status=EnvironmentStatus.DELETED
+    )
+    gone = set(deleted.values_list("id", flat=True)) if by_name else set()
+    return [name for name, environment_id in by_name.items() if environment_id in gone]
 
 
 def _volumes(node: NodePlan) -> Iterable[str]:
