@@ -45,7 +45,9 @@ def in_aws_words(error: InvalidInput, names: Mapping[str, str] = NO_NAMES) -> Ap
         where = names.get(first, first) + dot + rest
         for message in messages:
             said = reduce(lambda text, ours: text.replace(ours, names[ours]), fields, message)
-            texts.append(f"{where}: {said}" if where else said)
+            # Words of AWS's own may begin with the field, or name it.
+            names_itself = where != where.lower() and where in said
+            texts.append(f"{where}: {said}" if where and not names_itself else said)
     return client_error(" ".join(texts))
 
 

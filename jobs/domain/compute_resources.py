@@ -324,7 +324,10 @@ def _strategy_problems(clean: Mapping[str, Any]) -> Problems:
             f"{strategy} is only available for On-Demand Instances (type EC2).",
         )
     if clean["type"] == SPOT and strategy == BEST_FIT and "spotIamFleetRole" not in clean:
-        yield "spotIamFleetRole", "This is required where the allocationStrategy is BEST_FIT."
+        yield (
+            "spotIamFleetRole",
+            "This is required where the allocationStrategy is BEST_FIT, as it is when left out.",
+        )
 
 
 def _removed(value: object) -> list[str]:

@@ -54,6 +54,13 @@ REFUSED = {
     "startTimeout": "Use the job's time limit instead.",
     "stopTimeout": "Every container has 30 seconds to stop.",
 }
+# In the words of a form, and what to write in a request of AWS's.
+AMOUNT_MISSING = {
+    "VCPU": "Say how many vCPUs it needs, such as 0.25 "
+    '(resourceRequirements: {"type": "VCPU", "value": "0.25"}).',
+    "MEMORY": "Say how much memory it needs in MiB, such as 512 "
+    '(resourceRequirements: {"type": "MEMORY", "value": "512"}).',
+}
 
 
 def resource_requirements(value: object) -> list[dict[str, str]]:
@@ -217,7 +224,7 @@ def check_amounts(container: Mapping[str, Any]) -> None:
     given = {each["type"] for each in container.get("resourceRequirements", ())}
     for kind, older in (("VCPU", "vcpus"), ("MEMORY", "memory")):
         if kind not in given and older not in container:
-            raise FieldError(problems=[("resourceRequirements", f"Say how much {kind} it needs.")])
+            raise FieldError(problems=[("resourceRequirements", AMOUNT_MISSING[kind])])
 
 
 def _whole(value: object) -> int:

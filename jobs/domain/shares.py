@@ -29,8 +29,7 @@ SHARE_REQUIRED = (
     "name the share that the job belongs to."
 )
 PRIORITY_REQUIRED = (
-    "Either schedulingPriority in job definition or schedulingPriorityOverride should be specified "
-    "(the field scheduling_priority)."
+    "Either schedulingPriority in job definition or schedulingPriorityOverride should be specified."
 )
 NO_SHARES = "shareIdentifier can't be specified: the queue {queue} has no fair-share policy. Leave it empty."
 

@@ -350,7 +350,7 @@ def test_dependencies_are_written_as_asked_for(user: User) -> None:
             "retryStrategy.evaluateOnExit: Retry rule 1, onReason",
         ),
         ({"timeout": {"attemptDurationSeconds": 59}}, "timeout.attemptDurationSeconds: "),
-        ({"shareIdentifier": "red"}, "shareIdentifier: "),
+        ({"shareIdentifier": "red"}, "shareIdentifier can't be specified: "),
         ({"schedulingPriorityOverride": 10_000}, "schedulingPriorityOverride: "),
         ({"tags": {"aws:a": "b"}}, "tags: aws:a: keys that start with"),
         ({"parameters": {"": "b"}}, "parameters: A parameter has a name"),

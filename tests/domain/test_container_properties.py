@@ -236,8 +236,8 @@ def test_a_secret_and_a_variable_of_one_name_are_refused() -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ([{"type": "VCPU", "value": "1"}], "Say how much MEMORY"),
-        ([{"type": "MEMORY", "value": "10"}], "Say how much VCPU"),
+        ([{"type": "VCPU", "value": "1"}], "Say how much memory"),
+        ([{"type": "MEMORY", "value": "10"}], "Say how many vCPUs"),
         ([{"type": "GPU", "value": "-1"}], r"\[0\].value: GPUs are between"),
         ([{"type": "VCPU", "value": "1"}] * 2, "Two requirements are named VCPU"),
         ([{"type": "VCPU"}], r"\[0\].value: This is required"),

@@ -138,7 +138,7 @@ def test_a_gang_comes_back_as_it_was() -> None:
         (a_gang(*[a_group(":")] * 6), "nodeRangeProperties: There are at most 5"),
         (
             a_gang(a_group(":", container={"image": "a"}, ecsProperties=a_task(a_container()))),
-            "Say how much VCPU",
+            "Say how many vCPUs",
         ),
         (a_gang(a_group(":", instanceTypes=["a"])), r"\[0\]: Give either container or ecsProp"),
         (

@@ -257,8 +257,7 @@ def test_a_fair_share_queue_needs_a_share_and_a_priority() -> None:
     errors = refused(queue=queue)
     assert errors["share_identifier"][0].startswith("shareIdentifier must be specified.")
     assert errors["scheduling_priority"] == [
-        "Either schedulingPriority in job definition or schedulingPriorityOverride should be specified "
-        "(the field scheduling_priority)."
+        "Either schedulingPriority in job definition or schedulingPriorityOverride should be specified."
     ]
     submission = checked(queue=queue, share_identifier="mine", scheduling_priority="0")
     assert (submission.share_identifier, submission.scheduling_priority) == ("mine", 0)

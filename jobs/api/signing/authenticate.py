@@ -74,7 +74,7 @@ def _check_scope(signed: Signed, service: str) -> None:
     if signed.region != region and (service != OF_ALL_REGIONS or not signed.region):
         raise _elsewhere(
             f"Credential should be scoped to a valid region, not {signed.region[:50]!r}. The region here is "
-            f"'{region}': set AWS_DEFAULT_REGION={region}."
+            f"'{region}': set AWS_REGION and AWS_DEFAULT_REGION to it, or give --region {region}."
         )
     if signed.service != service:
         raise _elsewhere(f"Credential should be scoped to correct service: '{service}'.")

@@ -13,7 +13,7 @@ from django.db.models import Max
 from jobs import changes
 from jobs.domain import exit_rules, shares, validation, variables
 from jobs.domain.consumables import consumables
-from jobs.domain.container_properties import check_secrets, further_properties
+from jobs.domain.container_properties import AMOUNT_MISSING, check_secrets, further_properties
 from jobs.domain.ecs_properties import ecs_properties
 from jobs.domain.errors import Conflict
 from jobs.domain.flags import flag
@@ -146,12 +146,16 @@ def _check_container(checker: Checker, fields: Mapping[str, object]) -> Work:
     nothing: dict[str, Any] = {}
     container = checker.check("container", further_properties, fields.get("container"), nothing)
     amounts = {}
-    for field, older, unit, check in (
-        ("vcpus", "vcpus", MILLI, validation.milli_vcpus),
-        ("memory_mib", "memory", 1, validation.memory_mib),
+    for kind, field, older, unit, check in (
+        ("VCPU", "vcpus", "vcpus", MILLI, validation.milli_vcpus),
+        ("MEMORY", "memory_mib", "memory", 1, validation.memory_mib),
     ):
-        if is_empty(fields.get(field)) and older in container:
+        is_left_out = is_empty(fields.get(field))
+        if is_left_out and older in container:
             amounts[field] = container[older] * unit
+        elif is_left_out:
+            amounts[field] = 0
+            checker.add(field, AMOUNT_MISSING[kind])
         else:
             container.pop(older, None)
             amounts[field] = checker.check(field, check, fields.get(field), 0)
