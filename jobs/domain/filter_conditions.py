@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from .filter_regex import compiled
+from .filter_regex import expression
 from .filter_tokens import PatternError, Scanner
 
 Matches = Callable[[str], bool]
@@ -21,9 +21,8 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?
 _FIELD = re.compile(r'\[(?P<bracket>[^\]]*)\]|"(?P<quoted>(?:\\.|[^"\\])*)"|(?P<plain>\S+)')
 
 
-def json_pattern(text: str) -> Matches:
+def json_pattern(scanner: Scanner) -> Matches:
     """`{ conditions }` over an event's JSON; events that are no JSON do not match. Raises PatternError."""
-    scanner = Scanner(text)
     scanner.expect("{")
     holds = _expression(scanner, _json_condition, 0)
     scanner.expect("}")
@@ -175,8 +174,8 @@ def _order(operator: str, text: str) -> Condition:
 
 def _equality(scanner: Scanner) -> Condition:
     if scanner.peek() == "%":
-        expression = compiled(scanner.between_percents())
-        return lambda value: expression.search(_text(value)) is not None
+        found_in = expression(scanner)
+        return lambda value: found_in(_text(value))
     is_quoted = scanner.peek() == '"'
     text = scanner.quoted() if is_quoted else scanner.word(IN_VALUES)
     if "*" in text:
@@ -225,9 +224,8 @@ def _number(value: object) -> float | None:
     return None
 
 
-def fields_pattern(text: str) -> Matches:
+def fields_pattern(scanner: Scanner) -> Matches:
     """`[a, b = 4*, ...]` over an event's fields; the last one takes the rest. Raises PatternError."""
-    scanner = Scanner(text)
     scanner.expect("[")
     before: list[Condition] = []
     after: list[Condition] | None = None

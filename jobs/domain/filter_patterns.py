@@ -11,41 +11,57 @@ Upper and lower case differ. What is not in this syntax is refused, never guesse
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from .errors import InvalidInput
 from .filter_conditions import fields_pattern, json_pattern
-from .filter_regex import compiled
+from .filter_regex import expression
 from .filter_tokens import PatternError, Scanner
 
 MAX_CHARACTERS = 1024
+# In the time in which a text is read and decoded, RE2 at its slowest (texts made so that it has to keep many places
+# of an expression in mind) goes through it with so many characters of an expression.
+STEPS_PER_READING = 5
 Matches = Callable[[str], bool]
 
 
-def parse(pattern: str) -> Matches:
-    """What a pattern selects, as a function of an event's text. Raises InvalidInput (field `filterPattern`)."""
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Which events are selected, and what it costs to look at one.
+
+    `weight`: how many times as long as reading a text it may take to look for the pattern in it, at worst.
+    """
+
+    selects: Matches
+    weight: int = 1
+
+
+def parse(pattern: str) -> Pattern:
+    """What a pattern selects. Raises InvalidInput (field `filterPattern`)."""
+    scanner = Scanner(pattern.strip())
     try:
-        return _parse(pattern.strip())
+        selects = _parse(pattern.strip(), scanner)
     except PatternError as error:
         said = f"Invalid filter pattern: {error}."
         raise InvalidInput({"filterPattern": [said]}) from None
+    return Pattern(selects, 1 + scanner.steps // STEPS_PER_READING)
 
 
-def _parse(text: str) -> Matches:
+def _parse(text: str, scanner: Scanner) -> Matches:
     if len(text) > MAX_CHARACTERS:
         raise PatternError(f"use at most {MAX_CHARACTERS} characters")
     if text.startswith("{"):
-        return json_pattern(text)
+        return json_pattern(scanner)
     if text.startswith("["):
-        return fields_pattern(text)
-    return _terms(text)
+        return fields_pattern(scanner)
+    return _terms(scanner)
 
 
-def _terms(text: str) -> Matches:
+def _terms(scanner: Scanner) -> Matches:
     """All plain terms, none of the excluded ones. Those with `?` count only where there are no others."""
     required: list[Matches] = []
     excluded: list[Matches] = []
     any_of: list[Matches] = []
-    scanner = Scanner(text)
     while not scanner.at_end():
         sign = scanner.take_one_of("-", "?")
         term = _term(scanner)
@@ -64,7 +80,6 @@ def _term(scanner: Scanner) -> Matches:
         phrase = scanner.quoted()
         return lambda event: phrase in event
     if scanner.peek() == "%":
-        expression = compiled(scanner.between_percents())
-        return lambda event: expression.search(event) is not None
+        return expression(scanner)
     word = scanner.word()
     return lambda event: word in event

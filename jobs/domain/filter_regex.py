@@ -2,57 +2,64 @@
 
 Source: Amazon CloudWatch Logs User Guide, "Supported regular expressions": letters, digits and some symbols,
 classes, `.`, `^`, `$`, `|`, `*`, `+`, `?`, `{n,m}` and `\\`; no groups. Anybody may send one, so none is given to
-a matcher that tries ways one after the other: all are tried at once, as bits of one number.
+a matcher that tries ways one after the other: RE2 tries all at once. What it does for each character of a text
+still grows with the length of the expression: that is limited here, and counted for those who search.
 """
 
 import re
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
 
-from .filter_tokens import PatternError
+import re2
+
+from .filter_tokens import PatternError, Scanner
 
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_#=@/;,- ")
 CLASSES = frozenset("dDwWsS")
-# What {n,m} may come to altogether.
-MAX_STEPS = 1000
+# What all expressions of a pattern may come to, with {n,m} written out.
+MAX_STEPS = 300
 
 _ATOM = re.compile(
     r"(?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<hex>\\x[0-9A-Fa-f]{2})|(?P<escaped>\\.)|(?P<one>.)",
     re.DOTALL,
 )
+_IN_SET = re.compile(r"\\x[0-9A-Fa-f]{2}|\\.|.", re.DOTALL)
 _COUNT = re.compile(r"\{(?P<least>[0-9]{1,3})(?P<comma>,)?(?P<most>[0-9]{1,3})?\}")
 
 
-class Expression(Protocol):
-    """Something that finds itself in a text."""
+def expression(scanner: Scanner) -> Callable[[str], bool]:
+    """Reads an expression between percent signs: what finds it in a text. Raises PatternError.
 
-    def search(self, text: str, /) -> object | None: ...
-
-
-class _Step(NamedTuple):
-    """One character: what it may be, and whether it may be left out or come again."""
-
-    kind: re.Pattern[str]
-    optional: bool = False
-    repeats: bool = False
-
-
-class _Way(NamedTuple):
-    """What stands between two `|`."""
-
-    steps: list[_Step]
-    from_start: bool
-    to_end: bool
-
-
-def compiled(source: str) -> Expression:
-    """The expression. Raises PatternError for what is not in the language."""
+    `scanner.steps` grows by what it costs.
+    """
+    source = scanner.between_percents()
     if not source:
         raise PatternError("a regular expression is empty")
-    ways = [_way(part) for part in _split(source)]
-    if sum(len(way.steps) for way in ways) > MAX_STEPS:
-        raise PatternError("a regular expression repeats too much")
-    return _automaton(ways)
+    ways = _split(source)
+    text = "|".join(_way(parts) for parts in ways)
+    scanner.steps += sum(_steps(parts) for parts in ways)
+    if scanner.steps > MAX_STEPS:
+        raise PatternError(
+            f"regular expressions come to at most {MAX_STEPS} characters, with what is repeated written out"
+        )
+    return _search(text)
+
+
+def _search(text: str) -> Callable[[str], bool]:
+    """Raises PatternError for what RE2 does not take."""
+    options = re2.Options()
+    options.dot_nl = True
+    options.never_capture = True
+    options.log_errors = False
+    try:
+        # As bytes: to find places in a text that is not needed takes longer than the search.
+        found = re2.compile(text.encode(), options)
+    except re2.error:
+        raise PatternError(f"RE2 does not take the regular expression {text}") from None
+    finally:
+        # It would keep 128 of them, with up to 8 MiB of memory each.
+        re2.purge()
+    # What JSON may hold and UTF-8 may not is no character that could be asked for.
+    return lambda event: found.search(event.encode(errors="replace")) is not None
 
 
 def _split(source: str) -> list[list[str]]:
@@ -70,130 +77,83 @@ def _split(source: str) -> list[list[str]]:
     return ways
 
 
-def _way(parts: list[str]) -> _Way:
+def _way(parts: list[str]) -> str:
+    """What stands between two `|`, as RE2 has it."""
     from_start = parts[:1] == ["^"]
     to_end = parts[-1:] == ["$"]
-    steps: list[_Step] = []
-    last: _Step | None = None
+    made: list[str] = []
+    may_repeat = False
     for part in parts[int(from_start) : len(parts) - int(to_end)]:
-        if part in ("*", "+", "?") or _COUNT.fullmatch(part):
-            if last is None:
+        if _repeats(part):
+            if not may_repeat:
                 raise PatternError(f"{part} has nothing to repeat in a regular expression")
-            steps[-1:] = _repeated(last, part)
-            last = None
+            made.append(part)
+            may_repeat = False
         else:
-            last = _Step(_kind(part))
-            steps.append(last)
-    return _Way(steps, from_start, to_end)
+            made.append(_kind(part))
+            may_repeat = True
+    return f"{'^' * from_start}{''.join(made)}{'$' * to_end}"
 
 
-def _repeated(step: _Step, operator: str) -> list[_Step]:
-    kind = step.kind
-    if operator == "*":
-        return [_Step(kind, optional=True, repeats=True)]
-    if operator == "+":
-        return [_Step(kind, repeats=True)]
-    if operator == "?":
-        return [_Step(kind, optional=True)]
-    found = _COUNT.fullmatch(operator)
-    assert found is not None
-    least = int(found["least"])
-    if not found["comma"]:
-        return [_Step(kind)] * least
-    if not found["most"]:
-        return [*[_Step(kind)] * least, _Step(kind, optional=True, repeats=True)]
-    if int(found["most"]) < least:
-        raise PatternError(
-            f"{operator} in a regular expression: the first number is the larger one"
-        )
-    return [*[_Step(kind)] * least, *[_Step(kind, optional=True)] * (int(found["most"]) - least)]
+def _repeats(part: str) -> bool:
+    return part in ("*", "+", "?") or _COUNT.fullmatch(part) is not None
 
 
-def _kind(part: str) -> re.Pattern[str]:
+def _steps(parts: list[str]) -> int:
+    """How many characters they are, with {n,m} written out. Raises PatternError."""
+    steps = sum(not _repeats(part) for part in parts)
+    for part in parts:
+        found = _COUNT.fullmatch(part)
+        if found is None:
+            continue
+        least = int(found["least"])
+        most = int(found["most"] or least)
+        if most < least:
+            raise PatternError(
+                f"{part} in a regular expression: the first number is the larger one"
+            )
+        steps += max(most, 1) - 1
+    return steps
+
+
+def _kind(part: str) -> str:
+    """One character, as RE2 has it. Raises PatternError."""
     if part.startswith("[") and len(part) > 1:
         return _set(part)
     if part.startswith("\\"):
-        if len(part) == 1 or (len(part) == 2 and part[1].isalnum() and part[1] not in CLASSES):
-            raise PatternError(f"{part} is not supported in a regular expression")
         if not part.isascii():
             raise PatternError("a regular expression may only hold ASCII characters")
-        return re.compile(part)
+        return _escaped(part)
     if part == ".":
-        return re.compile(".", re.DOTALL)
+        return part
     if part not in PLAIN:
         raise PatternError(f"{part} is not supported in a regular expression here; try \\{part}")
-    return re.compile(re.escape(part))
+    return _literal(part)
 
 
-def _set(part: str) -> re.Pattern[str]:
-    letters = re.findall(r"\\x[0-9A-Fa-f]{2}|\\.|.", part[1:-1], re.DOTALL)
-    for letter in letters:
-        if len(letter) == 2 and letter[1].isalnum() and letter[1] not in CLASSES:
-            raise PatternError(f"{letter} is not supported in a regular expression")
-    # Signs with which Python would write operations on sets, which are not in the language.
-    safe = (f"\\{letter}" if letter in "[&~|" else letter for letter in letters)
+def _escaped(part: str) -> str:
+    if len(part) == 1 or (len(part) == 2 and part[1].isalnum() and part[1] not in CLASSES):
+        raise PatternError(f"{part} is not supported in a regular expression")
+    return part if part[1].isalnum() else _literal(part[1])
+
+
+def _literal(letter: str) -> str:
+    """Written so that it stands for nothing but itself, also between brackets."""
+    return letter if letter.isascii() and letter.isalnum() else f"\\x{{{ord(letter):x}}}"
+
+
+def _set(part: str) -> str:
+    negated = part.startswith("[^")
+    letters = _IN_SET.findall(part[1 + negated : -1])
+    made = (
+        _escaped(letter) if len(letter) > 1 else letter if letter == "-" else _literal(letter)
+        for letter in letters
+    )
+    text = f"[{'^' * negated}{''.join(made)}]"
     try:
-        return re.compile(f"[{''.join(safe).replace('--', '-' + chr(92) + '-')}]")
-    except re.error:
-        raise PatternError(f"{part} is no class of characters in a regular expression") from None
-
-
-@dataclass(slots=True)
-class _Automaton:
-    """Bit i: all before step i of the ways, one behind the other, has been seen."""
-
-    kinds: list[re.Pattern[str] | None]
-    optional: int
-    repeats: int
-    begin_at_start: int
-    begin_anywhere: int
-    found: int
-    found_at_end: int
-    masks: dict[str, int]
-
-    def search(self, text: str, /) -> bool | None:
-        """True if the text holds it anywhere, else None."""
-        now = self._skip(self.begin_at_start | self.begin_anywhere)
-        begin = self._skip(self.begin_anywhere)
-        for letter in text:
-            if now & self.found:
-                return True
-            mask = self.masks.get(letter)
-            if mask is None:
-                mask = self._mask(letter)
-            seen = now & mask
-            now = self._skip((seen << 1) | (seen & self.repeats)) | begin
-        return True if now & (self.found | self.found_at_end) else None
-
-    def _skip(self, bits: int) -> int:
-        """Also what is reached when optional steps are left out."""
-        while (more := bits | ((bits & self.optional) << 1)) != bits:
-            bits = more
-        return bits
-
-    def _mask(self, letter: str) -> int:
-        mask = sum(1 << at for at, kind in enumerate(self.kinds) if kind and kind.fullmatch(letter))
-        self.masks[letter] = mask
-        return mask
-
-
-def _automaton(ways: list[_Way]) -> _Automaton:
-    made = _Automaton([], 0, 0, 0, 0, 0, 0, {})
-    for way in ways:
-        begin = 1 << len(made.kinds)
-        made.begin_at_start |= begin
-        if not way.from_start:
-            made.begin_anywhere |= begin
-        for step in way.steps:
-            bit = 1 << len(made.kinds)
-            made.optional |= bit if step.optional else 0
-            made.repeats |= bit if step.repeats else 0
-            made.kinds.append(step.kind)
-        end = 1 << len(made.kinds)
-        # A step of its own, that nothing matches: the end of one way is not the beginning of the next.
-        made.kinds.append(None)
-        if way.to_end:
-            made.found_at_end |= end
-        else:
-            made.found |= end
-    return made
+        if letters:
+            _search(text)
+            return text
+    except PatternError:
+        pass
+    raise PatternError(f"{part} is no class of characters in a regular expression")

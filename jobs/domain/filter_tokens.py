@@ -10,9 +10,13 @@ class PatternError(Exception):
 
 
 class Scanner:
-    """A place in a pattern's text; all reading skips spaces first."""
+    """A place in a pattern's text; all reading skips spaces first.
+
+    `steps`: what the regular expressions that were read come to, in characters.
+    """
 
     def __init__(self, text: str) -> None:
+        self.steps = 0
         self._text = text
         self._at = 0
 

@@ -1,5 +1,6 @@
 """Where an attempt's log lies: an index of append-only chunks. `jobs.joblogs` has their format."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -13,9 +14,21 @@ class LogStream(models.Model):
 
     `anchor_ns` and `anchor_frames` say where to go on: read the engine's log from `anchor_ns` on and
     leave out the first `anchor_frames` frames. They change in the same transaction as the chunks.
+
+    `owner` is the job's, which never changes: lists of what one user may read go by an index of his own.
+    `last_minute` is that of `last_ns`. An index of `last_ns` itself would make every append of a line write to
+    each index of the table on PostgreSQL; this one makes it do so once a minute.
     """
 
     attempt = models.OneToOneField(Attempt, on_delete=models.CASCADE, related_name="log_stream")
+    # Nothing to check: a user cannot be deleted before his jobs, nor a job without its streams.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     group = models.CharField(max_length=512, default=DEFAULT_LOG_GROUP)
     name = models.CharField(max_length=512)
     created_at = models.DateTimeField(null=True, blank=True)
@@ -23,6 +36,7 @@ class LogStream(models.Model):
     byte_count = models.BigIntegerField(default=0)
     first_ns = models.BigIntegerField(default=0)
     last_ns = models.BigIntegerField(default=0)
+    last_minute = models.BigIntegerField(default=0, help_text="Since the epoch.")
     anchor_ns = models.BigIntegerField(default=0)
     anchor_frames = models.BigIntegerField(default=0)
     truncated_at_bytes = models.BigIntegerField(
@@ -37,8 +51,14 @@ class LogStream(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["group", "name"], name="log_stream_name_unique"),
         ]
-        # What was printed since some time, and which streams are the newest.
-        indexes = [models.Index(fields=["group", "last_ns", "id"], name="log_stream_by_time")]
+        indexes = [
+            # What was printed since some time, and which streams are the newest.
+            models.Index(fields=["group", "last_minute", "id"], name="log_stream_by_minute"),
+            models.Index(
+                fields=["owner", "group", "last_minute", "id"], name="log_stream_own_minute"
+            ),
+            models.Index(fields=["owner", "group", "name"], name="log_stream_own_name"),
+        ]
 
     def __str__(self) -> str:
         return self.name

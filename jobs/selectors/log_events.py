@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
-from django.db import connection
 from django.db.models import F, Q, QuerySet, Subquery
 
 from jobs.models import LogChunk, LogStream
 
-from .jobs import seen_by
 from .logs import LogLine, lines_of_chunk
 
 NS_PER_MS = 1_000_000
+NS_PER_MINUTE = 60_000 * NS_PER_MS
+LAST_CHARACTER = chr(0x10FFFF)
 MAX_NS = 2**63 - 1
 # CloudWatch Logs' own limits of a page: so much text, with an overhead for each event.
 PAGE_BYTES = 1024 * 1024
@@ -82,7 +82,19 @@ class EventPage:
 
 def streams_of(*, user: User, group: str) -> QuerySet[LogStream]:
     """The streams of a group that belong to jobs which this user may see."""
-    return seen_by(LogStream.objects.filter(group=group), user, path="attempt__job")
+    streams = LogStream.objects.filter(group=group)
+    # By the stream's own column: along its indexes, whatever others' streams there are.
+    return streams if user.is_staff else streams.filter(owner=user)
+
+
+def some_streams_of(
+    *, user: User, group: str, names: list[str] | None, prefixes: list[str] | None
+) -> QuerySet[LogStream]:
+    """Of `streams_of` those with these names, or else those that begin so; all of them if both are None."""
+    streams = streams_of(user=user, group=group)
+    if names is not None:
+        return streams.filter(name__in=names)
+    return begin_with(streams, prefixes) if prefixes is not None else streams
 
 
 def page_after(*, stream: LogStream, start: int, window: Window, limit: int) -> EventPage:
@@ -157,15 +169,15 @@ def search(
     matches: Matches,
     cursor: Cursor,
     limit: int,
+    weight: int = 1,
 ) -> Found:
     """Events that match, in the order of time over 200 streams at once; then come the next 200.
 
+    `weight`: how many times as long as reading a text `matches` may take; of so much less is read.
     Two queries. It may find nothing and still give a cursor: then it has looked through as much as one call may.
     Raises LogUnreadable.
     """
-    rows = streams.filter(
-        last_ns__gte=window.start_ns, first_ns__lt=window.end_ns, line_count__gt=0
-    )
+    rows = _since(streams, window.start_ns).filter(first_ns__lt=window.end_ns, line_count__gt=0)
     rows = rows.filter(id__gt=cursor.after_id)
     if cursor.until_id:
         rows = rows.filter(id__lte=cursor.until_id)
@@ -175,7 +187,7 @@ def search(
         names.popitem()
     if not names:
         return Found([], _next_portion(cursor.until_id) if cursor.until_id else None)
-    found, place = _merge(list(names), window, matches, cursor.place, limit)
+    found, place = _merge(list(names), window, matches, cursor.place, limit, SEARCH_BYTES // weight)
     named = [(names[event.stream_id], event) for event in found]
     until_id = max(names)
     if place is not None:
@@ -190,7 +202,12 @@ def _next_portion(after_id: int) -> Cursor:
 
 
 def _merge(
-    ids: Sequence[int], window: Window, matches: Matches, start: Place, limit: int
+    ids: Sequence[int],
+    window: Window,
+    matches: Matches,
+    start: Place,
+    limit: int,
+    most_bytes: int,
 ) -> tuple[list[LogEvent], Place | None]:
     """Events of these streams from `start` on, and where to go on; None: they have no more."""
     rows, horizon = _chunks_from(ids, window, start)
@@ -200,7 +217,7 @@ def _merge(
     read = 0
     for row in rows:
         place = _place_of(row)
-        if read >= SEARCH_BYTES and place > start:
+        if read >= most_bytes and place > start:
             horizon = place
             break
         # What is yet to be opened has no event before its own place.
@@ -290,19 +307,21 @@ class _Room:
 
 def newest_streams(streams: QuerySet[LogStream], *, since_ns: int, limit: int) -> list[LogStream]:
     """At most `limit` streams with lines of that time or later, the newest ones. One query."""
-    rows = streams.filter(last_ns__gte=since_ns, line_count__gt=0)
-    return list(rows.order_by("-last_ns", "-id")[:limit])
+    rows = _since(streams, since_ns).filter(line_count__gt=0)
+    return list(rows.order_by("-last_minute", "-last_ns", "-id")[:limit])
+
+
+def _since(streams: QuerySet[LogStream], ns: int) -> QuerySet[LogStream]:
+    """Those with lines of that time or later, along the index by minutes."""
+    return streams.filter(last_minute__gte=ns // NS_PER_MINUTE, last_ns__gte=ns)
 
 
 def begin_with(streams: QuerySet[LogStream], prefixes: Iterable[str]) -> QuerySet[LogStream]:
     """Those whose names begin with one of these, in just that spelling."""
     any_of = Q(pk__in=[])
     for prefix in prefixes:
-        begins = Q(name__gte=prefix, name__startswith=prefix)
-        if connection.vendor == "sqlite":
-            # Its LIKE takes no notice of upper and lower case, but its order does.
-            begins &= Q(name__lt=prefix + chr(0x10FFFF))
-        any_of |= begins
+        # Between two names, as names are in the order of their characters: so it goes along their index.
+        any_of |= Q(name__gte=prefix, name__lt=prefix + LAST_CHARACTER)
     return streams.filter(any_of)
 
 
@@ -321,11 +340,15 @@ def list_streams(
     """
     rows = begin_with(streams, [prefix]) if prefix is not None else streams
     if after is not None:
-        step = "lt" if descending else "gt"
-        behind = Q(**{f"{'last_ns' if by_time else 'name'}__{step}": after[0]})
-        if by_time:
-            behind |= Q(**{"last_ns": after[0], f"id__{step}": after[1]})
-        rows = rows.filter(behind)
-    order = ["last_ns", "id"] if by_time else ["name"]
+        rows = rows.filter(_behind(after, by_time, "lt" if descending else "gt"))
+    order = ["last_minute", "last_ns", "id"] if by_time else ["name"]
     order = [f"-{name}" for name in order] if descending else order
     return list(rows.select_related("attempt").order_by(*order)[:limit])
+
+
+def _behind(after: list[Any], by_time: bool, step: str) -> Q:
+    if not by_time:
+        return Q(**{f"name__{step}": after[0]})
+    ns, stream_id = after
+    behind = Q(**{f"last_ns__{step}": ns}) | Q(**{"last_ns": ns, f"id__{step}": stream_id})
+    return Q(**{f"last_minute__{step}e": ns // NS_PER_MINUTE}) & behind

@@ -18,10 +18,11 @@ from django.utils import timezone
 from jobs.api.asgi import with_api
 from jobs.api.calls import Answer
 from jobs.api.door import answer_to
-from jobs.api.logs import live_tail
+from jobs.api.logs import live_tail, sessions
 from jobs.api.service_models import service_model
 from jobs.api.shapes import problems
-from jobs.models import DEFAULT_LOG_GROUP, LogChunk
+from jobs.models import DEFAULT_LOG_GROUP, AccessKey, Attempt, JobCredentials, LogChunk
+from jobs.services.access.access_keys import create_access_key
 from tests.builders import a_job, a_user, an_attempt
 from tests.joblogs.writing import Writer, frame
 from tests.web.asgi import Stream
@@ -46,11 +47,17 @@ def write(writer: Writer, *texts: str) -> None:
     writer.write([frame(f"{text}\n".encode(), at_ns=now_ns + at) for at, text in enumerate(texts)])
 
 
-def begun(user: User, **params: Any) -> Answer:
+def a_key_of(user: User) -> str:
+    """The id of a new access key of his."""
+    return create_access_key(user=user, name="tail", now=timezone.now())[0].access_key_id
+
+
+def begun(user: User, key_id: str | None = None, **params: Any) -> Answer:
     call = call_of(
         "StartLiveTail", {"logGroupIdentifiers": [DEFAULT_LOG_GROUP], **params}, service="logs"
     )
-    found = answer_to(a_caller(user), call, timezone.now())
+    caller = a_caller(user, access_key_id=a_key_of(user) if key_id is None else key_id)
+    found = answer_to(caller, call, timezone.now())
     assert found.headers["Content-Type"] == "application/vnd.amazon.eventstream"
     return found
 
@@ -261,6 +268,141 @@ def test_bad_requests(params: dict[str, Any], code: str, said: str) -> None:
         ask(a_user(), "StartLiveTail", service="logs", **given)
 
     assert refused.value.code == code
+
+
+# --- whose it is ---------------------------------------------------------------------
+
+ENDED = (
+    "SessionTimeoutException",
+    {"message": "The credentials of this session are not valid any more."},
+)
+
+
+def revoke(user: User) -> None:
+    AccessKey.objects.filter(user=user).update(revoked_at=timezone.now())
+
+
+def dismiss(user: User) -> None:
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+async def ends(events: Events) -> None:
+    """It is told why, and that is the end. What was read before the change may still come."""
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while (told := await events.next())[0] == "sessionUpdate":
+            pass
+    assert told == ENDED
+    with pytest.raises(StopAsyncIteration):
+        await events.next()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("lose", [revoke, dismiss])
+def test_a_session_ends_with_its_key_and_its_user(lose: Callable[[User], None]) -> None:
+    owner = a_user()
+
+    async def test() -> None:
+        events = await opened(owner)
+        await in_thread(lose, owner)
+        await ends(events)
+
+    run(test)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("quick")
+def test_a_session_of_a_job_ends_with_the_job() -> None:
+    owner = a_user()
+    attempt = an_attempt(job=a_job(owner=owner, status="STARTING", attempts_made=1))
+    now = timezone.now()
+    row = JobCredentials.objects.create(
+        attempt=attempt,
+        role_arn="arn:aws:iam::123456789012:role/r",
+        access_key_id="ASIAEXAMPLE",
+        encrypted_secret=b"",
+        encrypted_session_token=b"",
+        session_digest="",
+        created_at=now,
+        expires_at=now + timedelta(hours=1),
+    )
+
+    def finish() -> None:
+        Attempt.objects.filter(pk=attempt.pk).update(ended_at=timezone.now())
+
+    async def test() -> None:
+        events = await opened(owner, key_id=row.access_key_id)
+        assert (await events.next())[0] == "sessionUpdate"
+        await in_thread(finish)
+        await ends(events)
+
+    run(test)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("quick")
+def test_a_session_with_any_key_ends_when_that_is_forbidden(settings: Any) -> None:
+    owner = a_user()
+    settings.BATCHWEB_ANY_ACCESS_KEY_USER = owner.username
+
+    async def test() -> None:
+        events = await opened(owner, key_id="")
+        assert (await events.next())[0] == "sessionUpdate"
+        settings.BATCHWEB_ANY_ACCESS_KEY_USER = ""
+        await ends(events)
+
+    run(test)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("quick")
+def test_who_is_no_administrator_any_more_sees_only_his_own() -> None:
+    boss = a_user(is_staff=True)
+    own, others = a_log(boss), a_log(a_user())
+
+    def demote() -> None:
+        User.objects.filter(pk=boss.pk).update(is_staff=False)
+
+    async def test() -> None:
+        events = await opened(boss)
+        await in_thread(write, others, "hers")
+        assert await events.messages() == ["hers"]
+        await in_thread(demote)
+        # What was being read meanwhile.
+        await events.next()
+        await in_thread(write, others, "hers again")
+        await in_thread(write, own, "his")
+        assert await events.messages() == ["his"]
+
+    run(test)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("quick")
+def test_a_user_has_so_many_sessions_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", 2)
+    owner, other = a_user(), a_user()
+
+    def one_more() -> None:
+        with pytest.raises(Refused, match="LimitExceededException"):
+            ask(owner, "StartLiveTail", service="logs", logGroupIdentifiers=[DEFAULT_LOG_GROUP])
+
+    async def test() -> None:
+        # That it was asked for is no session yet: its client may be gone before it begins.
+        waiting: list[Answer] = []
+        await in_thread(lambda: waiting.extend(begun(owner) for _ in range(3)))
+        first, _ = await opened(owner), await opened(owner)
+        await in_thread(one_more)
+        await opened(other)
+        assert waiting[0].stream is not None
+        late = Events(waiting[0].stream)
+        await late.next()
+        assert (await late.next())[0] == "SessionStreamingException"
+        await in_thread(revoke, owner)
+        await ends(first)
+        await opened(owner)
+
+    run(test)
 
 
 # --- over HTTP -----------------------------------------------------------------------

@@ -53,11 +53,26 @@ EVENT = (
         ("%[+--]%", ",", True),
         ("%^$%", "", True),
         ("%\\x41%", "A", True),
+        ("%\\xe9%", "é", True),
+        ("%^[é\\xe8]+$%", "éè", True),
+        ("%^.$%", "é", True),
+        ("%a.b%", "a\nb", True),
+        ("%a$%", "a\n", False),
+        ("%\\_\\.%", "_.", True),
+        ("%[\\]a]x%", "]x", True),
+        ("%[]a]x%", "]x", True),
+        ("%[[:alph]%", "z", False),
+        ("%[a\\-z]%", "m", False),
+        ("%[^\\w\\s]%", "a b_9", False),
+        ("%^a|b$%", "xb", True),
+        ("%^a|b$%", "xbx", False),
+        ("%a|%", "", True),
+        ("%^\\d+\\W\\S\\D$%", "12-ab", True),
         ("%error% -%timeout%", "error: timeout", False),
     ],
 )
 def test_terms(pattern: str, event: str, selected: bool) -> None:
-    assert parse(pattern)(event) is selected
+    assert parse(pattern).selects(event) is selected
 
 
 @pytest.mark.parametrize(
@@ -107,12 +122,12 @@ def test_terms(pattern: str, event: str, selected: bool) -> None:
     ],
 )
 def test_json(pattern: str, selected: bool) -> None:
-    assert parse(pattern)(EVENT) is selected
+    assert parse(pattern).selects(EVENT) is selected
 
 
 @pytest.mark.parametrize("event", ["no JSON", "", "[" * 100_000, "1" * 10_000, "null", '"a"'])
 def test_what_is_no_json_object_is_not_selected(event: str) -> None:
-    assert not parse("{ $.a = 1 }")(event)
+    assert not parse("{ $.a = 1 }").selects(event)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +158,7 @@ def test_what_is_no_json_object_is_not_selected(event: str) -> None:
     ],
 )
 def test_fields_between_spaces(pattern: str, event: str, selected: bool) -> None:
-    assert parse(pattern)(event) is selected
+    assert parse(pattern).selects(event) is selected
 
 
 @pytest.mark.parametrize(
@@ -161,9 +176,14 @@ def test_fields_between_spaces(pattern: str, event: str, selected: bool) -> None
         ("%*a%", "nothing to repeat"),
         ("%a**%", "nothing to repeat"),
         ("%a{3,2}%", "the first number is the larger one"),
-        ("%a{999}b{2}%", "repeats too much"),
+        ("%a{0,301}%", "come to at most 300 characters"),
+        ("%a{299}% %bc%", "come to at most 300 characters"),
+        ("{ $.a = %a{200}% || $.b = %b{200}% }", "come to at most 300 characters"),
+        ("[a = %a{200}%, b = %b{200}%]", "come to at most 300 characters"),
         ("%a{9%", "{ is not supported"),
         ("%[b-a]%", "no class of characters"),
+        ("%[]%", "no class of characters"),
+        ("%[^]%", "no class of characters"),
         ("%\\b%", "\\b is not supported"),
         ("%[\\k]%", "\\k is not supported"),
         ("%a\\%", "is not supported"),
@@ -202,11 +222,31 @@ def test_what_is_not_in_the_syntax_is_refused(pattern: str, said: str) -> None:
         "%" + "[a-z]+" * 30 + "1%",
         "%^" + ".*," * 20 + "P%",
         '{ $.a = "' + "a*" * 100 + 'b" }',
+        "%xa{0,290}z%",
     ],
 )
 def test_a_pattern_that_would_take_years_by_trying_ways_in_turn(pattern: str) -> None:
-    matches = parse(pattern)
+    matches = parse(pattern).selects
     line = "a" * 16_384
 
     assert not matches(f'{{"a": "{line}"}}')
     assert not matches(line)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "weight"),
+    [
+        ("ERROR", 1),
+        ("%E%", 1),
+        ("%E[0-9]{8}%", 2),
+        ("%a{100}% %b{100}%", 41),
+        ("[a = %a{50}%]", 11),
+    ],
+)
+def test_what_it_may_cost_to_look_for_a_pattern_is_known(pattern: str, weight: int) -> None:
+    assert parse(pattern).weight == weight
+
+
+def test_text_that_is_no_utf_8_is_searched() -> None:
+    assert parse("{ $.a = %b% }").selects('{"a": "\\ud800b"}')
+    assert not parse("{ $.a = %c% }").selects('{"a": "\\ud800b"}')

@@ -8,7 +8,7 @@ from typing import Any
 from django.core import signing
 
 from jobs.domain.errors import Conflict, InvalidInput, NotFound
-from jobs.domain.filter_patterns import Matches, parse
+from jobs.domain.filter_patterns import Pattern, parse
 from jobs.models import LogStream
 from jobs.selectors.log_events import streams_of
 from jobs.selectors.log_groups import find_group
@@ -86,7 +86,7 @@ def stream_of(caller: Caller, group: str, name: str) -> LogStream:
     return stream
 
 
-def matcher(pattern: str | None) -> Matches:
+def pattern_of(pattern: str | None) -> Pattern:
     """What a filter pattern selects. Raises InvalidInput."""
     return parse(pattern or "")
 

@@ -15,7 +15,7 @@ from .common import (
     group_of,
     in_logs_words,
     invalid,
-    matcher,
+    pattern_of,
     stream_of,
     token_of,
 )
@@ -74,11 +74,13 @@ def filter_log_events(caller: Caller, request: Request, now: datetime) -> dict[s
         raise invalid("startFromHead: Batchweb gives the oldest events first. Leave it out.")
     group = group_of(caller, request)
     end = request.get("endTime")
+    pattern = pattern_of(request.get("filterPattern"))
     found = selectors.search(
         streams=_chosen(caller, request, group),
         # What is of the very end is in it, unlike GetLogEvents'.
         window=Window.of_ms(request.get("startTime"), None if end is None else end + 1),
-        matches=matcher(request.get("filterPattern")),
+        matches=pattern.selects,
+        weight=pattern.weight,
         cursor=_cursor_in(request),
         limit=request.get("limit", MAX_EVENTS),
     )
@@ -99,17 +101,12 @@ def chosen_streams(
     caller: Caller, group: str, names: list[str] | None, prefixes: list[str] | None
 ) -> QuerySet[LogStream]:
     """Those of a group's streams that have these names, or begin so. Raises ApiError."""
-    streams = selectors.streams_of(user=caller.user, group=group)
     if names is not None and prefixes is not None:
         raise invalid("Give names of log streams or prefixes of them, and not both.")
-    if names is not None:
-        found = streams.filter(name__in=names)
-        for name in names:
-            # AWS, too, refuses the whole search for one stream that there is not.
-            if len(names) == 1:
-                stream_of(caller, group, name)
-        return found
-    return selectors.begin_with(streams, prefixes) if prefixes is not None else streams
+    if names is not None and len(names) == 1:
+        # AWS, too, refuses the whole search for one stream that there is not.
+        stream_of(caller, group, names[0])
+    return selectors.some_streams_of(user=caller.user, group=group, names=names, prefixes=prefixes)
 
 
 def _filtered(name: str, event: LogEvent) -> dict[str, Any]:

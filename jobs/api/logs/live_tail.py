@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from django.db.models import QuerySet
+from django.contrib.auth.models import User
 from django.utils import timezone
 
-from jobs.domain.filter_patterns import Matches
+from jobs.domain.filter_patterns import Pattern
 from jobs.models import LogStream
 from jobs.selectors import log_events as selectors
 from jobs.selectors.log_events import NS_PER_MS, LogEvent, Window
@@ -19,17 +19,22 @@ from jobs.selectors.logs import LogUnreadable, line_at
 from jobs.services.setup.log_groups import NO_GROUP
 
 from ..calls import Caller, Operation, Request
+from ..errors import ApiError
 from ..threads import read_in_thread
-from .common import group_name_in, in_logs_words, invalid, matcher, not_found
+from .common import group_name_in, in_logs_words, invalid, not_found, pattern_of
 from .events import chosen_streams
+from .sessions import MAX_SESSIONS, check_room, session, user_now
 
 SESSION = timedelta(hours=3)
 TICK_SECONDS = 1.0
 MAX_EVENTS = 500
 MAX_STREAMS = 500
+# What is searched for one update at most; of that a pattern's weight is a divisor.
+TICK_BYTES = 4 * 1024 * 1024
 # What comes later than this after it was printed is not live any more.
 PATIENCE_NS = 5 * 60 * 1_000_000_000
 
+END = "SessionTimeoutException"
 Update = tuple[str, Mapping[str, Any]]
 
 
@@ -39,15 +44,14 @@ def start_live_tail(caller: Caller, request: Request, now: datetime) -> dict[str
     names, prefixes = request.get("logStreamNames"), request.get("logStreamNamePrefixes")
     if len(identifiers) > 1 and (names or prefixes):
         raise invalid("Streams can be chosen of a single log group only.")
-    groups: list[QuerySet[LogStream]] = []
-    for identifier in identifiers:
-        group = group_name_in(caller, identifier)
+    check_room(caller.user)
+    groups = [group_name_in(caller, each) for each in identifiers]
+    for group in groups:
         if find_group(group) is None:
             raise not_found(NO_GROUP)
-        groups.append(chosen_streams(caller, group, names, prefixes))
-    tail = _Tail(
-        caller.arns.account, groups, matcher(request.get("logEventFilterPattern")), _ns_of(now)
-    )
+        chosen_streams(caller, group, names, prefixes)
+    pattern = pattern_of(request.get("logEventFilterPattern"))
+    tail = _Tail(caller, groups, names, prefixes, pattern, _ns_of(now))
     start = {**request, "requestId": str(uuid4()), "sessionId": str(uuid4())}
     return {"responseStream": _updates(tail, start, now)}
 
@@ -55,73 +59,98 @@ def start_live_tail(caller: Caller, request: Request, now: datetime) -> dict[str
 async def _updates(
     tail: "_Tail", start: Mapping[str, Any], began_at: datetime
 ) -> AsyncIterator[Update]:
-    yield "sessionStart", start
-    while (now := timezone.now()) < began_at + SESSION:
-        # Nothing is held meanwhile: neither a thread nor a connection to the database.
-        await asyncio.sleep(TICK_SECONDS)
-        yield await read_in_thread(tail.read, now)
-    yield "SessionTimeoutException", {"message": "The session has been open for three hours."}
+    try:
+        # Not before it is sent, so that it ends whatever becomes of the request.
+        with session(tail.caller.user):
+            yield "sessionStart", start
+            while (now := timezone.now()) < began_at + SESSION:
+                # Nothing is held meanwhile: neither a thread nor a connection to the database.
+                await asyncio.sleep(TICK_SECONDS)
+                update = await read_in_thread(tail.read, now)
+                yield update
+                if update[0] == END:
+                    return
+            yield _ended("The session has been open for three hours.")
+    except ApiError as error:
+        yield "SessionStreamingException", {"message": error.message}
+
+
+def _ended(why: str) -> Update:
+    return END, {"message": why}
 
 
 @dataclass(slots=True)
 class _Tail:
     """What of which stream was told."""
 
-    account: str
-    groups: list[QuerySet[LogStream]]
-    matches: Matches
+    caller: Caller
+    groups: list[str]
+    names: list[str] | None
+    prefixes: list[str] | None
+    pattern: Pattern
     start_ns: int
     # By stream, the next line to tell; of those that were printed to lately.
     _next: dict[int, int] = field(default_factory=dict)
 
     def read(self, now: datetime) -> Update:
         """What is new. If that is too much for one update, the rest of it is left out, as AWS does."""
+        user = user_now(self.caller, now)
+        if user is None:
+            return _ended("The credentials of this session are not valid any more.")
         window = Window(max(self.start_ns, _ns_of(now) - PATIENCE_NS))
-        found: list[tuple[LogStream, LogEvent]] = []
-        following: dict[int, int] = {}
-        sampled = False
         try:
-            for stream in self._streams(window):
-                known = self._next.get(stream.id)
-                following[stream.id] = stream.line_count
-                if known == stream.line_count:
-                    continue
-                line = line_at(stream=stream, ns=window.start_ns) if known is None else known
-                room = MAX_EVENTS - len(found)
-                new, was_cut = self._new_events(stream, line, window, room)
-                found += [(stream, event) for event in new]
-                sampled |= was_cut
+            found, sampled = self._new(self._streams(user, window), window)
         except LogUnreadable as error:
             return "SessionStreamingException", {"message": str(error)}
-        self._next = following
         found.sort(key=lambda each: each[1].id)
         results = [self._result(stream, event) for stream, event in found]
-        return "sessionUpdate", {
-            "sessionMetadata": {"sampled": sampled},
-            "sessionResults": results,
-        }
+        return "sessionUpdate", {"sessionMetadata": {"sampled": sampled}, "sessionResults": results}
 
-    def _streams(self, window: Window) -> list[LogStream]:
+    def _streams(self, user: User, window: Window) -> list[LogStream]:
         return [
             stream
-            for streams in self.groups
+            for group in self.groups
             for stream in selectors.newest_streams(
-                streams, since_ns=window.start_ns, limit=MAX_STREAMS
+                selectors.some_streams_of(
+                    user=user, group=group, names=self.names, prefixes=self.prefixes
+                ),
+                since_ns=window.start_ns,
+                limit=MAX_STREAMS,
             )
         ]
 
-    def _new_events(
-        self, stream: LogStream, line: int, window: Window, room: int
-    ) -> tuple[list[LogEvent], bool]:
-        """Events that match and fit, and whether there were more."""
-        page = selectors.page_after(stream=stream, start=line, window=window, limit=10 * MAX_EVENTS)
-        new = [event for event in page.events if self.matches(event.message)]
-        return new[:room], len(new) > room or page.after < stream.line_count
+    def _new(
+        self, streams: list[LogStream], window: Window
+    ) -> tuple[list[tuple[LogStream, LogEvent]], bool]:
+        """New events, and whether any were left out."""
+        found: list[tuple[LogStream, LogEvent]] = []
+        following: dict[int, int] = {}
+        room = TICK_BYTES // self.pattern.weight
+        sampled = False
+        for stream in streams:
+            known = self._next.get(stream.id)
+            following[stream.id] = stream.line_count
+            if known == stream.line_count:
+                continue
+            if room <= 0 or len(found) >= MAX_EVENTS:
+                sampled = True
+                continue
+            line = line_at(stream=stream, ns=window.start_ns) if known is None else known
+            page = selectors.page_after(
+                stream=stream, start=line, window=window, limit=10 * MAX_EVENTS
+            )
+            room -= sum(len(event.message) for event in page.events)
+            new = [event for event in page.events if self.pattern.selects(event.message)]
+            fitting = MAX_EVENTS - len(found)
+            found += [(stream, event) for event in new[:fitting]]
+            sampled |= len(new) > fitting or page.after < stream.line_count
+        self._next = following
+        return found, sampled
 
     def _result(self, stream: LogStream, event: LogEvent) -> dict[str, Any]:
         return {
             "logStreamName": stream.name,
-            "logGroupIdentifier": f"{self.account}:{stream.group}",
+            "logGroupIdentifier": f"{self.caller.arns.account}:{stream.group}",
             "message": event.message,
             "timestamp": event.timestamp_ms,
             "ingestionTime": event.timestamp_ms,
@@ -137,6 +166,7 @@ OPERATIONS = {
         in_logs_words(start_live_tail),
         "SDKs put `stream-` before the endpoint's host: turn that off with "
         "`AWS_DISABLE_HOST_PREFIX_INJECTION=true`, or `inject_host_prefix=False` in boto3's `Config`. "
-        "Where more than 500 lines come in a second, the first ones are told.",
+        "Where more than 500 lines come in a second, the first ones are told. "
+        f"A user, not an account, has at most {MAX_SESSIONS} sessions, and one ends when its credentials do.",
     ),
 }

@@ -29,6 +29,7 @@ from . import logfiles
 
 # The newest chunk grows up to this size, so that a slow log does not become many rows.
 ROW_BYTES = 16 * 1024
+NS_PER_MINUTE = 60 * 1_000_000_000
 # What a stream is like as long as nothing was written to it, and what is written of a whole log.
 _UNTOUCHED: Mapping[str, Any] = {
     "line_count": 0,
@@ -38,11 +39,11 @@ _UNTOUCHED: Mapping[str, Any] = {
     "completed_at": None,
 }
 _FILLED = (
-    *("line_count", "byte_count", "first_ns", "last_ns"),
+    *("line_count", "byte_count", "first_ns", "last_ns", "last_minute"),
     *("truncated_at_bytes", "completed_at"),
 )
-# What streams are named after.
-_OF_A_JOB = ("definition", "spec", "milli_vcpus", "memory_mib", "gpus")
+# Whose streams are, and what they are named after.
+_OF_A_JOB = ("owner", "definition", "spec", "milli_vcpus", "memory_mib", "gpus")
 _OF_A_SPEC = (
     *("image", "command", "environment", "container"),
     *("ecs_properties", "node_properties"),
@@ -202,6 +203,7 @@ def _whole_stream(
     stream.byte_count = encoded.byte_count
     stream.first_ns = encoded.first_ns
     stream.last_ns = encoded.last_ns
+    stream.last_minute = encoded.last_ns // NS_PER_MINUTE
     stream.truncated_at_bytes = settings.BATCHWEB_LOG_LIMIT_BYTES if truncated else None
     stream.completed_at = now
     return stream
@@ -260,7 +262,13 @@ def _new_stream(attempt: Attempt) -> LogStream:
         log_configuration=log_configuration_of(attempt),
     )
     created_at = attempt.started_at or attempt.placed_at
-    return LogStream(attempt=attempt, group=group, name=name, created_at=created_at)
+    return LogStream(
+        attempt=attempt,
+        owner_id=attempt.job.owner_id,
+        group=group,
+        name=name,
+        created_at=created_at,
+    )
 
 
 def _make_groups(streams: Iterable[LogStream]) -> None:
@@ -306,6 +314,7 @@ def _swap(before: LogCursor, after: LogCursor, encoded: chunk.Encoded) -> None:
         anchor_ns=after.anchor.ns,
         anchor_frames=after.anchor.frames,
         last_ns=Greatest(F("last_ns"), encoded.last_ns),
+        last_minute=Greatest(F("last_minute"), encoded.last_ns // NS_PER_MINUTE),
         **first_ns,
         **limit,
     )
