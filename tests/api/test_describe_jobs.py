@@ -236,7 +236,7 @@ def test_each_try_that_has_ended_is_an_attempt(user: User) -> None:
         reason="OutOfMemoryError: Container killed due to memory usage",
         status_reason="Essential container in task exited",
     )
-    LogStream.objects.create(attempt=first, name="own/default/1")
+    LogStream.objects.create(attempt=first, owner=user, name="own/default/1")
     an_attempt(job=job, number=2, started_at=LATER)
     [found] = describe(user, job.id)
     [attempt] = found["attempts"]
@@ -472,7 +472,9 @@ def test_a_hundred_jobs_cost_as_many_queries_as_one(user: User) -> None:
     jobs = []
     for _ in range(20):
         job = a_job(owner=user, queue=queue, status=JobStatus.SUCCEEDED, attempts_made=1)
-        LogStream.objects.create(attempt=ended(an_attempt(job=job)), name=str(job.id))
+        LogStream.objects.create(
+            attempt=ended(an_attempt(job=job)), owner=job.owner, name=str(job.id)
+        )
         jobs.append(job.id)
     array = an_array(20, owner=user, queue=queue)
     JobDependency.objects.create(job=array, on_id=jobs[0])
