@@ -161,10 +161,18 @@ def test_what_is_not_there_is_not_found(boss: User, operation: str, params: dict
             {"logGroupName": DEFAULT_LOG_GROUP, "retentionInDays": 2},
             "2 is none of 1, 3, 5",
         ),
-        (
-            "TagResource",
-            {"resourceArn": ARN + DEFAULT_LOG_GROUP, "tags": {f"k{at}": "v" for at in range(51)}},
-            "tags",
+        *(
+            (operation, {**named, "tags": tags}, said)
+            for operation, named in (
+                ("CreateLogGroup", {"logGroupName": "mine"}),
+                ("TagResource", {"resourceArn": ARN + DEFAULT_LOG_GROUP}),
+            )
+            for tags, said in (
+                ({"aws:mine": "v"}, "keys that start with aws: are reserved"),
+                ({"AWS:mine": "v"}, "keys that start with aws: are reserved"),
+                ({"k": "a\0b"}, "tags"),
+                ({f"k{at}": "v" for at in range(51)}, "50"),
+            )
         ),
         ("TagResource", {"resourceArn": "x", "tags": {"a": "b"}}, "Give the ARN"),
         (

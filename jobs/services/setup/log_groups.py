@@ -9,8 +9,10 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
+from jobs.domain import variables
 from jobs.domain.errors import Conflict, InvalidInput, NotFound
 from jobs.domain.names import DEFAULT_LOG_GROUP, LOG_GROUP
+from jobs.domain.validation import Checker
 from jobs.models import LogGroup, LogStream
 
 NO_GROUP = "The specified log group does not exist."
@@ -19,7 +21,6 @@ RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
-MAX_TAGS = 50
 
 
 def create_log_group(*, name: str, tags: dict[str, str], now: datetime) -> LogGroup:
@@ -27,10 +28,10 @@ def create_log_group(*, name: str, tags: dict[str, str], now: datetime) -> LogGr
     if not LOG_GROUP.fullmatch(name) or name.startswith("aws/"):
         rule = "Use 1 to 512 letters, digits and . - _ / #, and do not begin with aws/."
         raise InvalidInput({"logGroupName": [rule]})
-    _check_count(tags)
+    clean = _clean(tags)
     with transaction.atomic():
         _, is_new = LogGroup.objects.get_or_create(
-            name=name, defaults={"tags": tags, "created_at": now}
+            name=name, defaults={"tags": clean, "created_at": now}
         )
         if not is_new or name == DEFAULT_LOG_GROUP:
             raise Conflict("The specified log group already exists")
@@ -66,10 +67,11 @@ def set_retention(*, user: User, name: str, days: int | None, now: datetime) -> 
 def tag_log_group(*, user: User, name: str, tags: dict[str, str], now: datetime) -> None:
     """Adds tags to a group, or gives them other values. Raises PermissionDenied, NotFound, InvalidInput."""
     _require_administrator(user)
+    clean = _clean(tags)
     with transaction.atomic():
         group = _to_change(name, now)
-        group.tags = {**group.tags, **tags}
-        _check_count(group.tags)
+        # Again: those that are there count, too.
+        group.tags = _clean({**group.tags, **clean})
         group.save(update_fields=["tags"])
 
 
@@ -96,9 +98,13 @@ def _to_change(name: str, now: datetime) -> LogGroup:
     return group
 
 
-def _check_count(tags: dict[str, str]) -> None:
-    if len(tags) > MAX_TAGS:
-        raise InvalidInput({"tags": [f"Give at most {MAX_TAGS} tags."]})
+def _clean(tags: dict[str, str]) -> dict[str, str]:
+    """By the rule of all tags. Raises InvalidInput."""
+    checker = Checker()
+    none: dict[str, str] = {}
+    clean = checker.check("tags", variables.tags, tags, none)
+    checker.done()
+    return clean
 
 
 def _require_administrator(user: User) -> None:
