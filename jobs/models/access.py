@@ -59,5 +59,9 @@ class JobCredentials(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(help_text="Fetched again, they are good for longer.")
 
+    class Meta:
+        # What is to be forgotten.
+        indexes = [models.Index(fields=["expires_at"], name="credentials_by_end")]
+
     def __str__(self) -> str:
         return f"{self.access_key_id} of attempt {self.attempt_id}"

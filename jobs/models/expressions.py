@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import CharField, Func, Q, Value
+from django.db.models import CharField, Func, IntegerField, Q, Value
 from django.db.models.sql.compiler import SQLCompiler
 
 
@@ -37,3 +37,22 @@ class NoText(Value):
 
 # Of a job in a share: the condition of the index of shares, which leaves out all other jobs.
 IN_A_SHARE = ~Q(share_identifier=NoText())
+
+
+class Number(Func):
+    """A whole number as no index has it: in a condition that chooses among rows that another one finds.
+
+    Otherwise a database that knows little of what it stores may find the rows by the wrong one.
+    """
+
+    template = "(%(expressions)s + 0)"
+    arity = 1
+    output_field = IntegerField()
+
+
+class Text(Func):
+    """The same of a text."""
+
+    template = "(%(expressions)s || '')"
+    arity = 1
+    output_field = CharField()

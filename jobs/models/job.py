@@ -89,6 +89,7 @@ class Job(models.Model):
         null=True,
         blank=True,
         related_name="reruns",
+        db_index=False,
         help_text="The job, or the array whose failed children, it runs again.",
     )
     node_count = models.PositiveSmallIntegerField(
@@ -198,16 +199,21 @@ class Job(models.Model):
                 condition=Q(parent__isnull=False),
                 name="job_children_by_status",
             ),
-            # The jobs page: newest first, under each of its filters. An array counts as one job there.
+            # Few jobs are such, and the others need not be written down.
+            models.Index(
+                fields=["rerun_of"], condition=Q(rerun_of__isnull=False), name="job_rerun_of"
+            ),
+            # The jobs page and AWS's ListJobs: newest first, under each of their filters. An array counts as one
+            # job there. With each change of a job's status PostgreSQL writes them all and SQLite those with the
+            # status, so what a few queries more can do without an index (`selectors.newest`) has none.
             models.Index(
                 fields=["queue", "-id"], condition=Q(parent__isnull=True), name="job_queue_newest"
             ),
             models.Index(
-                fields=["definition", "-id"],
+                fields=["definition", "queue", "-id"],
                 condition=Q(parent__isnull=True),
-                name="job_definition_newest",
+                name="job_definition_queue_newest",
             ),
-            # AWS's ListJobs, newest first: of a queue by status (by default RUNNING), share, or name.
             models.Index(
                 fields=["queue", "status", "-id"],
                 condition=Q(parent__isnull=True),
@@ -237,12 +243,6 @@ class Job(models.Model):
                 fields=["owner", "status", "-id"],
                 condition=Q(parent__isnull=True),
                 name="job_owner_status_newest",
-            ),
-            models.Index(
-                fields=["status", "-id"], condition=Q(parent__isnull=True), name="job_status_newest"
-            ),
-            models.Index(
-                fields=["name", "-id"], condition=Q(parent__isnull=True), name="job_name_newest"
             ),
             # Only of what has ended: SQLite would take it for whatever asks for a status, before an id.
             models.Index(

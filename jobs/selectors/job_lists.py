@@ -1,27 +1,32 @@
 """Jobs of a queue or of an array page by page, as AWS's ListJobs narrows them: each way by an index of its own.
 
 An array counts as one job; its children are listed by themselves. Pages start behind a key, and
-each takes as long as any other, however many jobs there are.
+each takes as long as any other, however many jobs there are: a list without an index of its own looks at so many
+jobs, gives what it found, and says where it stopped.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import connection
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Substr
 
 from jobs.domain import ids
 from jobs.models import Attempt, Job, JobDefinition, JobQueue
-from jobs.models.expressions import IN_A_SHARE, FoldedName
+from jobs.models.expressions import IN_A_SHARE, FoldedName, Number, Text
 
 from .jobs import visible_jobs
+from .newest import newest_groups, newest_of
 
 # Ids tell when jobs were made, by the clock of who made them. So far may that be off the job's own time.
 CLOCKS_APART = timedelta(hours=1)
+# So many jobs are looked at for a page at most, where no index has what is sought.
+LOOKED_AT = 5000
 
 
 class LastTry(NamedTuple):
@@ -30,6 +35,43 @@ class LastTry(NamedTuple):
     placed_at: datetime
     exit_code: int | None
     reason: str
+
+
+class Walk(NamedTuple):
+    """What was found among the jobs looked at; `reached`: behind which there are more to look at, None at the end."""
+
+    jobs: list[Job]
+    reached: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What somebody's own jobs of a queue are narrowed to; what is empty or None narrows nothing.
+
+    `name` and `definition` are patterns as `jobs_named` and `jobs_of_definition` take them.
+    """
+
+    status: str = ""
+    share: str | None = None
+    before: datetime | None = None
+    since: datetime | None = None
+    name: str | None = None
+    definition: str | None = None
+    revision: int | None = None
+
+
+def own_jobs(
+    *, user: User, queue: JobQueue, sought: Sought, after: UUID | None = None, limit: int
+) -> Walk:
+    """A user's own jobs of a queue, newest first, whoever else has jobs there: along all that are his.
+
+    Two queries.
+    """
+    rows = Job.objects.filter(owner=user, parent=None)
+    if sought.status:
+        rows = rows.filter(status=sought.status)
+    chosen = rows.alias(of_queue=Number(F("queue_id"))).filter(of_queue=queue.pk)
+    return _walk(rows, _narrowed(chosen, sought), after, limit)
 
 
 def jobs_in_queue(
@@ -111,18 +153,9 @@ def jobs_of_definition(
 
     An asterisk at the end of a name without a revision stands for anything. Three queries.
     """
-    definitions = JobDefinition.objects.order_by()
-    if revision is not None:
-        definitions = definitions.filter(name=name, revision=revision)
-    elif name.endswith("*"):
-        start = name[:-1]
-        # Not `startswith`: SQLite compares the beginnings of texts whatever their letters' case.
-        begun = definitions.annotate(start=Substr("name", 1, max(len(start), 1)))
-        definitions = begun.filter(start=start) if start else definitions
-    else:
-        definitions = definitions.filter(name=name)
     rows = _of_queue(user, queue, after)
-    found = _newest_ids(rows, _newest_used(rows, definitions, limit), limit)
+    groups = newest_groups(rows, "definition", _definitions(name, revision), limit)
+    found = newest_of(rows, "definition", groups, limit)
     return list(Job.objects.filter(pk__in=found).select_related(*_WITH).order_by("-pk"))
 
 
@@ -146,24 +179,27 @@ def jobs_needing(
     patterns: Collection[str] = (),
     after: UUID | None = None,
     limit: int,
-) -> list[Job]:
+) -> Walk:
     """The visible jobs that need the consumable resource of this name, newest first, each with its spec.
 
-    `statuses` and `patterns` of names (as for `jobs_named`) narrow them. Reads jobs that need some resource.
+    `statuses` and `patterns` of names (as for `jobs_named`) narrow them. Two queries, that look at jobs that need
+    some resource.
     """
-    rows = visible_jobs(user).filter(
-        parent=None, has_consumables=True, spec__consumables__icontains=f'"{resource}"'
-    )
-    if after is not None:
-        rows = rows.filter(pk__lt=after)
-    if statuses:
-        rows = rows.filter(status__in=statuses)
-    if patterns:
-        rows = rows.annotate(folded=FoldedName("name")).filter(_any_of(patterns))
+    rows = Job.objects.filter(parent=None, has_consumables=True)
     # The quoted name is somewhere in the text of each list that names it; the list itself decides.
-    ordered = rows.select_related("queue", "definition", "spec").order_by("-pk")
-    return list(
-        _first(ordered.iterator(chunk_size=limit), lambda job: _needs(job, resource), limit)
+    chosen = rows.filter(spec__consumables__icontains=f'"{resource}"')
+    if not user.is_staff:
+        chosen = chosen.alias(of=Number(F("owner_id"))).filter(of=user.pk)
+    if statuses:
+        chosen = chosen.alias(is_at=Text(F("status"))).filter(is_at__in=statuses)
+    if patterns:
+        chosen = chosen.annotate(folded=FoldedName("name")).filter(_any_of(patterns))
+    return _walk(
+        rows,
+        chosen.select_related("queue", "spec"),
+        after,
+        limit,
+        wanted=lambda job: _needs(job, resource),
     )
 
 
@@ -192,29 +228,52 @@ def _newest(rows: QuerySet[Job], limit: int) -> list[Job]:
     return list(rows.select_related(*_WITH).order_by("-pk")[:limit])
 
 
-def _newest_used(
-    rows: QuerySet[Job], definitions: QuerySet[JobDefinition], limit: int
-) -> list[int]:
-    """The definitions whose newest job is newest: of no other can a job be among the first `limit`."""
-    newest = rows.filter(definition=OuterRef("pk")).order_by("-pk").values("pk")[:1]
-    heads = definitions.annotate(newest=Subquery(newest)).filter(newest__isnull=False)
-    return list(heads.order_by("-newest").values_list("pk", flat=True)[:limit])
+def _definitions(name: str, revision: int | None) -> QuerySet[JobDefinition]:
+    rows = JobDefinition.objects.order_by()
+    if revision is not None:
+        return rows.filter(name=name, revision=revision)
+    if not name.endswith("*"):
+        return rows.filter(name=name)
+    start = name[:-1]
+    # Not `startswith`: SQLite compares the beginnings of texts whatever their letters' case.
+    begun = rows.annotate(start=Substr("name", 1, max(len(start), 1)))
+    return begun.filter(start=start) if start else rows
 
 
-def _newest_ids(rows: QuerySet[Job], definition_ids: Collection[int], limit: int) -> list[UUID]:
-    """The newest jobs of several definitions: the beginning of each one's part of the index, in one statement."""
-    parts = [
-        rows.filter(definition=id_).order_by("-pk").values("pk")[:limit].query.sql_with_params()
-        for id_ in definition_ids
-    ]
-    if not parts:
-        return []
-    statement = " UNION ALL ".join(f"SELECT * FROM ({sql}) AS part" for sql, _ in parts)  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [value for _, values in parts for value in values])
-        # SQLite has no UUIDs and gives text.
-        found = [UUID(str(job_id)) for (job_id,) in cursor.fetchall()]
-    return sorted(found, key=lambda each: each.int, reverse=True)[:limit]
+def _narrowed(rows: QuerySet[Job], sought: Sought) -> QuerySet[Job]:
+    if sought.share is not None:
+        rows = rows.filter(IN_A_SHARE, share_identifier=sought.share)
+    if sought.before is not None:
+        rows = rows.filter(created_at__lt=sought.before)
+    if sought.since is not None:
+        rows = rows.filter(created_at__gt=sought.since)
+    if sought.name is not None:
+        rows = rows.annotate(folded=FoldedName("name")).filter(_any_of([sought.name]))
+    if sought.definition is not None:
+        of_name = _definitions(sought.definition, sought.revision).values("pk")
+        rows = rows.alias(of_definition=Number(F("definition_id")))
+        rows = rows.filter(of_definition__in=of_name)
+    return rows
+
+
+def _walk(
+    rows: QuerySet[Job],
+    chosen: QuerySet[Job],
+    after: UUID | None,
+    limit: int,
+    *,
+    wanted: Callable[[Job], bool] = lambda _: True,
+) -> Walk:
+    """The newest of `chosen` among the next LOOKED_AT of `rows`, which one index has in their order."""
+    if after is not None:
+        rows, chosen = rows.filter(pk__lt=after), chosen.filter(pk__lt=after)
+    ids_looked_at = rows.order_by("-pk").values_list("pk", flat=True)
+    last = ids_looked_at[LOOKED_AT - 1 : LOOKED_AT].first()
+    if last is not None:
+        chosen = chosen.filter(pk__gte=last)
+    found = chosen.select_related(*_WITH).order_by("-pk").iterator(chunk_size=limit)
+    jobs = list(islice((job for job in found if wanted(job)), limit))
+    return Walk(jobs, last)
 
 
 def _matching(field: str, pattern: str) -> dict[str, str]:
@@ -238,12 +297,3 @@ def _any_of(patterns: Collection[str]) -> Q:
 
 def _needs(job: Job, resource: str) -> bool:
     return any(each["consumableResource"] == resource for each in job.spec.consumables)
-
-
-def _first(rows: Iterator[Job], wanted: Callable[[Job], bool], limit: int) -> Iterator[Job]:
-    for job in rows:
-        if limit <= 0:
-            return
-        if wanted(job):
-            limit -= 1
-            yield job

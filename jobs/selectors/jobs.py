@@ -11,6 +11,7 @@ from django.db.models import Max, Model, QuerySet
 
 from jobs.domain.errors import InvalidInput, NotFound
 from jobs.domain.ids import text_of
+from jobs.domain.states import LIVE
 from jobs.models import (
     Attempt,
     ImagePull,
@@ -24,6 +25,9 @@ from jobs.models import (
     UsageSample,
     WaitReason,
 )
+from jobs.models.job import LIVE_LITERALS
+
+from .newest import newest_in_queues
 
 M = TypeVar("M", bound=Model)
 
@@ -107,6 +111,8 @@ def list_jobs(
     rows = _filtered(visible_jobs(user).filter(parent=None), filters)
     if before is not None:
         rows = rows.filter(pk__lt=before)
+    if filters.status and not filters.queue and user.is_staff:
+        rows = Job.objects.filter(pk__in=newest_in_queues(rows, limit + 1))
     rows = rows.select_related("queue", "definition", "owner", "array_summary")
     # One more than asked for tells whether there is a next page, without counting.
     found = list(rows.order_by("-pk")[: limit + 1])
@@ -120,6 +126,10 @@ def matching_ids(
     """The newest visible jobs in one of the statuses that pass the filters, an array as one: at most `limit`."""
     rows = visible_jobs(user).filter(parent=None, status__in=statuses)
     rows = _filtered(rows, filters)
+    if LIVE.issuperset(statuses):
+        rows = rows.filter(status__in=LIVE_LITERALS)
+    elif not filters.queue and user.is_staff:
+        return newest_in_queues(rows, limit)
     return list(rows.order_by("-pk").values_list("pk", flat=True)[:limit])
 
 
@@ -281,11 +291,9 @@ def median_run_seconds(definition: JobDefinition, *, sample: int = 50) -> float 
 
 
 def _run_seconds(definition_id: int, sample: int) -> list[float]:
-    newest = list(
-        Job.objects.filter(definition=definition_id, parent=None)
-        .order_by("-id")
-        .values_list("id", "array_size")[:JOBS_LOOKED_AT]
-    )
+    of_definition = Job.objects.filter(definition=definition_id, parent=None)
+    ids = newest_in_queues(of_definition, JOBS_LOOKED_AT)
+    newest = list(Job.objects.filter(id__in=ids).order_by("-id").values_list("id", "array_size"))
     plain = [id_ for id_, size in newest if size is None]
     arrays = [id_ for id_, size in newest if size is not None][:ARRAYS_LOOKED_AT]
     seconds: list[float] = []

@@ -31,9 +31,10 @@ pytestmark = pytest.mark.django_db
 RUNNING, RUNNABLE, FAILED = JobStatus.RUNNING, JobStatus.RUNNABLE, JobStatus.FAILED
 
 
-@pytest.fixture
-def user() -> User:
-    return a_user()
+@pytest.fixture(params=["user", "administrator"])
+def user(request: pytest.FixtureRequest) -> User:
+    """Their lists are read along different indices."""
+    return a_user(is_staff=request.param == "administrator")
 
 
 @pytest.fixture
@@ -73,6 +74,7 @@ def test_a_status_narrows_the_list(status: str, user: User, queue: JobQueue) -> 
     assert names(user, jobQueue=queue.name, jobStatus=status) == [status]
 
 
+@pytest.mark.parametrize("user", ["user"], indirect=True)
 def test_others_jobs_are_for_administrators_alone(user: User, queue: JobQueue) -> None:
     a_job(name="mine", status=RUNNING, queue=queue, owner=user)
     a_job(name="theirs", status=RUNNING, queue=queue)
@@ -154,6 +156,7 @@ def test_an_array_is_one_job_and_its_children_have_a_list_of_their_own(
     }
 
 
+@pytest.mark.parametrize("user", ["user"], indirect=True)
 @pytest.mark.parametrize("id_", ["nothing", "{other}", "{plain}", "{plain}#0", "arn:aws:s3:::x"])
 def test_children_of_what_is_no_array_of_ones_own_are_none(id_: str, user: User) -> None:
     other = an_array(2, children=RUNNING)

@@ -8,7 +8,9 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
@@ -16,7 +18,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from jobs.domain.ids import new_job_id
-from jobs.models import Job, JobQueue, JobStatus
+from jobs.models import Job, JobDefinition, JobQueue, JobStatus
+from jobs.selectors.jobs import JobFilters, list_jobs, matching_ids, median_run_seconds
 from tests.api.asking import ask
 from tests.builders import (
     NOW,
@@ -35,6 +38,7 @@ pytestmark = pytest.mark.django_db
 OF_JOBS = re.compile(r'FROM "jobs_job"')
 # Fine for rows whose keys are known.
 BY_KEY = {"sqlite_autoindex_jobs_job_1", "jobs_job_pkey"}
+CHILDREN = {"job_child_unique", "job_children_by_status"}
 MILLIS = str(int((NOW - timedelta(days=1)).timestamp() * 1000))
 
 
@@ -56,8 +60,7 @@ def queue() -> JobQueue:
             share_identifier=share,
             definition=a_definition(name=name),
         )
-        values = {field.attname: getattr(job, field.attname) for field in Job._meta.concrete_fields}
-        Job.objects.bulk_create(Job(**{**values, "id": new_job_id()}) for _ in range(count // few))
+        _copies(job, count // few)
     a_definition(name="rare", revision=2)
     a_job(definition=a_definition(name="rare", revision=3), queue=queue)
     needs = [{"consumableResource": a_consumable(name="licence").name, "quantity": 1}]
@@ -67,6 +70,11 @@ def queue() -> JobQueue:
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
     return queue
+
+
+def _copies(job: Job, count: int) -> None:
+    values = {field.attname: getattr(job, field.attname) for field in Job._meta.concrete_fields}
+    Job.objects.bulk_create(Job(**{**values, "id": new_job_id()}) for _ in range(count))
 
 
 def filtered(name: str, value: str) -> dict[str, Any]:
@@ -79,7 +87,7 @@ LISTS: dict[str, tuple[dict[str, Any], str]] = {
     "failed": ({"jobQueue": "q", "jobStatus": "FAILED"}, "job_queue_status_newest"),
     "a name": (filtered("JOB_NAME", "rare"), "job_queue_by_name"),
     "the beginning of a name": (filtered("JOB_NAME", "ra*"), "job_queue_by_name"),
-    "a definition": (filtered("JOB_DEFINITION", "rare"), "job_definition_newest"),
+    "a definition": (filtered("JOB_DEFINITION", "rare"), "job_definition_queue_newest"),
     "a share": (filtered("SHARE_IDENTIFIER", "red"), "job_queue_share_newest"),
     "created since": (filtered("AFTER_CREATED_AT", MILLIS), "job_queue_newest"),
     "created before": (filtered("BEFORE_CREATED_AT", "99999999999999"), "job_queue_newest"),
@@ -97,24 +105,48 @@ def test_a_list_of_jobs_goes_along_its_index(kind: str, queue: JobQueue) -> None
 
 @pytest.mark.parametrize("kind", LISTS)
 def test_a_list_of_one_s_own_jobs_goes_along_an_index_too(kind: str, queue: JobQueue) -> None:
-    params, index = LISTS[kind]
-    own = {"job_owner_newest", "job_owner_status_newest"}
-    assert indices_of(lambda: pages(a_user(), params)) <= {index, *own, *BY_KEY}
+    stranger = a_user()
+    used = indices_of(lambda: pages(stranger, LISTS[kind][0]))
+    assert used <= {"job_owner_newest", "job_owner_status_newest"}
+
+
+def test_jobs_of_a_definition_are_sought_in_their_queue_alone(queue: JobQueue) -> None:
+    definition = JobDefinition.objects.get(name="common")
+    a_queue(name="another")
+    _copies(a_job(queue=a_queue(name="busy"), definition=definition), 500)
+    asked = {"jobQueue": "another", "filters": [{"name": "JOB_DEFINITION", "values": ["common"]}]}
+    boss = a_user(is_staff=True)
+    assert indices_of(lambda: pages(boss, asked)) <= {"job_definition_queue_newest", *BY_KEY}
+    statements = statements_of(lambda: pages(boss, asked))
+    assert any('"queue_id" = ' in sql for sql, _ in statements)
+
+
+@pytest.mark.parametrize("status", ["FAILED", "RUNNING"])
+def test_the_jobs_page_finds_jobs_of_a_status_in_each_queue(status: str, queue: JobQueue) -> None:
+    boss, filters = a_user(is_staff=True), JobFilters(status=status)
+    expected = {"job_queue_status_newest", *BY_KEY}
+    assert indices_of(lambda: list_jobs(user=boss, filters=filters, limit=2)) <= expected
+    assert indices_of(lambda: _failed(boss, filters)) <= expected
+
+
+def test_what_is_known_of_a_definition_s_run_times_is_found_in_each_queue(queue: JobQueue) -> None:
+    definition = JobDefinition.objects.get(name="common")
+    used = indices_of(lambda: median_run_seconds(definition))
+    assert used <= {"job_definition_queue_newest", *CHILDREN, *BY_KEY}
 
 
 def test_children_are_found_by_their_array(queue: JobQueue) -> None:
     array = Job.objects.get(array_size__isnull=False, array_index=None)
     boss = a_user(is_staff=True)
     used = indices_of(lambda: ask(boss, "ListJobs", arrayJobId=str(array.id), jobStatus="RUNNABLE"))
-    assert used <= {"job_child_unique", "job_children_by_status", *BY_KEY}
+    assert used <= {*CHILDREN, *BY_KEY}
 
 
 def test_jobs_that_need_a_resource_are_sought_among_those_that_need_any(queue: JobQueue) -> None:
-    boss = a_user(is_staff=True)
-    used = indices_of(
-        lambda: ask(boss, "ListJobsByConsumableResource", consumableResource="licence")
-    )
-    assert used == {"job_with_consumables"}
+    for user in (a_user(is_staff=True), a_user()):
+        used = indices_of(partial(_needing, user, []))
+        used |= indices_of(partial(_needing, user, [{"name": "JOB_STATUS", "values": ["FAILED"]}]))
+        assert used == {"job_with_consumables"}
 
 
 @pytest.mark.parametrize("kind", LISTS)
@@ -129,6 +161,14 @@ def test_as_many_queries_for_a_hundred_jobs_as_for_one(kind: str, queue: JobQueu
             ask(boss, "ListJobs", maxResults=size, **params)
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 6
+
+
+def _needing(user: User, filters: list[dict[str, Any]]) -> None:
+    ask(user, "ListJobsByConsumableResource", consumableResource="licence", filters=filters)
+
+
+def _failed(user: User, filters: JobFilters) -> list[UUID]:
+    return matching_ids(user=user, filters=filters, statuses={JobStatus.FAILED}, limit=2)
 
 
 def pages(user: User, params: dict[str, Any]) -> None:
@@ -185,5 +225,9 @@ def _postgresql_indices(sql: str, values: Sequence[Any]) -> Iterator[str]:
 
 
 def _sorts_few(sql: str) -> bool:
-    """Of a page's jobs by their keys, or of definitions by their newest jobs: as few as the page has."""
-    return '"jobs_job"."id" IN' in sql or 'FROM "jobs_jobdefinition"' in sql
+    """Of a page's jobs by their keys, or of definitions or queues by their newest jobs: as few as the page has."""
+    return (
+        '"jobs_job"."id" IN' in sql
+        or 'FROM "jobs_jobdefinition"' in sql
+        or 'FROM "jobs_jobqueue"' in sql
+    )

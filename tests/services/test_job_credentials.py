@@ -24,6 +24,7 @@ from jobs.services.attempts.job_credentials import (
 )
 from jobs.services.attempts.launch import launch_attempt
 from jobs.services.attempts.reap import reap_attempt
+from jobs.services.passes.sweep import sweep
 from tests.builders import NOW, a_group, a_job, an_attempt, containers_of, nodes_of
 
 pytestmark = pytest.mark.django_db
@@ -259,6 +260,26 @@ def test_credentials_that_cannot_be_read_any_more_are_made_anew(settings: Settin
     assert again.access_key_id != first.access_key_id
     assert find_credentials(first.access_key_id) is None
     assert find_credentials(again.access_key_id) is not None
+
+
+@pytest.mark.parametrize(
+    ("ended_for", "kept"),
+    [(None, True), (timedelta(hours=23), True), (timedelta(hours=25), False)],
+)
+def test_the_sweep_forgets_them_a_day_after_their_containers_end(
+    ended_for: timedelta | None, kept: bool
+) -> None:
+    attempt = placed()
+    now = NOW + timedelta(days=9)
+    if ended_for is not None:
+        # Fetched at the last moment, so good for longer than any.
+        fetched = now - ended_for
+        fetch_credentials(attempt_id=attempt.id, token=fetch_token(attempt), now=fetched)
+        Attempt.objects.filter(id=attempt.id).update(ended_at=fetched)
+    else:
+        fetch_credentials(attempt_id=attempt.id, token=fetch_token(attempt), now=NOW)
+    sweep(now=now)
+    assert JobCredentials.objects.exists() == kept
 
 
 # --- A job's way --------------------------------------------------------------------------

@@ -39,6 +39,9 @@ LIFETIME = timedelta(hours=6)
 # SDKs fetch anew some minutes before the end. Who fetches more often than hourly makes nobody write.
 LENGTHENED_BELOW = timedelta(hours=5)
 SESSION_TOKEN_BYTES = 96
+# So long after its container's end who uses them is told that it has ended, not that there are none.
+KEPT = timedelta(days=1)
+FORGOTTEN_AT_ONCE = 500
 # Only what jobs of Batch need: their calls to other services go where they went before.
 SERVICES = ("BATCH", "CLOUDWATCH_LOGS", "STS")
 # With one of these a container has credentials of its own, and SDKs look no further, or would look in the wrong place.
@@ -125,6 +128,19 @@ def fetch_credentials(*, attempt_id: int, token: str, now: datetime) -> Issued:
     if not role_arn:
         raise NoCredentials("The job has no role.")
     return _issued(_stored(attempt, role_arn, now))
+
+
+def forget_credentials(*, now: datetime) -> int:
+    """Deletes those whose container ended a day ago, so many at a time; how many."""
+    ended = JobCredentials.objects.filter(
+        # Where to look: they were good for so long after the end at most.
+        expires_at__lt=now - KEPT + LIFETIME,
+        attempt__ended_at__lt=now - KEPT,
+    )
+    ids = list(ended.order_by("expires_at").values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+    if not ids:
+        return 0
+    return JobCredentials.objects.filter(pk__in=ids).delete()[0]
 
 
 def role_of(attempt: Attempt) -> str:

@@ -14,6 +14,7 @@ from jobs import queueing
 from jobs.domain.states import PLACED
 from jobs.models import Attempt, BulkAction, EngineStatus, ImagePull, ImagePullStatus
 from jobs.services.attempts.claim import CLAIM_SECONDS, unlaunched
+from jobs.services.attempts.job_credentials import forget_credentials
 from jobs.services.attempts.pulls import SILENT_AFTER, request_pull
 from jobs.services.attempts.stopping import due_kills, due_time_outs
 
@@ -24,7 +25,8 @@ PORTION = 500
 
 
 def sweep(*, now: datetime) -> int:
-    """Hands over again what seems lost; how many hand-overs."""
+    """Hands over again what seems lost, and forgets credentials of what has long ended; how many hand-overs."""
+    forget_credentials(now=now)
     found = 0
     for task, attempts, order in (
         (queueing.STOP, due_kills(now), "stop_signalled_at"),

@@ -12,7 +12,7 @@ from jobs.selectors import job_lists as selectors
 
 from ...calls import Caller, Operation, Request
 from ...errors import client_error
-from ...paging import ListPage, page, page_size
+from ...paging import ListPage, key_after, page, page_size, token_of
 from ..filters import Filter, check_words, filters_of, milliseconds, one_filter
 from ..lookup import queue_named, resource_named
 from ..names import job_named
@@ -22,6 +22,7 @@ from .node_lists import nodes_page
 LIST_JOBS = "ListJobs"
 # Tokens of these lists hold other keys.
 BY_NAME = "ListJobs by JOB_NAME"
+OWN_BY_NAME = "ListJobs of one's own by JOB_NAME"
 OF_ARRAY = "ListJobs of an array"
 OF_NODES = "ListJobs of a multi-node job"
 BY_RESOURCE = "ListJobsByConsumableResource"
@@ -72,17 +73,17 @@ def list_jobs_by_consumable_resource(
     if "JOB_STATUS" in given:
         check_words(given["JOB_STATUS"], list(JobStatus))
 
-    def read(after: Any, limit: int) -> Sequence[Job]:
+    def walk(after: UUID | None, limit: int) -> selectors.Walk:
         return selectors.jobs_needing(
             user=caller.user,
             resource=resource.name,
             statuses=given["JOB_STATUS"].values if "JOB_STATUS" in given else (),
             patterns=given["JOB_NAME"].values if "JOB_NAME" in given else (),
-            after=_id_in(after),
+            after=after,
             limit=limit,
         )
 
-    found = page(request, BY_RESOURCE, read, key=_key)
+    found = _walked(request, BY_RESOURCE, walk)
     jobs = [consumer_summary(caller.arns, job, resource) for job in found.rows]
     return {"jobs": jobs, **found.more}
 
@@ -91,11 +92,20 @@ def _of_queue(
     caller: Caller, request: Request, queue: JobQueue, chosen: Filter | None, status: str
 ) -> ListPage[Job]:
     if chosen is None:
+        if not caller.user.is_staff:
+            mine = _own(caller, queue, selectors.Sought(status=status))
+            return _walked(request, LIST_JOBS, mine, most=MOST)
         read = _read_newest(caller, queue, status)
         return page(request, LIST_JOBS, read, key=_key, default=MOST, most=MOST)
     # AWS: "When --filters is used, Batch returns up to 100 values", also if more are asked for.
     if page_size(request, default=MOST, most=MOST) > MOST_WITH_FILTERS:
         request = {**request, "maxResults": MOST_WITH_FILTERS}
+    if not caller.user.is_staff:
+        sought = _sought(caller, request, chosen)
+        if sought is None:
+            return page(request, LIST_JOBS, lambda after, limit: [], key=_key)
+        kind = OWN_BY_NAME if chosen.name == "JOB_NAME" else LIST_JOBS
+        return _walked(request, kind, _own(caller, queue, sought))
     if chosen.name == "JOB_NAME":
         return _by_name(caller, request, queue, chosen)
     if chosen.name == "JOB_DEFINITION":
@@ -119,7 +129,7 @@ def _read_newest(caller: Caller, queue: JobQueue, status: str, *, share: str | N
 
 
 def _read_created(caller: Caller, queue: JobQueue, chosen: Filter) -> Read:
-    moment = EPOCH + timedelta(milliseconds=milliseconds(chosen))
+    moment = _moment(chosen)
     is_before = chosen.name == "BEFORE_CREATED_AT"
     return lambda after, limit: selectors.jobs_created(
         user=caller.user,
@@ -132,15 +142,10 @@ def _read_created(caller: Caller, queue: JobQueue, chosen: Filter) -> Read:
 
 
 def _read_of_definition(caller: Caller, queue: JobQueue, chosen: Filter) -> Read:
-    text = chosen.values[0]
-    name, revision = caller.arns.name_in(text, arns.JOB_DEFINITION), None
-    if name is not None and text != name:
-        name, colon, number = name.rpartition(":")
-        revision = int(number) if _is_revision(number) else None
-        # An asterisk is for names alone, and a definition's ARN has a revision.
-        name = name if colon and revision is not None else None
-    if name is None:
+    named = _definition_in(caller, chosen)
+    if named is None:
         return lambda after, limit: []
+    name, revision = named
     return lambda after, limit: selectors.jobs_of_definition(
         user=caller.user,
         queue=queue,
@@ -149,6 +154,56 @@ def _read_of_definition(caller: Caller, queue: JobQueue, chosen: Filter) -> Read
         after=_id_in(after),
         limit=limit,
     )
+
+
+def _definition_in(caller: Caller, chosen: Filter) -> tuple[str, int | None] | None:
+    """The definition's name, or pattern of names, and its revision; None where it can be none."""
+    text = chosen.values[0]
+    name = caller.arns.name_in(text, arns.JOB_DEFINITION)
+    if name is None or text == name:
+        return None if name is None else (name, None)
+    name, colon, number = name.rpartition(":")
+    # An asterisk is for names alone, and a definition's ARN has a revision.
+    return (name, int(number)) if colon and _is_revision(number) else None
+
+
+def _sought(caller: Caller, request: Request, chosen: Filter) -> selectors.Sought | None:
+    """What of somebody's own jobs is wanted; None where no job can be it."""
+    if chosen.name == "JOB_NAME":
+        return selectors.Sought(name=chosen.values[0])
+    if chosen.name == "JOB_DEFINITION":
+        named = _definition_in(caller, chosen)
+        return named and selectors.Sought(definition=named[0], revision=named[1])
+    if chosen.name == "SHARE_IDENTIFIER":
+        status = request.get("jobStatus", "")
+        return selectors.Sought(status=status, share=chosen.values[0])
+    if chosen.name == "BEFORE_CREATED_AT":
+        return selectors.Sought(before=_moment(chosen))
+    return selectors.Sought(since=_moment(chosen))
+
+
+def _own(
+    caller: Caller, queue: JobQueue, sought: selectors.Sought
+) -> Callable[[UUID | None, int], selectors.Walk]:
+    return lambda after, limit: selectors.own_jobs(
+        user=caller.user, queue=queue, sought=sought, after=after, limit=limit
+    )
+
+
+def _walked(
+    request: Request,
+    operation: str,
+    walk: Callable[[UUID | None, int], selectors.Walk],
+    *,
+    most: int = MOST_WITH_FILTERS,
+) -> ListPage[Job]:
+    """A page of what is sought among so many jobs at a time: it may have few rows, or none, and a token."""
+    size = page_size(request, default=most, most=most)
+    found = walk(_id_in(key_after(request, operation)), size + 1)
+    shown = found.jobs[:size]
+    reached = shown[-1].pk if len(found.jobs) > size else found.reached
+    more = {} if reached is None else {"nextToken": token_of(operation, str(reached))}
+    return ListPage(shown, more)
 
 
 def _by_name(caller: Caller, request: Request, queue: JobQueue, chosen: Filter) -> ListPage[Job]:
@@ -188,6 +243,10 @@ def _id_in(key: str | None) -> UUID | None:
     return None if key is None else UUID(key)
 
 
+def _moment(chosen: Filter) -> datetime:
+    return EPOCH + timedelta(milliseconds=milliseconds(chosen))
+
+
 def _is_revision(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= MAX_REVISION_DIGITS
 
@@ -196,11 +255,12 @@ OPERATIONS: dict[str, Operation] = {
     LIST_JOBS: Operation(
         list_jobs,
         "Jobs of others are left out unless you are an administrator. Jobs that have ended stay in the list for "
-        "as long as they are kept, not for 7 days.",
+        "as long as they are kept, not for 7 days. A page may have fewer jobs than asked for, or none, and a "
+        "`nextToken`.",
     ),
     BY_RESOURCE: Operation(
         list_jobs_by_consumable_resource,
         "`quantity` is what the job needs and `createdAt` when the job was created; an array is listed, its "
-        "children are not.",
+        "children are not. A page may have fewer jobs than asked for, or none, and a `nextToken`.",
     ),
 }

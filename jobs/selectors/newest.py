@@ -1,0 +1,52 @@
+"""The newest jobs out of several groups, where an index has them in order within each group alone."""
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from jobs.models import Job, JobQueue
+
+# SQLite puts at most 500 together in one statement.
+TOGETHER = 200
+
+
+def newest_in_queues(rows: QuerySet[Job], limit: int) -> list[UUID]:
+    """The ids of the newest of these jobs, newest first, each queue's found by itself."""
+    queues = newest_groups(rows, "queue", JobQueue.with_deleted.all(), limit)
+    return newest_of(rows, "queue", queues, limit)
+
+
+def newest_groups(rows: QuerySet[Job], field: str, groups: QuerySet[Any], limit: int) -> list[int]:
+    """The ids of the groups (what `field` of a job names) whose newest job is newest: of no other can one be
+    among the first `limit`. One query, that looks into the index once for each group."""
+    newest = rows.filter(**{field: OuterRef("pk")}).order_by("-pk").values("pk")[:1]
+    heads = groups.annotate(newest=Subquery(newest)).filter(newest__isnull=False)
+    return list(heads.order_by("-newest").values_list("pk", flat=True)[:limit])
+
+
+def newest_of(
+    rows: QuerySet[Job], field: str, group_ids: Collection[int], limit: int
+) -> list[UUID]:
+    """The ids of the newest jobs of these groups, newest first: the beginning of each one's part of the index."""
+    wanted = list(group_ids)
+    found: list[UUID] = []
+    for start in range(0, len(wanted), TOGETHER):
+        found += _beginnings(rows, field, wanted[start : start + TOGETHER], limit)
+    return sorted(found, key=lambda each: each.int, reverse=True)[:limit]
+
+
+def _beginnings(
+    rows: QuerySet[Job], field: str, group_ids: Collection[int], limit: int
+) -> list[UUID]:
+    parts = [
+        rows.filter(**{field: id_}).order_by("-pk").values("pk")[:limit].query.sql_with_params()
+        for id_ in group_ids
+    ]
+    statement = " UNION ALL ".join(f"SELECT * FROM ({sql}) AS part" for sql, _ in parts)  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [value for _, values in parts for value in values])
+        # SQLite has no UUIDs and gives text.
+        return [UUID(str(job_id)) for (job_id,) in cursor.fetchall()]
