@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections
+
+from jobs.threads import with_connections
 
 from .calls import Answer, Call
-from .threads import let_go
 
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -38,13 +38,6 @@ def with_api(pages: Application, stopping: Callable[[], Awaitable[None]]) -> App
     from .door import answer, too_large
     from .routing import is_for_the_api
 
-    def answered(call: Call) -> Answer:
-        close_old_connections()
-        try:
-            return answer(call)
-        finally:
-            let_go()
-
     threads = ThreadPoolExecutor(settings.BATCHWEB_API_THREADS, thread_name_prefix="api")
 
     async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -61,7 +54,7 @@ def with_api(pages: Application, stopping: Callable[[], Awaitable[None]]) -> App
             return
         call = Call(head.method, head.path, head.query, head.headers, body)
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(threads, answered, call)
+        found = await loop.run_in_executor(threads, with_connections, answer, call)
         if found.stream is None:
             await _send(found, send)
         else:
@@ -69,6 +62,8 @@ def with_api(pages: Application, stopping: Callable[[], Awaitable[None]]) -> App
             await _first(_send(found, send), _disconnected(receive), stops)
             if stops.done() and not stops.cancelled():
                 await send({"type": "http.response.body", "body": b""})
+        if found.afterwards is not None:
+            await loop.run_in_executor(threads, with_connections, found.afterwards)
 
     return application
 

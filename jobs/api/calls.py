@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     # `asgi` imports this before Django is set up.
     from django.contrib.auth.models import User
 
+    from jobs.models import AccessKey
+
 Request = Mapping[str, Any]
 
 
@@ -27,22 +29,30 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is sent back. With `stream`, that is sent after `body`, for as long as it lasts."""
+    """What is sent back. With `stream`, that is sent after `body`, for as long as it lasts.
+
+    `afterwards` is to be called in a thread once it is sent: work that nobody waits for. It never raises.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     stream: AsyncIterator[bytes] | None = None
+    afterwards: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `attempt_id` is that of the container whose job's role he acts in, if he does."""
+    """Who asks. `attempt_id` is that of the container whose job's role he acts in, if he does.
+
+    `key` is the lasting access key that the request is signed with, if it is one.
+    """
 
     user: "User"
     arns: Arns
     access_key_id: str = ""
     attempt_id: int | None = None
+    key: "AccessKey | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,20 @@ Nothing that a caller sends makes this raise: what is wrong is answered in the s
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 from django.utils import timezone
 
+from jobs.models import AccessKey
+from jobs.services.access import handed_out
+
 from .calls import Answer, Call, Caller
 from .catalogue import Service
-from .errors import ApiError, as_api_error, client_error
+from .errors import DATABASE_AWAY, ApiError, as_api_error, client_error
 from .routing import service_of
 from .service_models import input_shape
 from .shapes import problems
@@ -26,13 +31,23 @@ PROBLEMS_TOLD = 10
 
 
 def answer(call: Call, now: datetime | None = None) -> Answer:
-    """The answer to a call. `now` is the time that signatures, and whatever is written, are held against."""
+    """The answer to a call. `now` is the time that signatures, and whatever is written, are held against.
+
+    Its `afterwards` notes the use of the key: a read is not to wait for a write, nor to fail with it.
+    """
     service = service_of(call)
     at = now or timezone.now()
-    # Who may not ask at all is not told what there is to ask for.
-    return _safely(
-        service, lambda: _respond(service, call, authenticate(call, service.signing_name, at), at)
-    )
+    keys: list[AccessKey] = []
+
+    def respond() -> tuple[str, Any]:
+        # Who may not ask at all is not told what there is to ask for.
+        caller = authenticate(call, service.signing_name, at)
+        if caller.key is not None and handed_out.is_use_due(caller.key, at):
+            keys.append(caller.key)
+        return _respond(service, call, caller, at)
+
+    found = _safely(service, respond)
+    return replace(found, afterwards=partial(_note_use, keys[0], at)) if keys else found
 
 
 def answer_to(caller: Caller, call: Call, now: datetime) -> Answer:
@@ -55,13 +70,25 @@ def _safely(service: Service, respond: Callable[[], tuple[str, Any]]) -> Answer:
         operation, output = respond()
         return service.protocol.write(operation, output, request_id)
     except Exception as error:
-        known = as_api_error(error)
-        if known is None:
-            logger.exception("request %s failed", request_id)
-            known = ApiError(
-                "ServerException", "An error of Batchweb's own: see its log.", status=500
-            )
-        return service.protocol.write_error(known, request_id)
+        return service.protocol.write_error(_told(error, request_id), request_id)
+
+
+def _told(error: Exception, request_id: str) -> ApiError:
+    """What the caller is told of an error. What is not his fault is logged."""
+    known = as_api_error(error)
+    if known is None:
+        logger.error("request %s failed", request_id, exc_info=error)
+        return ApiError("ServerException", "An error of Batchweb's own: see its log.", status=500)
+    if isinstance(error, DATABASE_AWAY):
+        logger.warning("request %s: the database is busy or away: %s", request_id, error)
+    return known
+
+
+def _note_use(key: AccessKey, now: datetime) -> None:
+    try:
+        handed_out.note_use(key, now)
+    except DATABASE_AWAY as error:
+        logger.warning("the use of access key %s was not noted: %s", key.access_key_id, error)
 
 
 def _respond(service: Service, call: Call, caller: Caller, now: datetime) -> tuple[str, Any]:

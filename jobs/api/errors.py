@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from functools import reduce
 
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError, InterfaceError
+from django.db import InterfaceError, OperationalError
 
 from jobs.domain.errors import BatchError, InvalidInput
 
 NO_NAMES: Mapping[str, str] = {}
+# Django's other errors of databases are bugs: rows or statements that a database does not take.
+DATABASE_AWAY = (OperationalError, InterfaceError)
 
 
 class ApiError(Exception):
@@ -62,6 +64,6 @@ def as_api_error(error: Exception) -> ApiError | None:
     if isinstance(error, PermissionDenied):
         text = str(error) or "You are not authorized to do this."
         return ApiError("AccessDeniedException", text, status=403)
-    if isinstance(error, DatabaseError | InterfaceError):
+    if isinstance(error, DATABASE_AWAY):
         return ApiError("ServerException", "The database is busy or away. Try again.", status=500)
     return None

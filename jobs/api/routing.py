@@ -9,7 +9,10 @@ from .catalogue import Service, elsewhere, services
 BATCH_PATH = "/v1/"
 MAX_NAME_CHARACTERS = 64
 ALGORITHM = "AWS4-HMAC-SHA256"
-_SCOPE = re.compile(r"Credential=[^/, ]+/[0-9]+/[^/, ]*/(?P<service>[a-z0-9-]+)/aws4_request")
+# Its parts are bounded: else many beginnings would each be followed to the end of a long header.
+_SCOPE = re.compile(
+    r"Credential=[^/, ]{1,256}/[0-9]{1,32}/[^/, ]{0,256}/(?P<service>[a-z0-9-]+)/aws4_request"
+)
 
 
 def is_for_the_api(call: Call) -> bool:
@@ -44,4 +47,4 @@ def _signed_for(call: Call) -> str:
     if found is None:
         given = parse_qs(call.query).get("X-Amz-Credential", [""])[0]
         found = _SCOPE.search(f"Credential={given}")
-    return found["service"] if found else ""
+    return found["service"][:MAX_NAME_CHARACTERS] if found else ""

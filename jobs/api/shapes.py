@@ -8,6 +8,7 @@ import base64
 import binascii
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -17,7 +18,13 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 MAX_SHOWN_CHARACTERS = 80
 # What JSON integers fit into; beyond that no database column would either.
-BOUNDS = {"integer": 2**31, "long": 2**63}
+BOUNDS: Mapping[str, tuple[float, float]] = {
+    "integer": (-(2**31), 2**31 - 1),
+    "long": (-(2**63), 2**63 - 1),
+    "float": (-sys.float_info.max, sys.float_info.max),
+    "double": (-sys.float_info.max, sys.float_info.max),
+}
+WHOLE = frozenset({"integer", "long"})
 # Enums whose documentation says that case does not matter.
 IN_ANY_CASE = frozenset({"RetryAction"})
 TYPE_WORDS = {
@@ -124,14 +131,15 @@ def _is_word_in_any_case(shape: Shape, value: str) -> bool:
 
 
 def _number(shape: Shape, value: object, path: str) -> Iterator[tuple[str, str]]:
-    whole = shape.type_name in BOUNDS
-    right = isinstance(value, int) or (not whole and isinstance(value, float))
-    if isinstance(value, bool) or not right or not math.isfinite(value):  # type: ignore[arg-type]
+    if not isinstance(value, int | float) or isinstance(value, bool):
         yield path, _not_a(shape)
         return
-    assert isinstance(value, int | float)
-    bound = BOUNDS.get(shape.type_name)
-    if bound is not None and not -bound <= value < bound:
+    # Of floats alone: an integer can be too large to be one.
+    if isinstance(value, float) and (shape.type_name in WHOLE or not math.isfinite(value)):
+        yield path, _not_a(shape)
+        return
+    least, most = BOUNDS[shape.type_name]
+    if not least <= value <= most:
         yield path, f"{str(value)[:MAX_SHOWN_CHARACTERS]} is too large."
         return
     yield from _range(shape, value, path)

@@ -25,11 +25,12 @@ from jobs.selectors.events import (
     settled_ids,
 )
 from jobs.selectors.realm import arns
+from jobs.threads import read_in_thread
 
 from . import answers
 from .access import user_of
 from .hub import hub
-from .streaming import event_stream, read_in_thread
+from .streaming import event_stream
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 500

@@ -17,13 +17,14 @@ from jobs.domain.ids import text_of
 from jobs.models import Attempt, LogStream
 from jobs.selectors import jobs as job_selectors
 from jobs.selectors import logs as selectors
+from jobs.threads import read_in_thread
 
 from . import answers
 from .access import user_of
 from .contexts.attempts import log_url, query_of
 from .hub import hub
 from .logtext import line_time, plain_text, render_lines
-from .streaming import LastingResponse, event, event_stream, read_in_thread
+from .streaming import LastingResponse, event, event_stream
 
 PAGE_LINES = 500
 MAX_LINES = 2_000

@@ -11,21 +11,16 @@ import contextvars
 import signal
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from types import FrameType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import django
 from django.core.handlers.asgi import ASGIHandler
-from django.db import close_old_connections
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from .hub import hub
 
-P = ParamSpec("P")
-T = TypeVar("T")
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -35,27 +30,12 @@ EVENT_STREAM_HEADERS = {
     # Else nginx would collect events until its buffer is full.
     "X-Accel-Buffering": "no",
 }
-# Streams read the database in these threads, so many viewers share few connections.
-_readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="live-read")
-
-
-async def read_in_thread(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Runs a blocking read (of the database or a file) in one of a few threads."""
-
-    def work() -> T:
-        close_old_connections()
-        try:
-            return read(*args, **kwargs)
-        finally:
-            close_old_connections()
-
-    return await asyncio.get_running_loop().run_in_executor(_readers, partial(work))
 
 
 class LastingResponse(StreamingHttpResponse):
     """A response that goes on after its request's thread and connection are given back.
 
-    The generator must not use the database itself but `read_in_thread`.
+    The generator must not use the database itself but `jobs.threads.read_in_thread`.
     """
 
 

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import override_settings
 
 from jobs.api.calls import Call, Caller
+from jobs.api.door import answer
 from jobs.api.errors import ApiError
 from jobs.api.signing.authenticate import authenticate, signing_key
 from jobs.domain.errors import InvalidInput, NotFound
@@ -107,17 +108,9 @@ def test_the_rest_of_a_user_is_there_when_asked_for(signer: Signer, ada: User) -
     assert caller_of(signer.in_headers()).user.email == "ada@example.com"
 
 
-def test_the_use_of_a_key_is_written_once_a_minute_at_most(signer: Signer) -> None:
-    for seconds in (0, 1, 59, 61):
-        now = NOW + timedelta(seconds=seconds)
-        authenticate(signer.in_headers(), "batch", now)
-        noted = NOW + timedelta(seconds=61 if seconds == 61 else 0)
-        assert AccessKey.objects.get().last_used_at == noted
-
-
 def test_a_request_that_is_refused_is_no_use_of_the_key(signer: Signer) -> None:
-    refused(replace(signer.in_headers(), body=b""))
-    assert AccessKey.objects.get().last_used_at is None
+    found = answer(replace(signer.in_headers(), body=b""), NOW)
+    assert (found.status, found.afterwards) == (403, None)
 
 
 def test_a_revoked_key_is_refused_at_once(signer: Signer, ada: User) -> None:

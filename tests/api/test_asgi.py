@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from jobs.api import door
 from jobs.api.calls import Answer, Call
+from jobs.models import AccessKey
 from tests.builders import a_user
 
 from .asking import Refused
@@ -161,6 +162,14 @@ def test_who_goes_away_while_he_is_answered_breaks_nothing(
     assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
 
 
+def test_the_use_of_a_key_is_noted_once_its_request_is_answered(server: Server, call: Call) -> None:
+    with server.connect() as connection:
+        connection.send(whole(call))
+        assert is_right(connection.answer())
+    server.wait_for_end()
+    assert AccessKey.objects.get().last_used_at is not None
+
+
 def test_a_connection_is_kept(server: Server, call: Call) -> None:
     wrong = replace(call, body=b"[]")
     with server.connect() as client:
@@ -221,7 +230,9 @@ def ask_all_threads(server: Server, call: Call) -> None:
 
 
 @pytest.fixture
-def threads_own(settings: Any, monkeypatch: pytest.MonkeyPatch) -> "Own":
+def threads_own(signer: Signer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> "Own":
+    # Else the notes of its use, written after the answers, would open connections again.
+    AccessKey.objects.update(last_used_at=timezone.now())
     settings.BATCHWEB_API_THREADS = THREADS
     return Own(monkeypatch)
 

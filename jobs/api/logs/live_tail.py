@@ -17,10 +17,10 @@ from jobs.selectors.log_events import NS_PER_MS, LogEvent, Window
 from jobs.selectors.log_groups import find_group
 from jobs.selectors.logs import LogUnreadable, line_at
 from jobs.services.setup.log_groups import NO_GROUP
+from jobs.threads import read_in_thread
 
 from ..calls import Caller, Operation, Request
 from ..errors import ApiError
-from ..threads import read_in_thread
 from .common import group_name_in, in_logs_words, invalid, not_found, pattern_of
 from .events import chosen_streams
 from .sessions import MAX_SESSIONS, check_room, session, user_now

@@ -15,7 +15,6 @@ from jobs.selectors.access_keys import Credentials, any_key_user, find_credentia
 from jobs.selectors.realm import arns
 from jobs.services.access.access_keys import UNREADABLE, decrypt_secret, is_session_token
 from jobs.services.access.ciphers import Unreadable
-from jobs.services.access.handed_out import note_use
 
 from ..calls import Call, Caller
 from .canonical import texts_to_sign
@@ -55,9 +54,13 @@ def _verified(call: Call, service: str, now: datetime) -> Caller:
     if not any(_is_signature(text, key, signed) for text in texts_to_sign(call, signed, payload)):
         raise Refusal(Why.MISMATCH, MISMATCH)
     _check_session(credentials, signed, now)
-    if credentials.key is not None:
-        note_use(credentials.key, now)
-    return Caller(credentials.user, arns(), credentials.access_key_id, credentials.attempt_id)
+    return Caller(
+        credentials.user,
+        arns(),
+        credentials.access_key_id,
+        credentials.attempt_id,
+        credentials.key,
+    )
 
 
 def _check_scope(signed: Signed, service: str) -> None:

@@ -37,9 +37,14 @@ def revoke(row: Row, now: datetime) -> Row:
     return row
 
 
+def is_use_due(row: AccessToken | AccessKey, now: datetime) -> bool:
+    """Whether a use now is to be noted: once a minute at most."""
+    return row.last_used_at is None or now - row.last_used_at >= USE_IS_NOTED_EVERY
+
+
 def note_use(row: AccessToken | AccessKey, now: datetime) -> None:
     """Writes that it was used, once a minute at most."""
-    if row.last_used_at is not None and now - row.last_used_at < USE_IS_NOTED_EVERY:
+    if not is_use_due(row, now):
         return
     # Of several who come at once, one writes.
     type(row).objects.filter(
