@@ -1,7 +1,11 @@
 """CloudWatch Logs, STS, ECS and EC2, as far as clients of Batch need them, and who may ask at all."""
 
+import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from threading import Timer
 from typing import Any
 
 import boto3
@@ -17,6 +21,8 @@ from .world import World, new
 pytestmark = pytest.mark.processes
 
 GROUP = "/aws/batch/job"
+# While it waits or asks that is a good end; while it prints, as shells have it of a program that SIGINT has ended.
+ENDED_BY_CTRL_C = (0, 130)
 LINES = ["alpha 1", "beta 2", "alpha 3"]
 
 
@@ -141,24 +147,53 @@ def test_what_is_not_there_is_said_to_be_so(
     assert code_of(lambda: call(**params)) == "ResourceNotFoundException"
 
 
+@contextmanager
+def tail(clients: Clients, *options: str) -> Iterator[Iterator[str]]:
+    """The lines that `aws logs tail --follow` prints, until the end of the block, where it is ended with Ctrl-C."""
+    environment = clients.environment()
+    environment.pop("AWS_DATA_PATH", None)
+    aws = next(each for each in AWS_2 if each.exists())
+    words = [str(aws), "logs", "tail", GROUP, "--follow", *options]
+    words += ["--endpoint-url", clients.keys["AWS_ENDPOINT_URL"]]
+    with subprocess.Popen(
+        words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        # Where nothing is printed, a line is waited for in vain.
+        guard = Timer(90, process.kill)
+        guard.start()
+        try:
+            yield iter(process.stdout)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate()
+        finally:
+            guard.cancel()
+            process.kill()
+    assert process.returncode in ENDED_BY_CTRL_C, said
+    assert not said.strip()
+
+
 def test_the_cli_follows_a_running_job(clients: Clients, world: World) -> None:
     """`aws logs tail --follow` shows lines as they come, the first of them while the job runs."""
     job_id = world.job("for i in 1 2 3 4 5 6; do echo line $i; sleep 1; done")
     stream = world.wait_for_job(job_id, "RUNNING", "SUCCEEDED")["container"]["logStreamName"]
-    environment = clients.environment()
-    environment.pop("AWS_DATA_PATH", None)
-    aws = next(each for each in AWS_2 if each.exists())
-    words = [str(aws), "logs", "tail", GROUP, "--follow", "--format", "short"]
-    words += ["--log-stream-names", stream, "--endpoint-url", clients.keys["AWS_ENDPOINT_URL"]]
-    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) as tail:
-        assert tail.stdout
-        seen: list[str] = []
-        for line in tail.stdout:
-            seen.append(line.strip().partition(" ")[2])
-            if len(seen) == 6:
-                break
-        tail.kill()
+    with tail(clients, "--format", "short", "--log-stream-names", stream) as lines:
+        seen = [line.strip().partition(" ")[2] for line in islice(lines, 6)]
     assert seen == [f"line {number}" for number in range(1, 7)]
+
+
+def test_the_cli_follows_the_group_of_all_jobs(clients: Clients, world: World) -> None:
+    """Without any option: among the lines of all jobs are those of one that goes on running."""
+    job_id = world.job("i=0; while true; do i=$((i+1)); echo tick $i of all; sleep 1; done")
+    stream = world.wait_for_job(job_id, "RUNNING")["container"]["logStreamName"]
+    wanted = [f"{stream} tick {number} of all" for number in range(1, 5)]
+    with tail(clients) as lines:
+        # After the time of each.
+        printed = (line.strip().partition(" ")[2] for line in lines)
+        assert list(islice((line for line in printed if line.startswith(stream)), 4)) == wanted
+        assert world.wait_for_job(job_id, "RUNNING")["status"] == "RUNNING"
+    world.batch.terminate_job(jobId=job_id, reason="it was followed")
+    assert world.wait_for_job(job_id)["status"] == "FAILED"
 
 
 def test_sts_tells_who_one_is(clients: Clients) -> None:
