@@ -255,7 +255,8 @@ class Own:
             own: Any = connections["default"]
             self.found.append((own, own.connection))
             self.then(own)
-            return found
+            # What is done later takes a connection again.
+            return replace(found, afterwards=None)
 
         monkeypatch.setattr(door, "answer", answer)
 
