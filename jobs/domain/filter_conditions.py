@@ -17,8 +17,11 @@ OPERATORS = ("!=", "<=", ">=", "=", "<", ">")
 # What a word may hold beside letters and digits; a field's value has brackets nowhere.
 IN_VALUES = "*"
 MAX_DEPTH = 20
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-_FIELD = re.compile(r'\[(?P<bracket>[^\]]*)\]|"(?P<quoted>(?:\\.|[^"\\])*)"|(?P<plain>\S+)')
+# Digits can be read in one way only: who could read them in two would try both for each of them.
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_START = re.compile(r"\S")
+_PLAIN = re.compile(r"\S+")
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"', re.DOTALL)
 
 
 def json_pattern(scanner: Scanner) -> Matches:
@@ -95,10 +98,10 @@ def _selector(scanner: Scanner) -> list[Step]:
             steps.append(None if scanner.take("*") else _name(scanner))
         else:
             break
+        if len(steps) > MAX_DEPTH:
+            raise PatternError(f"a property selector has at most {MAX_DEPTH} parts")
     if not steps:
         raise PatternError("a property selector is like $.name")
-    if len(steps) > MAX_DEPTH:
-        raise PatternError(f"a property selector has at most {MAX_DEPTH} parts")
     return steps
 
 
@@ -262,19 +265,35 @@ def _field(scanner: Scanner) -> Condition:
 
 
 def _fields(event: str, count: int | None = None) -> list[str]:
-    """What stands between spaces; [...] and "..." count as one. With `count`, the last takes the rest."""
+    """What stands between spaces; [...] and "..." count as one. With `count`, the last takes the rest.
+
+    Linear in the event.
+    """
     found: list[str] = []
-    for each in _FIELD.finditer(event):
+    last_bracket, end = event.rfind("]"), 0
+    while (first := _START.search(event, end)) is not None:
+        start = first.start()
+        text, end = _field_at(event, start, last_bracket)
         if count is not None and len(found) == count - 1:
-            single = each.end() == len(event.rstrip())
-            found.append(_inside(each) if single else event[each.start() :].rstrip())
+            all_of_it = event.rstrip()
+            found.append(text if end == len(all_of_it) else all_of_it[start:])
             break
-        found.append(_inside(each))
+        found.append(text)
     return found
 
 
-def _inside(found: re.Match[str]) -> str:
-    return next(text for text in found.groups() if text is not None)
+def _field_at(event: str, start: int, last_bracket: int) -> tuple[str, int]:
+    """The field that begins here, and where it ends."""
+    # Without the place of the last one, the end would be looked for behind each [ to no avail.
+    if event[start] == "[" and start < last_bracket:
+        end = event.index("]", start)
+        return event[start + 1 : end], end + 1
+    # A quote that is not closed is the last one: this is tried in vain once.
+    if event[start] == '"' and (quoted := _QUOTED.match(event, start)) is not None:
+        return quoted.group()[1:-1], quoted.end()
+    plain = _PLAIN.match(event, start)
+    assert plain is not None
+    return plain.group(), plain.end()
 
 
 def _holds_all(conditions: Sequence[Condition], fields: Sequence[str]) -> bool:

@@ -17,6 +17,7 @@ PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 CLASSES = frozenset("dDwWsS")
 # What all expressions of a pattern may come to, with {n,m} written out.
 MAX_STEPS = 300
+MAX_EXPRESSIONS = 5
 
 _ATOM = re.compile(
     r"(?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<hex>\\x[0-9A-Fa-f]{2})|(?P<escaped>\\.)|(?P<one>.)",
@@ -32,6 +33,9 @@ def expression(scanner: Scanner) -> Callable[[str], bool]:
     `scanner.steps` grows by what it costs.
     """
     source = scanner.between_percents()
+    scanner.expressions += 1
+    if scanner.expressions > MAX_EXPRESSIONS:
+        raise PatternError(f"use at most {MAX_EXPRESSIONS} regular expressions")
     if not source:
         raise PatternError("a regular expression is empty")
     ways = _split(source)

@@ -12,10 +12,11 @@ class PatternError(Exception):
 class Scanner:
     """A place in a pattern's text; all reading skips spaces first.
 
-    `steps`: what the regular expressions that were read come to, in characters.
+    `expressions`: how many regular expressions were read; `steps`: what they come to, in characters.
     """
 
     def __init__(self, text: str) -> None:
+        self.expressions = 0
         self.steps = 0
         self._text = text
         self._at = 0

@@ -155,6 +155,17 @@ def test_what_is_no_json_object_is_not_selected(event: str) -> None:
         ("[a]", "", False),
         ("[...]", "", True),
         ("[a, ..., b]", "one", False),
+        ("[a = x, b = y, c]", "[x][y] z", True),
+        ('[a = "", b]', "[] b", True),
+        ('[a = "[x", b = "[y"]', "[x [y", True),
+        ('[a = "b [c", d]', "[b [c] d", True),
+        ('[a = "x[b", c = "d]"]', "x[b d]", True),
+        ('[a = "b*c", b = d]', '"b\\" c" d', True),
+        ('[a = "b c", d = e, f]', '"b c"e f', True),
+        ("[a = *open, b]", '"open field', True),
+        ("[a, b]", "  a   b  ", True),
+        ("[a, b = c]", "a [c]  ", True),
+        ('[a, b = "[c] d"]', "a [c] d ", True),
     ],
 )
 def test_fields_between_spaces(pattern: str, event: str, selected: bool) -> None:
@@ -180,6 +191,8 @@ def test_fields_between_spaces(pattern: str, event: str, selected: bool) -> None
         ("%a{299}% %bc%", "come to at most 300 characters"),
         ("{ $.a = %a{200}% || $.b = %b{200}% }", "come to at most 300 characters"),
         ("[a = %a{200}%, b = %b{200}%]", "come to at most 300 characters"),
+        ("%a% %b% -%c% %d% %e% %f%", "use at most 5 regular expressions"),
+        ("{ " + " || ".join(["$.a = %b%"] * 6) + " }", "use at most 5 regular expressions"),
         ("%a{9%", "{ is not supported"),
         ("%[b-a]%", "no class of characters"),
         ("%[]%", "no class of characters"),
@@ -231,6 +244,23 @@ def test_a_pattern_that_would_take_years_by_trying_ways_in_turn(pattern: str) ->
 
     assert not matches(f'{{"a": "{line}"}}')
     assert not matches(line)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "line"),
+    [
+        ("{ $.a = 1 }", '{"a": "' + "1" * 3_000_000 + 'x"}'),
+        ("{ $.a > 1 }", '{"a": "' + "1" * 3_000_000 + '.5x"}'),
+        ("[a, ..., b = c]", "[ " * 1_000_000),
+        ("[..., b = c]", '"[ \\" ' * 500_000),
+        ("[a = 1, b = c]", '"' * 1_000_001),
+    ],
+    ids=["digits", "decimals", "brackets", "escaped quotes", "quotes"],
+)
+def test_a_line_that_would_take_hours_by_reading_it_again_from_each_place(
+    pattern: str, line: str
+) -> None:
+    assert not parse(pattern).selects(line)
 
 
 @pytest.mark.parametrize(
