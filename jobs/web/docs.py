@@ -12,7 +12,7 @@ from django.urls import reverse
 from jobs.domain.errors import NotFound
 
 from . import answers
-from .markdown import inline, render
+from .markdown import contents, inline, render
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs"
 TITLES = {"api": "The AWS API", "events": "Events"}
@@ -31,13 +31,20 @@ def docs(request: HttpRequest, name: str, table: Table) -> HttpResponse:
     if name not in TITLES:
         raise NotFound(f"There is no document {name}.")
     url = request.build_absolute_uri("/").rstrip("/")
-    html = render(_text(name, url), _link)
+    text = _text(name, url)
     tables = _shown(table()) if name == "api" else []
+    sections = contents(text) + ([("operations", "Operations")] if tables else [])
     return answers.page(
         request,
         "docs/page.html",
-        {"title": TITLES[name], "html": html, "tables": tables, "name": name},
-        as_json=lambda: {"title": TITLES[name], "text": _text(name, url)},
+        {
+            "title": TITLES[name],
+            "html": render(text, _link),
+            "sections": sections,
+            "tables": tables,
+            "name": name,
+        },
+        as_json=lambda: {"title": TITLES[name], "text": text},
     )
 
 

@@ -33,6 +33,17 @@ def render(text: str, link: Link = str) -> SafeString:
     return SafeString(parser.renderer.render(tokens, parser.options, env))
 
 
+def contents(text: str) -> list[tuple[str, str]]:
+    """The sections of a document: their ids, and their titles as plain text."""
+    tokens = _parser().parse(text)
+    titles = [
+        tokens[at + 1].content
+        for at, token in enumerate(tokens)
+        if token.type == "heading_open" and token.tag == "h2"
+    ]
+    return [(slugify(title), title.replace("`", "")) for title in titles]
+
+
 def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}, renderer_cls=_Renderer).enable("table")
 

@@ -10,7 +10,7 @@ from django.test import Client
 from jobs.api.service_models import service_model
 from jobs.api.table import operations_table
 from jobs.web.docs import FOLDER
-from jobs.web.markdown import inline, render
+from jobs.web.markdown import contents, inline, render
 
 pytestmark = pytest.mark.django_db
 
@@ -93,6 +93,18 @@ def test_pieces_of_a_line(text: str, html: str) -> None:
 
 def test_the_title_is_the_page_s_and_other_headings_can_be_linked_to() -> None:
     assert render("# Title\n\n## A b\n\ntext") == '<h2 id="a-b">A b</h2>\n<p>text</p>\n'
+
+
+def test_a_page_begins_with_its_sections(page: Client) -> None:
+    html = page.get("/docs/api/").content.decode()
+    for section in ("point-awss-tools-here", "limits", "operations"):
+        assert f'<a href="#{section}">' in html
+        assert f'id="{section}"' in html
+    assert '<a href="#operations">' not in page.get("/docs/events/").content.decode()
+
+
+def test_the_contents_are_the_sections_as_plain_text() -> None:
+    assert contents("# T\n\n## A `b`\n\n### c\n") == [("a-b", "A b")]
 
 
 def test_code_keeps_its_lines_and_can_be_copied() -> None:

@@ -165,6 +165,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "DeleteJobQueue": Operation(
         delete_job_queue,
-        differs="Finished jobs of a deleted queue are kept, with their history and cost.",
+        differs="Finished jobs of a deleted queue are kept, with their history and cost: `DescribeJobs` "
+        "knows them by their ids, `ListJobs` does not list them.",
     ),
 }
