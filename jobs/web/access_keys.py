@@ -57,7 +57,10 @@ class AccessKeyPages(Pages[AccessKey]):
 
     def shown_of_new(self, request: HttpRequest, row: AccessKey, secret: str) -> Shown:
         endpoint_url = _endpoint_url(request)
-        return {"exports": _exports(row.access_key_id, secret, endpoint_url=endpoint_url)}
+        return {
+            "exports": _exports(row.access_key_id, secret, endpoint_url=endpoint_url),
+            "commands": _commands(row.access_key_id, secret, endpoint_url=endpoint_url),
+        }
 
 
 PAGES = AccessKeyPages()
@@ -81,9 +84,25 @@ def _exports(access_key_id: str, secret: str, *, endpoint_url: str) -> str:
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_ACCESS_KEY_ID": access_key_id,
         "AWS_SECRET_ACCESS_KEY": secret,
+        # Tools take one or the other, so that what a shell has already must not win.
+        "AWS_REGION": settings.BATCHWEB_AWS_REGION,
         "AWS_DEFAULT_REGION": settings.BATCHWEB_AWS_REGION,
     }
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
+
+
+def _commands(access_key_id: str, secret: str, *, endpoint_url: str) -> str:
+    """The same kept in a profile of the AWS CLI. `aws configure` alone asks for no endpoint."""
+    values = {
+        "aws_access_key_id": access_key_id,
+        "aws_secret_access_key": secret,
+        "region": settings.BATCHWEB_AWS_REGION,
+        "endpoint_url": endpoint_url,
+    }
+    return "\n".join(
+        f"aws configure set {name} {shlex.quote(value)} --profile batchweb"
+        for name, value in values.items()
+    )
 
 
 def _endpoint_url(request: HttpRequest) -> str:

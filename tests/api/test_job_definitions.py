@@ -179,7 +179,7 @@ def test_actions_of_retry_rules_are_taken_in_any_case(user: User, action: str) -
         ({"tags": {"aws:a": "b"}}, "tags: "),
         (
             {"type": "multinode"},
-            "nodeProperties: A definition of type multinode needs nodeProperties.",
+            "A definition of type multinode needs nodeProperties.",
         ),
         ({"nonsense": 1}, "nonsense: Unknown member"),
         ({"parameters": {"a": 1}}, "parameters['a']: This is a string"),
@@ -306,3 +306,31 @@ def test_a_hundred_definitions_are_one_query(user: User) -> None:
 
 def _without(members: set[str], values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in members}
+
+
+def test_a_name_is_registered_and_deregistered_by_whose_it_is(user: User) -> None:
+    register(user)
+    other = a_user()
+    text = "The definition hello belongs to somebody else. Register yours under another name."
+    for act in (
+        lambda: register(other),
+        lambda: ask(other, "DeregisterJobDefinition", jobDefinition="hello:1"),
+    ):
+        with pytest.raises(Refused) as refused:
+            act()
+        assert (refused.value.code, refused.value.status) == ("AccessDeniedException", 403)
+        assert refused.value.message == text
+    assert names(user, status="ACTIVE") == ["hello:1"]
+    # It stays his, ACTIVE or not.
+    ask(user, "DeregisterJobDefinition", jobDefinition="hello:1")
+    with pytest.raises(Refused, match="somebody else"):
+        register(other)
+    assert register(a_user(is_staff=True))["revision"] == 2
+    assert register(user)["revision"] == 3
+
+
+def test_a_name_of_nobody_is_the_administrators(user: User) -> None:
+    a_definition(name="hello")
+    with pytest.raises(Refused, match="somebody else"):
+        register(user)
+    assert register(a_user(is_staff=True))["revision"] == 2

@@ -102,7 +102,7 @@ def test_a_presigned_url_lives_for_a_week_at_most(signer: Signer, expires: str) 
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"region": "eu-west-1"}, "set AWS_DEFAULT_REGION=us-east-1"),
+        ({"region": "eu-west-1"}, "set AWS_REGION and AWS_DEFAULT_REGION to it"),
         ({"region": ""}, "Credential should be scoped to a valid region"),
         ({"service": "s3"}, "Credential should be scoped to correct service: 'batch'."),
     ],

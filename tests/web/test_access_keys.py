@@ -34,6 +34,7 @@ def test_with_a_new_key_it_is_said_how_to_use_it(page: Client) -> None:
         "export AWS_ENDPOINT_URL=http://batch.example:8000",
         f"export AWS_ACCESS_KEY_ID={key.access_key_id}",
         f"export AWS_SECRET_ACCESS_KEY={answer.context['secret']}",
+        "export AWS_REGION=us-east-1",
         "export AWS_DEFAULT_REGION=us-east-1",
     ]
 
