@@ -381,6 +381,16 @@ def _with_defaults(clean: Mapping[str, Any]) -> dict[str, Any]:
     return {**defaults, **clean}
 
 
+def defaulted(clean: Mapping[str, Any]) -> frozenset[str]:
+    """The members of canonical compute resources that say what they would say had they been left out."""
+    plain = _with_defaults({"type": clean["type"]})
+    least = {"minvCpus": clean["minvCpus"]} if "minvCpus" in clean else {}
+    filled = {**_with_defaults({"type": clean["type"], **least}), "minvCpus": plain.get("minvCpus")}
+    return frozenset(
+        member for member in filled if member != "type" and clean.get(member) == filled[member]
+    )
+
+
 def _scaled(merged: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Desired vCPUs that were not given follow new bounds."""
     if "desiredvCpus" not in merged or "desiredvCpus" in given:

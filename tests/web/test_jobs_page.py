@@ -41,6 +41,15 @@ def test_a_job_that_comes_while_one_pages_neither_repeats_nor_hides_any(script: 
     assert ids(script.get(answer.json()["next"])) == [str(first.pk)]
 
 
+def test_jobs_of_a_deleted_queue_are_marked_beside_those_of_a_new_one_of_its_name(
+    page: Client,
+) -> None:
+    a_job(queue=a_queue(name="first", status="DELETED", state="DISABLED"))
+    a_job(queue=a_queue(name="first"))
+    html = page.get("/jobs/?queue=first").content.decode()
+    assert html.count(">DELETED</span>") == 1
+
+
 def test_the_filters_narrow_the_list_and_stay_in_the_url_of_the_next_page(script: Client) -> None:
     queue, definition = a_queue(name="night"), a_definition(name="train", revision=2)
     wanted = [

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
+from jobs.domain.compute_resources import defaulted
 from jobs.domain.errors import InvalidInput, NotFound
 from jobs.domain.host_paths import THE_WHOLE_MACHINE
 from jobs.domain.resources import format_vcpus
@@ -114,11 +115,15 @@ def build(
     }
 
 
-def resources_of(environment: ComputeEnvironment) -> list[tuple[str, str]]:
-    """The compute resources of a managed environment as names and texts; nested ones as JSON."""
-    return [
-        (member, _resource_text(value)) for member, value in environment.compute_resources.items()
+def resources_of(environment: ComputeEnvironment) -> list[tuple[str, str, bool]]:
+    """The compute resources of a managed environment: names, texts (nested ones as JSON), and whether they
+    are what comes by default; those last."""
+    resources = environment.compute_resources
+    default = defaulted(resources) if resources else frozenset()
+    rows = [
+        (member, _resource_text(value), member in default) for member, value in resources.items()
     ]
+    return sorted(rows, key=lambda row: row[2])
 
 
 def _resource_text(value: object) -> str:
