@@ -209,9 +209,10 @@ class DefinitionAdmin(Sized, ServiceAdmin[JobDefinition]):
     @admin.action(description="Deregister selected revisions", permissions=["operate"])
     def deregister_selected(self, request: HttpRequest, queryset: QuerySet[JobDefinition]) -> None:
         now = timezone.now()
+        by = request.user if isinstance(request.user, User) else None
         self.apply(
             request,
             queryset.filter(status=DefinitionStatus.ACTIVE),
             "Deregistered",
-            lambda row: deregister_definition(definition=row, now=now),
+            lambda row: deregister_definition(definition=row, by=by, now=now),
         )

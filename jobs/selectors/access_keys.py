@@ -1,6 +1,7 @@
 """Reads of access keys and of whatever else requests are signed with."""
 
 import re
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,7 +35,8 @@ class Credentials:
     """What a signature is checked with, and whose it is.
 
     `key` is the lasting access key, if it is one. Temporary ones are an attempt's, need the session token of that
-    digest, and end with the attempt, or at `expires_at` if that is earlier.
+    digest, and end with the attempt, or at `expires_at` if that is earlier. Their `user` is never an administrator:
+    what his jobs run may be somebody else's. He is to be read and never to be saved.
     """
 
     access_key_id: str
@@ -106,10 +108,17 @@ def _of_job(access_key_id: str) -> Credentials | None:
         return None
     return Credentials(
         row.access_key_id,
-        row.attempt.job.owner,
+        _without_rights(row.attempt.job.owner),
         bytes(row.encrypted_secret),
         attempt_id=row.attempt_id,
         session_digest=row.session_digest,
         attempt_ended=row.attempt.ended_at is not None,
         expires_at=row.expires_at,
     )
+
+
+def _without_rights(owner: User) -> User:
+    """The same user as one who is no administrator."""
+    same = copy(owner)
+    same.is_staff = same.is_superuser = False
+    return same

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.contrib.auth.models import User
 from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from jobs.domain.exit_rules import rules_text
@@ -111,6 +112,19 @@ def list_revisions(
         size=size,
         key=lambda definition: str(definition.revision),
     )
+
+
+def may_change_definition(*, user: User, name: str) -> bool:
+    """Whether this user may register revisions of this name, deregister and tag them. At most one query.
+
+    A name is whose first revision it is, INACTIVE or not; if nobody's (seeded, or of a user since deleted), the
+    administrators'. One that is new is anybody's.
+    """
+    if user.is_staff:
+        return True
+    revisions = JobDefinition.objects.filter(name=name).order_by("revision")
+    owners = list(revisions.values_list("created_by_id", flat=True)[:1])
+    return not owners or owners[0] == user.pk
 
 
 def definition_usage(*, name: str) -> Usage:

@@ -16,6 +16,7 @@ from jobs.models import (
     ServiceEnvironment,
 )
 
+from .definitions import may_change_definition
 from .job_details import tags_of as tags_of_job
 from .jobs import visible_jobs
 
@@ -29,8 +30,6 @@ Tagged = (
     | SchedulingPolicy
     | ServiceEnvironment
 )
-# What every user may tag: who runs things here sets up the rest.
-OF_ALL_USERS = (Job, JobDefinition)
 
 
 def tags_of(row: Tagged) -> dict[str, str]:
@@ -42,8 +41,10 @@ def tags_of(row: Tagged) -> dict[str, str]:
 
 
 def may_tag(user: User, row: Tagged) -> bool:
-    """Whether this user, who sees the resource, may change its tags."""
-    return user.is_staff or isinstance(row, OF_ALL_USERS)
+    """Whether this user, who sees the resource, may change its tags: who runs things here sets up the rest."""
+    if isinstance(row, JobDefinition):
+        return may_change_definition(user=user, name=row.name)
+    return user.is_staff or isinstance(row, Job)
 
 
 def find_tagged(*, user: User, kind: str, name: str) -> Tagged | None:

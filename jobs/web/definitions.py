@@ -68,11 +68,11 @@ def compare(request: HttpRequest, name: str) -> HttpResponse:
 @answers.allow("GET", "POST")
 def deregister(request: HttpRequest, name: str, revision: int) -> HttpResponse:
     """GET asks first (for browsers without scripts); POST deregisters the revision."""
-    require_staff(request)
+    user = require_staff(request)
     found = contexts.find(name=name, revision=revision)
     if request.method != "POST":
         return answers.page(request, "definitions/deregister.html", {"definition": found})
-    changed = deregister_definition(definition=found, now=timezone.now())
+    changed = deregister_definition(definition=found, by=user, now=timezone.now())
     found.refresh_from_db()
     return answers.done(
         request,

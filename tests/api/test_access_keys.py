@@ -1,5 +1,6 @@
 """Whose keys are good, for how long, and what a request costs that is signed with one."""
 
+import json
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +13,7 @@ from django.test import override_settings
 from jobs.api.calls import Call, Caller
 from jobs.api.door import answer
 from jobs.api.errors import ApiError
+from jobs.api.logs.sessions import user_now
 from jobs.api.signing.authenticate import authenticate, signing_key
 from jobs.domain.errors import InvalidInput, NotFound
 from jobs.models import AccessKey, JobCredentials
@@ -201,6 +203,26 @@ def test_a_job_calls_as_its_owner(
         caller = caller_of(call)
         assert (caller.user, caller.access_key_id) == (ada, "ASIAEXAMPLE")
     assert caller.attempt_id == JobCredentials.objects.get().attempt_id
+
+
+def test_a_job_of_an_administrator_calls_without_his_rights(job_signer: Signer, ada: User) -> None:
+    User.objects.filter(pk=ada.pk).update(is_staff=True, is_superuser=True)
+    theirs, own = a_job(), a_job(owner=ada)
+    caller = caller_of(job_signer.in_headers())
+    assert (caller.user.is_staff, caller.user.is_superuser) == (False, False)
+    # A session that lasts asks again.
+    now = user_now(caller, NOW)
+    assert now is not None
+    assert not now.is_staff
+
+    body = json.dumps({"jobs": [str(theirs.id), str(own.id)]}).encode()
+    seen = answer(job_signer.in_headers(target="/v1/describejobs", body=body), NOW)
+    assert [each["jobId"] for each in json.loads(seen.body)["jobs"]] == [str(own.id)]
+    body = b'{"jobQueue": "default", "state": "DISABLED"}'
+    refusal = answer(job_signer.in_headers(target="/v1/updatejobqueue", body=body), NOW)
+    assert (refusal.status, refusal.headers["x-amzn-ErrorType"]) == (403, "AccessDeniedException")
+    ada.refresh_from_db()
+    assert (ada.is_staff, ada.is_superuser) == (True, True)
 
 
 @pytest.mark.parametrize("token", [None, "", "another", f"{TOKEN}x"])

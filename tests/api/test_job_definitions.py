@@ -1,5 +1,6 @@
 """Definitions are registered, named, deregistered and described as AWS Batch does it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -312,10 +313,11 @@ def test_a_name_is_registered_and_deregistered_by_whose_it_is(user: User) -> Non
     register(user)
     other = a_user()
     text = "The definition hello belongs to somebody else. Register yours under another name."
-    for act in (
+    acts: tuple[Callable[[], object], ...] = (
         lambda: register(other),
         lambda: ask(other, "DeregisterJobDefinition", jobDefinition="hello:1"),
-    ):
+    )
+    for act in acts:
         with pytest.raises(Refused) as refused:
             act()
         assert (refused.value.code, refused.value.status) == ("AccessDeniedException", 403)

@@ -41,8 +41,8 @@ def _job(owner: User) -> tuple[models.Model, str]:
     return job, arns().of(kinds.JOB, text_of(job.id))
 
 
-def _definition(_: User) -> tuple[models.Model, str]:
-    row = a_definition(revision=3)
+def _definition(user: User) -> tuple[models.Model, str]:
+    row = a_definition(revision=3, created_by=user)
     return row, arns().of(kinds.JOB_DEFINITION, f"{row.name}:3")
 
 
@@ -95,6 +95,19 @@ def test_who_is_no_administrator_tags_his_jobs_and_definitions_alone(kind: str) 
     tags = ask(user, "ListTagsForResource", resourceArn=arn)["tags"]
     row.refresh_from_db()
     assert tags == (row.tags or {})  # type: ignore[attr-defined]
+
+
+def test_tags_of_a_definition_are_changed_by_whose_it_is() -> None:
+    _, arn = _definition(a_user())
+    other = a_user()
+    for operation, more in (
+        ("TagResource", {"tags": {"a": "b"}}),
+        ("UntagResource", {"tagKeys": ["a"]}),
+    ):
+        with pytest.raises(Refused, match="belongs to somebody else") as refused:
+            ask(other, operation, resourceArn=arn, **more)
+        assert (refused.value.code, refused.value.status) == ("AccessDeniedException", 403)
+    assert ask(other, "ListTagsForResource", resourceArn=arn) == {"tags": {}}
 
 
 def test_a_job_has_the_tags_of_its_submission_until_they_are_changed(boss: User) -> None:

@@ -3,6 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db import connection
 
 from jobs.domain.errors import InvalidInput
@@ -96,8 +98,8 @@ def test_a_text_that_no_database_can_keep_is_refused() -> None:
 @pytest.mark.django_db
 def test_deregistering_is_done_once() -> None:
     definition = a_definition()
-    assert deregister_definition(definition=definition, now=NOW)
-    assert not deregister_definition(definition=definition, now=NOW)
+    assert deregister_definition(definition=definition, by=None, now=NOW)
+    assert not deregister_definition(definition=definition, by=None, now=NOW)
     definition.refresh_from_db()
     assert definition.status == DefinitionStatus.INACTIVE
 
@@ -113,6 +115,25 @@ def test_who_registers_a_name_at_the_same_moment_gets_another_revision() -> None
     with ThreadPoolExecutor(8) as pool:
         revisions = list(pool.map(one, range(24)))
     assert sorted(revisions) == list(range(1, 25))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_users_who_register_a_new_name_at_the_same_moment_one_has_it() -> None:
+    users = [a_user() for _ in range(8)]
+
+    def one(user: User) -> int:
+        try:
+            register_definition(fields=FIELDS, by=user, now=NOW)
+        except PermissionDenied:
+            return 0
+        finally:
+            connection.close()
+        return user.pk
+
+    with ThreadPoolExecutor(8) as pool:
+        done = [each for each in pool.map(one, users) if each]
+    [made] = JobDefinition.objects.all()
+    assert done == [made.created_by_id]
 
 
 NEEDS = [{"type": "VCPU", "value": "1.5"}, {"type": "MEMORY", "value": "100"}]

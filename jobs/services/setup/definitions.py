@@ -26,6 +26,8 @@ from jobs.domain.validation import Checker, is_empty
 from jobs.domain.work import work_of_group
 from jobs.models import DefinitionStatus, DefinitionType, JobDefinition
 
+from .definition_owners import require_own_definition
+
 # Of one container; a definition of several says them of each.
 CONTAINER_FIELDS = ("image", "command", "environment", "vcpus", "memory_mib", "gpus", "container")
 GROUP_FIELDS = ("ecs_properties", "node_properties")
@@ -110,11 +112,12 @@ def register_definition(
     now: datetime,
     registered_as: Mapping[str, object] | None = None,
 ) -> JobDefinition:
-    """Writes the next revision of the name: 1 for a new one. Raises InvalidInput.
+    """Writes the next revision of the name: 1 for a new one. Raises InvalidInput, or PermissionDenied.
 
     `registered_as`: AWS's request that `fields` were read from, to be answered as it came.
 
-    Whoever registers the same name at the same moment gets another revision; none is left out.
+    Of those who may register the name at the same moment each gets another revision; none is left out. Of
+    several users who register a new name, it is the first one's.
     """
     clean = check_definition(fields=fields)
     for _ in range(MAX_ROUNDS):
@@ -130,9 +133,13 @@ def register_definition(
     raise Conflict(f"{clean.name} is being registered very often just now. Try again.")
 
 
-def deregister_definition(*, definition: JobDefinition, now: datetime) -> bool:
-    """Makes a revision INACTIVE: it takes no new jobs. Gives back whether it was ACTIVE."""
+def deregister_definition(*, definition: JobDefinition, by: User | None, now: datetime) -> bool:
+    """Makes a revision INACTIVE: it takes no new jobs. Gives back whether it was ACTIVE.
+
+    Raises PermissionDenied.
+    """
     with transaction.atomic():
+        require_own_definition(by=by, name=definition.name)
         done = JobDefinition.objects.filter(
             id=definition.id, status=DefinitionStatus.ACTIVE
         ).update(status=DefinitionStatus.INACTIVE)
@@ -261,7 +268,9 @@ def _bytes(clean: DefinitionFields) -> int:
 def _insert_next(
     clean: DefinitionFields, by: User | None, now: datetime, registered_as: Mapping[str, object]
 ) -> JobDefinition:
+    # Whoever reads that there is none yet writes revision 1, which only one can.
     newest = JobDefinition.objects.filter(name=clean.name).aggregate(newest=Max("revision"))
+    require_own_definition(by=by, name=clean.name)
     values = asdict(clean)
     return JobDefinition.objects.create(
         **values.pop("work"),

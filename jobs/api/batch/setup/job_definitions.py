@@ -61,7 +61,7 @@ def deregister_job_definition(caller: Caller, request: Request, now: datetime) -
     definition = definition_named(wanted) if wanted else None
     if definition is None:
         raise client_error(f"JobDefinition {text[:MAX_SHOWN]} not found.")
-    deregister_definition(definition=definition, now=now)
+    deregister_definition(definition=definition, by=caller.user, now=now)
     return {}
 
 
@@ -95,10 +95,14 @@ OPERATIONS = {
         "What cannot be done here is refused by its path: `eksProperties`, EFS and S3 volumes, "
         "`repositoryCredentials`, `firelensConfiguration`, `enableExecuteCommand`, log drivers other than "
         "`awslogs` and `json-file`. A `jobRoleArn` or `taskRoleArn` gives containers the "
-        "rights of their job's owner here, whatever role it names. What means something to AWS alone is kept and "
-        "described as it came.",
+        "rights of their job's owner here, but never an administrator's, whatever role it names. A name belongs to "
+        "whoever registered its first revision: others, except administrators, get `AccessDeniedException`. What "
+        "means something to AWS alone is kept and described as it came.",
     ),
-    "DeregisterJobDefinition": Operation(deregister_job_definition),
+    "DeregisterJobDefinition": Operation(
+        deregister_job_definition,
+        "Only by whom the name belongs to, and administrators; see `RegisterJobDefinition`.",
+    ),
     "DescribeJobDefinitions": Operation(
         describe_job_definitions,
         "`jobDefinitions` may be used with the other parameters, and a name without a revision stands for all of "

@@ -7,8 +7,10 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 
 from jobs.domain import arns, ids
+from jobs.models import JobDefinition
 from jobs.selectors.tags import Tagged, find_tagged, may_tag, tags_of
 from jobs.services.requests.tags import add_tags, remove_tags
+from jobs.services.setup.definition_owners import require_own_definition
 
 from ...calls import Caller, Operation, Request
 from ...errors import client_error
@@ -36,7 +38,9 @@ def untag_resource(caller: Caller, request: Request, now: datetime) -> Mapping[s
 
 def _to_change(caller: Caller, request: Request) -> Tagged:
     row = _find(caller, request)
-    if not may_tag(caller.user, row):
+    if isinstance(row, JobDefinition):
+        require_own_definition(by=caller.user, name=row.name)
+    elif not may_tag(caller.user, row):
         raise PermissionDenied(ONLY_ADMINISTRATORS)
     return row
 
@@ -80,7 +84,7 @@ OPERATIONS: dict[str, Operation] = {
     "ListTagsForResource": Operation(list_tags_for_resource),
     "TagResource": Operation(
         tag_resource,
-        "Everybody may tag job definitions and his own jobs, only administrators the rest.",
+        "Everybody may tag his own jobs and the job definitions whose name is his, only administrators the rest.",
     ),
     "UntagResource": Operation(untag_resource, "As `TagResource`."),
 }
