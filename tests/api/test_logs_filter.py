@@ -7,8 +7,9 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import DjangoAssertNumQueries
 
-from jobs.models import DEFAULT_LOG_GROUP, LogStream
+from jobs.models import DEFAULT_LOG_GROUP, LogChunk, LogStream
 from jobs.selectors import log_events
+from jobs.selectors.logs import lines_of_chunk
 from tests.builders import a_definition, a_job, a_user, an_attempt
 from tests.joblogs.writing import NOW_NS, Writer, frame
 
@@ -230,3 +231,30 @@ def test_streams_of_other_groups_are_not_looked_at(owner: User) -> None:
     LogStream.objects.update(group="other")
 
     assert find_all(owner) == []
+
+
+def test_of_a_pattern_that_is_much_work_less_is_searched_at_once(
+    owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each character RE2 may have to follow as many places as the expression has."""
+    monkeypatch.setattr("jobs.services.supervision.logs.ROW_BYTES", 1)
+    monkeypatch.setattr(log_events, "SEARCH_BYTES", 1000)
+    opened: list[int] = []
+
+    def counted(row: LogChunk) -> object:
+        opened.append(row.byte_count)
+        return lines_of_chunk(row)
+
+    monkeypatch.setattr(log_events, "lines_of_chunk", counted)
+    writer = a_log(owner, [])
+    for ms in range(20):
+        writer.write([frame(b"x" * 49 + b"\n", at_ns=NOW_NS + ms * 1_000_000)])
+
+    read = []
+    for pattern in ("%z%", "%xa{0,90}z%", "%xa{0,290}z%"):
+        opened.clear()
+        assert find(owner, filterPattern=pattern)["events"] == []
+        read.append(sum(opened))
+        assert find_all(owner, filterPattern=pattern) == []
+
+    assert read == [1000, 100, 50]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.eventstream import EventStreamBuffer, EventStreamMessage
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from jobs.api.asgi import with_api
@@ -198,6 +198,28 @@ def test_of_too_many_lines_the_first_are_told(monkeypatch: pytest.MonkeyPatch) -
         assert update["sessionMetadata"] == {"sampled": True}
         await in_thread(write, writer, "next")
         assert await events.messages() == ["next"]
+
+    run(test)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("quick")
+def test_what_would_take_too_long_to_search_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_tail, "TICK_BYTES", 20)
+    owner = a_user()
+    writers = [a_log(owner), a_log(owner)]
+
+    def write_both() -> None:
+        with transaction.atomic():
+            for writer in writers:
+                write(writer, "a line of more than twenty characters")
+
+    async def test() -> None:
+        events = await opened(owner)
+        await in_thread(write_both)
+        update = await events.update()
+        assert len(update["sessionResults"]) == 1
+        assert update["sessionMetadata"] == {"sampled": True}
 
     run(test)
 
