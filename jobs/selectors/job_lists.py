@@ -67,7 +67,7 @@ def own_jobs(
 
     Two queries.
     """
-    rows = Job.objects.filter(owner=user, parent=None)
+    rows = _created(Job.objects.filter(owner=user, parent=None), sought.before, sought.since)
     if sought.status:
         rows = rows.filter(status=sought.status)
     chosen = rows.alias(of_queue=Number(F("queue_id"))).filter(of_queue=queue.pk)
@@ -102,12 +102,7 @@ def jobs_created(
     limit: int,
 ) -> list[Job]:
     """The visible jobs of a queue that were created before, or later than, a time; newest first."""
-    rows = _of_queue(user, queue, after)
-    if before is not None:
-        rows = rows.filter(created_at__lt=before, pk__lt=ids.first_id_of(before + CLOCKS_APART))
-    if since is not None:
-        rows = rows.filter(created_at__gt=since, pk__gt=ids.first_id_of(since - CLOCKS_APART))
-    return _newest(rows, limit)
+    return _newest(_created(_of_queue(user, queue, after), before, since), limit)
 
 
 def jobs_named(
@@ -224,6 +219,14 @@ def _of_queue(user: User, queue: JobQueue, after: UUID | None) -> QuerySet[Job]:
     return rows if after is None else rows.filter(pk__lt=after)
 
 
+def _created(rows: QuerySet[Job], before: datetime | None, since: datetime | None) -> QuerySet[Job]:
+    if before is not None:
+        rows = rows.filter(created_at__lt=before, pk__lt=ids.first_id_of(before + CLOCKS_APART))
+    if since is not None:
+        rows = rows.filter(created_at__gt=since, pk__gt=ids.first_id_of(since - CLOCKS_APART))
+    return rows
+
+
 def _newest(rows: QuerySet[Job], limit: int) -> list[Job]:
     return list(rows.select_related(*_WITH).order_by("-pk")[:limit])
 
@@ -243,10 +246,6 @@ def _definitions(name: str, revision: int | None) -> QuerySet[JobDefinition]:
 def _narrowed(rows: QuerySet[Job], sought: Sought) -> QuerySet[Job]:
     if sought.share is not None:
         rows = rows.filter(IN_A_SHARE, share_identifier=sought.share)
-    if sought.before is not None:
-        rows = rows.filter(created_at__lt=sought.before)
-    if sought.since is not None:
-        rows = rows.filter(created_at__gt=sought.since)
     if sought.name is not None:
         rows = rows.annotate(folded=FoldedName("name")).filter(_any_of([sought.name]))
     if sought.definition is not None:
