@@ -57,7 +57,11 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a service: what it does, and how it differs from AWS (a sentence, in Markdown)."""
+    """One operation of a service: what it does, and how it differs from AWS (a sentence, in Markdown).
+
+    `names`: what its members are called by those below, to what AWS calls them: for what `run` raises.
+    """
 
     run: Callable[[Caller, Request, datetime], Mapping[str, Any]]
     differs: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)

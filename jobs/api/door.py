@@ -13,12 +13,13 @@ from uuid import uuid4
 
 from django.utils import timezone
 
+from jobs.domain.errors import InvalidInput
 from jobs.models import AccessKey
 from jobs.services.access import handed_out
 
 from .calls import Answer, Call, Caller
 from .catalogue import Service
-from .errors import DATABASE_AWAY, ApiError, as_api_error, client_error
+from .errors import DATABASE_AWAY, ApiError, as_api_error, client_error, in_aws_words
 from .routing import service_of
 from .service_models import input_shape
 from .shapes import problems
@@ -102,7 +103,10 @@ def _respond(service: Service, call: Call, caller: Caller, now: datetime) -> tup
             "AWS_ENDPOINT_URL_BATCH instead of AWS_ENDPOINT_URL.",
         )
     _check(service, asked.operation, asked.params)
-    return asked.operation, operation.run(caller, asked.params, now)
+    try:
+        return asked.operation, operation.run(caller, asked.params, now)
+    except InvalidInput as error:
+        raise in_aws_words(error, operation.names) from None
 
 
 def _check(service: Service, operation: str, params: Any) -> None:

@@ -8,6 +8,7 @@ from django.db import InterfaceError, OperationalError
 
 from jobs.domain.errors import BatchError, InvalidInput
 
+MAX_SHOWN_CHARACTERS = 200
 NO_NAMES: Mapping[str, str] = {}
 # Django's other errors of databases are bugs: rows or statements that a database does not take.
 DATABASE_AWAY = (OperationalError, InterfaceError)
@@ -23,13 +24,13 @@ class ApiError(Exception):
         self.status = status
 
 
+def shown(text: str) -> str:
+    """As much as an error repeats of what somebody sent."""
+    return text[:MAX_SHOWN_CHARACTERS]
+
+
 def client_error(message: str) -> ApiError:
     """AWS Batch's error for what the caller did wrong."""
-    return ApiError("ClientException", message)
-
-
-def not_supported(message: str) -> ApiError:
-    """For what AWS can do and Batchweb cannot: says so, and changes nothing."""
     return ApiError("ClientException", message)
 
 

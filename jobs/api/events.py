@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 
 from jobs.domain import arns
 from jobs.domain.arns import Arns
+from jobs.domain.events import DetailType
 from jobs.domain.states import PLACED, TERMINAL, JobStatus
 from jobs.models import Attempt, Job, NodeTransition, QueueBlock, StopKind, Transition
 from jobs.selectors.events import EventRow
@@ -23,8 +24,6 @@ from jobs.selectors.realm import arns as realm_of_settings
 from .batch.shapes.jobs import job_detail, node_detail
 from .protocols.json_body import write_object
 
-STATE_CHANGE = "Batch Job State Change"
-QUEUE_BLOCKED = "Batch Job Queue Blocked"
 # Of names that start with what an event is about: a UUID of our own, so that no other's can be the same.
 EVENT_IDS = UUID("5b0f7a52-0d0c-4a39-9d5b-6c1f9c5a3a11")
 _LOG_STREAM = Attempt._meta.get_field("log_stream")
@@ -64,7 +63,9 @@ def _event(realm: Arns, row: EventRow, rows: JobRows) -> dict[str, Any]:
         "id": str(
             uuid5(EVENT_IDS, f"{realm.account}/{realm.region}/{table}/{row.pk}/{row.job_id}")
         ),
-        "detail-type": QUEUE_BLOCKED if isinstance(row, QueueBlock) else STATE_CHANGE,
+        "detail-type": DetailType.QUEUE_BLOCKED
+        if isinstance(row, QueueBlock)
+        else DetailType.STATE_CHANGE,
         "source": "aws.batch",
         "account": realm.account,
         "time": row.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -39,8 +39,11 @@ class Arns:
     def name_in(self, text: str, kind: str, *, service: str = "batch") -> str | None:
         """The name in an ARN of that kind; a text that is no ARN is a name itself.
 
-        None for an ARN of another account, region, service or kind: here there is nothing of that name.
+        None for an ARN of another account, region, service or kind, and for a text with NUL characters, which no
+        database takes: here there is nothing of that name.
         """
+        if "\0" in text:
+            return None
         if not text.startswith("arn:"):
             return text
         resource = self.resource_in(text, service=service)
@@ -53,7 +56,7 @@ class Arns:
 
         A quota share's name is `<queue>/<share>`.
         """
-        found = _ARN.fullmatch(text) if len(text) <= MAX_CHARACTERS else None
+        found = _ARN.fullmatch(text) if len(text) <= MAX_CHARACTERS and "\0" not in text else None
         if (
             found is None
             or found["partition"] != PARTITION

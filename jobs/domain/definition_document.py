@@ -18,6 +18,7 @@ from .ecs_properties import ecs_properties
 from .errors import InvalidInput
 from .members import Reader, is_given
 from .node_properties import node_properties
+from .retry import NEEDS_ATTEMPTS
 from .validation import FieldError
 from .variables import parameters, tags
 
@@ -119,7 +120,7 @@ class _AwsReader:
             },
         )
         if "evaluate_on_exit" in self.fields and "attempts" not in self.fields:
-            self.problems.append("retryStrategy: evaluateOnExit needs attempts beside it.")
+            self.problems.append(f"retryStrategy: {NEEDS_ATTEMPTS}")
 
     def _timeout(self, timeout: Mapping[str, object]) -> None:
         self._read("timeout", timeout, {"attemptDurationSeconds": self._setter("timeout_seconds")})

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MAX_ATTEMPTS = 10
+NEEDS_ATTEMPTS = "evaluateOnExit needs attempts beside it."
 
 
 class RetryAction(StrEnum):

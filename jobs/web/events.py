@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from jobs import changes
 from jobs.domain.arns import JOB_QUEUE
 from jobs.domain.errors import InvalidInput
+from jobs.domain.events import DetailType
 from jobs.selectors.events import (
     EventFilters,
     EventPage,
@@ -46,7 +47,6 @@ MIN_GAP_SECONDS = 0.25
 # After that the client connects anew, and its right to listen is looked at again.
 MAX_STREAM_SECONDS = 600.0
 NOW = "now"
-DETAIL_TYPES = ("Batch Job State Change", "Batch Job Queue Blocked")
 PARAMETERS = ("after", "limit", "queue", "name", "status", "detail-type")
 
 # Makes the JSON text of each row's event.
@@ -152,12 +152,12 @@ def _filters(request: HttpRequest) -> EventFilters:
         queue=arns().name_in(queue, JOB_QUEUE) or queue,
         status=request.GET.get("status", ""),
         name=request.GET.get("name", ""),
-        state_changes=detail_type != DETAIL_TYPES[1],
-        blocks=detail_type != DETAIL_TYPES[0],
+        state_changes=detail_type != DetailType.QUEUE_BLOCKED,
+        blocks=detail_type != DetailType.STATE_CHANGE,
     )
     errors = problems_of(filters)
-    if detail_type and detail_type not in DETAIL_TYPES:
-        errors["detail-type"] = [f"There are: {', '.join(DETAIL_TYPES)}."]
+    if detail_type and detail_type not in list(DetailType):
+        errors["detail-type"] = [f"There are: {', '.join(DetailType)}."]
     if filters.queue and "queue" not in errors and not has_been_queue(filters.queue):
         errors["queue"] = [f"There is no job queue {filters.queue[:MAX_UNKNOWN_CHARACTERS]}."]
     if errors:

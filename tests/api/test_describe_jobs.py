@@ -360,7 +360,7 @@ def test_no_ids_describe_nothing(user: User) -> None:
 
 
 def test_more_than_a_hundred_ids_are_refused(user: User) -> None:
-    with pytest.raises(Refused, match="At most 100 ids"):
+    with pytest.raises(Refused, match="At most 100 at once"):
         describe(user, *[new_job_id() for _ in range(101)])
 
 

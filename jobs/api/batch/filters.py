@@ -4,9 +4,8 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from ..calls import Request
-from ..errors import ApiError, client_error
+from ..errors import ApiError, client_error, shown
 
-MAX_SHOWN_CHARACTERS = 60
 # Ours: more would be a slip.
 MAX_VALUES = 100
 
@@ -44,7 +43,7 @@ def milliseconds(given: Filter) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
         raise client_error(
             f"filters: {given.name} is a number of milliseconds since 1970, such as 1767603600000, not "
-            f"{text[:MAX_SHOWN_CHARACTERS]!r}."
+            f"{shown(text)!r}."
         )
     return int(text)
 
@@ -58,8 +57,7 @@ def check_words(given: Filter, words: Collection[str]) -> None:
     for value in given.values:
         if value not in words:
             raise client_error(
-                f"filters: {given.name} is one of {', '.join(words)}, not "
-                f"{value[:MAX_SHOWN_CHARACTERS]!r}."
+                f"filters: {given.name} is one of {', '.join(words)}, not {shown(value)!r}."
             )
 
 
@@ -76,5 +74,5 @@ def _filter(given: Request, known: Sequence[str]) -> Filter:
 
 def _unknown(name: str, known: Sequence[str]) -> ApiError:
     return client_error(
-        f"filters: There is no filter {name[:MAX_SHOWN_CHARACTERS]!r}. There are: {', '.join(known)}."
+        f"filters: There is no filter {shown(name)!r}. There are: {', '.join(known)}."
     )

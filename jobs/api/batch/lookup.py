@@ -6,23 +6,24 @@ from django.core.exceptions import PermissionDenied
 
 from jobs.domain import arns
 from jobs.models import (
+    ComputeEnvironment,
     ConsumableResource,
     JobQueue,
     QuotaShare,
     SchedulingPolicy,
     ServiceEnvironment,
 )
+from jobs.selectors import named
 from jobs.selectors.consumables import find_resource
+from jobs.selectors.descriptions import environments_after
 from jobs.selectors.policies import find_policy
 from jobs.selectors.service import find_quota_share, find_service_environment
-from jobs.selectors.tags import find_tagged
 
 from ..calls import Caller
-from ..errors import ApiError, client_error
+from ..errors import ApiError, client_error, shown
 
 M = TypeVar("M")
 
-MAX_SHOWN_CHARACTERS = 200
 ONLY_ADMINISTRATORS = "Only administrators may change this."
 
 
@@ -32,30 +33,44 @@ def require_staff(caller: Caller) -> None:
         raise PermissionDenied(ONLY_ADMINISTRATORS)
 
 
+def find_environment(caller: Caller, text: str) -> ComputeEnvironment | None:
+    """The compute environment of that name or ARN."""
+    name = caller.arns.name_in(text, arns.COMPUTE_ENVIRONMENT)
+    rows = environments_after(after=None, limit=1, names=[name]) if name else ()
+    return next(iter(rows), None)
+
+
+def environment_named(caller: Caller, text: str) -> ComputeEnvironment:
+    """The same. Raises ApiError if there is none."""
+    return _found(find_environment(caller, text), "ComputeEnvironment", text)
+
+
+def find_queue(caller: Caller, text: str) -> JobQueue | None:
+    """The queue of that name or ARN."""
+    name = caller.arns.name_in(text, arns.JOB_QUEUE)
+    return named.queue_named(name) if name else None
+
+
 def queue_named(caller: Caller, text: str) -> JobQueue:
-    """The queue of that name or ARN. Raises ApiError."""
-    name = _name(caller, text, arns.JOB_QUEUE)
-    found = find_tagged(user=caller.user, kind=arns.JOB_QUEUE, name=name) if name else None
-    if not isinstance(found, JobQueue):
-        raise not_found("JobQueue", text)
-    return found
+    """The same. Raises ApiError if there is none."""
+    return _found(find_queue(caller, text), "JobQueue", text)
 
 
 def policy_named(caller: Caller, text: str) -> SchedulingPolicy:
     """The scheduling policy of that ARN or name. Raises ApiError."""
-    name = _name(caller, text, arns.SCHEDULING_POLICY)
+    name = caller.arns.name_in(text, arns.SCHEDULING_POLICY)
     return _found(find_policy(name=name) if name else None, "SchedulingPolicy", text)
 
 
 def resource_named(caller: Caller, text: str) -> ConsumableResource:
     """The consumable resource of that name or ARN. Raises ApiError."""
-    name = _name(caller, text, arns.CONSUMABLE_RESOURCE)
+    name = caller.arns.name_in(text, arns.CONSUMABLE_RESOURCE)
     return _found(find_resource(name=name) if name else None, "ConsumableResource", text)
 
 
 def service_environment_named(caller: Caller, text: str) -> ServiceEnvironment:
     """The service environment of that name or ARN. Raises ApiError."""
-    name = _name(caller, text, arns.SERVICE_ENVIRONMENT)
+    name = caller.arns.name_in(text, arns.SERVICE_ENVIRONMENT)
     return _found(find_service_environment(name=name) if name else None, "ServiceEnvironment", text)
 
 
@@ -63,7 +78,7 @@ def quota_share_named(caller: Caller, text: str) -> QuotaShare:
     """The quota share of that ARN. Raises ApiError."""
     resource = caller.arns.resource_in(text)
     found = None
-    if resource is not None and resource[0] == arns.QUOTA_SHARE and "\0" not in text:
+    if resource is not None and resource[0] == arns.QUOTA_SHARE:
         queue, _, share = resource[1].partition("/")
         found = find_quota_share(queue=queue, name=share)
     return _found(found, "QuotaShare", text)
@@ -71,13 +86,7 @@ def quota_share_named(caller: Caller, text: str) -> QuotaShare:
 
 def not_found(kind: str, text: str) -> ApiError:
     """AWS's error for a name or ARN that stands for nothing: `JobQueue high not found.`"""
-    return client_error(f"{kind} {text[:MAX_SHOWN_CHARACTERS]} not found.")
-
-
-def _name(caller: Caller, text: str, kind: str) -> str:
-    """The name in a text; empty where there can be nothing of that name."""
-    name = caller.arns.name_in(text, kind) or ""
-    return "" if "\0" in name else name
+    return client_error(f"{kind} {shown(text)} not found.")
 
 
 def _found(row: M | None, kind: str, text: str) -> M:

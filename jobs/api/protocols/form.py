@@ -3,7 +3,7 @@
 Nothing here refuses a value: what does not fit is handed on as it came, for `shapes` to say so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -101,9 +101,9 @@ def _plant(tree: dict[str, Any], name: str, value: str, code: str) -> None:
 
 
 def _value(shape: Shape, node: Node, names: WireNames) -> Any:
-    read = {"structure": _structure, "list": _list, "map": _map}.get(shape.type_name)
+    read = _READERS.get(shape.type_name)
     if read is not None:
-        return read(shape, node, names)  # type: ignore[operator]
+        return read(shape, node, names)
     return node if isinstance(node, dict) else _scalar(shape, node)
 
 
@@ -165,3 +165,10 @@ def _scalar(shape: Shape, text: str) -> Any:
     if shape.type_name == "boolean":
         return {"true": True, "false": False}.get(text.lower(), text)
     return text
+
+
+_READERS: Mapping[str, Callable[[Any, Node, WireNames], Any]] = {
+    "structure": _structure,
+    "list": _list,
+    "map": _map,
+}

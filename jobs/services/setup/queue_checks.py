@@ -202,7 +202,7 @@ def _find_environments(
     places = queue_rules.environment_order(value)
     if not places:
         raise FieldError(queue_rules.NO_ENVIRONMENT)
-    names_alone = all(isinstance(item, str) for item in value)  # type: ignore[attr-defined]
+    names_alone = isinstance(value, Sequence) and all(isinstance(item, str) for item in value)
     if names_alone and [name for _, name in places] == [row.name for _, row in current]:
         # Names as forms give them say nothing about the numbers.
         return list(current)

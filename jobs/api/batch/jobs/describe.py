@@ -7,18 +7,14 @@ from typing import Any
 from jobs.selectors.job_details import read_details
 
 from ...calls import Caller, Operation, Request
-from ...errors import client_error
-from ..names import job_named
+from ..names import check_count, job_named
 from ..shapes.jobs import job_detail, node_detail
-
-MAX_JOBS = 100
 
 
 def describe_jobs(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
     """Jobs in the order asked for; those that there are not, or not for the caller, are left out."""
     texts = request["jobs"]
-    if len(texts) > MAX_JOBS:
-        raise client_error(f"jobs: At most {MAX_JOBS} ids at once, not {len(texts)}.")
+    check_count(texts, "jobs")
     # A dict, for the order: each once.
     named = dict.fromkeys(name for text in texts if (name := job_named(caller, text)))
     found = read_details(

@@ -9,11 +9,10 @@ from jobs.selectors.jobs import visible_jobs
 from jobs.services.requests.stop import stop_jobs
 
 from ...calls import Caller, Operation, Request
-from ...errors import client_error
+from ...errors import client_error, shown
 from ..names import JobName, job_named
 
 MAX_JOBS = 50
-MAX_SHOWN_CHARACTERS = 100
 NO_ID = (
     "{text} is no job's id, such as 0197a3c4-5b6d-7e8f-9a0b-1c2d3e4f4000, or <array's id>:<index>."
 )
@@ -86,10 +85,10 @@ def _stop(
 
 def _problem(text: str, name: JobName | None) -> str:
     """Why this cannot be ended; empty if it can, or if there is no such job (any more)."""
-    shown = text[:MAX_SHOWN_CHARACTERS] or "An empty text"
+    told = shown(text) or "An empty text"
     if name is None:
-        return NO_ID.format(text=shown)
-    return A_NODE.format(text=shown) if name.node_index is not None else ""
+        return NO_ID.format(text=told)
+    return A_NODE.format(text=told) if name.node_index is not None else ""
 
 
 _AT_ONCE = (

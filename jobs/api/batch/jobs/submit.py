@@ -5,14 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from jobs.domain import arns, ids
-from jobs.domain.errors import InvalidInput
-from jobs.models import JobDefinition, JobQueue
-from jobs.selectors.named import definition_named, queue_named
+from jobs.domain.retry import NEEDS_ATTEMPTS
+from jobs.models import JobDefinition
+from jobs.selectors.named import definition_named
 from jobs.services.requests.submit import submit_job as submit
 
 from ...calls import Caller, Operation, Request
-from ...errors import client_error, in_aws_words
-from ..names import MAX_SHOWN, job_id_in, named_definition
+from ...errors import client_error, shown
+from ..lookup import not_found, queue_named
+from ..names import job_id_in, named_definition
 
 # Our fields, by AWS's members that say the same.
 FIELDS = {
@@ -46,17 +47,14 @@ def submit_job(caller: Caller, request: Request, now: datetime) -> Mapping[str, 
             "eksPropertiesOverride: There is no EKS here. Use containerOverrides or "
             "ecsPropertiesOverride instead."
         )
-    try:
-        job = submit(owner=caller.user, fields=_fields(caller, request), now=now)
-    except InvalidInput as error:
-        raise in_aws_words(error, NAMES) from None
+    job = submit(owner=caller.user, fields=_fields(caller, request), now=now)
     text = ids.text_of(job.id)
     return {"jobArn": caller.arns.of(arns.JOB, text), "jobName": job.name, "jobId": text}
 
 
 def _fields(caller: Caller, request: Request) -> dict[str, Any]:
     fields = {FIELDS[member]: value for member, value in request.items() if member in FIELDS}
-    fields["queue"] = _queue(caller, request["jobQueue"])
+    fields["queue"] = queue_named(caller, request["jobQueue"])
     fields["definition"] = _definition(caller, request["jobDefinition"])
     if "dependsOn" in request:
         fields["depends_on"] = [_dependency(caller, each) for each in request["dependsOn"]]
@@ -66,17 +64,9 @@ def _fields(caller: Caller, request: Request) -> dict[str, Any]:
         fields["attempts"] = strategy.get("attempts")
         fields["evaluate_on_exit"] = strategy.get("evaluateOnExit", [])
         if strategy.get("evaluateOnExit") and "attempts" not in strategy:
-            raise client_error("retryStrategy: evaluateOnExit needs attempts beside it.")
+            raise client_error(f"retryStrategy: {NEEDS_ATTEMPTS}")
     fields["timeout_seconds"] = request.get("timeout", {}).get("attemptDurationSeconds")
     return fields
-
-
-def _queue(caller: Caller, text: str) -> JobQueue:
-    name = caller.arns.name_in(text, arns.JOB_QUEUE)
-    queue = queue_named(name) if name else None
-    if queue is None:
-        raise client_error(f"JobQueue {text[:MAX_SHOWN]} not found.")
-    return queue
 
 
 def _definition(caller: Caller, text: str) -> JobDefinition:
@@ -85,9 +75,9 @@ def _definition(caller: Caller, text: str) -> JobDefinition:
     if definition is not None:
         return definition
     if wanted is None or wanted.revision is not None or text.startswith("arn:"):
-        raise client_error(f"JobDefinition {text[:MAX_SHOWN]} not found.")
+        raise not_found("JobDefinition", text)
     raise client_error(
-        f"JobDefinition name {text[:MAX_SHOWN]} does not exist or is not in ACTIVE status"
+        f"JobDefinition name {shown(text)} does not exist or is not in ACTIVE status"
     )
 
 
@@ -102,5 +92,6 @@ OPERATIONS = {
         submit_job,
         "`eksPropertiesOverride` is refused: there is no EKS. Secrets, consumable resources and the paths of machines "
         "that a job needs must be there when it is submitted, not only when it starts.",
+        names=NAMES,
     )
 }

@@ -5,15 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from jobs.domain import arns
-from jobs.domain.errors import InvalidInput
 from jobs.models import QuotaShare
 from jobs.selectors.service import list_quota_shares as read_quota_shares
 from jobs.services.setup import quota_shares as services
 
 from ...calls import Caller, Operation, Request
-from ...errors import in_aws_words
 from ...paging import page
 from ..lookup import queue_named, quota_share_named, require_staff
+from . import NOTHING_RUNS
 
 LIST = "ListQuotaShares"
 # AWS's names of our fields.
@@ -37,10 +36,7 @@ def create_quota_share(caller: Caller, request: Request, now: datetime) -> Mappi
     require_staff(caller)
     queue = queue_named(caller, request["jobQueue"])
     fields = {"name": request["quotaShareName"], "tags": request.get("tags"), **_settings(request)}
-    try:
-        row = services.create_quota_share(queue=queue, fields=fields, now=now)
-    except InvalidInput as error:
-        raise in_aws_words(error, NAMES) from error
+    row = services.create_quota_share(queue=queue, fields=fields, now=now)
     return _named(caller, row)
 
 
@@ -65,10 +61,7 @@ def update_quota_share(caller: Caller, request: Request, now: datetime) -> Mappi
     """Changes what is given of a quota share."""
     require_staff(caller)
     row = quota_share_named(caller, request["quotaShareArn"])
-    try:
-        services.update_quota_share(share=row, fields=_settings(request))
-    except InvalidInput as error:
-        raise in_aws_words(error, NAMES) from error
+    services.update_quota_share(share=row, fields=_settings(request))
     return _named(caller, row)
 
 
@@ -103,12 +96,10 @@ def _detail(caller: Caller, row: QuotaShare) -> dict[str, Any]:
     }
 
 
-_NOTHING_RUNS = "It is kept and described; service jobs do not run here."
-
 OPERATIONS: dict[str, Operation] = {
-    "CreateQuotaShare": Operation(create_quota_share, _NOTHING_RUNS),
+    "CreateQuotaShare": Operation(create_quota_share, NOTHING_RUNS, names=NAMES),
     "DescribeQuotaShare": Operation(describe_quota_share),
     LIST: Operation(list_quota_shares),
-    "UpdateQuotaShare": Operation(update_quota_share, _NOTHING_RUNS),
+    "UpdateQuotaShare": Operation(update_quota_share, NOTHING_RUNS, names=NAMES),
     "DeleteQuotaShare": Operation(delete_quota_share),
 }

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from jobs.domain import arns
-from jobs.domain.errors import InvalidInput
 from jobs.models import ServiceEnvironment
 from jobs.selectors.service import list_service_environments
 from jobs.services.setup.service_environments import create_service_environment as create
@@ -13,12 +12,12 @@ from jobs.services.setup.service_environments import delete_service_environment 
 from jobs.services.setup.service_environments import update_service_environment as update
 
 from ...calls import Caller, Operation, Request
-from ...errors import client_error, in_aws_words
 from ...paging import page
 from ..lookup import require_staff, service_environment_named
+from ..names import wanted_names
+from . import NOTHING_RUNS
 
 DESCRIBE = "DescribeServiceEnvironments"
-MAX_NAMES = 100
 # AWS's names of our fields.
 NAMES = {
     "name": "serviceEnvironmentName",
@@ -32,19 +31,16 @@ def create_service_environment(
 ) -> Mapping[str, Any]:
     """Writes a new service environment, in which nothing ever runs."""
     require_staff(caller)
-    try:
-        row = create(
-            fields={
-                "name": request["serviceEnvironmentName"],
-                "type": request["serviceEnvironmentType"],
-                "state": request.get("state"),
-                "capacity_limits": request["capacityLimits"],
-                "tags": request.get("tags"),
-            },
-            now=now,
-        )
-    except InvalidInput as error:
-        raise in_aws_words(error, NAMES) from error
+    row = create(
+        fields={
+            "name": request["serviceEnvironmentName"],
+            "type": request["serviceEnvironmentType"],
+            "state": request.get("state"),
+            "capacity_limits": request["capacityLimits"],
+            "tags": request.get("tags"),
+        },
+        now=now,
+    )
     return _named(caller, row)
 
 
@@ -52,11 +48,7 @@ def describe_service_environments(
     caller: Caller, request: Request, now: datetime
 ) -> Mapping[str, Any]:
     """Service environments by name; those that there are not are left out."""
-    texts = request.get("serviceEnvironments")
-    if texts is not None and len(texts) > MAX_NAMES:
-        raise client_error(f"serviceEnvironments: At most {MAX_NAMES} at once, not {len(texts)}.")
-    # None asked for by name: all, as without the member.
-    names = _names_in(caller, texts) if texts else None
+    names = wanted_names(caller, request, "serviceEnvironments", arns.SERVICE_ENVIRONMENT)
 
     def read(after: str | None, limit: int) -> list[ServiceEnvironment]:
         return list_service_environments(names=names, after=after or "", limit=limit)
@@ -76,10 +68,7 @@ def update_service_environment(
     row = service_environment_named(caller, request["serviceEnvironment"])
     given = {"state": "state", "capacityLimits": "capacity_limits"}
     fields = {given[name]: request[name] for name in given if name in request}
-    try:
-        update(environment=row, fields=fields)
-    except InvalidInput as error:
-        raise in_aws_words(error, NAMES) from error
+    update(environment=row, fields=fields)
     return _named(caller, row)
 
 
@@ -111,16 +100,9 @@ def _detail(caller: Caller, row: ServiceEnvironment) -> dict[str, Any]:
     }
 
 
-def _names_in(caller: Caller, texts: list[str]) -> list[str]:
-    named = (caller.arns.name_in(text, arns.SERVICE_ENVIRONMENT) for text in texts)
-    return [name for name in named if name is not None and "\0" not in name]
-
-
-_NOTHING_RUNS = "It is kept and described; service jobs do not run here."
-
 OPERATIONS: dict[str, Operation] = {
-    "CreateServiceEnvironment": Operation(create_service_environment, _NOTHING_RUNS),
+    "CreateServiceEnvironment": Operation(create_service_environment, NOTHING_RUNS, names=NAMES),
     DESCRIBE: Operation(describe_service_environments),
-    "UpdateServiceEnvironment": Operation(update_service_environment, _NOTHING_RUNS),
+    "UpdateServiceEnvironment": Operation(update_service_environment, NOTHING_RUNS, names=NAMES),
     "DeleteServiceEnvironment": Operation(delete_service_environment),
 }

@@ -5,16 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from jobs.domain import service, shares, validation, variables
-from jobs.domain.errors import InvalidInput
 from jobs.domain.validation import Checker
 from jobs.models import JobQueue, QueueType
 
 from ...calls import Caller, Operation, Request
-from ...errors import ApiError, client_error, in_aws_words, not_supported
+from ...errors import ApiError, client_error, shown
 from ...paging import page
 from ..filters import Filter, milliseconds, one_filter
 from ..jobs.stops import check_ids
-from ..lookup import MAX_SHOWN_CHARACTERS, queue_named
+from ..lookup import queue_named
 
 LIST = "ListServiceJobs"
 FILTERS = (
@@ -34,11 +33,8 @@ NOT_HERE = (
 def submit_service_job(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
     """Checks the request, and refuses it for what cannot run here. Always raises ApiError."""
     queue = queue_named(caller, request["jobQueue"])
-    try:
-        _check(request, queue)
-    except InvalidInput as error:
-        raise in_aws_words(error) from error
-    raise not_supported(NOT_HERE)
+    _check(request, queue)
+    raise client_error(NOT_HERE)
 
 
 def describe_service_job(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
@@ -114,9 +110,7 @@ def _check_reason(request: Request) -> None:
 
 
 def _no_such_job(text: str) -> ApiError:
-    return client_error(
-        f"jobId: There is no service job {text[:MAX_SHOWN_CHARACTERS]}: none can run here."
-    )
+    return client_error(f"jobId: There is no service job {shown(text)}: none can run here.")
 
 
 OPERATIONS: dict[str, Operation] = {

@@ -6,16 +6,15 @@ from typing import Any
 
 from jobs.domain import arns, ecs_arns, reasons
 from jobs.domain.compute_resources import LINKED_ROLE
-from jobs.domain.errors import InvalidInput
 from jobs.models import ComputeEnvironment, EnvironmentStatus, EnvironmentType
 from jobs.selectors.descriptions import environments_after
 from jobs.services.setup import environments as services
 
 from ...calls import Caller, Operation, Request
-from ...errors import in_aws_words, not_supported
+from ...errors import client_error
 from ...paging import page
-from ..lookup import not_found, require_staff
-from ..naming import wanted_names
+from ..lookup import environment_named, find_environment, require_staff
+from ..names import wanted_names
 
 NO_EKS = (
     "eksConfiguration: Amazon EKS is not supported by Batchweb. Leave it out: jobs run as containers of "
@@ -42,10 +41,7 @@ def create_compute_environment(
     """A new environment on the first engine by name, CREATING at first."""
     require_staff(caller)
     fields = {**_fields(request), "engine": services.first_engine_name()}
-    try:
-        row = services.create_environment(fields=fields, now=now)
-    except InvalidInput as error:
-        raise in_aws_words(error, NAMES) from None
+    row = services.create_environment(fields=fields, now=now)
     return _named(caller, row)
 
 
@@ -68,13 +64,8 @@ def update_compute_environment(
 ) -> Mapping[str, Any]:
     """Changes what is given, and nothing else."""
     require_staff(caller)
-    row = _find(caller, request["computeEnvironment"])
-    if row is None:
-        raise not_found("ComputeEnvironment", request["computeEnvironment"])
-    try:
-        services.update_environment(environment=row, fields=_fields(request))
-    except InvalidInput as error:
-        raise in_aws_words(error, NAMES) from None
+    row = environment_named(caller, request["computeEnvironment"])
+    services.update_environment(environment=row, fields=_fields(request))
     return _named(caller, row)
 
 
@@ -83,22 +74,15 @@ def delete_compute_environment(
 ) -> Mapping[str, Any]:
     """Asks for its end. That of an environment that is not there has come already."""
     require_staff(caller)
-    row = _find(caller, request["computeEnvironment"])
+    row = find_environment(caller, request["computeEnvironment"])
     if row is not None:
         services.delete_environment(environment=row)
     return {}
 
 
-def _find(caller: Caller, text: str) -> ComputeEnvironment | None:
-    name = caller.arns.name_in(text, arns.COMPUTE_ENVIRONMENT)
-    if name is None or "\0" in name:
-        return None
-    return next(iter(environments_after(after=None, limit=1, names=[name])), None)
-
-
 def _fields(request: Request) -> dict[str, Any]:
     if request.get("eksConfiguration"):
-        raise not_supported(NO_EKS)
+        raise client_error(NO_EKS)
     fields = {FIELDS[member]: value for member, value in request.items() if member in FIELDS}
     extra = {member: request[member] for member in EXTRA if member in request}
     return {**fields, "extra": extra} if extra else fields
@@ -154,6 +138,7 @@ OPERATIONS: dict[str, Operation] = {
         "`managedInstancesProvider` are refused. An `UNMANAGED` one uses the engine's machines as they are, needs "
         "no `serviceRole`, and may be made `DISABLED`. Networks, roles and images of instances are kept and given "
         "back, and mean nothing here.",
+        names=NAMES,
     ),
     "DescribeComputeEnvironments": Operation(
         describe_compute_environments,
@@ -163,6 +148,7 @@ OPERATIONS: dict[str, Operation] = {
         update_compute_environment,
         differs="An environment that is still `CREATING` or `UPDATING` may be changed again at once. Running "
         "jobs are left alone, whatever the `updatePolicy`.",
+        names=NAMES,
     ),
     "DeleteComputeEnvironment": Operation(
         delete_compute_environment,

@@ -5,13 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from jobs.domain import arns
-from jobs.domain.errors import InvalidInput
 from jobs.models import ConsumableResource
 from jobs.selectors.consumables import resources_like
 from jobs.services.setup import consumable_resources as services
 
 from ...calls import Caller, Operation, Request
-from ...errors import in_aws_words
 from ...paging import page
 from ..filters import filters_of
 from ..lookup import require_staff, resource_named
@@ -37,10 +35,7 @@ def create_consumable_resource(
         "total_quantity": request.get("totalQuantity"),
         "tags": request.get("tags"),
     }
-    try:
-        row = services.create_resource(fields=fields, now=now)
-    except InvalidInput as error:
-        raise in_aws_words(error, NAMES) from error
+    row = services.create_resource(fields=fields, now=now)
     return _named(caller, row)
 
 
@@ -108,7 +103,7 @@ def _summary(caller: Caller, row: ConsumableResource) -> dict[str, Any]:
 
 
 OPERATIONS: dict[str, Operation] = {
-    "CreateConsumableResource": Operation(create_consumable_resource),
+    "CreateConsumableResource": Operation(create_consumable_resource, names=NAMES),
     "DescribeConsumableResource": Operation(describe_consumable_resource),
     LIST: Operation(list_consumable_resources),
     "UpdateConsumableResource": Operation(update_consumable_resource),

@@ -5,17 +5,16 @@ from datetime import datetime
 from typing import Any
 
 from jobs.domain.definition_document import definition_fields
-from jobs.domain.errors import InvalidInput
 from jobs.selectors.named import definition_named, definitions_after
 from jobs.services.setup.definitions import deregister_definition, register_definition
 
 from ...calls import Caller, Operation, Request
-from ...errors import client_error, in_aws_words
+from ...errors import client_error, shown
 from ...paging import page
-from ..names import MAX_SHOWN, named_definition
+from ..lookup import not_found
+from ..names import check_count, named_definition
 from ..shapes.definitions import definition_arn, definition_detail
 
-MAX_NAMED = 100
 NAMES = {
     "name": "jobDefinitionName",
     "attempts": "retryStrategy.attempts",
@@ -39,12 +38,9 @@ NAMES = {
 
 def register_job_definition(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
     """Registers the next revision of a name."""
-    try:
-        definition = register_definition(
-            fields=definition_fields(request), by=caller.user, now=now, registered_as=request
-        )
-    except InvalidInput as error:
-        raise in_aws_words(error, NAMES) from None
+    definition = register_definition(
+        fields=definition_fields(request), by=caller.user, now=now, registered_as=request
+    )
     return {
         "jobDefinitionName": definition.name,
         "jobDefinitionArn": definition_arn(caller.arns, definition),
@@ -57,10 +53,10 @@ def deregister_job_definition(caller: Caller, request: Request, now: datetime) -
     text = request["jobDefinition"]
     wanted = named_definition(caller, text)
     if wanted is not None and wanted.revision is None:
-        raise client_error(f"jobDefinition: Name the revision, too: {text[:MAX_SHOWN]}:1, say.")
+        raise client_error(f"jobDefinition: Name the revision, too: {shown(text)}:1, say.")
     definition = definition_named(wanted) if wanted else None
     if definition is None:
-        raise client_error(f"JobDefinition {text[:MAX_SHOWN]} not found.")
+        raise not_found("JobDefinition", text)
     deregister_definition(definition=definition, by=caller.user, now=now)
     return {}
 
@@ -68,8 +64,7 @@ def deregister_job_definition(caller: Caller, request: Request, now: datetime) -
 def describe_job_definitions(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
     """Definitions by name, older revisions first; INACTIVE ones too unless `status` says otherwise."""
     texts = request.get("jobDefinitions")
-    if texts and len(texts) > MAX_NAMED:
-        raise client_error(f"jobDefinitions: At most {MAX_NAMED} at once, not {len(texts)}.")
+    check_count(texts or (), "jobDefinitions")
     named = [each for text in texts if (each := named_definition(caller, text))] if texts else None
     found = page(
         request,
@@ -98,6 +93,7 @@ OPERATIONS = {
         "rights of their job's owner here, but never an administrator's, whatever role it names. A name belongs to "
         "whoever registered its first revision: others, except administrators, get `AccessDeniedException`. What "
         "means something to AWS alone is kept and described as it came.",
+        names=NAMES,
     ),
     "DeregisterJobDefinition": Operation(
         deregister_job_definition,

@@ -5,16 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from jobs.domain import arns, reasons
-from jobs.domain.errors import InvalidInput
 from jobs.models import JobQueue, QueueStatus
 from jobs.selectors.descriptions import queues_after
 from jobs.services.setup import queues as services
 
 from ...calls import Caller, Operation, Request
-from ...errors import in_aws_words
 from ...paging import page
-from ..lookup import not_found, require_staff
-from ..naming import name_or_text, places, wanted_names
+from ..lookup import find_queue, queue_named, require_staff
+from ..names import name_or_text, places, wanted_names
 
 NAMES = {
     "name": "jobQueueName",
@@ -38,10 +36,7 @@ FIELDS = {
 def create_job_queue(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
     """A new queue, CREATING at first."""
     require_staff(caller)
-    try:
-        row = services.create_queue(fields=_fields(caller, request), now=now)
-    except InvalidInput as error:
-        raise in_aws_words(error, NAMES) from None
+    row = services.create_queue(fields=_fields(caller, request), now=now)
     return _named(caller, row)
 
 
@@ -60,30 +55,18 @@ def describe_job_queues(caller: Caller, request: Request, now: datetime) -> Mapp
 def update_job_queue(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
     """Changes what is given, and nothing else."""
     require_staff(caller)
-    row = _find(caller, request["jobQueue"])
-    if row is None:
-        raise not_found("JobQueue", request["jobQueue"])
-    try:
-        services.update_queue(queue=row, fields=_fields(caller, request))
-    except InvalidInput as error:
-        raise in_aws_words(error, NAMES) from None
+    row = queue_named(caller, request["jobQueue"])
+    services.update_queue(queue=row, fields=_fields(caller, request))
     return _named(caller, row)
 
 
 def delete_job_queue(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
     """Asks for its end. That of a queue that is not there has come already."""
     require_staff(caller)
-    row = _find(caller, request["jobQueue"])
+    row = find_queue(caller, request["jobQueue"])
     if row is not None:
         services.delete_queue(queue=row)
     return {}
-
-
-def _find(caller: Caller, text: str) -> JobQueue | None:
-    name = caller.arns.name_in(text, arns.JOB_QUEUE)
-    if name is None or "\0" in name:
-        return None
-    return next(iter(queues_after(after=None, limit=1, names=[name])), None)
 
 
 def _fields(caller: Caller, request: Request) -> dict[str, Any]:
@@ -154,6 +137,7 @@ OPERATIONS: dict[str, Operation] = {
         differs="Types `EKS` and `ECS_MANAGED_INSTANCES` are refused. Environments that are still "
         "`CREATING` or `UPDATING` may be named, so that no script has to wait for them; `name`s do as "
         "well as ARNs. A queue made here lets smaller jobs pass one that waits for room (backfill).",
+        names=NAMES,
     ),
     "DescribeJobQueues": Operation(
         describe_job_queues,
@@ -162,6 +146,7 @@ OPERATIONS: dict[str, Operation] = {
     "UpdateJobQueue": Operation(
         update_job_queue,
         differs="A queue that is still `CREATING` or `UPDATING` may be changed again at once.",
+        names=NAMES,
     ),
     "DeleteJobQueue": Operation(
         delete_job_queue,

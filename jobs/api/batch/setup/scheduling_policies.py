@@ -5,18 +5,17 @@ from datetime import datetime
 from typing import Any
 
 from jobs.domain import arns
-from jobs.domain.errors import InvalidInput
 from jobs.models import SchedulingPolicy
 from jobs.selectors.policies import list_policies, policies_named
 from jobs.services.setup import policies as services
 
 from ...calls import Caller, Operation, Request
-from ...errors import client_error, in_aws_words
+from ...errors import client_error
 from ...paging import page
 from ..lookup import policy_named, require_staff
+from ..names import wanted_names
 
 LIST = "ListSchedulingPolicies"
-MAX_ARNS = 100
 # Our fields by AWS's members of `fairsharePolicy`.
 FAIR = {
     "shareDecaySeconds": "share_decay_seconds",
@@ -35,10 +34,7 @@ def create_scheduling_policy(caller: Caller, request: Request, now: datetime) ->
     if "fairsharePolicy" in request and "quotaSharePolicy" in request:
         raise client_error(f"quotaSharePolicy: {services.ONE_KIND}")
     fields = {"name": request["name"], "tags": request.get("tags"), **_fields(request)}
-    try:
-        policy = services.create_policy(fields=fields, now=now)
-    except InvalidInput as error:
-        raise in_aws_words(error, NAMES) from error
+    policy = services.create_policy(fields=fields, now=now)
     return {"name": policy.name, "arn": _arn(caller, policy)}
 
 
@@ -46,11 +42,7 @@ def describe_scheduling_policies(
     caller: Caller, request: Request, now: datetime
 ) -> Mapping[str, Any]:
     """Policies in the order asked for; those that there are not are left out."""
-    texts = request["arns"]
-    if len(texts) > MAX_ARNS:
-        raise client_error(f"arns: At most {MAX_ARNS} at once, not {len(texts)}.")
-    names = (caller.arns.name_in(text, arns.SCHEDULING_POLICY) for text in texts)
-    wanted = list(dict.fromkeys(name for name in names if name and "\0" not in name))
+    wanted = wanted_names(caller, request, "arns", arns.SCHEDULING_POLICY) or []
     found = policies_named(wanted)
     return {
         "schedulingPolicies": [_detail(caller, found[name]) for name in wanted if name in found]
@@ -73,10 +65,7 @@ def update_scheduling_policy(caller: Caller, request: Request, now: datetime) ->
     policy = policy_named(caller, request["arn"])
     if "fairsharePolicy" in request and policy.quota_share_policy:
         raise client_error(f"fairsharePolicy: {services.STAYS_QUOTA}")
-    try:
-        services.update_policy(policy=policy, fields=_fields(request))
-    except InvalidInput as error:
-        raise in_aws_words(error, NAMES) from error
+    services.update_policy(policy=policy, fields=_fields(request))
     return {}
 
 
@@ -118,11 +107,13 @@ def _arn(caller: Caller, policy: SchedulingPolicy) -> str:
 _NO_QUOTA = "A `quotaSharePolicy` is kept and described, but nothing is scheduled by it."
 
 OPERATIONS: dict[str, Operation] = {
-    "CreateSchedulingPolicy": Operation(create_scheduling_policy, _NO_QUOTA),
+    "CreateSchedulingPolicy": Operation(create_scheduling_policy, _NO_QUOTA, names=NAMES),
     "DescribeSchedulingPolicies": Operation(describe_scheduling_policies),
     LIST: Operation(list_scheduling_policies),
     "UpdateSchedulingPolicy": Operation(
-        update_scheduling_policy, "Members of `fairsharePolicy` that are left out stay as they are."
+        update_scheduling_policy,
+        "Members of `fairsharePolicy` that are left out stay as they are.",
+        names=NAMES,
     ),
     "DeleteSchedulingPolicy": Operation(delete_scheduling_policy),
 }

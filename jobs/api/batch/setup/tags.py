@@ -13,9 +13,8 @@ from jobs.services.requests.tags import add_tags, remove_tags
 from jobs.services.setup.definition_owners import require_own_definition
 
 from ...calls import Caller, Operation, Request
-from ...errors import client_error
+from ...errors import client_error, shown
 
-MAX_SHOWN_CHARACTERS = 200
 ONLY_ADMINISTRATORS = "Only administrators may change the tags of this."
 
 
@@ -50,16 +49,14 @@ def _find(caller: Caller, request: Request) -> Tagged:
     resource = caller.arns.resource_in(text)
     if resource is None and not text.startswith("arn:"):
         raise client_error(
-            f"resourceArn: {text[:MAX_SHOWN_CHARACTERS]} is no ARN, such as "
+            f"resourceArn: {shown(text)} is no ARN, such as "
             f"{caller.arns.of(arns.JOB_QUEUE, 'high')}."
         )
     if resource is not None:
         _refuse_children(*resource)
     found = find_tagged(user=caller.user, kind=resource[0], name=resource[1]) if resource else None
     if found is None:
-        raise client_error(
-            f"resourceArn: There is no resource {text[:MAX_SHOWN_CHARACTERS]} that has tags."
-        )
+        raise client_error(f"resourceArn: There is no resource {shown(text)} that has tags.")
     return found
 
 
