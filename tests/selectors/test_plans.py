@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import Index, UniqueConstraint
 
 from jobs.domain.ids import new_job_id
 from jobs.models import (
@@ -253,6 +254,25 @@ def test_no_count_of_live_jobs_reads_what_has_ended(queues: list[JobQueue]) -> N
         Job.objects.filter(definition=definition, status__in=LIVE_LITERALS).count()
 
     assert bad_steps(statements_of(count)) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "entries"),
+    [("SUBMITTED", 9), ("RUNNABLE", 10), ("STARTING", 8), ("RUNNING", 8), ("SUCCEEDED", 8)],
+)
+def test_a_plain_job_is_in_few_indices(status: str, entries: int) -> None:
+    # PostgreSQL writes all of them anew with each status. Who adds one takes another one away.
+    job = a_job(status=status)
+    rows = Job.objects.filter(pk=job.pk)
+    conditions = [
+        each.condition
+        for each in (*Job._meta.indexes, *Job._meta.constraints)
+        if isinstance(each, Index | UniqueConstraint)
+    ]
+    found = [each is None or rows.filter(each).exists() for each in conditions]
+    fields = Job._meta.concrete_fields
+    by_key = sum(field.unique or getattr(field, "db_index", False) for field in fields)
+    assert sum(found) + by_key == entries
 
 
 def test_a_query_that_reads_what_has_ended_would_be_found(queues: list[JobQueue]) -> None:
