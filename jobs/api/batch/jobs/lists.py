@@ -101,11 +101,7 @@ def _of_queue(
     if page_size(request, default=MOST, most=MOST) > MOST_WITH_FILTERS:
         request = {**request, "maxResults": MOST_WITH_FILTERS}
     if not caller.user.is_staff:
-        sought = _sought(caller, request, chosen)
-        if sought is None:
-            return page(request, LIST_JOBS, lambda after, limit: [], key=_key)
-        kind = OWN_BY_NAME if chosen.name == "JOB_NAME" else LIST_JOBS
-        return _walked(request, kind, _own(caller, queue, sought))
+        return _own_filtered(caller, request, queue, chosen)
     if chosen.name == "JOB_NAME":
         return _by_name(caller, request, queue, chosen)
     if chosen.name == "JOB_DEFINITION":
@@ -115,6 +111,16 @@ def _of_queue(
     else:
         read = _read_created(caller, queue, chosen)
     return page(request, LIST_JOBS, read, key=_key)
+
+
+def _own_filtered(
+    caller: Caller, request: Request, queue: JobQueue, chosen: Filter
+) -> ListPage[Job]:
+    sought = _sought(caller, request, chosen)
+    if sought is None:
+        return page(request, LIST_JOBS, lambda after, limit: [], key=_key)
+    kind = OWN_BY_NAME if chosen.name == "JOB_NAME" else LIST_JOBS
+    return _walked(request, kind, _own(caller, queue, sought))
 
 
 def _read_newest(caller: Caller, queue: JobQueue, status: str, *, share: str | None = None) -> Read:
