@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -215,47 +215,111 @@ def test_a_web_server_that_never_comes_is_told(told: Callable[[str], None]) -> N
         told("BATCHWEB_WEB_ADDRESS")
 
 
-def test_a_connection_without_traffic_ends(web: Web) -> None:
-    with (
-        forwarding_to(web.address, limits=replace(QUICK, idle=0.1)) as forwarder,
-        connect(forwarder) as connected,
-    ):
+HEAD = b"GET / HTTP/1.1\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "limits"),
+    [
+        # Nothing, or a head that does not end.
+        (b"", replace(QUICK, head=0.1)),
+        (HEAD[:-1], replace(QUICK, head=0.1)),
+        # A request that is never answered.
+        (HEAD, replace(QUICK, idle=0.1)),
+    ],
+)
+def test_a_connection_that_asks_for_nothing_or_is_not_answered_ends(
+    web: Web, sent: bytes, limits: Limits
+) -> None:
+    with forwarding_to(web.address, limits=limits) as forwarder, connect(forwarder) as connected:
+        connected.sendall(sent)
         assert connected.recv(1) == b""
 
 
-def test_one_container_cannot_take_all_connections(web: Web) -> None:
+@pytest.mark.parametrize(
+    ("begin", "limits"), [(b"", replace(QUICK, head=0.3)), (HEAD, replace(QUICK, idle=0.3))]
+)
+def test_a_byte_now_and_then_keeps_no_connection(web: Web, begin: bytes, limits: Limits) -> None:
+    with forwarding_to(web.address, limits=limits) as forwarder, connect(forwarder) as connected:
+        connected.sendall(begin)
+        connected.settimeout(0.02)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            assert time.monotonic() < deadline
+            try:
+                connected.sendall(b"x")
+                assert connected.recv(1) == b""
+            except TimeoutError:
+                continue
+            except OSError:
+                pass
+            return
+
+
+def test_an_old_connection_ends_when_it_pauses_after_an_answer(web: Web) -> None:
+    # A part of an answer is one, too: the job's end does not end it.
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENCE_SECONDS)
+        limits = replace(QUICK, life=0, pause=0.1)
+        with forwarding_to(listener.getsockname(), limits=limits) as forwarder:
+            connected = connect(forwarder)
+            with connected:
+                connected.sendall(HEAD)
+                while True:
+                    answering, _ = listener.accept()
+                    with answering:
+                        answering.settimeout(PATIENCE_SECONDS)
+                        # The forwarder has looked whether anybody answers.
+                        if answering.recv(100) != HEAD:
+                            continue
+                        answering.sendall(b"answer")
+                        assert _read_all(connected) == b"answer"
+                        return
+
+
+def test_of_one_container_with_too_many_connections_the_least_answered_ends(web: Web) -> None:
     limits = replace(QUICK, connections_per_peer=2)
     with forwarding_to(web.address, limits=limits) as forwarder:
         with connect(forwarder) as first, connect(forwarder) as second:
             for each in (first, second):
                 each.sendall(b"x")
-            _until(lambda: forwarder._peers.total() == 2)
+            _until(lambda: len(forwarder._open) == 2)
             with connect(forwarder) as third:
-                assert third.recv(1) == b""
-            first.shutdown(socket.SHUT_WR)
-            assert first.recv(1) == b"X"
-        # Those are over, and there is room again.
-        _until(lambda: not forwarder._peers)
+                assert first.recv(1) == b""
+                _send(third, b"third")
+                assert _read_all(third) == b"THIRD"
+            _send(second, b"y")
+            assert _read_all(second) == b"XY"
+        _until(lambda: not forwarder._open)
         assert ask(forwarder, b"hello") == b"HELLO"
 
 
-def test_more_connections_than_allowed_wait_their_turn(web: Web) -> None:
-    limits = replace(QUICK, connections=1)
-    with (
-        forwarding_to(web.address, limits=limits) as forwarder,
-        connect(forwarder) as first,
-        connect(forwarder) as second,
-    ):
-        _send(second, b"second")
-        _send(first, b"first")
-        assert _read_all(first) == b"FIRST"
-        assert _read_all(second) == b"SECOND"
+def test_who_holds_all_connections_keeps_nobody_out(web: Web) -> None:
+    limits = replace(QUICK, connections=4)
+    others = [f"127.0.0.{number}" for number in (81, 82)]
+    with forwarding_to(web.address, limits=limits) as forwarder, ExitStack() as held:
+        connect(forwarder).close()
+        _until(lambda: not forwarder._open)
+        greedy = [_from(forwarder, others[0], held) for _ in range(3)]
+        modest = _from(forwarder, others[1], held)
+        _until(lambda: len(forwarder._open) == 4)
+        assert ask(forwarder, b"hello") == b"HELLO"
+        assert greedy[0].recv(1) == b""
+        _send(modest, b"still here")
+        assert _read_all(modest) == b"STILL HERE"
+
+
+def _from(forwarder: Forwarder, address: str, held: ExitStack) -> socket.socket:
+    made = socket.create_connection(
+        (HERE, forwarder.port), timeout=PATIENCE_SECONDS, source_address=(address, 0)
+    )
+    return held.enter_context(made)
 
 
 def test_a_stop_ends_all_connections(web: Web) -> None:
     with forwarding_to(web.address) as forwarder:
         connected = connect(forwarder)
         connected.sendall(b"x")
-        _until(lambda: forwarder._peers)
+        _until(lambda: forwarder._open)
     with connected:
         assert connected.recv(1) == b""

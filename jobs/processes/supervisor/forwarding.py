@@ -11,6 +11,7 @@ import errno
 import logging
 import socket
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from jobs.engines.base import SERVICE_ADDRESS
@@ -30,11 +31,17 @@ class Limits:
     """How many connections at a time, and how long; what takes time is in seconds."""
 
     connections: int = 256
-    # Of one container (or pod, or whatever has one address): it must not keep all others out.
-    connections_per_peer: int = 64
+    # Of one container (or pod, or whatever has one address). An SDK's client keeps 10 at most.
+    connections_per_peer: int = 16
     connect_within: float = 5.0
-    # Without a byte either way. Longer than the web server keeps an idle connection.
+    # The whole head of a connection's first request.
+    head: float = 15.0
+    # Without a byte of an answer. Longer than the web server keeps an idle connection, and than it waits for a body.
     idle: float = 120.0
+    # After that, it ends with the first answer that nothing follows for a moment: an SDK connects anew, and
+    # would send again what was cut off in its midst.
+    life: float = 600.0
+    pause: float = 1.0
     # The address may appear at any time, with the first job that has a role.
     look_every: float = 1.0
     look_again_every: float = 10.0
@@ -53,6 +60,48 @@ def is_here(address: str = SERVICE_ADDRESS) -> bool:
     return True
 
 
+@dataclass(slots=True, eq=False)
+class _Connection:
+    """A job's connection. Times are the loop's; what a job sends keeps it no longer, only what it is answered."""
+
+    peer: str
+    limits: Limits
+    began: float
+    answered: float
+    ends: asyncio.Timeout
+    task: asyncio.Task[None] | None = None
+    is_asking: bool = True
+    _head: bytes | None = b""
+
+    def sent(self, block: bytes, now: float) -> None:
+        """The job has sent this."""
+        if self._head is not None:
+            head = self._head + block
+            if b"\r\n\r\n" not in head:
+                self._head = head[-3:]
+                return
+            self._head = None
+            self._wait(now, self.limits.idle)
+        elif not self.is_asking:
+            self.is_asking = True
+            self._wait(now, self.limits.idle)
+
+    def got(self, now: float) -> None:
+        """The web server has sent something."""
+        self._head, self.is_asking, self.answered = None, False, now
+        is_old = now > self.began + self.limits.life
+        self._wait(now, self.limits.pause if is_old else self.limits.idle)
+
+    def _wait(self, now: float, seconds: float) -> None:
+        if not self.ends.expired():
+            self.ends.reschedule(now + seconds)
+
+    def end(self) -> None:
+        """Ends it soon."""
+        if self.task is not None:
+            self.task.cancel()
+
+
 @dataclass(slots=True)
 class Forwarder:
     """Listens at `address`, as soon as this machine has it, and hands on to `to`. Use it once."""
@@ -65,8 +114,9 @@ class Forwarder:
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
     _told: str = ""
     _unanswered: int = 0
-    _connections: set[asyncio.Task[None]] = field(default_factory=set)
-    _peers: Counter[str] = field(default_factory=Counter)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    # Those that count: one that is to end does not.
+    _open: set[_Connection] = field(default_factory=set)
 
     def start(self) -> None:
         """Runs in a thread of its own until `stop`."""
@@ -156,71 +206,93 @@ class Forwarder:
             if accepting.done():
                 accepting.result()
         finally:
-            tasks = {accepting, stopping, *self._connections}
+            tasks = {accepting, stopping, *self._tasks}
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _accept(self, listener: socket.socket) -> None:
-        free = asyncio.Semaphore(self.limits.connections)
         loop = asyncio.get_running_loop()
         while True:
-            await free.acquire()
             try:
                 connected, peer = await loop.sock_accept(listener)
             except OSError as error:
                 # Of too many open files, say: others will be closed.
                 logger.warning("a job's connection was not accepted: %s", error)
-                free.release()
                 await asyncio.sleep(self.limits.look_every)
                 continue
-            task = asyncio.create_task(self._hand_on(connected, peer[0]))
-            self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
-            task.add_done_callback(lambda _: free.release())
+            self._begin(connected, peer[0])
+            # However many come, those that are open have their turn, too.
+            await asyncio.sleep(0)
 
-    async def _hand_on(self, connected: socket.socket, peer: str) -> None:
-        """One connection, until both sides have ended or nothing comes any more. Never raises OSError."""
-        if self._peers[peer] >= self.limits.connections_per_peer:
+    def _begin(self, connected: socket.socket, peer: str) -> None:
+        self._make_room(peer)
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        ends = asyncio.timeout_at(now + self.limits.head)
+        connection = _Connection(peer, self.limits, began=now, answered=now, ends=ends)
+        task = connection.task = asyncio.create_task(self._hand_on(connected, connection))
+        self._open.add(connection)
+        self._tasks.add(task)
+
+        def end(_: object) -> None:
             connected.close()
-            return
-        self._peers[peer] += 1
+            self._tasks.discard(task)
+            self._open.discard(connection)
+
+        task.add_done_callback(end)
+
+    def _make_room(self, peer: str) -> None:
+        """Ends a connection where there are too many: who came first must not keep out who comes later."""
+        peers = Counter(each.peer for each in self._open)
+        if peers[peer] < self.limits.connections_per_peer:
+            if len(self._open) < self.limits.connections:
+                return
+            peer = peers.most_common(1)[0][0]
+        # Who holds one for nothing is not answered.
+        least = min(
+            (each for each in self._open if each.peer == peer), key=lambda each: each.answered
+        )
+        self._open.discard(least)
+        least.end()
+
+    async def _hand_on(self, connected: socket.socket, connection: _Connection) -> None:
+        """One connection, until both sides have ended or its time is over. Never raises OSError."""
         writers: list[asyncio.StreamWriter] = []
         try:
-            job_reads, job_writes = await asyncio.open_connection(sock=connected)
-            writers.append(job_writes)
-            async with asyncio.timeout(self.limits.connect_within):
-                web_reads, web_writes = await asyncio.open_connection(*self.to)
-            writers.append(web_writes)
-            async with asyncio.timeout(self.limits.idle) as idle:
+            async with connection.ends:
+                job_reads, job_writes = await asyncio.open_connection(sock=connected)
+                writers.append(job_writes)
+                async with asyncio.timeout(self.limits.connect_within):
+                    web_reads, web_writes = await asyncio.open_connection(*self.to)
+                writers.append(web_writes)
                 async with asyncio.TaskGroup() as both:
-                    both.create_task(self._pump(job_reads, web_writes, idle))
-                    both.create_task(self._pump(web_reads, job_writes, idle))
+                    both.create_task(_pump(job_reads, web_writes, connection.sent))
+                    both.create_task(
+                        _pump(web_reads, job_writes, lambda _, now: connection.got(now))
+                    )
                 for writer in writers:
                     writer.close()
                     await writer.wait_closed()
         except* OSError as errors:
-            logger.debug("a job's connection from %s ended: %s", peer, errors.exceptions)
+            logger.debug("a connection from %s ended: %s", connection.peer, errors.exceptions)
         finally:
             for writer in writers:
                 writer.transport.abort()
-            self._forget(peer)
 
-    def _forget(self, peer: str) -> None:
-        self._peers[peer] -= 1
-        if not self._peers[peer]:
-            del self._peers[peer]
 
-    async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, idle: asyncio.Timeout
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        while block := await reader.read(BLOCK_BYTES):
-            writer.write(block)
-            # Who sends faster than the other side reads must wait.
-            await writer.drain()
-            idle.reschedule(loop.time() + self.limits.idle)
-        writer.write_eof()
+async def _pump(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    note: Callable[[bytes, float], None],
+) -> None:
+    loop = asyncio.get_running_loop()
+    while block := await reader.read(BLOCK_BYTES):
+        writer.write(block)
+        # Who sends faster than the other side reads must wait.
+        await writer.drain()
+        note(block, loop.time())
+    writer.write_eof()
 
 
 def _text(address: tuple[str, int]) -> str:
