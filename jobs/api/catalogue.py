@@ -37,7 +37,7 @@ def services() -> Mapping[str, Service]:
         Service("batch", rest_json.RestJson("batch"), batch.operations()),
         Service("logs", aws_json.AwsJson("logs"), logs.operations()),
         Service("ecs", aws_json.AwsJson("ecs"), ecs.operations()),
-        Service("sts", query.Query("sts"), sts.operations()),
-        Service("ec2", ec2_query.Ec2Query("ec2"), ec2.operations()),
+        Service("sts", query.Query("sts", sts.operations()), sts.operations()),
+        Service("ec2", ec2_query.Ec2Query("ec2", ec2.operations()), ec2.operations()),
     )
     return MappingProxyType({service.name: service for service in found})

@@ -43,6 +43,7 @@ class Ids(NamedTuple):
 
 
 NOTHING_READ = Ids()
+BEYOND = "This cursor is beyond the newest event. Take the `cursor` of a page, or now."
 
 
 def cursor_of(text: str) -> Ids:
@@ -143,6 +144,17 @@ def settled_ids() -> Settled:
     # SQLite has one writer: what is seen is complete.
     newest = Ids(*(_newest_id(model) for model in TABLES))
     return Settled(newest, newest)
+
+
+def check_reached(cursor: Ids) -> None:
+    """Raises InvalidInput for a cursor beyond the newest rows: whoever followed it would miss what is to come.
+
+    Nobody was given such a one here, unless rows were deleted or an older database put back.
+    """
+    settled = settled_ids()
+    reached = _larger(settled.ids, settled.newest)
+    if _larger(cursor, reached) != reached:
+        raise InvalidInput({"after": [BEYOND]})
 
 
 def read_events(*, user: User, filters: EventFilters, after: Ids, limit: int) -> EventPage:

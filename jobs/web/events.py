@@ -19,6 +19,7 @@ from jobs.selectors.events import (
     EventPage,
     EventRow,
     Ids,
+    check_reached,
     cursor_of,
     has_been_queue,
     problems_of,
@@ -141,7 +142,11 @@ def _cursor(request: HttpRequest, *, streams: bool) -> Ids:
     after = request.GET.get("after", NOW if streams else "")
     if streams:
         after = request.headers.get("Last-Event-ID", after)
-    return settled_ids().ids if after == NOW else cursor_of(after)
+    if after == NOW:
+        return settled_ids().ids
+    cursor = cursor_of(after)
+    check_reached(cursor)
+    return cursor
 
 
 def _filters(request: HttpRequest) -> EventFilters:

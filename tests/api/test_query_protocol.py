@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.api.calls import Call
+from jobs.api.catalogue import services
 from jobs.api.errors import ApiError
 from jobs.api.protocols.ec2_query import Ec2Query
 from jobs.api.protocols.query import Query
@@ -220,3 +221,20 @@ def test_items_come_in_the_order_of_their_numbers() -> None:
     asked = EC2.read(Call("POST", "/", "", {}, body))
 
     assert asked.params == {"InstanceIds": ["i-1", "i-2", "i-10", "i-900"]}
+
+
+@pytest.mark.parametrize("text", ["1e400", "inf", "-inf", "nan", "9" * 5000, "1e20", "x"])
+def test_a_time_that_is_none_is_told_by_its_name(text: str) -> None:
+    form = f"Action=DescribeSpotPriceHistory&StartTime={text}"
+    asked = EC2.read(Call("POST", "/", "", {}, form.encode()))
+    shape = input_shape("ec2", asked.operation)
+    assert shape is not None
+    assert any("StartTime" in each for each in problems(shape, asked.params))
+
+
+@pytest.mark.parametrize("service", ["sts", "ec2"])
+def test_of_an_operation_that_is_not_answered_nothing_is_read(service: str) -> None:
+    protocol = services()[service].protocol
+    action = {"sts": "AssumeRole", "ec2": "DescribeSpotPriceHistory"}[service]
+    form = f"Action={action}&StartTime.a=1&StartTime=1e400&DurationSeconds=x"
+    assert protocol.read(Call("POST", "/", "", {}, form.encode())) == (action, {})

@@ -298,7 +298,8 @@ def test_who_holds_all_connections_keeps_nobody_out(web: Web) -> None:
     limits = replace(QUICK, connections=4)
     others = [f"127.0.0.{number}" for number in (81, 82)]
     with forwarding_to(web.address, limits=limits) as forwarder, ExitStack() as held:
-        connect(forwarder).close()
+        # So it listens by now.
+        assert ask(forwarder, b"hello") == b"HELLO"
         _until(lambda: not forwarder._open)
         greedy = [_from(forwarder, others[0], held) for _ in range(3)]
         modest = _from(forwarder, others[1], held)

@@ -71,6 +71,16 @@ def test_a_script_reads_page_by_page(script: Client) -> None:
     assert third == {"events": [], "cursor": second["cursor"], "more": False}
 
 
+@pytest.mark.parametrize("after", [f"{2**63 - 1}-0-0", "{next}-0-0", "0-1-0", "0-0-1"])
+def test_a_cursor_beyond_the_newest_event_is_refused(script: Client, after: str) -> None:
+    a_job()
+    newest = script.get("/events/?after=now").json()["cursor"].split("-")[0]
+    refused = script.get("/events/", {"after": after.format(next=int(newest) + 1)})
+    assert refused.status_code == 400
+    assert "beyond the newest event" in refused.json()["errors"]["after"][0]
+    assert script.get("/events/", {"after": f"{newest}-0-0"}).status_code == 200
+
+
 def test_from_now_on_nothing_old_is_told(script: Client) -> None:
     a_job()
     now = script.get("/events/?after=now").json()

@@ -160,7 +160,8 @@ def _scalar(shape: Shape, text: str) -> Any:
             return float(text)
         if shape.type_name == "timestamp":
             return parse_timestamp(text)
-    except ValueError:
+    # It answers numbers that no time has with RuntimeError or OverflowError.
+    except (ValueError, RuntimeError, OverflowError):
         return text
     if shape.type_name == "boolean":
         return {"true": True, "false": False}.get(text.lower(), text)

@@ -1,5 +1,6 @@
 """AWS Query: a form with `Action` and its members, answered in XML."""
 
+from collections.abc import Collection
 from typing import Any
 
 from ..calls import Answer, Call
@@ -14,12 +15,13 @@ MALFORMED = "MalformedQueryString"
 
 
 class Query:
-    """One service."""
+    """One service. Members are read of the operations in `answered` alone; without it, of all."""
 
     names = WireNames()
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, answered: Collection[str] | None = None) -> None:
         self._service = service
+        self._answered = answered
 
     @property
     def namespace(self) -> str:
@@ -33,6 +35,8 @@ class Query:
         if action not in service_model(self._service).operation_names:
             said = f"Could not find operation {action[:80]}" if action else "Missing Action"
             raise ApiError("InvalidAction" if action else "MissingAction", said)
+        if self._answered is not None and action not in self._answered:
+            return Asked(action, {})
         shape = input_shape(self._service, action)
         return Asked(action, params_of(shape, fields, self.names, MALFORMED))
 

@@ -78,6 +78,6 @@ OPERATIONS: dict[str, Operation] = {
     "GetJobQueueSnapshot": Operation(
         get_job_queue_snapshot,
         "Jobs of others have no `jobArn` unless you are an administrator. The snapshot is worked out when you "
-        "ask; `earliestTimeAtPosition` is since when the job is RUNNABLE.",
+        "ask; `earliestTimeAtPosition` is since when the job is RUNNABLE. `queueUtilization` counts everybody's use.",
     ),
 }
