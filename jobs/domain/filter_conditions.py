@@ -17,6 +17,8 @@ OPERATORS = ("!=", "<=", ">=", "=", "<", ">")
 # What a word may hold beside letters and digits; a field's value has brackets nowhere.
 IN_VALUES = "*"
 MAX_DEPTH = 20
+# As AWS has it: each may name all values of an event, and each of those is looked at.
+MAX_WILDCARDS = 3
 # Digits can be read in one way only: who could read them in two would try both for each of them.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _START = re.compile(r"\S")
@@ -100,6 +102,9 @@ def _selector(scanner: Scanner) -> list[Step]:
             break
         if len(steps) > MAX_DEPTH:
             raise PatternError(f"a property selector has at most {MAX_DEPTH} parts")
+        scanner.wildcards += steps[-1] is None
+        if scanner.wildcards > MAX_WILDCARDS:
+            raise PatternError(f"use at most {MAX_WILDCARDS} * in property selectors")
     if not steps:
         raise PatternError("a property selector is like $.name")
     return steps

@@ -12,12 +12,14 @@ class PatternError(Exception):
 class Scanner:
     """A place in a pattern's text; all reading skips spaces first.
 
-    `expressions`: how many regular expressions were read; `steps`: what they come to, in characters.
+    `expressions`: how many regular expressions were read; `steps`: what they come to, in characters;
+    `wildcards`: how many parts of property selectors name all values.
     """
 
     def __init__(self, text: str) -> None:
         self.expressions = 0
         self.steps = 0
+        self.wildcards = 0
         self._text = text
         self._at = 0
 

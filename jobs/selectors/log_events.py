@@ -5,7 +5,8 @@ What a page costs is bounded by what it may hold, not by how long the logs are o
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -28,6 +29,11 @@ PAGE_CHUNKS = 32
 SEARCH_CHUNKS = 400
 SEARCH_BYTES = 16 * 1024 * 1024
 SEARCH_STREAMS = 200
+SEARCH_SECONDS = 1.0
+# What is looked through however long that takes, so that each call gets on.
+LEAST_BYTES = 64 * 1024
+# CloudWatch Logs has no events of more than this: of a longer line no more is searched.
+SEARCHED_BYTES_OF_LINE = 256 * 1024
 
 Matches = Callable[[str], bool]
 
@@ -49,6 +55,29 @@ class LogEvent:
     def id(self) -> str:
         """Of all events there are only its own: 56 digits that sort by time."""
         return f"{self.ns:020d}{self.stream_id:018d}{self.number:018d}"
+
+    @property
+    def searched(self) -> str:
+        """The part of the message that patterns are held against."""
+        if len(self.message) <= SEARCHED_BYTES_OF_LINE // 4:
+            return self.message
+        return self.message.encode()[:SEARCHED_BYTES_OF_LINE].decode(errors="ignore")
+
+
+class Budget:
+    """The time that a search may take: `seconds`, from when it is first asked for. `clock` tells seconds."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._end: float | None = None
+
+    def is_spent(self) -> bool:
+        """Whether it is time to stop."""
+        now = self._clock()
+        if self._end is None:
+            self._end = now + self._seconds
+        return now >= self._end
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +122,7 @@ def some_streams_of(
     """Of `streams_of` those with these names, or else those that begin so; all of them if both are None."""
     streams = streams_of(user=user, group=group)
     if names is not None:
-        return streams.filter(name__in=names)
+        return streams.filter(name__in=[name for name in names if "\0" not in name])
     return begin_with(streams, prefixes) if prefixes is not None else streams
 
 
@@ -107,8 +136,8 @@ def page_after(*, stream: LogStream, start: int, window: Window, limit: int) -> 
     room = _Room(limit)
     for row in rows.order_by("first_line")[:PAGE_CHUNKS]:
         for line in lines_of_chunk(row, skip=max(start - row.first_line, 0)):
-            event = _event(stream.id, line, window)
-            if event is not None:
+            if _is_event(line, window):
+                event = _event(stream.id, line)
                 if not room.take(event):
                     return page
                 page.events.append(event)
@@ -124,8 +153,8 @@ def page_before(*, stream: LogStream, end: int, window: Window, limit: int) -> E
     found: list[LogEvent] = []
     for row in rows.order_by("-first_line")[:PAGE_CHUNKS]:
         for line in reversed(lines_of_chunk(row, limit=end - row.first_line)):
-            event = _event(stream.id, line, window)
-            if event is not None:
+            if _is_event(line, window):
+                event = _event(stream.id, line)
                 if not room.take(event):
                     return _turned(page, found)
                 found.append(event)
@@ -170,10 +199,12 @@ def search(
     cursor: Cursor,
     limit: int,
     weight: int = 1,
+    budget: Budget | None = None,
 ) -> Found:
     """Events that match, in the order of time over 200 streams at once; then come the next 200.
 
     `weight`: how many times as long as reading a text `matches` may take; of so much less is read.
+    `budget`: for how long it looks; what overlaps with the cursor's place is read first.
     Two queries. It may find nothing and still give a cursor: then it has looked through as much as one call may.
     Raises LogUnreadable.
     """
@@ -187,8 +218,9 @@ def search(
         names.popitem()
     if not names:
         return Found([], _next_portion(cursor.until_id) if cursor.until_id else None)
-    found, place = _merge(list(names), window, matches, cursor.place, limit, SEARCH_BYTES // weight)
-    named = [(names[event.stream_id], event) for event in found]
+    look = _Look(window, matches, cursor.place, limit, budget or Budget(SEARCH_SECONDS))
+    place = _merge(list(names), look, SEARCH_BYTES // weight)
+    named = [(names[event.stream_id], event) for event in look.found]
     until_id = max(names)
     if place is not None:
         return Found(named, Cursor(cursor.after_id, cursor.until_id or until_id, place))
@@ -201,48 +233,65 @@ def _next_portion(after_id: int) -> Cursor:
     return Cursor(after_id)
 
 
-def _merge(
-    ids: Sequence[int],
-    window: Window,
-    matches: Matches,
-    start: Place,
-    limit: int,
-    most_bytes: int,
-) -> tuple[list[LogEvent], Place | None]:
-    """Events of these streams from `start` on, and where to go on; None: they have no more."""
-    rows, horizon = _chunks_from(ids, window, start)
-    room = _Room(limit)
-    events: list[LogEvent] = []
-    waiting: list[tuple[Place, LogEvent]] = []
+def _merge(ids: Sequence[int], look: "_Look", most_bytes: int) -> Place | None:
+    """Looks through these streams, and tells where to go on; None: they have no more."""
+    rows, horizon = _chunks_from(ids, look.window, look.start)
     read = 0
     for row in rows:
         place = _place_of(row)
-        if read >= most_bytes and place > start:
+        if place > look.start and (read >= most_bytes or look.budget.is_spent()):
             horizon = place
             break
         # What is yet to be opened has no event before its own place.
-        if not _release(waiting, place, room, events):
-            return events, waiting[0][0]
+        stopped = look.through(place)
+        if stopped is not None:
+            return stopped
         read += row.byte_count
-        for found in _matching(row, window, matches, start):
-            heapq.heappush(waiting, found)
-    if not _release(waiting, horizon, room, events):
-        return events, waiting[0][0]
-    return events, horizon
+        look.add(row)
+    return look.through(horizon) or horizon
 
 
-def _release(
-    waiting: list[tuple[Place, LogEvent]],
-    until: Place | None,
-    room: "_Room",
-    events: list[LogEvent],
-) -> bool:
-    """Moves events before a place (None: all) to the page; False if there is no room for one of them."""
-    while waiting and (until is None or waiting[0][0] < until):
-        if not room.take(waiting[0][1]):
-            return False
-        events.append(heapq.heappop(waiting)[1])
-    return True
+class _Look:
+    """Holds lines against a pattern in the order of time, whatever order they are read in."""
+
+    def __init__(
+        self, window: Window, matches: Matches, start: Place, limit: int, budget: Budget
+    ) -> None:
+        self.window = window
+        self.start = start
+        self.budget = budget
+        self.found: list[LogEvent] = []
+        self._matches = matches
+        self._room = _Room(limit)
+        self._waiting: list[tuple[Place, LogLine]] = []
+        self._seen_bytes = 0
+
+    def add(self, row: LogChunk) -> None:
+        """Lines that are yet to be looked at."""
+        for line in lines_of_chunk(row):
+            place = Place(line.ns, row.stream_id, line.number)
+            if place >= self.start and _is_event(line, self.window):
+                heapq.heappush(self._waiting, (place, line))
+
+    def through(self, until: Place | None) -> Place | None:
+        """Looks at lines before a place (None: at all).
+
+        Returns the place of the first one that it came to and that is still to be looked at, because the page is
+        full or the time is over; None if there is none.
+        """
+        while self._waiting and (until is None or self._waiting[0][0] < until):
+            place, line = self._waiting[0]
+            # As long as it takes for so much, that searches get on though reading be slow.
+            if self._seen_bytes >= LEAST_BYTES and self.budget.is_spent():
+                return place
+            event = _event(place.stream_id, line)
+            if self._matches(event.searched):
+                if not self._room.take(event):
+                    return place
+                self.found.append(event)
+            heapq.heappop(self._waiting)
+            self._seen_bytes += len(line.data)
+        return None
 
 
 def _chunks_from(
@@ -269,20 +318,11 @@ def _place_of(row: LogChunk) -> Place:
     return Place(row.first_ns, row.stream_id, row.first_line)
 
 
-def _matching(
-    row: LogChunk, window: Window, matches: Matches, start: Place
-) -> Iterator[tuple[Place, LogEvent]]:
-    for line in lines_of_chunk(row):
-        event = _event(row.stream_id, line, window)
-        if event is not None:
-            place = Place(event.ns, event.stream_id, event.number)
-            if place >= start and matches(event.message):
-                yield place, event
+def _is_event(line: LogLine, window: Window) -> bool:
+    return bool(line.data) and window.start_ns <= line.ns < window.end_ns
 
 
-def _event(stream_id: int, line: LogLine, window: Window) -> LogEvent | None:
-    if not line.data or not window.start_ns <= line.ns < window.end_ns:
-        return None
+def _event(stream_id: int, line: LogLine) -> LogEvent:
     return LogEvent(stream_id, line.number, line.ns, line.data.decode("utf-8", "replace"))
 
 
@@ -320,6 +360,9 @@ def begin_with(streams: QuerySet[LogStream], prefixes: Iterable[str]) -> QuerySe
     """Those whose names begin with one of these, in just that spelling."""
     any_of = Q(pk__in=[])
     for prefix in prefixes:
+        # No name has a NUL, and PostgreSQL refuses it in a text.
+        if "\0" in prefix:
+            continue
         # Between two names, as names are in the order of their characters: so it goes along their index.
         any_of |= Q(name__gte=prefix, name__lt=prefix + LAST_CHARACTER)
     return streams.filter(any_of)

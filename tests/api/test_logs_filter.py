@@ -9,6 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import DEFAULT_LOG_GROUP, LogChunk, LogStream
 from jobs.selectors import log_events
+from jobs.selectors.log_events import Budget, Cursor, LogEvent, Window
 from jobs.selectors.logs import lines_of_chunk
 from tests.builders import a_definition, a_job, a_user, an_attempt
 from tests.joblogs.writing import NOW_NS, Writer, frame
@@ -154,6 +155,94 @@ def test_a_search_that_finds_nothing_for_long_gives_a_token_all_the_same(
     output = find(owner, filterPattern="needle")
     assert output["events"] == []
     assert messages(find_all(owner, filterPattern="needle")) == ["needle 4"]
+
+
+class Ticks:
+    """A clock that is a second later whenever somebody looks at it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        self.seconds += 1
+        return self.seconds
+
+
+def test_a_search_stops_when_its_time_is_over_and_goes_on_just_there(
+    owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_events, "LEAST_BYTES", 1)
+    a_log(owner, range(0, 100, 2), text="a")
+    a_log(owner, range(1, 100, 2), text="b")
+    looked_at: list[str] = []
+
+    def matches(text: str) -> bool:
+        looked_at.append(text)
+        return text.endswith("7")
+
+    found: list[LogEvent] = []
+    cursor: Cursor | None = Cursor()
+    calls = 0
+    while cursor is not None:
+        page = log_events.search(
+            streams=LogStream.objects.all(),
+            window=Window(),
+            matches=matches,
+            cursor=cursor,
+            limit=100,
+            budget=Budget(10.0, Ticks()),
+        )
+        found += [event for _, event in page.events]
+        cursor = page.cursor
+        calls += 1
+
+    assert calls >= 10
+    assert looked_at == [f"{'ab'[at % 2]} {at}" for at in range(100)]
+    assert [event.message for event in found] == [f"b {at}" for at in range(7, 100, 10)]
+
+
+def test_a_search_gets_on_even_if_its_time_is_over_at_once(
+    owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_events, "SEARCH_SECONDS", 0)
+    monkeypatch.setattr(log_events, "LEAST_BYTES", 1)
+    monkeypatch.setattr("jobs.services.supervision.logs.ROW_BYTES", 1)
+    for text in "ab":
+        # Clocks that go back, too.
+        for at in ([0, 5, 5, 5], [3, 2, 1], [4]):
+            a_log(owner, at, text=text)
+
+    output = find(owner, filterPattern="a")
+    assert "nextToken" in output
+    assert messages(find_all(owner, filterPattern="a")) == "a 0,a 1,a 2,a 3,a 4,a 5,a 5,a 5".split(
+        ","
+    )
+    monkeypatch.setattr(log_events, "LEAST_BYTES", 10**9)
+    assert len(messages(find_all(owner, filterPattern="a"))) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "searched"),
+    [
+        ("a" * 16_384, "a" * 16_384),
+        ("a" * 262_145, "a" * 262_144),
+        # A letter that is cut is left out.
+        ("a" + "\u00e9" * 200_000, "a" + "\u00e9" * 131_071),
+    ],
+    ids=["short", "long", "letters"],
+)
+def test_of_a_long_line_the_first_256_kib_are_searched(text: str, searched: str) -> None:
+    assert LogEvent(1, 0, 0, text).searched == searched
+
+
+def test_what_stands_behind_that_in_a_line_is_not_found_and_told_all_the_same(
+    owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_events, "SEARCHED_BYTES_OF_LINE", 8)
+    a_log(owner, [1234567])
+
+    assert find_all(owner, filterPattern="4567") == []
+    assert messages(find_all(owner, filterPattern="123")) == ["line 1234567"]
 
 
 def test_lines_that_come_between_two_pages_are_found(owner: User) -> None:

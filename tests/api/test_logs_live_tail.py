@@ -22,6 +22,7 @@ from jobs.api.logs import live_tail, sessions
 from jobs.api.service_models import service_model
 from jobs.api.shapes import problems
 from jobs.models import DEFAULT_LOG_GROUP, AccessKey, Attempt, JobCredentials, LogChunk
+from jobs.selectors import log_events
 from jobs.services.access.access_keys import create_access_key
 from tests.builders import a_job, a_user, an_attempt
 from tests.joblogs.writing import Writer, frame
@@ -220,6 +221,30 @@ def test_what_would_take_too_long_to_search_is_left_out(monkeypatch: pytest.Monk
         update = await events.update()
         assert len(update["sessionResults"]) == 1
         assert update["sessionMetadata"] == {"sampled": True}
+
+    run(test)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("quick")
+def test_lines_that_there_is_no_time_to_search_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log_events, "SEARCH_SECONDS", 0)
+    owner = a_user()
+    writer = a_log(owner)
+
+    async def test() -> None:
+        events = await opened(owner)
+        await in_thread(write, writer, "one", "two")
+        content: dict[str, Any] = {}
+        while content != {"sessionMetadata": {"sampled": True}, "sessionResults": []}:
+            kind, content = await events.next()
+            assert kind == "sessionUpdate", content
+            assert content["sessionResults"] == []
+        monkeypatch.setattr(log_events, "SEARCH_SECONDS", 60)
+        await in_thread(write, writer, "three")
+        assert await events.messages() == ["three"]
 
     run(test)
 

@@ -10,7 +10,7 @@ from django.core import signing
 from jobs.domain.errors import Conflict, InvalidInput, NotFound
 from jobs.domain.filter_patterns import Pattern, parse
 from jobs.models import LogStream
-from jobs.selectors.log_events import streams_of
+from jobs.selectors.log_events import some_streams_of
 from jobs.selectors.log_groups import find_group
 from jobs.selectors.logs import LogUnreadable
 from jobs.services.setup.log_groups import NO_GROUP
@@ -80,7 +80,8 @@ def group_of(caller: Caller, request: Request) -> str:
 
 def stream_of(caller: Caller, group: str, name: str) -> LogStream:
     """The stream of that name. Raises ApiError unless it exists for the caller."""
-    stream = streams_of(user=caller.user, group=group).filter(name=name).first()
+    rows = some_streams_of(user=caller.user, group=group, names=[name], prefixes=None)
+    stream = rows.first()
     if stream is None:
         raise not_found(NO_STREAM)
     return stream

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from jobs.domain.filter_regex import MAX_EXPRESSIONS
 from jobs.models import LogStream
 from jobs.selectors import log_events as selectors
 from jobs.selectors.log_events import Cursor, EventPage, LogEvent, Place, Window
@@ -131,11 +132,16 @@ _LINES = (
     "An event is a line as the container printed it; the engine cuts lines of more than 16 KiB. "
     "`ingestionTime` is the line's own time."
 )
+SEARCHED = (
+    f"Of a line, its first {selectors.SEARCHED_BYTES_OF_LINE // 1024} KiB are searched. "
+    f"A pattern has at most {MAX_EXPRESSIONS} regular expressions."
+)
 OPERATIONS = {
     "GetLogEvents": Operation(in_logs_words(get_log_events), _LINES),
     "FilterLogEvents": Operation(
         in_logs_words(filter_log_events),
-        f"{_LINES} Always oldest first; over more than {selectors.SEARCH_STREAMS} streams, in the order "
+        f"{_LINES} {SEARCHED} A page ends after a second of searching, with a `nextToken` that goes on there. "
+        f"Always oldest first; over more than {selectors.SEARCH_STREAMS} streams, in the order "
         "of time within each so many of them. `?` terms do not count beside others.",
     ),
 }

@@ -22,7 +22,7 @@ from jobs.threads import read_in_thread
 from ..calls import Caller, Operation, Request
 from ..errors import ApiError
 from .common import group_name_in, in_logs_words, invalid, not_found, pattern_of
-from .events import chosen_streams
+from .events import SEARCHED, chosen_streams
 from .sessions import MAX_SESSIONS, check_room, session, user_now
 
 SESSION = timedelta(hours=3)
@@ -127,12 +127,13 @@ class _Tail:
         following: dict[int, int] = {}
         room = TICK_BYTES // self.pattern.weight
         sampled = False
+        budget = selectors.Budget(selectors.SEARCH_SECONDS)
         for stream in streams:
             known = self._next.get(stream.id)
             following[stream.id] = stream.line_count
             if known == stream.line_count:
                 continue
-            if room <= 0 or len(found) >= MAX_EVENTS:
+            if room <= 0 or len(found) >= MAX_EVENTS or budget.is_spent():
                 sampled = True
                 continue
             line = line_at(stream=stream, ns=window.start_ns) if known is None else known
@@ -140,12 +141,25 @@ class _Tail:
                 stream=stream, start=line, window=window, limit=10 * MAX_EVENTS
             )
             room -= sum(len(event.message) for event in page.events)
-            new = [event for event in page.events if self.pattern.selects(event.message)]
-            fitting = MAX_EVENTS - len(found)
-            found += [(stream, event) for event in new[:fitting]]
-            sampled |= len(new) > fitting or page.after < stream.line_count
+            new, is_all = self._selected(page.events, MAX_EVENTS - len(found), budget)
+            found += [(stream, event) for event in new]
+            sampled |= not is_all or page.after < stream.line_count
         self._next = following
         return found, sampled
+
+    def _selected(
+        self, events: list[LogEvent], most: int, budget: selectors.Budget
+    ) -> tuple[list[LogEvent], bool]:
+        """Events that match, and whether those are all of them: neither too many nor too late to look."""
+        new: list[LogEvent] = []
+        for event in events:
+            if budget.is_spent():
+                return new, False
+            if self.pattern.selects(event.searched):
+                if len(new) == most:
+                    return new, False
+                new.append(event)
+        return new, True
 
     def _result(self, stream: LogStream, event: LogEvent) -> dict[str, Any]:
         return {
@@ -166,7 +180,8 @@ OPERATIONS = {
         in_logs_words(start_live_tail),
         "SDKs put `stream-` before the endpoint's host: turn that off with "
         "`AWS_DISABLE_HOST_PREFIX_INJECTION=true`, or `inject_host_prefix=False` in boto3's `Config`. "
-        "Where more than 500 lines come in a second, the first ones are told. "
+        "Where more than 500 lines come in a second, or it would take longer than that to search them, the first "
+        f"ones are told. {SEARCHED} "
         f"A user, not an account, has at most {MAX_SESSIONS} sessions, and one ends when its credentials do.",
     ),
 }
