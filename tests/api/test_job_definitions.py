@@ -179,6 +179,11 @@ def test_actions_of_retry_rules_are_taken_in_any_case(user: User, action: str) -
         ({"jobDefinitionName": "a:1"}, "jobDefinitionName: "),
         ({"tags": {"aws:a": "b"}}, "tags: "),
         (
+            {"containerProperties": {"image": "busybox"}},
+            "containerProperties.resourceRequirements: Say how many vCPUs it needs, such as 0.25 "
+            '(resourceRequirements: {"type": "VCPU", "value": "0.25"}).',
+        ),
+        (
             {"type": "multinode"},
             "A definition of type multinode needs nodeProperties.",
         ),

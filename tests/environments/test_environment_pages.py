@@ -8,6 +8,7 @@ from jobs.domain.resources import Resources
 from jobs.domain.states import JobStatus
 from jobs.models import ComputeEnvironment, EngineStatus
 from jobs.selectors.environments import find_environment, list_environments, list_nodes
+from jobs.web.contexts.environments import resources_of
 from tests.builders import (
     NOW,
     a_definition,
@@ -199,3 +200,29 @@ def test_only_an_administrator_changes_anything(client: Client, visitor: User) -
     for path in ("", "here/", "here/enable/", "here/disable/", "here/delete/"):
         assert client.post(f"/environments/{path}", {"state": "DISABLED"}).status_code == 403
     assert ComputeEnvironment.objects.get().state == "ENABLED"
+
+
+def test_compute_resources_show_what_was_given_before_the_defaults(
+    client: Client,
+    boss: User,
+) -> None:
+    given = {"type": "EC2", "maxvCpus": 4, "instanceTypes": ["m4.large"], "minvCpus": 0}
+    environment = an_environment(
+        name="managed",
+        type="MANAGED",
+        compute_resources={"allocationStrategy": "BEST_FIT", "desiredvCpus": 0, **given},
+    )
+    rows = resources_of(environment)
+    assert rows[:3] == [
+        ("type", "EC2", False),
+        ("maxvCpus", "4", False),
+        ("instanceTypes", "m4.large", False),
+    ]
+    assert {name for name, _, is_default in rows if is_default} == {
+        "allocationStrategy",
+        "desiredvCpus",
+        "minvCpus",
+    }
+    html = client.get("/environments/managed/").text
+    assert "BEST_FIT (default)" in html
+    assert html.count(">VALID<") == 1
