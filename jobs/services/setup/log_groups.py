@@ -16,6 +16,7 @@ from jobs.domain.validation import Checker
 from jobs.models import LogGroup, LogStream
 
 NO_GROUP = "The specified log group does not exist."
+EXISTS = "The specified log group already exists"
 # Source: CloudWatch Logs API, PutRetentionPolicy.
 RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
@@ -29,13 +30,15 @@ def create_log_group(*, name: str, tags: dict[str, str], now: datetime) -> LogGr
         rule = "Use 1 to 512 letters, digits and . - _ / #, and do not begin with aws/."
         raise InvalidInput({"logGroupName": [rule]})
     clean = _clean(tags)
-    with transaction.atomic():
-        _, is_new = LogGroup.objects.get_or_create(
-            name=name, defaults={"tags": clean, "created_at": now}
-        )
-        if not is_new or name == DEFAULT_LOG_GROUP:
-            raise Conflict("The specified log group already exists")
-        return LogGroup.objects.get(name=name)
+    # Batch's own is always there, with a row or without one.
+    if name == DEFAULT_LOG_GROUP:
+        raise Conflict(EXISTS)
+    group, is_new = LogGroup.objects.get_or_create(
+        name=name, defaults={"tags": clean, "created_at": now}
+    )
+    if not is_new:
+        raise Conflict(EXISTS)
+    return group
 
 
 def delete_log_group(*, user: User, name: str) -> None:
