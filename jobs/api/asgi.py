@@ -7,26 +7,18 @@ thread, and so a new database connection, for each. These threads and their conn
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 
 from jobs.threads import with_connections
 
+from .bodies import Bodies, Gone, Message, Receive, Unread, read_body
 from .calls import Answer, Call
 
-Message = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
-
-
-class Gone(Exception):
-    """The client went away before its request was whole."""
-
-
-class TooLarge(Exception):
-    """A body of more bytes than are read."""
 
 
 def with_api(pages: Application, stopping: Callable[[], Awaitable[None]]) -> Application:
@@ -35,34 +27,34 @@ def with_api(pages: Application, stopping: Callable[[], Awaitable[None]]) -> App
     Called when Django is set up: the rest of the API needs its models. `stopping` waits until the server is
     about to stop: answers that last end then, and when their clients go.
     """
-    from .door import answer, too_large
+    from .door import answer, refused_by_head, unread
     from .routing import is_for_the_api
 
     threads = ThreadPoolExecutor(settings.BATCHWEB_API_THREADS, thread_name_prefix="api")
+    bodies = Bodies()
+
+    async def answered(head: Call, receive: Receive) -> Answer:
+        if (refused := refused_by_head(head)) is not None:
+            return refused
+        loop = asyncio.get_running_loop()
+        with bodies.one() as grow:
+            try:
+                call = replace(head, body=await read_body(receive, grow))
+            except Unread as error:
+                return unread(head, error)
+            return await loop.run_in_executor(threads, with_connections, answer, call)
 
     async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not is_for_the_api(head := _head(scope)):
             await pages(scope, receive, send)
             return
         try:
-            body = await _body(receive, head.headers)
+            found = await answered(head, receive)
         except Gone:
             return
-        except TooLarge:
-            # What is left of the body is never read, so the connection is of no use any more.
-            await _send(too_large(head), send, close=True)
-            return
-        call = Call(head.method, head.path, head.query, head.headers, body)
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(threads, with_connections, answer, call)
-        if found.stream is None:
-            await _send(found, send)
-        else:
-            stops = asyncio.ensure_future(stopping())
-            await _first(_send(found, send), _disconnected(receive), stops)
-            if stops.done() and not stops.cancelled():
-                await send({"type": "http.response.body", "body": b""})
+        await _send_all(found, receive, send, stopping)
         if found.afterwards is not None:
+            loop = asyncio.get_running_loop()
             await loop.run_in_executor(threads, with_connections, found.afterwards)
 
     return application
@@ -84,35 +76,24 @@ def _head(scope: Mapping[str, Any]) -> Call:
     )
 
 
-async def _body(receive: Receive, headers: Mapping[str, str]) -> bytes:
-    """The whole body. Raises TooLarge as soon as it is known to be that, or Gone."""
-    most = settings.BATCHWEB_API_BODY_BYTES
-    told = headers.get("content-length", "0")
-    if told.isdigit() and int(told[:20]) > most:
-        raise TooLarge
-    parts: list[bytes] = []
-    size = 0
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Gone
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > most:
-            raise TooLarge
-        more = message.get("more_body", False)
-    return b"".join(parts)
+async def _send_all(
+    found: Answer, receive: Receive, send: Send, stopping: Callable[[], Awaitable[None]]
+) -> None:
+    if found.stream is None:
+        await _send(found, send)
+        return
+    stops = asyncio.ensure_future(stopping())
+    await _first(_send(found, send), _disconnected(receive), stops)
+    if stops.done() and not stops.cancelled():
+        await send({"type": "http.response.body", "body": b""})
 
 
-async def _send(found: Answer, send: Send, *, close: bool = False) -> None:
+async def _send(found: Answer, send: Send) -> None:
     headers = [
         (name.lower().encode(), value.encode("latin-1")) for name, value in found.headers.items()
     ]
     if found.stream is None:
         headers.append((b"content-length", str(len(found.body)).encode()))
-    if close:
-        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": found.status, "headers": headers})
     streams = found.stream is not None
     await send({"type": "http.response.body", "body": found.body, "more_body": streams})

@@ -11,12 +11,14 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.utils import timezone
 
 from jobs.domain.errors import InvalidInput
 from jobs.models import AccessKey
 from jobs.services.access import handed_out
 
+from .bodies import Unread, check_length, has_body
 from .calls import Answer, Call, Caller
 from .catalogue import Service
 from .errors import DATABASE_AWAY, ApiError, as_api_error, client_error, in_aws_words
@@ -24,6 +26,8 @@ from .routing import service_of
 from .service_models import input_shape
 from .shapes import problems
 from .signing.authenticate import authenticate
+from .signing.refusals import Refusal
+from .signing.signed import read_signature
 
 logger = logging.getLogger("batchweb.api")
 
@@ -57,12 +61,31 @@ def answer_to(caller: Caller, call: Call, now: datetime) -> Answer:
     return _safely(service, lambda: _respond(service, call, caller, now))
 
 
-def too_large(call: Call) -> Answer:
-    """The answer to a call whose body is not even read."""
-    error = ApiError(
-        "RequestEntityTooLargeException", "The body of this request is too large.", status=413
-    )
-    return service_of(call).protocol.write_error(error, str(uuid4()))
+def refused_by_head(head: Call) -> Answer | None:
+    """The answer to a call whose body need not be read: it is too large, or the signature is none.
+
+    Where any key will do, no signature is needed.
+    """
+    try:
+        check_length(head)
+        if has_body(head) and not settings.BATCHWEB_ANY_ACCESS_KEY_USER:
+            read_signature(head)
+    except Unread as error:
+        return unread(head, error)
+    except Refusal as refusal:
+        return _closing(head, refusal.answered_by(service_of(head).signing_name))
+    return None
+
+
+def unread(head: Call, error: Unread) -> Answer:
+    """The answer to a call whose body was not read to its end."""
+    return _closing(head, ApiError(error.code, error.text, status=error.status))
+
+
+def _closing(head: Call, error: ApiError) -> Answer:
+    found = service_of(head).protocol.write_error(error, str(uuid4()))
+    # What is left of the body is never read, so the connection is of no use any more.
+    return replace(found, headers={**found.headers, "Connection": "close"})
 
 
 def _safely(service: Service, respond: Callable[[], tuple[str, Any]]) -> Answer:

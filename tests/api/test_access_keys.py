@@ -276,6 +276,7 @@ def test_credentials_of_a_job_of_which_there_are_none_are_refused() -> None:
 def any_key(settings: Any) -> User:
     user = a_user(username="anybody")
     settings.BATCHWEB_ANY_ACCESS_KEY_USER = "anybody"
+    settings.ALLOWED_HOSTS = ["batch.example"]
     return user
 
 
@@ -332,6 +333,31 @@ def test_a_page_in_a_browser_is_nobody_even_where_any_key_does(
 ) -> None:
     call = changed(signer.in_headers(), authorization=None, **header)
     assert refused(call).code == "MissingAuthenticationTokenException"
+
+
+OWN_HOSTS = ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000", "laptop.example"]
+
+
+@pytest.mark.parametrize("host", OWN_HOSTS)
+def test_any_key_does_at_this_servers_own_names(
+    signer: Signer, any_key: User, settings: Any, host: str
+) -> None:
+    settings.ALLOWED_HOSTS = ["*", "laptop.example"]
+    assert caller_of(changed(signer.in_headers(), authorization=None, host=host)).user == any_key
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "localhost.evil.example", "", "a b", None]
+)
+def test_a_name_that_others_can_give_to_this_server_lets_nobody_in(
+    signer: Signer, any_key: User, settings: Any, host: str | None
+) -> None:
+    settings.ALLOWED_HOSTS = ["*", "laptop.example"]
+    error = refused(changed(signer.in_headers(), authorization=None, host=host))
+    assert error.code == "MissingAuthenticationTokenException"
+    assert "BATCHWEB_ALLOWED_HOSTS" in error.message
+    # Who signs rightly is himself there, too.
+    assert caller_of(signer.in_headers()).user != any_key
 
 
 @pytest.mark.parametrize("is_active", [None, False])

@@ -10,14 +10,14 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from jobs.api import door
+from jobs.api import bodies, door
 from jobs.api.calls import Answer, Call
 from jobs.models import AccessKey
 from tests.builders import a_user
 
 from .asking import Refused
 from .serving import TIMEOUT_SECONDS, Server, chunk, head, whole
-from .signing import Signer, a_signer
+from .signing import Signer, a_signer, changed
 from .speaking import call_of, read, signed_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -297,3 +297,69 @@ def test_what_comes_from_a_pool_is_given_back_before_the_answer_is_sent(
         ask_all_threads(server, call)
         assert len(threads_own.found) == THREADS
         assert all(own.connection is None for own, _ in threads_own.found)
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(
+    server: Server, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.1)
+    with server.connect() as client:
+        client.send(whole(call)[:-1])
+        answer = client.answer()
+        assert (answer.status, answer.headers["connection"]) == (408, "close")
+        assert answer.headers["x-amzn-errortype"] == "RequestTimeoutException"
+        assert client.is_at_its_end()
+
+
+@pytest.mark.parametrize(
+    ("authorization", "code"),
+    [
+        (None, "MissingAuthenticationTokenException"),
+        ("AWS4-HMAC-SHA256 Credential=x", "IncompleteSignatureException"),
+    ],
+)
+def test_of_a_request_that_is_not_signed_no_body_is_read(
+    authorization: str | None, code: str, server: Server, call: Call
+) -> None:
+    asked = changed(call, authorization=authorization)
+    with server.connect() as client:
+        client.send(head(asked, content_length=LIMIT))
+        answer = client.answer()
+        assert (answer.status, answer.headers["connection"]) == (403, "close")
+        assert answer.headers["x-amzn-errortype"] == code
+        assert client.is_at_its_end()
+    server.wait_for_end()
+    assert server.read == [0]
+
+
+def test_where_any_key_does_an_unsigned_request_is_read(
+    server: Server, call: Call, settings: Any
+) -> None:
+    settings.BATCHWEB_ANY_ACCESS_KEY_USER = a_user().username
+    asked = changed(call, authorization=None, host="localhost:8000")
+    with server.connect() as client:
+        client.send(whole(asked))
+        assert is_right(client.answer())
+
+
+def test_what_there_is_no_room_for_is_refused_unless_it_is_small(
+    server: Server, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "SMALL_BYTES", 10)
+    monkeypatch.setattr(bodies, "HELD_BYTES", 600)
+    large = signer.in_headers(body=b"{" + b" " * 400 + b"}")
+    small = signer.in_headers()
+    with server.connect() as slow, server.connect() as other:
+        slow.send(whole(large)[:-1])
+        # Answered later than what came before it was read.
+        other.send(whole(small))
+        assert is_right(other.answer())
+        other.send(whole(large))
+        answer = other.answer()
+        assert (answer.status, answer.headers["connection"]) == (503, "close")
+        assert answer.headers["x-amzn-errortype"] == "ServiceUnavailableException"
+        slow.send(b"}")
+        assert is_right(slow.answer())
+    with server.connect() as client:
+        client.send(whole(large))
+        assert is_right(client.answer())

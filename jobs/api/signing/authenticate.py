@@ -10,6 +10,7 @@ from functools import lru_cache
 from hashlib import sha256
 
 from django.conf import settings
+from django.http.request import split_domain_port, validate_host
 
 from jobs.selectors.access_keys import Credentials, any_key_user, find_credentials
 from jobs.selectors.realm import arns
@@ -30,6 +31,13 @@ OF_ALL_REGIONS = "sts"
 # What browsers send of themselves and no SDK does.
 MARKS_OF_BROWSERS = ("origin", "sec-fetch-site", "sec-fetch-mode")
 
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+MAX_HOST_SHOWN = 100
+ANY_KEY_ELSEWHERE = (
+    "Other keys than users' own are taken at localhost and at the names in BATCHWEB_ALLOWED_HOSTS, "
+    "not at"
+)
+
 
 def authenticate(call: Call, service: str, now: datetime) -> Caller:
     """Who makes a call to the service of that signing name. Raises ApiError in the words that SDKs understand."""
@@ -39,6 +47,10 @@ def authenticate(call: Call, service: str, now: datetime) -> Caller:
         user = None if _is_of_a_browser(call) else any_key_user()
         if user is None:
             raise refusal.answered_by(service) from None
+        host = call.headers.get("host", "")
+        if not _is_our_own(host):
+            said = f"{refusal} {ANY_KEY_ELSEWHERE} {host[:MAX_HOST_SHOWN]!r}."
+            raise Refusal(refusal.why, said).answered_by(service) from None
         return Caller(user, arns())
 
 
@@ -149,6 +161,13 @@ def _is_signature(text: str, key: bytes, signed: Signed) -> bool:
 def _is_of_a_browser(call: Call) -> bool:
     """Without a signature to ask for, any page could make its reader's browser send such a request."""
     return any(mark in call.headers for mark in MARKS_OF_BROWSERS)
+
+
+def _is_our_own(host: str) -> bool:
+    """Whether a host is this server's by a name that nobody else can give to it (DNS rebinding)."""
+    domain, _ = split_domain_port(host)
+    named = [pattern for pattern in settings.ALLOWED_HOSTS if pattern != "*"]
+    return bool(domain) and validate_host(domain, [*LOOPBACK, *named])
 
 
 def _stamp(at: datetime) -> str:
