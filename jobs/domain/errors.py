@@ -32,5 +32,9 @@ class Conflict(BatchError):
     """The request was fine once, but the state has moved on."""
 
 
+class LimitReached(Conflict):
+    """There are as many of these as there may be."""
+
+
 class LostLease(BatchError):
     """This scheduler is no longer the active one; what it was about to write was not written."""

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs.models import DEFAULT_LOG_GROUP, LogGroup
+from jobs.services.setup import log_groups
 from jobs.services.setup.log_groups import RETENTION_DAYS
 from tests.builders import NOW, a_user
 from tests.joblogs.writing import Writer
@@ -209,3 +210,21 @@ def test_every_period_of_cloudwatch_is_taken(boss: User, days: int) -> None:
     logs(boss, "PutRetentionPolicy", logGroupName=DEFAULT_LOG_GROUP, retentionInDays=days)
 
     assert LogGroup.objects.get().retention_days == days
+
+
+def test_who_is_no_administrator_makes_no_more_groups_than_are_overseen(
+    boss: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_groups, "MAX_GROUPS", 2)
+    user = a_user()
+    for name in ("a", "b"):
+        logs(user, "CreateLogGroup", logGroupName=name)
+    with pytest.raises(Refused, match="only administrators make more") as refused:
+        logs(user, "CreateLogGroup", logGroupName="c")
+    assert refused.value.code == "LimitExceededException"
+    # Who asks for one that is there is told so: SDKs go on then.
+    with pytest.raises(Refused) as refused:
+        logs(user, "CreateLogGroup", logGroupName="a")
+    assert refused.value.code == "ResourceAlreadyExistsException"
+    logs(boss, "CreateLogGroup", logGroupName="c")
+    assert LogGroup.objects.count() == 3

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core import signing
 
-from jobs.domain.errors import Conflict, InvalidInput, NotFound
+from jobs.domain.errors import Conflict, InvalidInput, LimitReached, NotFound
 from jobs.domain.filter_patterns import Pattern, parse
 from jobs.models import LogStream
 from jobs.selectors.log_events import some_streams_of
@@ -43,6 +43,8 @@ def in_logs_words(run: Run, *, conflict: str = "OperationAbortedException") -> R
             raise invalid(in_aws_words(error).message) from None
         except NotFound as error:
             raise not_found(str(error)) from None
+        except LimitReached as error:
+            raise ApiError("LimitExceededException", str(error)) from None
         except Conflict as error:
             raise ApiError(conflict, str(error)) from None
         except LogUnreadable as error:

@@ -70,7 +70,10 @@ def create_log_group(caller: Caller, request: Request, now: datetime) -> dict[st
         if request.get(name):
             raise invalid(f"{name}: Batchweb does not have this. Leave it out.")
     services.create_log_group(
-        name=request["logGroupName"], tags=dict(request.get("tags", {})), now=now
+        user=caller.user,
+        name=request["logGroupName"],
+        tags=dict(request.get("tags", {})),
+        now=now,
     )
     return {}
 
@@ -128,7 +131,8 @@ OPERATIONS = {
     "CreateLogGroup": Operation(
         in_logs_words(create_log_group, conflict="ResourceAlreadyExistsException"),
         "Jobs log to a group whether or not it was made before: this never has to be called. "
-        "Only the class `STANDARD`, without a key and without deletion protection.",
+        "Only the class `STANDARD`, without a key and without deletion protection. Above "
+        f"{services.MAX_GROUPS} groups only administrators make more.",
     ),
     "DeleteLogGroup": Operation(
         in_logs_words(delete_log_group),

@@ -10,13 +10,19 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
 from jobs.domain import variables
-from jobs.domain.errors import Conflict, InvalidInput, NotFound
+from jobs.domain.errors import Conflict, InvalidInput, LimitReached, NotFound
 from jobs.domain.names import DEFAULT_LOG_GROUP, LOG_GROUP
 from jobs.domain.validation import Checker
 from jobs.models import LogGroup, LogStream
 
 NO_GROUP = "The specified log group does not exist."
 EXISTS = "The specified log group already exists"
+# Of the whole installation. Nobody needs them: jobs log to a group that was not made, too.
+MAX_GROUPS = 1000
+TOO_MANY = (
+    f"There are {MAX_GROUPS} log groups, and only administrators make more. Jobs log to groups that "
+    "were not made, too."
+)
 # Source: CloudWatch Logs API, PutRetentionPolicy.
 RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
@@ -24,8 +30,12 @@ RETENTION_DAYS = (
 )
 
 
-def create_log_group(*, name: str, tags: dict[str, str], now: datetime) -> LogGroup:
-    """Makes a group. Raises Conflict if there is one of that name, or InvalidInput."""
+def create_log_group(*, user: User, name: str, tags: dict[str, str], now: datetime) -> LogGroup:
+    """Makes a group. Raises Conflict if there is one of that name, LimitReached, or InvalidInput.
+
+    The limit is for who is no administrator: he cannot delete what he made. Of those who make one at the same moment a
+    few may come above it.
+    """
     if not LOG_GROUP.fullmatch(name) or name.startswith("aws/"):
         rule = "Use 1 to 512 letters, digits and . - _ / #, and do not begin with aws/."
         raise InvalidInput({"logGroupName": [rule]})
@@ -33,12 +43,20 @@ def create_log_group(*, name: str, tags: dict[str, str], now: datetime) -> LogGr
     # Batch's own is always there, with a row or without one.
     if name == DEFAULT_LOG_GROUP:
         raise Conflict(EXISTS)
+    if not user.is_staff:
+        _check_room(name)
     group, is_new = LogGroup.objects.get_or_create(
         name=name, defaults={"tags": clean, "created_at": now}
     )
     if not is_new:
         raise Conflict(EXISTS)
     return group
+
+
+def _check_room(name: str) -> None:
+    rows = LogGroup.objects.order_by()
+    if rows.count() >= MAX_GROUPS and not rows.filter(name=name).exists():
+        raise LimitReached(TOO_MANY)
 
 
 def delete_log_group(*, user: User, name: str) -> None:
