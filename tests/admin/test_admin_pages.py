@@ -108,7 +108,9 @@ def one_of_each(boss: User) -> dict[type[Model], Model]:
         expires_at=NOW,
     )
     LogGroup.objects.create(name="/lab", created_at=NOW)
-    stream = LogStream.objects.create(attempt=attempt, owner=attempt.job.owner, name="hello/default/1")
+    stream = LogStream.objects.create(
+        attempt=attempt, owner=attempt.job.owner, name="hello/default/1"
+    )
     LogChunk.objects.create(
         stream=stream,
         first_line=0,

@@ -310,7 +310,10 @@ def test_all_are_listed_by_name_in_pages(boss: User) -> None:
         ({"maxResults": 0}, "maxResults: Give a number from 1 to 100"),
         ({"maxResults": 101}, "maxResults: Give a number from 1 to 100"),
         ({"nextToken": "x"}, "nextToken: This is no token"),
-        ({"computeEnvironments": ["a"] * 101}, "computeEnvironments: At most 100 at once, not 101."),
+        (
+            {"computeEnvironments": ["a"] * 101},
+            "computeEnvironments: At most 100 at once, not 101.",
+        ),
     ],
 )
 def test_a_list_out_of_bounds_is_refused(params: dict[str, Any], said: str, boss: User) -> None:
