@@ -189,7 +189,9 @@ BATCHWEB_AWS_REGION = env_str("BATCHWEB_AWS_REGION", "us-east-1")
 # Requests with an access key that is not known, or not signed rightly, are this user's. Only for a laptop, where
 # scripts bring keys that are made up. Empty (the default): they are refused.
 BATCHWEB_ANY_ACCESS_KEY_USER = env_str("BATCHWEB_ANY_ACCESS_KEY_USER")
-BATCHWEB_API_THREADS = env_int("BATCHWEB_API_THREADS", 8)
+# So many calls of Batch are answered at once by each web process, and so many of the other services (logs, ...).
+BATCHWEB_API_BATCH_THREADS = env_int("BATCHWEB_API_BATCH_THREADS", 1)
+BATCHWEB_API_THREADS = env_int("BATCHWEB_API_THREADS", 4)
 # A submission has at most 30 KiB, a definition 24; the rest is room for lists of ids.
 BATCHWEB_API_BODY_BYTES = env_int("BATCHWEB_API_BODY_BYTES", 1024**2)
 # Where jobs with a role reach the API. Unless it is set: at 169.254.170.2, an address of their engine's machine, from

@@ -18,17 +18,22 @@ _SCOPE = re.compile(
 def is_for_the_api(call: Call) -> bool:
     """Whether a request is for the API and not for a page: by its path, or because it is signed as AWS's are."""
     return (
-        call.path.startswith(BATCH_PATH)
+        is_for_batch(call)
         or call.headers.get("authorization", "").startswith(ALGORITHM)
         or "x-amz-target" in call.headers
         or "X-Amz-Algorithm=" in call.query
     )
 
 
+def is_for_batch(call: Call) -> bool:
+    """Whether a call is for AWS Batch, which has paths of its own."""
+    return call.path.startswith(BATCH_PATH)
+
+
 def service_of(call: Call) -> Service:
     """The service that a call is for; if it is none of ours, one that says so in that service's own format."""
     known = services()
-    if call.path.startswith(BATCH_PATH):
+    if is_for_batch(call):
         return known["batch"]
     name = _signed_for(call)
     prefix = call.headers.get("x-amz-target", "").partition(".")[0]

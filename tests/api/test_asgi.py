@@ -111,7 +111,7 @@ def test_of_a_body_in_chunks_no_more_is_read_than_its_limit(server: Server, call
 
 
 def test_who_sends_slowly_keeps_nobody_waiting(settings: Any, signer: Signer, call: Call) -> None:
-    settings.BATCHWEB_API_THREADS = 1
+    settings.BATCHWEB_API_BATCH_THREADS = 1
     request = whole(call)
     with Server() as server, server.connect() as slow, server.connect() as quick:
         slow.send(request[:-1])
@@ -233,7 +233,7 @@ def ask_all_threads(server: Server, call: Call) -> None:
 def threads_own(signer: Signer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> "Own":
     # Else the notes of its use, written after the answers, would open connections again.
     AccessKey.objects.update(last_used_at=timezone.now())
-    settings.BATCHWEB_API_THREADS = THREADS
+    settings.BATCHWEB_API_BATCH_THREADS = THREADS
     return Own(monkeypatch)
 
 
