@@ -214,7 +214,8 @@ def test_ecs_and_ec2_know_what_a_job_names(clients: Clients, ended: dict[str, An
     )["containerInstances"][0]
     found = ec2.describe_instances(InstanceIds=[machine["ec2InstanceId"]])
     assert found["Reservations"][0]["Instances"][0]["InstanceId"] == machine["ec2InstanceId"]
-    missing = ecs.describe_tasks(cluster=cluster, tasks=[container["taskArn"][:-4] + "0000"])
+    other = container["taskArn"].rpartition("/")[0] + "/" + "0" * 32
+    missing = ecs.describe_tasks(cluster=cluster, tasks=[other])
     assert missing["failures"][0]["reason"] == "MISSING"
 
 

@@ -124,7 +124,8 @@ def test_jobs_that_wait_for_the_same_reason_are_told_together(
     for _ in range(20):
         a_job(queue=queue, definition=definition, status=JobStatus.RUNNABLE)
     plan = decide(load_snapshot(front=100), NOW)
-    with django_assert_max_num_queries(9):
+    # However many they are. One of these is PostgreSQL's alone: a lock that SQLite does not need.
+    with django_assert_max_num_queries(10):
         apply_plan(plan=plan, lease=lease)
     assert WaitReason.objects.count() == 20
     assert Job.objects.exclude(status_reason="").count() == 20
