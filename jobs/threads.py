@@ -1,4 +1,4 @@
-"""Database work beside requests: in threads that hold no connection longer than they need it."""
+"""Database work beside requests: in a few threads that last, and keep connections that come from no pool."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,8 +11,22 @@ from django.db import close_old_connections, connections
 P = ParamSpec("P")
 T = TypeVar("T")
 
+
+def lasting_threads(count: int, name: str) -> ThreadPoolExecutor:
+    """Threads whose connections last, too, where Django would open a new one for each piece of work."""
+    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=_keep_connections)
+
+
+def _keep_connections() -> None:
+    for connection in connections.all():
+        if not connection.settings_dict["OPTIONS"].get("pool"):
+            # This thread's own settings. What the database has dropped meanwhile is found at its next use.
+            kept = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+            connection.settings_dict = {**connection.settings_dict, **kept}
+
+
 # What lasts (logs, events) reads here: many who follow share few connections.
-_readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="live-read")
+_readers = lasting_threads(4, "live-read")
 
 
 async def read_in_thread(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -190,7 +190,7 @@ BATCHWEB_AWS_REGION = env_str("BATCHWEB_AWS_REGION", "us-east-1")
 # scripts bring keys that are made up. Empty (the default): they are refused.
 BATCHWEB_ANY_ACCESS_KEY_USER = env_str("BATCHWEB_ANY_ACCESS_KEY_USER")
 # So many calls of Batch are answered at once by each web process, and so many of the other services (logs, ...).
-BATCHWEB_API_BATCH_THREADS = env_int("BATCHWEB_API_BATCH_THREADS", 1)
+BATCHWEB_API_BATCH_THREADS = env_int("BATCHWEB_API_BATCH_THREADS", 4)
 BATCHWEB_API_THREADS = env_int("BATCHWEB_API_THREADS", 4)
 # A submission has at most 30 KiB, a definition 24; the rest is room for lists of ids.
 BATCHWEB_API_BODY_BYTES = env_int("BATCHWEB_API_BODY_BYTES", 1024**2)

@@ -6,13 +6,12 @@ thread, and so a new database connection, for each. These threads and their conn
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 
-from jobs.threads import with_connections
+from jobs.threads import lasting_threads, with_connections
 
 from .bodies import Bodies, Gone, Message, Receive, Unread, read_body
 from .calls import Answer, Call
@@ -30,11 +29,11 @@ def with_api(pages: Application, stopping: Callable[[], Awaitable[None]]) -> App
     from .door import answer, refused_by_head, unread
     from .routing import is_for_batch, is_for_the_api
 
-    # Batch's calls take a millisecond or two of work in Python, which one thread at a time can do anyway. Several
-    # would only take the interpreter from each other: with 8 the slowest answers took twice as long.
-    batch = ThreadPoolExecutor(settings.BATCHWEB_API_BATCH_THREADS, thread_name_prefix="api-batch")
+    # Batch's calls take a millisecond or two of work in Python, which one thread at a time can do anyway: a few are
+    # for the waits for the database, more would only take the interpreter from each other.
+    batch = lasting_threads(settings.BATCHWEB_API_BATCH_THREADS, "api-batch")
     # A search of logs may take a second, and nobody else is to wait for it.
-    others = ThreadPoolExecutor(settings.BATCHWEB_API_THREADS, thread_name_prefix="api")
+    others = lasting_threads(settings.BATCHWEB_API_THREADS, "api")
     bodies = Bodies()
 
     async def answered(head: Call, receive: Receive) -> Answer:

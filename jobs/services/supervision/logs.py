@@ -89,7 +89,8 @@ def open_streams(*, attempts: Iterable[Attempt]) -> None:
 
     Each was read with its job, the job's definition and its spec. Safe to repeat.
     """
-    streams = [_new_stream(attempt) for attempt in attempts]
+    # In one order, as in `_add`: a worker and the supervisor that make the same ones would else wait for each other.
+    streams = [_new_stream(attempt) for attempt in sorted(attempts, key=lambda each: each.id)]
     _make_groups(streams)
     LogStream.objects.bulk_create(streams, ignore_conflicts=True)
 
@@ -191,7 +192,7 @@ def _fill(streams: Sequence[LogStream]) -> list[LogStream]:
 def _add(streams: Sequence[LogStream]) -> list[LogStream]:
     if streams:
         _make_groups(streams)
-        LogStream.objects.bulk_create(streams)
+        LogStream.objects.bulk_create(sorted(streams, key=lambda stream: stream.attempt_id))
     return list(streams)
 
 
