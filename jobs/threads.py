@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from django.conf import settings
 from django.db import close_old_connections, connections
 
 P = ParamSpec("P")
@@ -18,7 +19,7 @@ def lasting_threads(count: int, name: str) -> ThreadPoolExecutor:
 
 
 def _keep_connections() -> None:
-    for connection in connections.all():
+    for connection in connections.all() if settings.BATCHWEB_KEEP_CONNECTIONS else ():
         if not connection.settings_dict["OPTIONS"].get("pool"):
             # This thread's own settings. What the database has dropped meanwhile is found at its next use.
             kept = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}

@@ -189,6 +189,8 @@ BATCHWEB_AWS_REGION = env_str("BATCHWEB_AWS_REGION", "us-east-1")
 # Requests with an access key that is not known, or not signed rightly, are this user's. Only for a laptop, where
 # scripts bring keys that are made up. Empty (the default): they are refused.
 BATCHWEB_ANY_ACCESS_KEY_USER = env_str("BATCHWEB_ANY_ACCESS_KEY_USER")
+# Off in tests alone, which drop the database while those threads are still there.
+BATCHWEB_KEEP_CONNECTIONS = True
 # So many calls of Batch are answered at once by each web process, and so many of the other services (logs, ...).
 BATCHWEB_API_BATCH_THREADS = env_int("BATCHWEB_API_BATCH_THREADS", 4)
 BATCHWEB_API_THREADS = env_int("BATCHWEB_API_THREADS", 4)
