@@ -146,8 +146,8 @@ def test_rows_that_grew_while_they_were_sealed_stay(monkeypatch: pytest.MonkeyPa
 
     row = writer.stream.chunks.get()
     assert (row.path, row.line_count) == ("", 305)
-    folder = storages["joblogs"].path(f"0000/{row.stream_id}")
-    assert list(Path(folder).iterdir()) == []
+    folder = Path(storages["joblogs"].path(logfiles._path([row]))).parent
+    assert list(folder.iterdir()) == []
 
 
 def test_a_storage_that_is_full_loses_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
