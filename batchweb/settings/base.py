@@ -173,6 +173,14 @@ BATCHWEB_DEFAULT_USD_PER_VCPU_HOUR = Decimal("0.04048")
 BATCHWEB_DEFAULT_USD_PER_GIB_HOUR = Decimal("0.004445")
 # SIGTERM, then this long, then SIGKILL.
 BATCHWEB_STOP_GRACE_SECONDS = env_int("BATCHWEB_STOP_GRACE_SECONDS", 30)
+# An instance on which nothing runs is ended after so long, unless its environment says otherwise.
+BATCHWEB_INSTANCE_IDLE_SECONDS = env_int("BATCHWEB_INSTANCE_IDLE_SECONDS", 300)
+# What a Spot job has between the notice of an interruption and its end, unless its environment says otherwise.
+BATCHWEB_INTERRUPTION_SECONDS = env_int("BATCHWEB_INTERRUPTION_SECONDS", 120)
+# Published AWS Fargate rate (us-east-1, Linux) of storage beyond the 20 GiB that are included.
+BATCHWEB_FARGATE_USD_PER_EPHEMERAL_GIB_HOUR = Decimal("0.000111")
+# What a job keeps in its checkpoint directory is removed so long after its end.
+BATCHWEB_CHECKPOINT_RETENTION_DAYS = env_int("BATCHWEB_CHECKPOINT_RETENTION_DAYS", 90)
 # Processes and threads that one container may have: a fork bomb stays in its job.
 BATCHWEB_PIDS_LIMIT = env_int("BATCHWEB_PIDS_LIMIT", 4096)
 # What one attempt may log, before compression.

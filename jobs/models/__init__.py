@@ -4,9 +4,11 @@ from jobs.domain.names import DEFAULT_LOG_GROUP
 
 from .access import AccessKey, AccessToken, JobCredentials
 from .array import ArraySummary
-from .attempt import DEFAULT_CONTAINER, Attempt, UsageSample
+from .attempt import DEFAULT_CONTAINER, Attempt, Capacity, UsageSample
 from .bulk import BulkAction, BulkKind
+from .checkpoint import Checkpoint
 from .consumable import ConsumableChange, ConsumableHold, ConsumableResource, ConsumableType
+from .cost import Budget, BudgetAction, BudgetScope, CostHour, CostMark, CostTagHour
 from .definition import DefinitionStatus, DefinitionType, JobDefinition
 from .dependency import DependencyType, JobDependency
 from .engine import Engine, EngineKind, EngineStatus, ImagePull, ImagePullStatus, Node, NodeState
@@ -19,6 +21,14 @@ from .environment import (
     default_usd_per_vcpu_hour,
 )
 from .history import NodeTransition, Transition, WaitReason
+from .instance import (
+    Architecture,
+    Instance,
+    InstanceEndCause,
+    InstanceState,
+    InstanceType,
+    SpotPressure,
+)
 from .job import Job, JobStatus, StopKind
 from .lease import SchedulerLease
 from .logs import LogChunk, LogGroup, LogStream
@@ -42,15 +52,24 @@ __all__ = [
     "DEFAULT_LOG_GROUP",
     "AccessKey",
     "AccessToken",
+    "Architecture",
     "ArraySummary",
     "Attempt",
+    "Budget",
+    "BudgetAction",
+    "BudgetScope",
     "BulkAction",
     "BulkKind",
+    "Capacity",
+    "Checkpoint",
     "ComputeEnvironment",
     "ConsumableChange",
     "ConsumableHold",
     "ConsumableResource",
     "ConsumableType",
+    "CostHour",
+    "CostMark",
+    "CostTagHour",
     "DefinitionStatus",
     "DefinitionType",
     "DependencyType",
@@ -62,6 +81,10 @@ __all__ = [
     "EnvironmentType",
     "ImagePull",
     "ImagePullStatus",
+    "Instance",
+    "InstanceEndCause",
+    "InstanceState",
+    "InstanceType",
     "Job",
     "JobCredentials",
     "JobDefinition",
@@ -88,6 +111,7 @@ __all__ = [
     "ServiceEnvironment",
     "ServiceEnvironmentState",
     "ShareUsage",
+    "SpotPressure",
     "StopKind",
     "Transition",
     "UsageSample",

@@ -7,9 +7,20 @@ from django.db.models import Q
 
 from .engine import Node
 from .environment import ComputeEnvironment
+from .instance import Instance
 from .job import Job
 
 DEFAULT_CONTAINER = "default"
+
+
+class Capacity(models.TextChoices):
+    """What kind of capacity an attempt ran on: how it is priced, and whether it may be interrupted."""
+
+    UNMANAGED = "UNMANAGED", "the engine's machines as they are"
+    EC2 = "EC2", "On-Demand instance"
+    SPOT = "SPOT", "Spot instance"
+    FARGATE = "FARGATE", "Fargate"
+    FARGATE_SPOT = "FARGATE_SPOT", "Fargate Spot"
 
 
 class Attempt(models.Model):
@@ -29,6 +40,16 @@ class Attempt(models.Model):
     node = models.ForeignKey(
         Node, on_delete=models.PROTECT, related_name="attempts", db_index=False
     )
+    instance = models.ForeignKey(
+        Instance,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="attempts",
+        db_index=False,
+        help_text="On which it runs; then it holds its room of that, and not of the node.",
+    )
+    capacity = models.CharField(max_length=16, choices=Capacity, default=Capacity.UNMANAGED)
     node_index = models.PositiveSmallIntegerField(default=0)
     container_index = models.PositiveSmallIntegerField(default=0)
     container_name = models.CharField(max_length=255, default=DEFAULT_CONTAINER)
@@ -43,6 +64,9 @@ class Attempt(models.Model):
     )
     usd_per_vcpu_hour = models.DecimalField(max_digits=12, decimal_places=6)
     usd_per_gib_hour = models.DecimalField(max_digits=12, decimal_places=6)
+    ephemeral_gib = models.PositiveSmallIntegerField(
+        default=0, help_text="Of Fargate: storage beyond what is included."
+    )
 
     placed_at = models.DateTimeField()
     waits_for_others = models.BooleanField(
@@ -67,6 +91,13 @@ class Attempt(models.Model):
         blank=True,
         help_text="When the end of another container of its try asked it to stop.",
     )
+    interrupted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was told that its Spot capacity is taken away."
+    )
+    interruption_kill_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it is killed for that, if it still runs."
+    )
+    interruption_reason = models.TextField(blank=True)
     stop_signalled_at = models.DateTimeField(
         null=True, blank=True, help_text="When its container was sent SIGTERM."
     )
@@ -86,6 +117,18 @@ class Attempt(models.Model):
         default=True, help_text="False: it ended in a way that another try could not mend."
     )
     cost_usd = models.DecimalField(max_digits=18, decimal_places=9, default=Decimal(0))
+    on_demand_usd = models.DecimalField(
+        max_digits=18,
+        decimal_places=9,
+        default=Decimal(0),
+        help_text="What the same would have cost On-Demand.",
+    )
+    idle_usd = models.DecimalField(
+        max_digits=18,
+        decimal_places=9,
+        default=Decimal(0),
+        help_text="Its part of its instance's idle time, known once that has ended.",
+    )
     removed_at = models.DateTimeField(
         null=True, blank=True, help_text="When its container was removed from the engine."
     )
@@ -105,6 +148,9 @@ class Attempt(models.Model):
             ),
             models.CheckConstraint(condition=Q(number__gte=1), name="attempt_number_from_one"),
             models.CheckConstraint(condition=Q(cost_usd__gte=0), name="attempt_cost_not_negative"),
+            models.CheckConstraint(
+                condition=Q(capacity__in=Capacity.values), name="attempt_capacity_is_known"
+            ),
             models.CheckConstraint(
                 condition=Q(ended_at__isnull=False)
                 | Q(exit_code__isnull=True, stopped_at__isnull=True),
@@ -142,10 +188,25 @@ class Attempt(models.Model):
                 fields=["environment", "ended_at"],
                 name="attempt_environment_ended",
             ),
+            models.Index(
+                fields=["instance"],
+                condition=Q(instance__isnull=False),
+                name="attempt_of_instance",
+            ),
+            models.Index(
+                fields=["interruption_kill_at"],
+                condition=Q(ended_at__isnull=True, interruption_kill_at__isnull=False),
+                name="attempt_interrupted",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.job_id} #{self.number}"
+
+    @property
+    def host_id(self) -> str:
+        """What it ran on, as clients know it: its instance, or the machine itself where it has none."""
+        return self.instance.instance_id if self.instance else self.node.instance_id
 
 
 class UsageSample(models.Model):

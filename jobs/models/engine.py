@@ -1,5 +1,7 @@
 """Engines (where containers run) and their nodes (the machines)."""
 
+from decimal import Decimal
+
 from django.db import models
 from django.db.models import Q
 
@@ -33,6 +35,12 @@ class Engine(models.Model):
         blank=True,
         help_text="Changes when the engine is started anew; empty where that cannot be told.",
     )
+    cpu_overcommit = models.DecimalField(
+        max_digits=4,
+        decimal_places=2,
+        default=Decimal(1),
+        help_text="How many vCPUs are handed out for each that its machines have.",
+    )
     last_seen_at = models.DateTimeField(null=True, blank=True)
     gap_from = models.DateTimeField(
         null=True, blank=True, help_text="When it was last seen before its newest restart."
@@ -48,6 +56,9 @@ class Engine(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(status__in=EngineStatus.values), name="engine_status_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(cpu_overcommit__gte=1), name="engine_gives_all_of_its_cpu"
             ),
         ]
 

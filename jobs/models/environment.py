@@ -78,6 +78,16 @@ class ComputeEnvironment(models.Model):
     compute_resources = models.JSONField(
         default=dict, blank=True, help_text="Of a managed one, by AWS's member names; else empty."
     )
+    idle_seconds = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="How long an instance may be idle before it is ended. Empty: the usual.",
+    )
+    interruption_seconds = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="What a Spot job has between the notice and the end. Empty: the usual.",
+    )
     unmanaged_vcpus = models.PositiveIntegerField(null=True, blank=True)
     service_role = models.CharField(max_length=2048, blank=True)
     update_policy = models.JSONField(default=dict, blank=True)

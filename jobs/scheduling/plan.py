@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from .snapshot import JobView
+from .snapshot import JobView, TypeView
 
 
 class WaitCode(StrEnum):
@@ -32,8 +33,67 @@ class WaitCode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Launch:
+    """A new instance on the machine `node_id`. Placements of the same plan name it by `place_id`."""
+
+    place_id: int
+    environment_id: int
+    node_id: int
+    type: TypeView
+    is_spot: bool
+    bid_percentage: int
+    reason: str
+
+
+class EndCause(StrEnum):
+    """Why an instance is ended or interrupted; `jobs.models.InstanceEndCause` has the same."""
+
+    IDLE = "IDLE"
+    ROOM_NEEDED = "ROOM_NEEDED"
+    INTERRUPTED_FOR_ROOM = "INTERRUPTED_FOR_ROOM"
+    INTERRUPTED_BY_PRICE = "INTERRUPTED_BY_PRICE"
+    REPLACED = "REPLACED"
+    ENVIRONMENT_OFF = "ENVIRONMENT_OFF"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """An instance on which nothing runs gives its room back now."""
+
+    instance_id: int
+    cause: EndCause
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """An instance takes no more jobs, and ends with the last on it.
+
+    `kill_at`: when what then still runs on it is killed; None: it may end by itself.
+    """
+
+    instance_id: int
+    cause: EndCause
+    reason: str
+    kill_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """A Fargate Spot attempt that must give way: killed at `kill_at` if it still runs then."""
+
+    attempt_id: int
+    cause: EndCause
+    reason: str
+    kill_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
-    """A job starts now: each of its nodes on one of `node_ids`, all on the account of one environment."""
+    """A job starts now: each of its nodes on one of `node_ids`, all on the account of one environment.
+
+    Each is a machine's id, an instance's (negative), or the `place_id` of a launch of the same plan.
+    """
 
     job: JobView
     environment_id: int
@@ -68,3 +128,9 @@ class Plan:
     placements: tuple[Placement, ...]
     waits: tuple[Wait, ...]
     more: bool = False
+    launches: tuple[Launch, ...] = ()
+    ends: tuple[End, ...] = ()
+    drains: tuple[Drain, ...] = ()
+    interruptions: tuple[Interruption, ...] = ()
+    # (engine id, how much of it is asked for): what the going Spot price follows from now on.
+    pressures: tuple[tuple[int, Decimal], ...] = ()

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
 from uuid import UUID
 
 from jobs.domain.resources import Resources
@@ -10,19 +12,113 @@ from jobs.domain.resources import Resources
 DEFAULT_GRACE_SECONDS = 30
 
 
+class Kind(StrEnum):
+    """What an environment's jobs run on. Instances of EC2 and SPOT are reservations on machines."""
+
+    UNMANAGED = "UNMANAGED"
+    EC2 = "EC2"
+    SPOT = "SPOT"
+    FARGATE = "FARGATE"
+    FARGATE_SPOT = "FARGATE_SPOT"
+
+    @property
+    def has_instances(self) -> bool:
+        return self in (Kind.EC2, Kind.SPOT)
+
+    @property
+    def is_spot(self) -> bool:
+        """Whether it has only what On-Demand work leaves free, and may be interrupted."""
+        return self in (Kind.SPOT, Kind.FARGATE_SPOT)
+
+
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """A machine that takes jobs: ready, on an engine that answers."""
+    """A machine that takes jobs: ready, on an engine that answers. Or an instance on one.
+
+    Of a machine `used` is what its instances reserve and what runs on it beside them; of an instance,
+    what runs on it. An instance's id is negative, so that both share one space of ids (`place_of_instance`).
+    """
 
     id: int
     name: str
     capacity: Resources
     used: Resources
+    architecture: str = ""
+    engine_id: int = 0
+
+
+def place_of_instance(instance_id: int) -> int:
+    """The id under which an instance is a place for jobs, from the id of its row (and back)."""
+    return -instance_id
+
+
+@dataclass(frozen=True, slots=True)
+class TypeView:
+    """An instance type that an environment may launch. Prices in US dollars per hour."""
+
+    name: str
+    size: Resources
+    architecture: str
+    usd_per_hour: Decimal
+    # At an idle engine; None where it cannot be had as Spot.
+    spot_usd_per_hour: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedView:
+    """What an EC2 or SPOT environment launches.
+
+    `types` are in the order in which the environment names them, a family's by size; each is a machine
+    that some node could hold or not. `idle_seconds`: how long an instance may be idle; `notice_seconds`: what an
+    interrupted one still has.
+    """
+
+    types: tuple[TypeView, ...]
+    strategy: str
+    min_milli_vcpus: int = 0
+    desired_milli_vcpus: int = 0
+    bid_percentage: int = 100
+    idle_seconds: int = 300
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceView:
+    """A live instance. `used` is of the jobs on it; one that is not `open` takes no more.
+
+    `kill_at` is when what is on it is killed, if it was interrupted. `outdated`: its environment would not
+    launch it today.
+    """
+
+    id: int
+    name: str
+    environment_id: int
+    node_id: int
+    type: TypeView
+    used: Resources
+    launched_at: datetime
+    is_spot: bool = False
+    is_open: bool = True
+    idle_since: datetime | None = None
+    kill_at: datetime | None = None
+    bid_percentage: int = 100
+    outdated: bool = False
+
+    @property
+    def place_id(self) -> int:
+        return place_of_instance(self.id)
+
+    @property
+    def is_idle(self) -> bool:
+        return self.used == Resources(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentView:
-    """A compute environment. `max_milli_vcpus` is None where all that the engine has may be used."""
+    """A compute environment. `max_milli_vcpus` is None where all that the engine has may be used.
+
+    `node_ids` are machines; the instances of one that has any are `Snapshot.instances`, and they, not
+    its jobs, are what `used_milli_vcpus` counts.
+    """
 
     id: int
     name: str
@@ -32,6 +128,10 @@ class EnvironmentView:
     max_milli_vcpus: int | None
     used_milli_vcpus: int
     node_ids: tuple[int, ...]
+    kind: Kind = Kind.UNMANAGED
+    managed: ManagedView | None = None
+    # What an interrupted job of it still has.
+    notice_seconds: int = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +220,9 @@ class JobView:
 class RunningView:
     """A container that holds room, with what is known about its end.
 
-    `started_at` is None while it is starting; limit and estimate are those of its job.
+    `started_at` is None while it is starting; limit and estimate are those of its job. `node_id` is its
+    machine's or its instance's. `kill_at` is when it is
+    killed, if it was interrupted (FARGATE_SPOT).
     """
 
     queue_id: int
@@ -131,6 +233,8 @@ class RunningView:
     limit_seconds: int | None = None
     estimate_seconds: float | None = None
     share_identifier: str = ""
+    attempt_id: int = 0
+    kill_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +261,4 @@ class Snapshot:
     running: tuple[RunningView, ...] = ()
     consumables: tuple[ConsumableView, ...] = ()
     grace_seconds: int = DEFAULT_GRACE_SECONDS
+    instances: tuple[InstanceView, ...] = ()

@@ -1,0 +1,136 @@
+"""What work cost, added up by the hour; and the budgets that it is held against."""
+
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from .attempt import Capacity
+from .definition import JobDefinition
+from .environment import ComputeEnvironment
+from .queue import JobQueue
+
+
+class CostHour(models.Model):
+    """What the attempts that ended within an hour cost, by what they were of. Written once the hour is over.
+
+    Idle time of instances that no job is charged with has no queue, definition and owner. Whatever an
+    hour holds is replaced as a whole, so adding it up twice does no harm.
+    """
+
+    hour = models.DateTimeField()
+    environment = models.ForeignKey(ComputeEnvironment, on_delete=models.PROTECT, db_index=False)
+    capacity = models.CharField(max_length=16, choices=Capacity)
+    queue = models.ForeignKey(JobQueue, on_delete=models.PROTECT, null=True, db_index=False)
+    definition = models.ForeignKey(
+        JobDefinition, on_delete=models.PROTECT, null=True, db_index=False
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, db_index=False
+    )
+    attempts = models.PositiveIntegerField(default=0)
+    seconds = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0))
+    usd = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
+    idle_usd = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
+    on_demand_usd = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
+
+    class Meta:
+        indexes = [models.Index(fields=["hour"], name="cost_hour")]
+
+    def __str__(self) -> str:
+        return f"{self.hour}: {self.usd}"
+
+
+class CostTagHour(models.Model):
+    """The same by one tag of the jobs."""
+
+    hour = models.DateTimeField()
+    key = models.CharField(max_length=128)
+    value = models.CharField(max_length=256, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    usd = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
+    idle_usd = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
+    on_demand_usd = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["hour", "key", "value"], name="cost_tag_hour_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hour} {self.key}={self.value}: {self.usd}"
+
+
+class CostMark(models.Model):
+    """Up to which moment hours were added up; one row."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} until {self.until}"
+
+
+class BudgetScope(models.TextChoices):
+    QUEUE = "QUEUE", "a job queue"
+    OWNER = "OWNER", "a user"
+    TAG = "TAG", "a tag"
+
+
+class BudgetAction(models.TextChoices):
+    """What happens at 100 %; each does what those before it do, too."""
+
+    WARN = "WARN", "warn only"
+    REFUSE = "REFUSE", "refuse submissions"
+    CANCEL = "CANCEL", "refuse submissions and cancel what waits"
+
+
+class Budget(models.Model):
+    """What a queue, a user or a tag may cost in a calendar month (UTC)."""
+
+    name = models.CharField(max_length=128, unique=True)
+    scope = models.CharField(max_length=8, choices=BudgetScope)
+    queue = models.ForeignKey(
+        JobQueue, on_delete=models.CASCADE, null=True, blank=True, related_name="budgets"
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="budgets",
+    )
+    tag_key = models.CharField(max_length=128, blank=True)
+    tag_value = models.CharField(max_length=256, blank=True)
+    usd_per_month = models.DecimalField(max_digits=14, decimal_places=2)
+    warn_percentage = models.PositiveSmallIntegerField(default=80)
+    action = models.CharField(max_length=8, choices=BudgetAction, default=BudgetAction.WARN)
+    created_at = models.DateTimeField()
+    # What the scheduler found last; a submission reads this, and adds nothing up itself.
+    month = models.DateField(null=True, blank=True, help_text="The first day of the month.")
+    spent_usd = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
+    spent_as_of = models.DateTimeField(null=True, blank=True)
+    warned_at = models.DateTimeField(null=True, blank=True)
+    exceeded_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(scope__in=BudgetScope.values), name="budget_scope_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(action__in=BudgetAction.values), name="budget_action_is_known"
+            ),
+            models.CheckConstraint(condition=Q(usd_per_month__gt=0), name="budget_is_positive"),
+            models.CheckConstraint(
+                condition=Q(scope="QUEUE", queue__isnull=False, owner__isnull=True, tag_key="")
+                | Q(scope="OWNER", owner__isnull=False, queue__isnull=True, tag_key="")
+                | (Q(scope="TAG", queue__isnull=True, owner__isnull=True) & ~Q(tag_key="")),
+                name="budget_names_its_scope",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
