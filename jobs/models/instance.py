@@ -3,7 +3,8 @@
 from decimal import Decimal
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Concat, StrIndex, Substr
 
 from .engine import Engine, Node
 from .environment import ComputeEnvironment
@@ -22,6 +23,12 @@ class InstanceType(models.Model):
     """
 
     name = models.CharField(max_length=128, unique=True)
+    family = models.GeneratedField(
+        # What stands before the dot, for lists in the order of sizes.
+        expression=Substr("name", 1, StrIndex(Concat("name", Value(".")), Value(".")) - 1),
+        output_field=models.CharField(max_length=128),
+        db_persist=True,
+    )
     milli_vcpus = models.PositiveIntegerField()
     memory_mib = models.PositiveIntegerField()
     gpus = models.PositiveSmallIntegerField(default=0)
@@ -62,6 +69,11 @@ class InstanceType(models.Model):
             models.CheckConstraint(
                 condition=Q(architecture__in=Architecture.values),
                 name="instance_type_architecture_is_known",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["family", "milli_vcpus", "memory_mib", "name"], name="instance_type_by_size"
             ),
         ]
 
