@@ -14,9 +14,14 @@ from jobs.domain.states import TERMINAL, JobStatus
 from jobs.domain.validation import Checker
 from jobs.models import DependencyType, Job, JobDependency, QueueState, QueueStatus
 from jobs.selectors.jobs import may_see, visible_jobs
-from jobs.selectors.plans import plan_of_job
+from jobs.selectors.plans import plan_of_job, work_of_job
 
-from .submission_checks import check_consumables_exist, check_host_access, check_secrets_exist
+from .submission_checks import (
+    check_consumables_exist,
+    check_fargate,
+    check_host_access,
+    check_secrets_exist,
+)
 from .submit import write_job
 
 # What a rerun has of the job that it runs again; all else is new.
@@ -83,6 +88,7 @@ def _check_as_submission(job: Job, owner: User) -> None:
         checker.add(field, text)
     plan = plan_of_job(job)
     check_host_access(checker, plan, job.queue)
+    check_fargate(checker, work_of_job(job), job.queue, size_field="definition")
     check_secrets_exist(checker, plan, owner)
     check_consumables_exist(checker, job.spec.consumables, field="consumables")
     try:

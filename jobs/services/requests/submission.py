@@ -22,6 +22,7 @@ from jobs.models import Job, JobDefinition, JobQueue
 
 from .submission_checks import (
     check_consumables_exist,
+    check_fargate,
     check_host_access,
     check_secrets_exist,
     find_definition,
@@ -32,6 +33,8 @@ from .submission_work import resolve_work
 
 # AWS Batch's limit for a whole submission.
 MAX_SUBMISSION_BYTES = 30 * 1024
+# Fields that say how large a job is, where its definition does not.
+SIZE_FIELDS = ("vcpus", "memory_mib", "container_overrides", "ecs_overrides")
 # Of one container: what a definition of several cannot be overridden by.
 CONTAINER_READERS: dict[str, Reader] = {
     "image": validation.image,
@@ -234,6 +237,8 @@ def _check_together(
         checker.check("tags", lambda _: variables.check_tag_count(both), both, None)
     plan = plan_of(submission.work)
     check_host_access(checker, plan, queue)
+    size_field = next((field for field in SIZE_FIELDS if asked[field]), "definition")
+    check_fargate(checker, submission.work, queue, size_field=size_field)
     check_secrets_exist(checker, plan, owner)
     check_consumables_exist(
         checker,

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 
+from jobs.domain import fargate
 from jobs.domain.host_access import host_needs, named_containers, refusals, said_of
-from jobs.domain.plans import JobPlan
+from jobs.domain.plans import JobPlan, Work
 from jobs.domain.reasons import being_deleted
 from jobs.domain.secret_names import secret_names
-from jobs.domain.validation import Checker, FieldError
+from jobs.domain.validation import Checker, FieldError, problem_text
 from jobs.models import (
     ConsumableResource,
     DefinitionStatus,
@@ -99,6 +100,18 @@ def check_host_access(checker: Checker, plan: JobPlan, queue: JobQueue) -> None:
             allowed_host_paths=environment.allowed_host_paths,
         ):
             checker.add("definition", text)
+
+
+def check_fargate(checker: Checker, work: Work, queue: JobQueue, *, size_field: str) -> None:
+    """An error for all that Fargate cannot do, where the queue's environments are of Fargate.
+
+    `size_field`: who said how large the job is.
+    """
+    if queue.type != QueueType.ECS_FARGATE:
+        return
+    for path, text in fargate.problems(work):
+        said = f"The job queue {queue.name} runs jobs on Fargate. {text}"
+        checker.add("definition" if path else size_field, problem_text(path, said))
 
 
 def check_secrets_exist(checker: Checker, plan: JobPlan, owner: User) -> None:

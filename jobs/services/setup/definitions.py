@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from jobs import changes
-from jobs.domain import exit_rules, shares, validation, variables
+from jobs.domain import exit_rules, fargate, shares, validation, variables
 from jobs.domain.consumables import consumables
 from jobs.domain.container_properties import AMOUNT_MISSING, check_secrets, further_properties
 from jobs.domain.ecs_properties import ecs_properties
@@ -99,6 +99,8 @@ def check_definition(*, fields: Mapping[str, object]) -> DefinitionFields:
     given = [field for field in GROUP_FIELDS if not _is_left_out(fields.get(field))]
     work = _check_group(checker, fields, groups) if given else _check_container(checker, fields)
     clean = _check_rest(checker, fields, work)
+    if work.image and fargate.CAPABILITY in clean.extra.get("platformCapabilities", ()):
+        _check_fargate(checker, work)
     if _bytes(clean) > MAX_DEFINITION_BYTES:
         checker.add("", too_large(at_most=MAX_DEFINITION_BYTES, what="A definition"))
     checker.done()
@@ -197,6 +199,21 @@ def _check_group(
         # Wrong, and said so already.
         return Work(image="", milli_vcpus=0, memory_mib=0)
     return work_of_group(**{group: groups[group]})
+
+
+def _check_fargate(checker: Checker, work: Work) -> None:
+    """What Fargate cannot do, each under the field that asks for it."""
+    group = "ecs_properties" if work.ecs_properties else ""
+    of_plain = {"": "vcpus", "resourceRequirements": "gpus"}
+    for path, text in fargate.problems(work):
+        if work.node_properties:
+            checker.add("node_properties", text)
+        elif group:
+            checker.add(group, validation.problem_text(path, text))
+        elif path in of_plain:
+            checker.add(of_plain[path], text)
+        else:
+            checker.add("container", validation.problem_text(path, text))
 
 
 def _check_rest(checker: Checker, fields: Mapping[str, object], work: Work) -> DefinitionFields:
