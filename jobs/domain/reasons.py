@@ -64,6 +64,12 @@ def host_lost(instance_id: str) -> str:
     return f"{HOST_LOST} (instance {instance_id}) terminated."
 
 
+def explain_interruption(why: str, *, has_run: bool) -> str:
+    """One sentence for people about an attempt whose Spot capacity was taken away."""
+    told = f"Interrupted: {why}" if why else "Interrupted."
+    return told if has_run else f"{told} Its container had not been started."
+
+
 def cannot_pull(image: str, detail: str) -> str:
     """AWS's `CannotPullContainerError`, with the image and what the registry said."""
     return f"CannotPullContainerError: {image}: {detail}"
