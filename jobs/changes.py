@@ -9,7 +9,8 @@ lost message costs latency and nothing else. Topics:
 - `log:<attempt id>`: this attempt's log has new lines or is complete;
 - `queues` (and their scheduling policies), `environments`, `definitions`, `resources` (consumable ones): one
   of these was made or changed;
-- `pulls`: an image pull went on.
+- `pulls`: an image pull went on;
+- `budgets`: a budget was made or changed, or what is spent of one.
 """
 
 import json
@@ -33,6 +34,7 @@ ENVIRONMENTS = "environments"
 DEFINITIONS = "definitions"
 RESOURCES = "resources"
 PULLS = "pulls"
+BUDGETS = "budgets"
 
 
 def job_topic(job_id: UUID | str) -> str:

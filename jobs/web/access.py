@@ -38,6 +38,7 @@ SHARED_TOPICS = frozenset(
         changes.DEFINITIONS,
         changes.RESOURCES,
         changes.PULLS,
+        changes.BUDGETS,
     }
 )
 JOB_TOPIC = changes.job_topic("")

@@ -17,6 +17,7 @@ from jobs.selectors.jobs import may_see, visible_jobs
 from jobs.selectors.plans import plan_of_job, work_of_job
 
 from .submission_checks import (
+    check_budgets,
     check_consumables_exist,
     check_fargate,
     check_host_access,
@@ -86,6 +87,8 @@ def _check_as_submission(job: Job, owner: User) -> None:
     )
     for field, text in wrong.items():
         checker.add(field, text)
+    # Tags that were changed later are the old job's alone.
+    check_budgets(checker, queue=job.queue, owner=owner, tags=job.spec.tags)
     plan = plan_of_job(job)
     check_host_access(checker, plan, job.queue)
     check_fargate(checker, work_of_job(job), job.queue, size_field="definition")

@@ -21,6 +21,7 @@ from jobs.domain.work import node_consumables
 from jobs.models import Job, JobDefinition, JobQueue
 
 from .submission_checks import (
+    check_budgets,
     check_consumables_exist,
     check_fargate,
     check_host_access,
@@ -235,6 +236,7 @@ def _check_together(
     if submission.propagate_tags:
         both = {**definition.tags, **submission.tags}
         checker.check("tags", lambda _: variables.check_tag_count(both), both, None)
+    check_budgets(checker, queue=queue, owner=owner, tags=submission.tags)
     plan = plan_of(submission.work)
     check_host_access(checker, plan, queue)
     size_field = next((field for field in SIZE_FIELDS if asked[field]), "definition")

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 
-from jobs.domain import fargate
+from jobs.domain import budgets, fargate
 from jobs.domain.host_access import host_needs, named_containers, refusals, said_of
 from jobs.domain.plans import JobPlan, Work
 from jobs.domain.reasons import being_deleted
 from jobs.domain.secret_names import secret_names
 from jobs.domain.validation import Checker, FieldError, problem_text
 from jobs.models import (
+    BudgetScope,
     ConsumableResource,
     DefinitionStatus,
     Job,
@@ -22,11 +23,14 @@ from jobs.models import (
     QueueStatus,
     QueueType,
 )
+from jobs.selectors.budgets import refusing_budgets
 from jobs.selectors.jobs import visible_jobs
 from jobs.selectors.named import definition_name, definition_named, queue_named
 from jobs.selectors.secrets import usable_secrets
 
 MAX_SHOWN_CHARACTERS = 140
+# Beside which field an exceeded budget is told; what a user has spent is beside none.
+FIELD_OF_SCOPE = {BudgetScope.QUEUE: "queue", BudgetScope.TAG: "tags"}
 
 
 def find_queue(value: object) -> JobQueue:
@@ -84,6 +88,20 @@ def find_jobs(owner: User, job_ids: Sequence[UUID]) -> dict[UUID, Job]:
     if not job_ids:
         return {}
     return {job.id: job for job in visible_jobs(owner).filter(id__in=job_ids)}
+
+
+def check_budgets(
+    checker: Checker, *, queue: JobQueue, owner: User, tags: Mapping[str, str]
+) -> None:
+    """An error for each budget that is spent and refuses new jobs: the queue's, the owner's, one of a tag."""
+    for budget in refusing_budgets(queue=queue, owner=owner, tags=tags):
+        text = budgets.refusal(
+            name=budget.name,
+            spent_usd=budget.spent_usd,
+            usd_per_month=budget.usd_per_month,
+            month=budget.month,
+        )
+        checker.add(FIELD_OF_SCOPE.get(BudgetScope(budget.scope), ""), text)
 
 
 def check_host_access(checker: Checker, plan: JobPlan, queue: JobQueue) -> None:
