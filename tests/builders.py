@@ -2,6 +2,7 @@
 
 import itertools
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -18,6 +19,10 @@ from jobs.models import (
     Engine,
     EngineKind,
     EngineStatus,
+    EnvironmentType,
+    Instance,
+    InstanceState,
+    InstanceType,
     Job,
     JobDefinition,
     JobQueue,
@@ -31,6 +36,7 @@ from jobs.models import (
 )
 from jobs.models.array import column_of
 from jobs.selectors.plans import plan_of_job
+from jobs.services.setup.instance_catalogue import load_instance_types, shipped_rows
 
 SPEC_FIELDS = {field.name for field in JobSpec._meta.fields} - {"id"}
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -58,10 +64,47 @@ def a_node(**fields: Any) -> Node:
     return Node.objects.create(engine=engine, name=name, **{**values, **fields})
 
 
+def an_instance_type(name: str = "", **fields: Any) -> InstanceType:
+    """A custom type of 2 vCPUs and 4 GiB, unless told otherwise."""
+    values = {
+        "milli_vcpus": 2000,
+        "memory_mib": 4096,
+        "usd_per_hour": Decimal("0.1"),
+        "spot_usd_per_hour": Decimal("0.04"),
+        "is_custom": True,
+    }
+    return InstanceType.objects.create(
+        name=name or f"family{next(_numbers)}.large", **{**values, **fields}
+    )
+
+
+def load_catalogue() -> None:
+    """The instance types that come with Batchweb; no test has them unless it asks. Some 20 ms."""
+    load_instance_types(rows=shipped_rows())
+
+
 def an_environment(**fields: Any) -> ComputeEnvironment:
     engine = fields.pop("engine", None) or a_node().engine
     values = {"name": _name("environment"), "created_at": NOW}
     return ComputeEnvironment.objects.create(engine=engine, **{**values, **fields})
+
+
+def an_instance(**fields: Any) -> Instance:
+    """A RUNNING On-Demand instance of 2 vCPUs and 4 GiB, on the first node of its environment's engine."""
+    environment = fields.pop("environment", None) or an_environment(type=EnvironmentType.MANAGED)
+    node = fields.pop("node", None) or environment.engine.nodes.first()
+    assert node is not None
+    values = {
+        "instance_id": f"i-{next(_numbers):017x}",
+        "type_name": "rack.large",
+        "milli_vcpus": 2000,
+        "memory_mib": 4096,
+        "usd_per_hour": Decimal("0.1"),
+        "state": InstanceState.RUNNING,
+        "launched_at": NOW,
+        "running_at": NOW,
+    }
+    return Instance.objects.create(environment=environment, node=node, **{**values, **fields})
 
 
 def a_queue(*environments: ComputeEnvironment, **fields: Any) -> JobQueue:

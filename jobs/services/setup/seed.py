@@ -1,4 +1,4 @@
-"""What a newcomer finds: a user, an engine, an environment, a queue and three job definitions.
+"""What a newcomer finds: a user, instance types, an engine, an environment, a queue and three job definitions.
 
 Each is made only where there is none of its kind yet, so that nothing which somebody changed, or
 deleted on purpose, comes back at the next start.
@@ -10,11 +10,19 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from jobs.models import ComputeEnvironment, Engine, EngineKind, JobDefinition, JobQueue
+from jobs.models import (
+    ComputeEnvironment,
+    Engine,
+    EngineKind,
+    InstanceType,
+    JobDefinition,
+    JobQueue,
+)
 
 from .definitions import register_definition
 from .engines import create_engine
 from .environments import create_environment
+from .instance_catalogue import load_instance_types, shipped_rows
 from .queues import create_queue
 
 USER_NAME = "admin"
@@ -65,6 +73,7 @@ def seed(*, password: str, image: str, engine_url: str, now: datetime) -> list[s
     with transaction.atomic():
         return [
             *_seed_user(password),
+            *_seed_instance_types(),
             *_seed_engine(engine_url),
             *_seed_environment(now),
             *_seed_queue(now),
@@ -81,6 +90,13 @@ def _seed_user(password: str) -> list[str]:
         return []
     User.objects.create_superuser(USER_NAME, password=password)
     return [f"administrator {USER_NAME}"]
+
+
+def _seed_instance_types() -> list[str]:
+    if InstanceType.objects.exists():
+        return []
+    loaded = load_instance_types(rows=shipped_rows())
+    return [f"{len(loaded.added)} instance types"]
 
 
 def _seed_engine(url: str) -> list[str]:
