@@ -8,6 +8,7 @@ from django.contrib import admin
 from . import (
     access,
     array,
+    budget,
     bulk,
     consumable,
     definition,
@@ -25,6 +26,7 @@ from . import (
 __all__ = [
     "access",
     "array",
+    "budget",
     "bulk",
     "consumable",
     "definition",

@@ -6,7 +6,9 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from jobs.selectors import environments, overview, queues
+from jobs.selectors.budgets import warnings_seen
 
+from .budgets import warnings
 from .lazily import lazily
 
 
@@ -21,6 +23,7 @@ def build(*, user: User, now: datetime) -> dict[str, Any]:
         "cost_today": lazily(
             lambda: overview.cost_since(user=user, since=overview.day_start(now), now=now)
         ),
+        "budget_warnings": warnings(lambda: warnings_seen(user=user)),
         "feed": lazily(lambda: overview.feed(user=user)),
     }
 

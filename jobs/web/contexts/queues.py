@@ -15,12 +15,14 @@ from jobs.domain.time_limit_actions import MAX_SECONDS, MIN_SECONDS
 from jobs.models import QueueState, QueueStatus, QueueType
 from jobs.scheduling.plan import WaitCode
 from jobs.selectors import queues as selectors
+from jobs.selectors.budgets import warnings_of_queue
 from jobs.selectors.environments import environment_names
 from jobs.selectors.front import FRONT_SIZE
 from jobs.selectors.jobs import may_see
 from jobs.selectors.policies import policy_names, shares_of
 
 from .. import answers
+from .budgets import warnings
 from .forms import errors_elsewhere, is_checked, posted_rows, rows_of
 from .lazily import lazily
 from .named import NameQuery, read_query
@@ -79,6 +81,7 @@ def build(*, row: selectors.QueueRow) -> dict[str, Any]:
         "takes_jobs": row.queue.state == QueueState.ENABLED and not _is_for_services(row),
         "front": lazily(lambda: selectors.front_of_queue(queue=row.queue, now=timezone.now())),
         "front_size": FRONT_SIZE,
+        "budget_warnings": warnings(lambda: warnings_of_queue(queue=row.queue)),
         "policy": row.queue.scheduling_policy,
         "shares": lazily(lambda: shares_of(queue=row.queue, now=timezone.now())),
         "rules": [

@@ -16,6 +16,7 @@ from jobs.domain.plans import plan_of
 from jobs.domain.resources import format_vcpus
 from jobs.domain.work import substitute_parameters
 from jobs.models import Job, JobDefinition, SchedulingPolicy
+from jobs.selectors.budgets import warnings_for
 from jobs.selectors.choices import (
     definition_names,
     ids_by_name,
@@ -25,11 +26,13 @@ from jobs.selectors.choices import (
     recent_jobs,
     usual_queue_name,
 )
+from jobs.selectors.named import queue_named
 from jobs.selectors.plans import work_of_definition
 from jobs.services.requests.submission import Submission, check_submission
 
 from .. import answers
 from ..access import user_of
+from .budgets import warnings
 from .forecast import estimate, outlook
 from .forms import errors_elsewhere, is_checked
 from .lazily import lazily
@@ -194,7 +197,7 @@ def check(*, user: User, typed: Mapping[str, object]) -> dict[str, Any]:
     except InvalidInput as error:
         errors = {name: texts for name, texts in error.errors.items() if fields.get(name)}
     values: dict[str, Any] = {name: _text(typed, name) for name in TEXT_FIELDS}
-    values["depends_on"] = typed.get("depends_on")
+    values["depends_on"], values["tags"] = typed.get("depends_on"), typed.get("tags")
     return {
         "errors": errors,
         "field_errors": [(name, errors.get(name, [])) for name in FIELDS],
@@ -215,7 +218,15 @@ def _needs_priority(definition: JobDefinition | None, policy: SchedulingPolicy |
 
 def _forecast(user: User, values: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     submission = lazily(lambda: _valid_submission(user, values, policy))
+    tags = values.get("tags")
     return {
+        "budget_warnings": warnings(
+            lambda: warnings_for(
+                queue=queue_named(values["queue"]),
+                owner=user,
+                tags=tags if isinstance(tags, Mapping) else {},
+            )
+        ),
         "estimate": lazily(lambda: estimate(found) if (found := submission()) else None),
         "outlook": lazily(lambda: outlook(found, user=user) if (found := submission()) else None),
     }
