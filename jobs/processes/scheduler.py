@@ -23,6 +23,7 @@ from jobs.selectors.snapshot import load_snapshot
 from jobs.services.attempts.stopping import next_stop_at
 from jobs.services.passes.accept import PORTION, accept_submitted
 from jobs.services.passes.array_stop import carry_out_stops
+from jobs.services.passes.instances import advance_instances
 from jobs.services.passes.lease import BEAT_SECONDS, Lease, Standby, beat, release
 from jobs.services.passes.placement import apply_plan
 from jobs.services.passes.settle import settle_ended
@@ -62,6 +63,7 @@ def schedule_once(
     accepted = accept_submitted(lease=lease, now=now)
     stopping = carry_out_stops(lease=lease, now=now)
     unsettled = settle_ended(lease=lease, now=now)
+    advance_instances(lease=lease, now=now)
     # What is to be stopped must not be placed meanwhile; nobody else waits for that.
     snapshot = without_children_of(load_snapshot(front=FRONT, now=now, scouts=scouts), stopping)
     plan = decide(snapshot, now)

@@ -4,15 +4,20 @@ from collections.abc import Iterable
 
 from jobs.domain.resources import Resources
 
+from .capacity import Capacity
 from .room import Room
 from .snapshot import EnvironmentView, JobView
 
 
 class Claims:
-    """Machines and environments that an earlier job waits for; the first claim on each counts."""
+    """Machines and environments that an earlier job waits for; the first claim on each counts.
 
-    def __init__(self, room: Room) -> None:
+    For capacity of its own an environment with instances waits for these or for machines to launch more on.
+    """
+
+    def __init__(self, room: Room, capacity: Capacity) -> None:
         self._room = room
+        self._capacity = capacity
         self._nodes: dict[int, tuple[int, JobView]] = {}
         self._environments: dict[int, tuple[int, JobView]] = {}
         self._count = 0
@@ -66,5 +71,9 @@ class Claims:
         return dict.fromkeys(
             id_
             for part in dict.fromkeys(job.parts)
-            for id_ in self._room.large_enough(environment, part)
+            for id_ in (
+                self._capacity.could_use(environment, part)
+                if environment.kind.has_instances
+                else self._room.large_enough(environment, part)
+            )
         )

@@ -10,17 +10,22 @@
    "The ANL/IBM SP scheduling system", 1995; here with reservations for the first few of a queue.)
 4. In a queue without backfill, the first job that cannot start blocks all behind it, as AWS Batch does.
 5. A job that no environment could ever hold keeps nothing: the others pass it.
+6. Managed environments have instances: one is launched where a job finds no room on those there are (`capacity`),
+   idle ones and Spot work give way (`reclaim`), and what nobody needs is ended (`scaling`).
 """
 
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 
 from jobs.domain.resources import Resources
 
+from .capacity import Capacity
 from .judge import Judge
 from .order import LAST_ID, Order
 from .plan import Placement, Plan, Wait
 from .reasons import behind_the_front
+from .scaling import scale
 from .snapshot import JobView, Snapshot
 from .timeline import Clock
 
@@ -47,11 +52,18 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
             placed[job.queue_id] += 1
         elif not job.scouted:
             waits.append(verdict)
+    scale(snapshot, judge.capacity)
+    capacity = judge.capacity
     return Plan(
         at=now,
         placements=tuple(placements),
         waits=tuple(waits),
         more=_is_more_to_do(snapshot, order, placed),
+        launches=tuple(capacity.launches),
+        ends=tuple(capacity.ends.values()),
+        drains=tuple(capacity.drains.values()),
+        interruptions=tuple(capacity.interruptions),
+        pressures=_pressures(snapshot, capacity),
     )
 
 
@@ -73,6 +85,20 @@ def explain_job(snapshot: Snapshot, job: JobView, now: datetime) -> Wait | None:
         return wait
     unheard = all(placement.job.id != job.id for placement in plan.placements)
     return Wait(job.id, queue.id, *behind_the_front(queue)) if unheard or queue.has_more else None
+
+
+def _pressures(snapshot: Snapshot, capacity: Capacity) -> tuple[tuple[int, Decimal], ...]:
+    """Of the engines that have Spot work, or may get some."""
+    engine_ids = {
+        capacity.market.engine_of(environment)
+        for environment in snapshot.environments
+        if environment.kind.is_spot
+    }
+    return tuple(
+        (engine_id, capacity.market.pressure(engine_id))
+        for engine_id in capacity.market.engine_ids
+        if engine_id in engine_ids
+    )
 
 
 def _is_more_to_do(snapshot: Snapshot, order: Order, placed: dict[int, int]) -> bool:

@@ -2,8 +2,19 @@
 
 from collections.abc import Sequence
 
+from jobs.domain.resources import Resources
+
+from .capacity import Blocker, Capacity, Offer
+from .capacity_reasons import (
+    instances_at_maximum,
+    interrupting,
+    no_machine_for_instance,
+    no_type_holds,
+    over_bid,
+)
 from .claims import Claims
 from .consumables import Shelf
+from .market import bid
 from .plan import Placement, Wait
 from .reasons import (
     Reason,
@@ -15,6 +26,7 @@ from .reasons import (
     no_room,
     share_reserve,
 )
+from .reclaim import Reclaim
 from .room import Room, Slot
 from .shares import active_shares, ceiling_milli_vcpus, reserved_ratio
 from .snapshot import EnvironmentView, JobView, QueueView, Snapshot
@@ -30,7 +42,9 @@ class Judge:
     def __init__(self, snapshot: Snapshot, clock: Clock) -> None:
         self.room = Room(snapshot, clock)
         self._shelf = Shelf(snapshot.consumables)
-        self._claims = Claims(self.room)
+        self.capacity = Capacity(snapshot, self.room)
+        self._reclaim = Reclaim(self.capacity, snapshot.running)
+        self._claims = Claims(self.room, self.capacity)
         self._queues = {queue.id: queue for queue in snapshot.queues}
         self._ceilings = _ceilings(snapshot, self.room)
         # The first job of each queue that waits.
@@ -48,6 +62,7 @@ class Judge:
         found = self._find(job, queue)
         if isinstance(found, Slot):
             self.room.take(job, found)
+            self.capacity.take(job, found, self.room.environments[found.environment_id])
             self._shelf.take(job)
             return Placement(job, found.environment_id, found.node_ids)
         self._heads.setdefault(queue.id, job)
@@ -75,8 +90,24 @@ class Judge:
         valid = [environment for environment in enabled if not environment.invalid_reason]
         if not valid:
             return environment_invalid(enabled)
-        possible = [environment for environment in valid if self.room.could_hold(environment, job)]
-        return possible or never_fits(job, valid, self.room.nodes)
+        possible = [environment for environment in valid if self._could_hold(environment, job)]
+        return possible or self._never_fits(job, valid)
+
+    def _could_hold(self, environment: EnvironmentView, job: JobView) -> bool:
+        if environment.kind.has_instances:
+            return self.capacity.could_hold(environment, job)
+        return self.room.could_hold(environment, job)
+
+    def _never_fits(self, job: JobView, environments: list[EnvironmentView]) -> Reason:
+        plain = [env for env in environments if not env.kind.has_instances]
+        machines = {
+            self.room.nodes[id_].name: self.room.nodes[id_].capacity
+            for env in environments
+            for id_ in env.node_ids
+        }
+        if plain or not machines:
+            return never_fits(job, plain or environments, self.room.nodes)
+        return no_type_holds(job, environments, machines)
 
     def _find(self, job: JobView, queue: QueueView) -> Slot | Reason:
         possible = self.possible(job)
@@ -90,15 +121,35 @@ class Judge:
         refused = self._refuse(job, queue) or self._told.get(key)
         if refused is not None:
             return refused
-        for environment in possible:
-            if not self._is_at_ceiling(job, queue, environment):
-                slot = self.room.find_now(environment, job)
-                if slot is not None:
-                    return slot
+        open_to_it = [env for env in possible if not self._is_at_ceiling(job, queue, env)]
+        slot = self._find_now(open_to_it, job)
+        if slot is not None:
+            return slot
         reason, keeps_room = self._why_blocked(job, queue, possible)
         if not keeps_room:
             self._told[key] = reason
         return reason
+
+    def _find_now(self, environments: Sequence[EnvironmentView], job: JobView) -> Slot | None:
+        """A place that is free, else a new instance, else where an idle instance makes room."""
+        for environment in environments:
+            slot = self._find_in(environment, job)
+            if slot is not None:
+                return slot
+        for environment in environments:
+            if self._reclaim.end_idle_for(environment, job):
+                # Room grew: others may be told something else now.
+                self._told.clear()
+                return self._find_in(environment, job)
+        return None
+
+    def _find_in(self, environment: EnvironmentView, job: JobView) -> Slot | None:
+        slot = self.room.find_now(environment, job)
+        if slot is None and environment.kind.has_instances:
+            slot = self.capacity.launch_for(environment, job)
+            if slot is not None:
+                self._told.clear()
+        return slot
 
     def _refuse(self, job: JobView, queue: QueueView) -> Reason | None:
         """Why the job cannot start, whatever room there is."""
@@ -118,6 +169,8 @@ class Judge:
         if not free_to_wait_for:
             ahead = self._claims.ahead_of(allowed, job)
             return behind(queue, job, ahead, self._queues[ahead.queue_id]), False
+        if free_to_wait_for[0].kind.has_instances:
+            return self._wait_for_instances(job, queue, free_to_wait_for[0])
         roomy = [env for env in free_to_wait_for if self.room.below_maximum(env, job)]
         if roomy:
             reason = no_room(job, self._claims.free(roomy, job))
@@ -139,6 +192,8 @@ class Judge:
             return False
         self._reservations[queue.id] = kept + 1
         self._shelf.keep(job)
+        for environment in environments:
+            self._reclaim.interrupt_for(environment, job)
         slot = self.room.find_later(environments, job)
         if slot is not None:
             self.room.reserve(job, slot)
@@ -157,6 +212,92 @@ class Judge:
             environment_ids=() if waits_for_nodes else [env.id for env in environments],
         )
         return True
+
+    def _wait_for_instances(
+        self, job: JobView, queue: QueueView, environment: EnvironmentView
+    ) -> tuple[Reason, bool]:
+        """Why there is no instance for the job, and whether room is now kept for it."""
+        part = max(job.parts, key=lambda each: (each.gpus, each.milli_vcpus, each.memory_mib))
+        found = self.capacity.offer(environment, part)
+        # One more could be launched, but not for all nodes of the job at once.
+        blocker = Blocker.MACHINE if isinstance(found, Offer) else found
+        reason = self._why_no_instance(job, environment, part, blocker)
+        kept = self._reservations.get(queue.id, 0)
+        if blocker is Blocker.PRICE or kept == RESERVATIONS_PER_QUEUE:
+            return reason, False
+        self._reservations[queue.id] = kept + 1
+        self._shelf.keep(job)
+        slot = self.room.find_later([environment], job)
+        if slot is not None:
+            self.room.reserve(job, slot)
+            self._claims.claim(job, node_ids=slot.node_ids, environment_ids=())
+        elif blocker is Blocker.MAXIMUM:
+            self._keep_maximum(job, environment)
+        elif self._keep_machine(job, environment, part):
+            reason = interrupting(job, environment)
+        return reason, True
+
+    def _keep_maximum(self, job: JobView, environment: EnvironmentView) -> None:
+        """Instances that cannot hold the job take no more, until their vCPUs suffice for one that can."""
+        large = self._claims.unclaimed(environment, job)
+        places = [id_ for id_ in large if id_ in self.room.places[environment.id]]
+        if not places:
+            smallest = min(
+                (each.size.milli_vcpus for each in self.capacity.suitable(environment, job.needs)),
+                default=0,
+            )
+            live = self.capacity.live_milli_vcpus[environment.id]
+            excess = live + smallest - (environment.max_milli_vcpus or 0)
+            for id_ in sorted(
+                self.room.places[environment.id],
+                key=lambda id_: (-self.room.free[id_].milli_vcpus, id_),
+            ):
+                if excess <= 0:
+                    break
+                places.append(id_)
+                excess -= self.room.nodes[id_].capacity.milli_vcpus
+        self.capacity.keep_maximum(environment)
+        self.room.keep(job, [], places)
+        self._claims.claim(job, node_ids=places, environment_ids=())
+
+    def _keep_machine(self, job: JobView, environment: EnvironmentView, part: Resources) -> bool:
+        """Keeps room for an instance on a machine; whether Spot work makes it."""
+        self._reclaim.interrupt_for(environment, job)
+        for type_ in self.capacity.in_order(environment, part):
+            hosts = self.capacity.hosts(environment, type_)
+            found = None if job.gang else self.room.when_free(hosts, type_.size)
+            if found is not None:
+                start, node_id = found
+                self.room.reserve_machine(
+                    job, environment.id, start=start, node_id=node_id, size=type_.size
+                )
+                self._claims.claim(job, node_ids=[node_id], environment_ids=())
+                return self.capacity.is_making_room(node_id)
+        node_ids = self._claims.unclaimed(environment, job)
+        self.room.keep(job, [], node_ids)
+        self._claims.claim(job, node_ids=node_ids, environment_ids=())
+        return False
+
+    def _why_no_instance(
+        self, job: JobView, environment: EnvironmentView, part: Resources, blocker: Blocker
+    ) -> Reason:
+        types = self.capacity.in_order(environment, part)
+        if blocker is Blocker.PRICE:
+            first = types[0]
+            managed = environment.managed
+            return over_bid(
+                job,
+                environment,
+                first,
+                price=self.capacity.price(environment, first, and_spot=first.size),
+                most=bid(first, managed.bid_percentage if managed else 100),
+            )
+        if blocker is Blocker.MAXIMUM:
+            live = self.capacity.live_milli_vcpus[environment.id]
+            return instances_at_maximum(job, environment, live_milli_vcpus=live)
+        nodes = self.room.nodes
+        free = {nodes[id_].name: self.room.free[id_] for id_ in environment.node_ids}
+        return no_machine_for_instance(job, environment, types, free)
 
     def _is_at_ceiling(self, job: JobView, queue: QueueView, environment: EnvironmentView) -> bool:
         key = (queue.id, environment.id)

@@ -49,19 +49,19 @@ def no_enabled_environment(queue: QueueView, environments: Sequence[EnvironmentV
     else:
         names = _names(environments)
         detail = f"Every compute environment of the queue {queue.name} is disabled ({names}). Enable one."
-    return _reason(WaitCode.NO_ENVIRONMENT, detail)
+    return reason_of(WaitCode.NO_ENVIRONMENT, detail)
 
 
 def environment_invalid(environments: Sequence[EnvironmentView]) -> Reason:
     """All enabled environments are INVALID."""
     details = "; ".join(f"{env.name}: {env.invalid_reason}" for env in environments)
-    return _reason(WaitCode.ENVIRONMENT_INVALID, f"{ENVIRONMENTS_INVALID} {details}")
+    return reason_of(WaitCode.ENVIRONMENT_INVALID, f"{ENVIRONMENTS_INVALID} {details}")
 
 
 def far_behind(queue: str, count: int) -> Reason:
     """Waits so deep in the queue that no pass has looked at the job; so many come before it, or more."""
     ahead = f": at least {count} jobs come before it" if count else ""
-    return _reason(WaitCode.TURN, f"Waits its turn in the queue {queue}{ahead}.")
+    return reason_of(WaitCode.TURN, f"Waits its turn in the queue {queue}{ahead}.")
 
 
 def never_fits(
@@ -70,14 +70,14 @@ def never_fits(
     """No node, however empty, and no environment's maximum could ever hold this job."""
     machines = list({id_: nodes[id_] for env in environments for id_ in env.node_ids}.values())
     if not machines:
-        return _reason(
+        return reason_of(
             WaitCode.ENVIRONMENT_INVALID,
             f"{ENVIRONMENTS_INVALID} No machine is ready in {_names(environments)}.",
         )
     needs = job.needs
     largest_milli_vcpus = max(_usable_milli_vcpus(env, nodes) for env in environments)
     if needs.milli_vcpus > largest_milli_vcpus:
-        return _reason(
+        return reason_of(
             WaitCode.MAX_RESOURCE,
             f"{CANNOT_MEET_CPU} It needs {format_vcpus(needs.milli_vcpus)} vCPU; "
             f"the most that one machine here can give is {format_vcpus(largest_milli_vcpus)}. "
@@ -86,7 +86,7 @@ def never_fits(
     for part in job.parts:
         if not any(part.fits_in(node.capacity) for node in machines):
             detail = _too_much(part, machines)
-            return _reason(WaitCode.JOB_REQUIREMENT, f"{REQUIREMENT_TOO_HIGH} {detail}")
+            return reason_of(WaitCode.JOB_REQUIREMENT, f"{REQUIREMENT_TOO_HIGH} {detail}")
     return _together_too_much(job, environments)
 
 
@@ -96,7 +96,7 @@ def environment_full(
     """The environment's maximum of vCPUs leaves too little, whatever its machines have."""
     maximum = format_vcpus(environment.max_milli_vcpus or 0)
     used = format_vcpus(used_milli_vcpus[environment.id])
-    return _reason(
+    return reason_of(
         WaitCode.ENVIRONMENT_FULL,
         f"Needs {format_vcpus(job.milli_vcpus)} vCPU; "
         f"{environment.name} uses {used} of its maximum of {maximum}.",
@@ -112,7 +112,7 @@ def share_reserve(
 ) -> Reason:
     """The policy's `computeReservation` keeps the rest for shares that are not active."""
     used = format_vcpus(used_milli_vcpus[environment.id])
-    return _reason(
+    return reason_of(
         WaitCode.SHARE_RESERVE,
         f"Needs {format_vcpus(job.milli_vcpus)} vCPU; active shares may use "
         f"{format_vcpus(ceiling)} of {environment.name}, of which {used} are in use. "
@@ -122,11 +122,16 @@ def share_reserve(
 
 def no_room(job: JobView, free_by_node: Mapping[str, Resources]) -> Reason:
     """Machines that could hold the job have too little left now."""
-    free = "; ".join(
+    free = free_text(job, free_by_node)
+    return reason_of(WaitCode.CAPACITY, f"Needs {needs_text(job)}; {free}.")
+
+
+def free_text(job: JobView, free_by_node: Mapping[str, Resources]) -> str:
+    """What is free, of those that have most: "1 vCPU, 2 GiB free on a; ..."."""
+    return "; ".join(
         f"{amount.text(with_gpus=bool(job.needs.gpus))} free on {name}"
         for name, amount in _emptiest(free_by_node)
     )
-    return _reason(WaitCode.CAPACITY, f"Needs {needs_text(job)}; {free}.")
 
 
 def behind(queue: QueueView, job: JobView, ahead: JobView, queue_ahead: QueueView) -> Reason:
@@ -136,7 +141,7 @@ def behind(queue: QueueView, job: JobView, ahead: JobView, queue_ahead: QueueVie
     if ahead.owner_id == job.owner_id:
         named = f"{ahead.name} ({text_of(ahead.id)})" if ahead.name else text_of(ahead.id)
         which = f"the job {named}"
-    return _reason(
+    return reason_of(
         WaitCode.TURN,
         f"Waits in the queue {queue.name} behind {which}{where}, "
         f"which comes first and needs {needs_text(ahead)}.",
@@ -145,14 +150,14 @@ def behind(queue: QueueView, job: JobView, ahead: JobView, queue_ahead: QueueVie
 
 def behind_the_front(queue: QueueView) -> Reason:
     """So many wait before it that nobody has looked at it yet."""
-    return _reason(
+    return reason_of(
         WaitCode.TURN, f"Waits its turn in the queue {queue.name}: many jobs come before it."
     )
 
 
 def consumable_unknown(name: str) -> Reason:
     """The resource was deleted after the submission."""
-    return _reason(
+    return reason_of(
         WaitCode.CONSUMABLE_REQUIREMENT,
         f"There is no consumable resource {name}. Make it, or submit the job without it.",
     )
@@ -160,7 +165,7 @@ def consumable_unknown(name: str) -> Reason:
 
 def consumable_impossible(name: str, quantity: int, *, total: int) -> Reason:
     """It would not suffice if nobody else used any."""
-    return _reason(
+    return reason_of(
         WaitCode.CONSUMABLE_REQUIREMENT,
         f"Needs {quantity} of the consumable resource {name}, which has {total} in total. "
         "Ask for less, or raise its total.",
@@ -172,7 +177,7 @@ def consumable_short(name: str, quantity: int, *, free: int, total: int, kept: i
     text = f"Needs {quantity} of the consumable resource {name}; {free} of {total} are free"
     if kept:
         text += ", and kept for jobs that come first"
-    return _reason(WaitCode.CONSUMABLE, f"{text}.")
+    return reason_of(WaitCode.CONSUMABLE, f"{text}.")
 
 
 def _too_much(needs: Resources, machines: Sequence[NodeView]) -> str:
@@ -200,13 +205,13 @@ def _together_too_much(job: JobView, environments: Sequence[EnvironmentView]) ->
     maxima = [env.max_milli_vcpus for env in environments]
     if all(maximum is not None and maximum < job.milli_vcpus for maximum in maxima):
         largest = max(maximum or 0 for maximum in maxima)
-        return _reason(
+        return reason_of(
             WaitCode.MAX_RESOURCE,
             f"{CANNOT_MEET_CPU} It needs {needs_text(job)}: {format_vcpus(job.milli_vcpus)} vCPU "
             f"together; the largest maximum here is {format_vcpus(largest)}. "
             "Ask for fewer, or raise it.",
         )
-    return _reason(
+    return reason_of(
         WaitCode.JOB_REQUIREMENT,
         f"{REQUIREMENT_TOO_HIGH} It needs {needs_text(job)}; no compute environment here could "
         "hold that. Ask for less, or add machines.",
@@ -234,5 +239,6 @@ def _names(environments: Iterable[EnvironmentView]) -> str:
     return ", ".join(environment.name for environment in environments)
 
 
-def _reason(code: WaitCode, detail: str) -> Reason:
+def reason_of(code: WaitCode, detail: str) -> Reason:
+    """A text of waiting, with its code in front: `split_reason` takes it apart again."""
     return code, f"{code} - {detail}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from jobs.domain.resources import Resources
 
-from .snapshot import EnvironmentView, JobView, Snapshot
+from .snapshot import EnvironmentView, InstanceView, JobView, NodeView, Snapshot
 from .timeline import NEVER, Clock, Reservation, Timeline
 
 # In how many steps the moments are searched at which a job might start.
@@ -23,7 +23,11 @@ class Slot:
 
 
 class Room:
-    """What is free, what comes back when, and what is kept for jobs that wait."""
+    """What is free, what comes back when, and what is kept for jobs that wait.
+
+    `places` are, by environment, where its jobs may run: machines, or its own instances on them. The
+    maximum of an environment that has instances is theirs to keep (`capacity`), and no limit to its jobs.
+    """
 
     def __init__(self, snapshot: Snapshot, clock: Clock) -> None:
         self.clock = clock
@@ -31,6 +35,10 @@ class Room:
         self.free = {node.id: node.capacity - node.used for node in snapshot.nodes}
         self.environments = {env.id: env for env in snapshot.environments}
         self.used_milli_vcpus = {env.id: env.used_milli_vcpus for env in snapshot.environments}
+        self.places: dict[int, list[int]] = {
+            env.id: [] if env.kind.has_instances else list(env.node_ids)
+            for env in snapshot.environments
+        }
         # Nodes that are kept, for as long as it takes, for a job of which nobody knows when it can start.
         self.closed: set[int] = set()
         self._node_lines: dict[int, Timeline] = defaultdict(Timeline)
@@ -44,6 +52,48 @@ class Room:
             self._environment_lines[run.environment_id].add(
                 end, Resources(run.holds.milli_vcpus, 0)
             )
+        for instance in snapshot.instances:
+            self._add_instance(instance)
+
+    # Instances come and go while a plan is made
+
+    def add_place(self, environment_id: int, place: NodeView) -> None:
+        """A new instance takes jobs of its environment. Its room of its machine is taken with `hold`."""
+        self.nodes[place.id] = place
+        self.free[place.id] = place.capacity - place.used
+        self.places[environment_id].append(place.id)
+        self._large_enough.clear()
+
+    def close_place(self, environment_id: int, place_id: int) -> None:
+        """An instance takes no more jobs."""
+        self.places[environment_id].remove(place_id)
+        self._large_enough.clear()
+
+    def hold(self, node_id: int, size: Resources) -> None:
+        """An instance takes this of a machine."""
+        self.free[node_id] = self.free[node_id] - size
+
+    def give_back(self, node_id: int, size: Resources, *, after: float = 0.0) -> None:
+        """A machine has this again: now, or so many seconds from now."""
+        if after <= 0:
+            self.free[node_id] = self.free[node_id] + size
+        else:
+            self._node_lines[node_id].add(after, size)
+
+    def is_reserved(self, place_id: int) -> bool:
+        """Whether a job that waits has room kept for it there."""
+        return place_id in self.closed or bool(self._on_node.get(place_id))
+
+    def _add_instance(self, instance: InstanceView) -> None:
+        if instance.node_id not in self.nodes:
+            # Its machine is away; nothing can be placed there.
+            return
+        if instance.is_open and not instance.outdated:
+            place = NodeView(instance.place_id, instance.name, instance.type.size, instance.used)
+            self.add_place(instance.environment_id, place)
+        if instance.kill_at is not None:
+            seconds = max(0.001, (instance.kill_at - self.clock.now).total_seconds())
+            self.give_back(instance.node_id, instance.type.size, after=seconds)
 
     # What a job could ever have
 
@@ -52,19 +102,23 @@ class Room:
         key = (environment.id, needs)
         found = self._large_enough.get(key)
         if found is None:
-            found = [id_ for id_ in environment.node_ids if needs.fits_in(self.nodes[id_].capacity)]
+            found = [
+                id_
+                for id_ in self.places[environment.id]
+                if needs.fits_in(self.nodes[id_].capacity)
+            ]
             self._large_enough[key] = found
         return found
 
     def could_hold(self, environment: EnvironmentView, job: JobView) -> bool:
-        """Whether the job would fit if nothing else ran."""
-        maximum = environment.max_milli_vcpus
+        """Whether the job would fit on these machines if nothing else ran."""
+        maximum = _maximum(environment)
         if maximum is not None and job.milli_vcpus > maximum:
             return False
         if not job.gang:
             return bool(self.large_enough(environment, job.needs))
-        empty = {id_: self.nodes[id_].capacity for id_ in environment.node_ids}
-        return _pack(job.gang, empty) is not None
+        empty = {id_: self.nodes[id_].capacity for id_ in self.places[environment.id]}
+        return pack(job.gang, empty) is not None
 
     # What it can have now
 
@@ -74,7 +128,7 @@ class Room:
 
     def below_maximum(self, environment: EnvironmentView, job: JobView) -> bool:
         """Whether what runs leaves the job enough of the maximum."""
-        maximum = environment.max_milli_vcpus
+        maximum = _maximum(environment)
         used = self.used_milli_vcpus[environment.id]
         return maximum is None or used + job.milli_vcpus <= maximum
 
@@ -124,13 +178,37 @@ class Room:
         for node_id in dict.fromkeys(slot.node_ids):
             self._on_node[node_id].append(reservation)
 
+    def when_free(self, node_ids: Iterable[int], size: Resources) -> tuple[float, int] | None:
+        """When so much is free on one of these machines for good, in seconds from now, and on which.
+
+        None if no end is known that helps.
+        """
+        best: tuple[float, int] | None = None
+        for node_id in node_ids:
+            if node_id in self.closed:
+                continue
+            start = self._node_lines[node_id].first(size, self.free[node_id])
+            if start == NEVER or (best is not None and start >= best[0]):
+                continue
+            if size.fits_in(self._free_throughout(node_id, start, NEVER)):
+                best = (start, node_id)
+        return best
+
+    def reserve_machine(
+        self, job: JobView, environment_id: int, *, start: float, node_id: int, size: Resources
+    ) -> None:
+        """Keeps room for an instance that is to be launched for the job."""
+        self._on_node[node_id].append(
+            Reservation(job, start, NEVER, environment_id, 0, ((node_id, size),))
+        )
+
     def keep(
         self, job: JobView, environments: Sequence[EnvironmentView], node_ids: Iterable[int]
     ) -> None:
         """Keeps nodes, and its part of the environments' maxima, for a job that may start at any time."""
         self.closed.update(node_ids)
         for environment in environments:
-            if environment.max_milli_vcpus is not None:
+            if _maximum(environment) is not None:
                 self._in_environment[environment.id].append(
                     Reservation(job, 0.0, NEVER, environment.id, job.milli_vcpus, ())
                 )
@@ -147,7 +225,7 @@ class Room:
     def _is_maximum_open(
         self, environment: EnvironmentView, milli_vcpus: int, start: float, end: float
     ) -> bool:
-        maximum = environment.max_milli_vcpus
+        maximum = _maximum(environment)
         if maximum is None:
             return True
         kept = self._in_environment.get(environment.id, ())
@@ -168,20 +246,22 @@ class Room:
         stay for large jobs; the smaller id where two are alike.
         """
         if not job.gang:
-            node_id = self._best_node(environment, job.needs, start, end)
+            candidates = self.large_enough(environment, job.needs)
+            node_id = self.best_of(candidates, job.needs, start, end)
             return None if node_id is None else (node_id,)
         free = {
             node_id: self._free_throughout(node_id, start, end)
-            for node_id in environment.node_ids
+            for node_id in self.places[environment.id]
             if node_id not in self.closed
         }
-        return _pack(job.gang, free)
+        return pack(job.gang, free)
 
-    def _best_node(
-        self, environment: EnvironmentView, needs: Resources, start: float, end: float
+    def best_of(
+        self, candidates: Iterable[int], needs: Resources, start: float = 0.0, end: float = NEVER
     ) -> int | None:
+        """Of these, where so much is free from `start` to `end` after all that is kept: the fullest."""
         best: tuple[int, int, int] | None = None
-        for node_id in self.large_enough(environment, needs):
+        for node_id in candidates:
             if node_id in self.closed:
                 continue
             free = self.free[node_id] if start <= 0 else self._free_at(node_id, start)
@@ -235,7 +315,7 @@ class Room:
         """The moments at which something comes back or a reservation ends, in order."""
         moments: set[float] = set(self._environment_lines[environment.id].ends())
         moments.update(other.end for other in self._in_environment.get(environment.id, ()))
-        for node_id in environment.node_ids:
+        for node_id in self.places[environment.id]:
             moments.update(self._node_lines[node_id].ends())
             moments.update(other.end for other in self._on_node.get(node_id, ()))
         return sorted(moment for moment in moments if moment < NEVER)
@@ -243,7 +323,7 @@ class Room:
     def _not_before(self, environment: EnvironmentView, job: JobView) -> float:
         """A moment before which the job surely does not fit; NEVER if no end is known that helps."""
         earliest = 0.0
-        maximum = environment.max_milli_vcpus
+        maximum = _maximum(environment)
         if maximum is not None:
             left = Resources(maximum - self.used_milli_vcpus[environment.id], 0)
             line = self._environment_lines[environment.id]
@@ -278,7 +358,12 @@ def _reserved(kept: Iterable[Reservation], node_id: int, moment: float) -> Resou
     return Resources(milli_vcpus, memory_mib, gpus)
 
 
-def _pack(parts: Sequence[Resources], free: dict[int, Resources]) -> tuple[int, ...] | None:
+def _maximum(environment: EnvironmentView) -> int | None:
+    """What limits the jobs of an environment; nothing where it is its instances that are counted."""
+    return None if environment.kind.has_instances else environment.max_milli_vcpus
+
+
+def pack(parts: Sequence[Resources], free: dict[int, Resources]) -> tuple[int, ...] | None:
     """A node for each part, the largest first, each on the fullest node that still holds it; None if
     one is left over. Not every packing that exists is found, but the same one every time.
     """

@@ -116,8 +116,8 @@ class InstanceView:
 class EnvironmentView:
     """A compute environment. `max_milli_vcpus` is None where all that the engine has may be used.
 
-    `node_ids` are machines; the instances of one that has any are `Snapshot.instances`, and they, not
-    its jobs, are what `used_milli_vcpus` counts.
+    `node_ids` are machines; the instances of one that has any are `Snapshot.instances`, and they are what
+    its maximum counts. `used_milli_vcpus` is of its jobs. `is_ending`: it is being deleted.
     """
 
     id: int
@@ -132,6 +132,7 @@ class EnvironmentView:
     managed: ManagedView | None = None
     # What an interrupted job of it still has.
     notice_seconds: int = 120
+    is_ending: bool = False
 
 
 @dataclass(frozen=True, slots=True)

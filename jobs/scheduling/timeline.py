@@ -104,6 +104,12 @@ class Clock:
         One that has outlived what earlier runs tell is taken to be in the middle of its run: else a job that waits for
         it would hold on to idle machines for as long as it goes on.
         """
+        end = self._end_by_itself(run)
+        if run.kill_at is None:
+            return end
+        return min(end, max(0.001, (run.kill_at - self.now).total_seconds()))
+
+    def _end_by_itself(self, run: RunningView) -> float:
         length = self._length(run.limit_seconds, run.estimate_seconds)
         elapsed = (self.now - run.started_at).total_seconds() if run.started_at else 0.0
         if elapsed < length:

@@ -1,6 +1,6 @@
 """Reads of the instance catalogue: the list, one type, and what names in `instanceTypes` stand for."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -92,15 +92,21 @@ def types_named(names: Collection[str]) -> list[InstanceType]:
 
     A family's types come smallest first; unknown names stand for none.
     """
+    return types_of_each([names])[0]
+
+
+def types_of_each(several: Sequence[Collection[str]]) -> list[list[InstanceType]]:
+    """The same for several lists of names at once, in their order. One query."""
     wanted = {
         family
+        for names in several
         for name in names
         for family in ([family_of(name)] if "." in name else families_of(name))
     }
     known = known_types(only=wanted)
     rows = {row.name: row for types in known.values() for row in types}
     by_name = {family: tuple(row.name for row in types) for family, types in known.items()}
-    return [rows[name] for name in expand(names, by_name)]
+    return [[rows[name] for name in expand(names, by_name)] for names in several]
 
 
 def environments_that_launch(*, row: InstanceType) -> list[ComputeEnvironment]:

@@ -1,28 +1,38 @@
 """The machines of a scheduling pass, and what holds room on them: live rows only."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+
+from django.conf import settings
 
 from jobs.domain.reasons import being_deleted
 from jobs.domain.resources import Resources
 from jobs.models import (
     Attempt,
+    Capacity,
     ComputeEnvironment,
     EngineStatus,
     EnvironmentState,
     EnvironmentStatus,
+    Instance,
     Node,
     NodeState,
 )
-from jobs.scheduling.snapshot import EnvironmentView, NodeView, RunningView
+from jobs.scheduling.snapshot import EnvironmentView, NodeView, RunningView, place_of_instance
 
+from .capacity import kind_of, managed_views
 from .run_times import run_times
 
 NOTHING = Resources(milli_vcpus=0, memory_mib=0)
+# What engines call those that the catalogue of instance types has by other names.
+ARCHITECTURES = {"aarch64": "arm64", "amd64": "x86_64"}
 
 
-def load_running(*, part: float) -> tuple[RunningView, ...]:
-    """Every container that holds room. One query; `part`: how cautious estimates are, see `run_times`."""
+def load_running(*, part: float, instance_ids: Collection[int]) -> tuple[RunningView, ...]:
+    """Every container that holds room. One query; `part`: how cautious estimates are, see `run_times`.
+
+    `instance_ids` are the live instances: what is on one holds room of that, and not of its machine.
+    """
     rows = (
         Attempt.objects.filter(ended_at__isnull=True)
         # The order of the index of live attempts: by id, SQLite would read all that ever were.
@@ -38,6 +48,10 @@ def load_running(*, part: float) -> tuple[RunningView, ...]:
             "job__timeout_seconds",
             "job__definition_id",
             "job__share_identifier",
+            "instance_id",
+            "capacity",
+            "interruption_kill_at",
+            "id",
         )
     )
     estimates: dict[int, float | None] = {}
@@ -53,6 +67,10 @@ def load_running(*, part: float) -> tuple[RunningView, ...]:
         limit_seconds,
         definition_id,
         share_identifier,
+        instance_id,
+        capacity,
+        kill_at,
+        attempt_id,
     ) in rows:
         if definition_id not in estimates:
             estimates[definition_id] = run_times.expected(definition_id, part=part)
@@ -60,32 +78,49 @@ def load_running(*, part: float) -> tuple[RunningView, ...]:
             RunningView(
                 queue_id=queue_id,
                 environment_id=environment_id,
-                node_id=node_id,
+                node_id=place_of_instance(instance_id) if instance_id in instance_ids else node_id,
                 holds=Resources(milli_vcpus, memory_mib, len(gpus)),
                 started_at=started_at,
                 limit_seconds=limit_seconds,
                 estimate_seconds=estimates[definition_id],
                 share_identifier=share_identifier,
+                attempt_id=attempt_id if capacity == Capacity.FARGATE_SPOT else 0,
+                kill_at=kill_at if capacity == Capacity.FARGATE_SPOT else None,
             )
         )
     return tuple(views)
 
 
 def load_nodes(
-    running: Iterable[RunningView],
+    running: Iterable[RunningView], instances: Iterable[Instance]
 ) -> tuple[tuple[NodeView, ...], dict[int, tuple[int, ...]]]:
-    """The machines that are ready, with what is used of each; and their ids by engine. One query."""
+    """The machines that are ready, with what is used of each; and their ids by engine. One query.
+
+    A machine has as many vCPUs as its engine's `cpu_overcommit` makes of them.
+    """
     used: dict[int, Resources] = defaultdict(lambda: NOTHING)
     for run in running:
         used[run.node_id] = used[run.node_id] + run.holds
+    for instance in instances:
+        size = Resources(instance.milli_vcpus, instance.memory_mib, instance.gpus)
+        used[instance.node_id] = used[instance.node_id] + size
     views: list[NodeView] = []
     by_engine: dict[int, tuple[int, ...]] = defaultdict(tuple)
     rows = Node.objects.filter(
         state=NodeState.READY, engine__status=EngineStatus.CONNECTED
     ).order_by("id")
-    for node in rows:
-        capacity = Resources(node.milli_vcpus, node.memory_mib, node.gpus)
-        views.append(NodeView(node.id, node.name, capacity, used[node.id]))
+    for node in rows.select_related("engine"):
+        milli_vcpus = int(node.milli_vcpus * node.engine.cpu_overcommit)
+        views.append(
+            NodeView(
+                id=node.id,
+                name=node.name,
+                capacity=Resources(milli_vcpus, node.memory_mib, node.gpus),
+                used=used[node.id],
+                architecture=ARCHITECTURES.get(node.architecture, node.architecture),
+                engine_id=node.engine_id,
+            )
+        )
         by_engine[node.engine_id] = (*by_engine[node.engine_id], node.id)
     return tuple(views), by_engine
 
@@ -93,10 +128,12 @@ def load_nodes(
 def load_environments(
     node_ids_by_engine: dict[int, tuple[int, ...]], running: Iterable[RunningView]
 ) -> tuple[EnvironmentView, ...]:
-    """All compute environments with what is used of their maxima. One query."""
+    """All compute environments with what is used of their maxima. One query, one more where some are managed."""
     used: dict[int, int] = defaultdict(int)
     for run in running:
         used[run.environment_id] += run.holds.milli_vcpus
+    rows = list(ComputeEnvironment.objects.select_related("engine").order_by("id"))
+    managed = managed_views(rows)
     return tuple(
         EnvironmentView(
             id=row.id,
@@ -106,8 +143,16 @@ def load_environments(
             max_milli_vcpus=row.max_milli_vcpus,
             used_milli_vcpus=used[row.id],
             node_ids=node_ids_by_engine[row.engine_id],
+            kind=kind_of(row),
+            managed=managed.get(row.id),
+            notice_seconds=(
+                settings.BATCHWEB_INTERRUPTION_SECONDS
+                if row.interruption_seconds is None
+                else row.interruption_seconds
+            ),
+            is_ending=row.status == EnvironmentStatus.DELETING,
         )
-        for row in ComputeEnvironment.objects.select_related("engine").order_by("id")
+        for row in rows
     )
 
 

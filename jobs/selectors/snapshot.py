@@ -29,6 +29,7 @@ from jobs.scheduling.snapshot import (
     Snapshot,
 )
 
+from .capacity import instance_views, live_instances, needs_a_look
 from .fronts import Front, WaitingShare, load_fronts, scout, waiting_shares
 from .machines import load_environments, load_nodes, load_running
 from .run_times import CAUTIOUS
@@ -45,7 +46,8 @@ def load_snapshot(
 ) -> Snapshot:
     """The snapshot with the first `front` RUNNABLE jobs of each queue, or of those with the ids in `only`.
 
-    If none waits it is empty, unless `even_if_idle` asks for the machines all the same. `now` (None: the
+    If none waits and there are no instances to look after it is empty, unless `even_if_idle` asks for the
+    machines all the same. `now` (None: the
     clock's) orders the shares of fair-share queues; `part`: how cautious estimates are, see `run_times`.
     With `scouts`, queues with backfill that are longer than `front` are looked at further behind, too.
     """
@@ -57,9 +59,11 @@ def load_snapshot(
         .order_by("id")
         if only is None or queue.id in only
     ]
+    instances = live_instances()
+    live_ids = {instance.id for instance in instances}
     shares = waiting_shares() if any(queue.scheduling_policy_id for queue in queues) else {}
     # Whose turn comes first in a fair-share queue depends on what runs.
-    running = load_running(part=part) if shares else None
+    running = load_running(part=part, instance_ids=live_ids) if shares else None
     policies = _policies(queues, shares)
     fronts = load_fronts(
         fifo=[queue.id for queue in queues if queue.id not in policies],
@@ -71,19 +75,21 @@ def load_snapshot(
     if scouts is not None:
         backfilled = {queue.id: fronts[queue.id] for queue in queues if queue.backfill}
         jobs += tuple(scout(backfilled, behind=scouts.behind, part=part))
-    if not jobs and not even_if_idle:
+    if not (jobs or instances or even_if_idle or needs_a_look()):
         return Snapshot(nodes=(), environments=(), queues=(), jobs=())
     if running is None:
-        running = load_running(part=part)
-    nodes, node_ids_by_engine = load_nodes(running)
+        running = load_running(part=part, instance_ids=live_ids)
+    nodes, node_ids_by_engine = load_nodes(running, instances)
+    environments = load_environments(node_ids_by_engine, running)
     return Snapshot(
         nodes=nodes,
-        environments=load_environments(node_ids_by_engine, running),
+        environments=environments,
         queues=_queues(queues, policies, fronts),
         jobs=jobs,
         running=running,
         consumables=_consumables(jobs),
         grace_seconds=settings.BATCHWEB_STOP_GRACE_SECONDS,
+        instances=instance_views(instances, running, environments),
     )
 
 

@@ -10,16 +10,22 @@ from django.db.models import F
 
 from jobs import changes, queueing
 from jobs.domain.states import JobStatus
-from jobs.models import Attempt, ComputeEnvironment
+from jobs.models import Attempt, ComputeEnvironment, SpotPressure
 from jobs.scheduling.plan import Placement, Plan
 from jobs.services.attempts.consumables import Want, take
 from jobs.services.attempts.node_history import record_placed
 from jobs.services.writing.locks import lock_ids, lock_summaries
 from jobs.services.writing.transition import transition
 
+from .instances import (
+    changed_pressures,
+    end_and_drain,
+    interrupted_jobs,
+    launch_instances,
+)
 from .lease import Lease, fence
 from .queue_blocks import newly_blocked, record_blocks
-from .try_rows import Gpus, rows_of, specs_of
+from .try_rows import Gpus, Places, rows_of, specs_of
 from .wait_reasons import changed_waits, record_waits
 
 
@@ -32,46 +38,53 @@ class _Refused(Exception):
 
 
 def apply_plan(*, plan: Plan, lease: Lease, with_waits: bool = True) -> int:
-    """Writes the plan's placements as attempts and hands them to the launchers; how many jobs.
+    """Writes the plan's instances, and its placements as attempts, which go to the launchers; how many jobs.
 
     A job that was cancelled since the snapshot is no longer RUNNABLE and is left alone, and so is one whose
     environment, GPUs or consumable resources went away meanwhile. Raises LostLease before anything is written.
     """
     changed = changed_waits(plan.waits) if with_waits else []
     blocked = newly_blocked(plan=plan, lease=lease) if with_waits else []
-    if not (plan.placements or changed or blocked):
+    pressures = changed_pressures(plan)
+    scaled = plan.launches or plan.ends or plan.drains or plan.interruptions
+    if not (plan.placements or changed or blocked or pressures or scaled):
         return 0
     with transaction.atomic():
         fence(lease)
-        if changed or blocked:
+        interrupted = interrupted_jobs(plan)
+        if changed or blocked or interrupted:
             # All in one order, or two that write several jobs might wait for each other.
             lock_ids(
                 [
                     *(placement.job.id for placement in plan.placements),
                     *(wait.job_id for wait, _ in changed),
                     *(wait.job_id for wait in blocked),
+                    *interrupted,
                 ]
             )
-        placed = _place_all(plan.placements, plan.at)
+        SpotPressure.objects.bulk_create(pressures)
+        end_and_drain(plan=plan)
+        launched = launch_instances(launches=plan.launches, now=plan.at)
+        placed = _place_all(plan.placements, Places(plan.placements, launched), plan.at)
         record_waits(changed, plan.at)
         record_blocks(blocked=blocked, plan=plan)
     return placed
 
 
-def _place_all(placements: Sequence[Placement], now: datetime) -> int:
+def _place_all(placements: Sequence[Placement], places: Places, now: datetime) -> int:
     while placements:
         try:
             with transaction.atomic(savepoint=any(place.job.consumables for place in placements)):
-                return _place(placements, now)
+                return _place(placements, places, now)
         except _Refused as refused:
             placements = [place for place in placements if place.job.id not in refused.job_ids]
     return 0
 
 
-def _place(placements: Sequence[Placement], now: datetime) -> int:
+def _place(placements: Sequence[Placement], places: Places, now: datetime) -> int:
     environments = ComputeEnvironment.objects.in_bulk()
     specs = specs_of(placement.job.id for placement in placements)
-    gpus = Gpus(placements)
+    gpus = Gpus(placements, places)
     possible = [
         placement
         for placement in placements
@@ -86,6 +99,7 @@ def _place(placements: Sequence[Placement], now: datetime) -> int:
             placement,
             specs[placement.job.id],
             environments[placement.environment_id],
+            places,
             gpus,
             now,
         )

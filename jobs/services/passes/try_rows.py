@@ -1,22 +1,26 @@
 """The rows of a try that begins: one for each container, with its room, its GPUs and its price."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from jobs.domain.fargate import extra_ephemeral_gib
 from jobs.domain.groups import Place, waits_at_first
 from jobs.domain.plans import Work, plan_of
-from jobs.models import Attempt, ComputeEnvironment, Job, Node
+from jobs.models import Attempt, Capacity, ComputeEnvironment, Instance, Job, Node
 from jobs.models.attempt import DEFAULT_CONTAINER
 from jobs.scheduling.plan import Placement
+from jobs.scheduling.snapshot import place_of_instance
+from jobs.selectors.capacity import kind_of
 
 
 class Spec(NamedTuple):
     """Of what a job runs, what its rows show."""
 
     image: str
+    container: dict[str, Any]
     ecs_properties: dict[str, Any]
     node_properties: dict[str, Any]
 
@@ -24,17 +28,42 @@ class Spec(NamedTuple):
 def specs_of(job_ids: Iterable[UUID]) -> dict[UUID, Spec]:
     """By job, those that still exist. One query."""
     rows = Job.objects.filter(id__in=list(job_ids)).values_list(
-        "id", "spec__image", "spec__ecs_properties", "spec__node_properties"
+        "id", "spec__image", "spec__container", "spec__ecs_properties", "spec__node_properties"
     )
     return {job_id: Spec(*rest) for job_id, *rest in rows}
+
+
+class Places:
+    """Where placements put containers: a machine's id, and the instance on it, if it is one."""
+
+    def __init__(self, placements: Iterable[Placement], launched: Mapping[int, Instance]) -> None:
+        ids = {
+            place_of_instance(id_)
+            for placement in placements
+            for id_ in placement.node_ids
+            if id_ < 0 and id_ not in launched
+        }
+        rows = Instance.objects.in_bulk(ids) if ids else {}
+        self._instances = {
+            **{place_of_instance(id_): row for id_, row in rows.items()},
+            **launched,
+        }
+
+    def node_id(self, place_id: int) -> int:
+        instance = self._instances.get(place_id)
+        return place_id if instance is None else instance.node_id
+
+    def instance(self, place_id: int) -> Instance | None:
+        return self._instances.get(place_id)
 
 
 class Gpus:
     """Which GPUs of the nodes are free, by their indices; those that live attempts hold are not."""
 
-    def __init__(self, placements: Sequence[Placement]) -> None:
+    def __init__(self, placements: Sequence[Placement], places: Places) -> None:
+        self._places = places
         node_ids = {
-            node_id
+            places.node_id(node_id)
             for placement in placements
             for node_id, part in zip(placement.node_ids, placement.job.parts, strict=True)
             if part.gpus
@@ -61,7 +90,7 @@ class Gpus:
         """
         wanted: Counter[int] = Counter()
         for node_id, part in zip(placement.node_ids, placement.job.parts, strict=True):
-            wanted[node_id] += part.gpus
+            wanted[self._places.node_id(node_id)] += part.gpus
         if any(count > self._unpromised[node_id] for node_id, count in wanted.items()):
             return False
         self._unpromised.subtract(wanted)
@@ -77,17 +106,30 @@ class Gpus:
 
 
 def rows_of(
-    placement: Placement, spec: Spec, environment: ComputeEnvironment, gpus: Gpus, now: datetime
+    placement: Placement,
+    spec: Spec,
+    environment: ComputeEnvironment,
+    places: Places,
+    gpus: Gpus,
+    now: datetime,
 ) -> Iterator[Attempt]:
     """The try's rows, in the order of its nodes and containers. Its GPUs were promised to it."""
     job, number = placement.job, placement.job.attempts_made + 1
+    capacity = Capacity(kind_of(environment).value)
+    on_fargate = capacity in (Capacity.FARGATE, Capacity.FARGATE_SPOT)
 
-    def row(node_id: int, amount: Any, **fields: Any) -> Attempt:
+    def row(place_id: int, amount: Any, **fields: Any) -> Attempt:
+        node_id = places.node_id(place_id)
         return Attempt(
             job_id=job.id,
             number=number,
             environment=environment,
             node_id=node_id,
+            instance=places.instance(place_id),
+            capacity=capacity,
+            ephemeral_gib=extra_ephemeral_gib(spec.ecs_properties or spec.container)
+            if on_fargate
+            else 0,
             milli_vcpus=amount.milli_vcpus,
             memory_mib=amount.memory_mib,
             gpus=gpus.take(node_id, amount.gpus),

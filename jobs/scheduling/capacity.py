@@ -1,0 +1,393 @@
+"""The instances of managed environments while a plan is made: launched, ended and interrupted for jobs.
+
+An instance is a reservation on a machine, so launching one takes no time: a job is placed on it in the same pass.
+`reclaim` has what happens where there is no room for one more.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from enum import Enum
+
+from jobs.domain.resources import Resources
+
+from .market import Market, bid
+from .plan import Drain, End, EndCause, Interruption, Launch
+from .room import Room, Slot, pack
+from .snapshot import (
+    EnvironmentView,
+    InstanceView,
+    JobView,
+    NodeView,
+    Snapshot,
+    TypeView,
+)
+from .strategies import depends_on_capacity, in_order, tries_others
+
+NOTHING = Resources(0, 0)
+# New instances have no rows yet; their places have ids that no row's can be.
+FIRST_NEW_PLACE = -(2**60)
+
+
+class Blocker(Enum):
+    """What stands against one more instance."""
+
+    MAXIMUM = "maximum"
+    MACHINE = "machine"
+    PRICE = "price"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An instance that could be launched now: of a type, on a machine."""
+
+    type: TypeView
+    node_id: int
+
+
+@dataclass(slots=True)
+class _Tentative:
+    """What the parts of a job take before it is clear that all of them find a place."""
+
+    milli_vcpus: int = 0
+    on_node: dict[int, Resources] = field(default_factory=lambda: defaultdict(lambda: NOTHING))
+
+    def add(self, offer: Offer) -> None:
+        self.milli_vcpus += offer.type.size.milli_vcpus
+        self.on_node[offer.node_id] = self.on_node[offer.node_id] + offer.type.size
+
+
+class Capacity:
+    """What a plan does with instances. `launches`, `ends`, `drains` and `interruptions` are its result.
+
+    Shared by what is decided for jobs (`judge`, `reclaim`) and what is decided after them (`scaling`).
+    """
+
+    def __init__(self, snapshot: Snapshot, room: Room) -> None:
+        self.market = Market(snapshot)
+        self.launches: list[Launch] = []
+        self.ends: dict[int, End] = {}
+        self.drains: dict[int, Drain] = {}
+        self.interruptions: list[Interruption] = []
+        # Of each environment: the vCPUs of its instances, until they have ended.
+        self.live_milli_vcpus: dict[int, int] = defaultdict(int)
+        self.room = room
+        self.now = room.clock.now
+        self.environments = room.environments
+        self._queues = {queue.id: queue.name for queue in snapshot.queues}
+        self.instances = {each.id: each for each in snapshot.instances}
+        self.touched: set[int] = set()
+        # Environments whose maximum is kept for a job that waits.
+        self.kept: set[int] = set()
+        self._orders: dict[object, list[TypeView]] = {}
+        self._hosts: dict[tuple[int, str], list[int]] = {}
+        self._suitable: dict[tuple[int, Resources], list[TypeView]] = {}
+        # Machines on which Spot work was given notice.
+        self._leaving_on = {
+            *(each.node_id for each in snapshot.instances if each.kill_at is not None),
+            *(each.node_id for each in snapshot.running if each.kill_at is not None),
+        }
+        for instance in snapshot.instances:
+            self.live_milli_vcpus[instance.environment_id] += instance.type.size.milli_vcpus
+
+    # What there could be
+
+    def could_hold(self, environment: EnvironmentView, job: JobView) -> bool:
+        """Whether instances could hold the job if nothing else ran."""
+        most = environment.max_milli_vcpus or 0
+        tentative = _Tentative()
+        empty = {id_: self.room.nodes[id_].capacity for id_ in environment.node_ids}
+        for part in job.parts:
+            offer = next(
+                (
+                    Offer(type_, node_id)
+                    for type_ in sorted(self.suitable(environment, part), key=_smallest)
+                    if tentative.milli_vcpus + type_.size.milli_vcpus <= most
+                    for node_id in self.hosts(environment, type_)
+                    if (type_.size + tentative.on_node[node_id]).fits_in(empty[node_id])
+                ),
+                None,
+            )
+            if offer is None:
+                return False
+            tentative.add(offer)
+        return True
+
+    def suitable(self, environment: EnvironmentView, needs: Resources) -> list[TypeView]:
+        """The types that hold so much and that some machine could hold, as the environment names them."""
+        key = (environment.id, needs)
+        if key not in self._suitable:
+            most = environment.max_milli_vcpus or 0
+            self._suitable[key] = [
+                each
+                for each in (environment.managed.types if environment.managed else ())
+                if needs.fits_in(each.size)
+                and each.size.milli_vcpus <= most
+                and self.hosts(environment, each)
+            ]
+        return self._suitable[key]
+
+    def hosts(self, environment: EnvironmentView, type_: TypeView) -> list[int]:
+        """The machines that would hold an instance of the type if nothing else ran on them."""
+        key = (environment.id, type_.name)
+        if key not in self._hosts:
+            nodes = [self.room.nodes[id_] for id_ in environment.node_ids]
+            self._hosts[key] = [
+                node.id
+                for node in nodes
+                # An engine that does not tell is trusted.
+                if node.architecture in ("", type_.architecture)
+                and type_.size.fits_in(node.capacity)
+            ]
+        return self._hosts[key]
+
+    def could_use(self, environment: EnvironmentView, needs: Resources) -> list[int]:
+        """Where one could wait for room: instances, and machines for new ones."""
+        machines = {
+            id_: None
+            for type_ in self.suitable(environment, needs)
+            for id_ in self.hosts(environment, type_)
+        }
+        return [*self.room.large_enough(environment, needs), *machines]
+
+    # Launching
+
+    def launch_for(self, environment: EnvironmentView, job: JobView) -> Slot | None:
+        """A place for the job on new instances, and on others beside them if it has several nodes."""
+        found = self._places_for(environment, job)
+        if found is None:
+            return None
+        reason = f"{self.asked_by(job)} had no room on the instances there were."
+        places = [
+            self.launch(environment, each, reason) if isinstance(each, Offer) else each
+            for each in found
+        ]
+        return Slot(0.0, environment.id, tuple(places))
+
+    def launch(self, environment: EnvironmentView, offer: Offer, reason: str) -> int:
+        """A new instance; the id of its place."""
+        place_id = FIRST_NEW_PLACE - len(self.launches)
+        managed = environment.managed
+        assert managed is not None
+        self.launches.append(
+            Launch(
+                place_id=place_id,
+                environment_id=environment.id,
+                node_id=offer.node_id,
+                type=offer.type,
+                is_spot=environment.kind.is_spot,
+                bid_percentage=managed.bid_percentage,
+                reason=reason,
+            )
+        )
+        size = offer.type.size
+        self.room.hold(offer.node_id, size)
+        self.room.add_place(environment.id, NodeView(place_id, offer.type.name, size, NOTHING))
+        self.market.add(offer.node_id, size, is_spot=environment.kind.is_spot)
+        self.live_milli_vcpus[environment.id] += size.milli_vcpus
+        return place_id
+
+    def offer(
+        self,
+        environment: EnvironmentView,
+        needs: Resources,
+        tentative: _Tentative | None = None,
+    ) -> Offer | Blocker:
+        """The instance to launch for so much, by the environment's strategy; or what stands against it."""
+        managed = environment.managed
+        assert managed is not None
+        taken = tentative or _Tentative()
+        if environment.id in self.kept:
+            return Blocker.MAXIMUM
+        blocker = Blocker.MACHINE
+        for type_ in self.in_order(environment, needs):
+            live = self.live_milli_vcpus[environment.id] + taken.milli_vcpus
+            if live + type_.size.milli_vcpus > (environment.max_milli_vcpus or 0):
+                blocker = Blocker.MAXIMUM
+            elif environment.kind.is_spot and not self.is_within_bid(environment, type_):
+                blocker = Blocker.PRICE
+            else:
+                node_id = self._host_for(environment, type_, taken)
+                if node_id is not None:
+                    return Offer(type_, node_id)
+                blocker = Blocker.MACHINE
+            if not tries_others(managed.strategy):
+                break
+        return blocker
+
+    def take(self, job: JobView, slot: Slot, environment: EnvironmentView) -> None:
+        """The job was placed there."""
+        for node_id, part in zip(slot.node_ids, job.parts, strict=True):
+            self.touched.add(node_id)
+            self.market.add(node_id, part, is_spot=environment.kind.is_spot)
+
+    def asked_by(self, job: JobView) -> str:
+        """Who wanted capacity, for people: not by the job's name, which is its owner's alone to read."""
+        queue = self._queues.get(job.queue_id)
+        return f"A job of the queue {queue}" if queue else "A job"
+
+    def keep_maximum(self, environment: EnvironmentView) -> None:
+        """What is left of the maximum is for a job that waits: nothing is launched for later ones."""
+        self.kept.add(environment.id)
+
+    # Ending
+
+    def end(self, instance: InstanceView, cause: EndCause, reason: str) -> None:
+        """An idle instance gives its room back now."""
+        self.ends[instance.id] = End(instance.id, cause, reason)
+        size = instance.type.size
+        self._close(instance)
+        self.live_milli_vcpus[instance.environment_id] -= size.milli_vcpus
+        if instance.node_id in self.room.nodes:
+            self.room.give_back(instance.node_id, size)
+        if instance.kill_at is None:
+            self.market.remove(instance.node_id, size, is_spot=instance.is_spot)
+
+    def interrupt(self, instance: InstanceView, cause: EndCause, reason: str) -> None:
+        """A Spot instance on a machine of the snapshot is given notice."""
+        seconds = self.notice_seconds(instance.environment_id)
+        kill_at = self.now + timedelta(seconds=seconds)
+        self.drains[instance.id] = Drain(instance.id, cause, reason, kill_at)
+        self._close(instance)
+        self.note_leaving(instance.node_id)
+        self.market.remove(instance.node_id, instance.type.size, is_spot=True)
+        self.room.give_back(instance.node_id, instance.type.size, after=max(0.001, seconds))
+
+    def notice_seconds(self, environment_id: int) -> int:
+        """What interrupted work of an environment still has."""
+        environment = self.environments.get(environment_id)
+        return environment.notice_seconds if environment else 0
+
+    def drain(self, instance: InstanceView, cause: EndCause, reason: str) -> None:
+        """An instance takes no more jobs; what runs on it goes on."""
+        self.drains[instance.id] = Drain(instance.id, cause, reason)
+        self._close(instance)
+
+    def idle(self, instance: InstanceView) -> bool:
+        """Whether nothing runs on it, nothing was just placed there, and it has not been ended."""
+        return (
+            instance.is_idle
+            and instance.place_id not in self.touched
+            and instance.id not in self.ends
+        )
+
+    def is_making_room(self, node_id: int) -> bool:
+        """Whether Spot work on a machine is on its way out."""
+        return node_id in self._leaving_on
+
+    def note_leaving(self, node_id: int) -> None:
+        """Spot work on that machine is given notice."""
+        self._leaving_on.add(node_id)
+
+    def is_leaving(self, instance: InstanceView) -> bool:
+        """Whether this plan ends or drains it."""
+        return instance.id in self.ends or instance.id in self.drains
+
+    def may_end(self, instance: InstanceView) -> bool:
+        """Whether its environment has its minimum without it."""
+        environment = self.environments.get(instance.environment_id)
+        if environment is None or environment.managed is None or environment.is_ending:
+            return True
+        left = self.live_milli_vcpus[environment.id] - instance.type.size.milli_vcpus
+        return left >= environment.managed.min_milli_vcpus
+
+    # Inside
+
+    def _places_for(
+        self, environment: EnvironmentView, job: JobView
+    ) -> Sequence[int | Offer] | None:
+        if not job.gang:
+            offer = self.offer(environment, job.needs)
+            return [offer] if isinstance(offer, Offer) else None
+        tentative = _Tentative()
+        free = {
+            id_: self.room.free[id_]
+            for id_ in self.room.places[environment.id]
+            if not self.room.is_reserved(id_)
+        }
+        found: list[int | Offer] = []
+        for part in job.parts:
+            there = pack([part], free)
+            if there is not None:
+                free[there[0]] = free[there[0]] - part
+                found.append(there[0])
+                continue
+            offer = self.offer(environment, part, tentative)
+            if not isinstance(offer, Offer):
+                return None
+            tentative.add(offer)
+            found.append(offer)
+        return found
+
+    def in_order(self, environment: EnvironmentView, needs: Resources) -> list[TypeView]:
+        """The types that hold so much, the one first that the environment's strategy prefers."""
+        managed = environment.managed
+        assert managed is not None
+        changing = depends_on_capacity(managed.strategy)
+        key = (environment.id, needs, len(self.launches) + len(self.ends) if changing else 0)
+        if key not in self._orders:
+            self._orders[key] = in_order(
+                self.suitable(environment, needs),
+                needs=needs,
+                strategy=managed.strategy,
+                price=lambda type_: self.price(environment, type_),
+                depth=lambda type_: self._depth(environment, type_),
+            )
+        return self._orders[key]
+
+    def price(
+        self, environment: EnvironmentView, type_: TypeView, *, and_spot: Resources = NOTHING
+    ) -> Decimal:
+        """What an instance of the environment costs now, US dollars per hour; with so much more Spot work."""
+        engine = self.market.engine_of(environment)
+        if not environment.kind.is_spot or engine is None:
+            return type_.usd_per_hour
+        going = self.market.price(type_, self.market.pressure(engine, and_spot=and_spot))
+        return type_.usd_per_hour if going is None else going
+
+    def _depth(self, environment: EnvironmentView, type_: TypeView) -> int:
+        """How many more of the type the machines hold now."""
+        return sum(
+            min(
+                have // want
+                for have, want in (
+                    (max(0, free.milli_vcpus), type_.size.milli_vcpus),
+                    (max(0, free.memory_mib), type_.size.memory_mib),
+                    (max(0, free.gpus), type_.size.gpus),
+                )
+                if want
+            )
+            for free in (self.room.free[id_] for id_ in self.hosts(environment, type_))
+        )
+
+    def is_within_bid(self, environment: EnvironmentView, type_: TypeView) -> bool:
+        """Whether a new Spot instance would cost no more than is bid, its own weight on the price counted."""
+        managed = environment.managed
+        assert managed is not None
+        price = self.price(environment, type_, and_spot=type_.size)
+        return price <= bid(type_, managed.bid_percentage)
+
+    def _host_for(
+        self, environment: EnvironmentView, type_: TypeView, taken: _Tentative
+    ) -> int | None:
+        hosts = self.hosts(environment, type_)
+        if not taken.on_node:
+            return self.room.best_of(hosts, type_.size)
+        return next(
+            (
+                id_
+                for id_ in hosts
+                if self.room.best_of([id_], type_.size + taken.on_node[id_]) is not None
+            ),
+            None,
+        )
+
+    def _close(self, instance: InstanceView) -> None:
+        if instance.place_id in self.room.places.get(instance.environment_id, ()):
+            self.room.close_place(instance.environment_id, instance.place_id)
+
+
+def _smallest(type_: TypeView) -> tuple[int, int]:
+    return type_.size.milli_vcpus, type_.size.memory_mib

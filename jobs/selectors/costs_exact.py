@@ -1,0 +1,58 @@
+"""Expressions over money and tags that both databases work out alike."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Aggregate, DecimalField, Func, TextField
+from django.db.models.sql.compiler import SQLCompiler
+
+from jobs.pricing.instances import NANOS_PER_USD, nano_usd
+
+Sql = tuple[str, list[str | int] | tuple[str | int, ...]]
+
+
+class UsdSum(Aggregate):
+    """The exact sum of amounts of nine decimals; 0 of none.
+
+    SQLite adds up decimals as floating-point numbers, whose small errors pile up: there, billionths
+    of a dollar are added as whole numbers.
+    """
+
+    function = "SUM"
+    output_field = DecimalField(max_digits=30, decimal_places=9)
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Sql:
+        whole = f"SUM(CAST(ROUND(%(expressions)s * {NANOS_PER_USD}) AS INTEGER))"
+        return super().as_sql(compiler, connection, template=whole, **extra)
+
+    @property
+    def convert_value(self) -> Any:
+        return self._as_usd
+
+    @staticmethod
+    def _as_usd(value: object, _expression: Any, connection: Any) -> Decimal:
+        if value is None:
+            return Decimal(0)
+        return nano_usd(int(str(value))) if connection.vendor == "sqlite" else Decimal(str(value))
+
+
+class TagValue(Func):
+    """The value that a JSON object of tags has for a key; NULL without it.
+
+    Django's own key lookups take a key that looks like a number for a place in a list.
+    """
+
+    output_field = TextField()
+
+    def __init__(self, tags: str, key: str) -> None:
+        self.key = key
+        super().__init__(tags)
+
+    def as_sqlite(self, compiler: SQLCompiler, _connection: Any, **_extra: Any) -> Sql:
+        column, params = compiler.compile(self.source_expressions[0])
+        return f"JSON_EXTRACT({column}, %s)", [*params, f"$.{json.dumps(self.key)}"]
+
+    def as_postgresql(self, compiler: SQLCompiler, _connection: Any, **_extra: Any) -> Sql:
+        column, params = compiler.compile(self.source_expressions[0])
+        return f"({column} ->> %s::text)", [*params, self.key]

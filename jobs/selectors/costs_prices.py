@@ -1,0 +1,190 @@
+"""What attempts and instances cost until a moment, from their rows and the history of the going Spot price."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.db.models import Max
+
+from jobs.domain.resources import Resources
+from jobs.models import Attempt, Capacity, Instance, SpotPressure
+from jobs.pricing import cost
+from jobs.pricing.fargate import FargateNeeds, fargate_usd, fargate_usd_per_hour
+from jobs.pricing.instances import instance_usd, part_of, part_usd
+from jobs.pricing.over_time import FARGATE_SPOT_FRACTION, HourlyPrice, Steps, pressure_at
+
+ON_INSTANCES = frozenset({Capacity.EC2, Capacity.SPOT})
+SPOT_KINDS = frozenset({Capacity.SPOT, Capacity.FARGATE_SPOT})
+FARGATE_KINDS = frozenset({Capacity.FARGATE, Capacity.FARGATE_SPOT})
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """US dollars, and what the same would have cost On-Demand."""
+
+    usd: Decimal = Decimal(0)
+    on_demand_usd: Decimal = Decimal(0)
+
+
+class Prices:
+    """What is needed to price attempts and instances: how the pressure on engines changed."""
+
+    def __init__(self, histories: Mapping[int, Steps] | None = None) -> None:
+        self._histories = histories or {}
+
+    def of_attempt(self, attempt: Attempt, *, start: datetime, end: datetime) -> Money:
+        """What it costs from its start to its end; on an instance only for as long as that lives."""
+        if attempt.instance is not None:
+            return self._on_instance(attempt, attempt.instance, start, end)
+        if attempt.capacity in FARGATE_KINDS:
+            return self._on_fargate(attempt, start, end)
+        usd = cost.usd(
+            milli_vcpus=attempt.milli_vcpus,
+            memory_mib=attempt.memory_mib,
+            seconds=cost.seconds_between(start, end),
+            rates=rates_of(attempt),
+        )
+        return Money(usd, usd)
+
+    def until(self, attempt: Attempt, moment: datetime) -> Money:
+        """What an attempt that lived at that moment had cost by then; nothing before its start."""
+        if attempt.started_at is None or attempt.started_at > moment:
+            return Money()
+        instance = attempt.instance
+        if instance is not None and instance.ended_at is not None and instance.ended_at <= moment:
+            # Settled with its instance, whenever its own end is recorded.
+            return Money(attempt.cost_usd, attempt.on_demand_usd)
+        end = min(attempt.stopped_at or moment, moment)
+        return self.of_attempt(attempt, start=attempt.started_at, end=end)
+
+    def of_instance(self, instance: Instance, *, until: datetime) -> Decimal:
+        """What an instance costs from its launch until then, all of it."""
+        return instance_usd(
+            price=price_of(instance),
+            history=self._history(instance.node.engine_id if instance.is_spot else None),
+            launched_at=instance.launched_at,
+            ended_at=until,
+        )
+
+    def usd_per_hour(self, attempt: Attempt, moment: datetime) -> Decimal:
+        """How fast an attempt's cost grows at that moment (not rounded)."""
+        instance = attempt.instance
+        if instance is not None:
+            engine_id = attempt.node.engine_id if instance.is_spot else None
+            part = part_of(_needs(attempt), _size(instance))
+            hourly = price_of(instance).at(pressure_at(self._history(engine_id), moment))
+            return hourly * part.numerator / part.denominator
+        if attempt.capacity not in FARGATE_KINDS:
+            return cost.usd_per_hour(
+                milli_vcpus=attempt.milli_vcpus,
+                memory_mib=attempt.memory_mib,
+                rates=rates_of(attempt),
+            )
+        if attempt.capacity == Capacity.FARGATE:
+            return _fargate_hourly(attempt)
+        pressure = pressure_at(self._history(attempt.node.engine_id), moment)
+        return _fargate_hourly(attempt) * FARGATE_SPOT_FRACTION.at(pressure)
+
+    def _history(self, engine_id: int | None) -> Steps:
+        return self._histories.get(engine_id, ()) if engine_id is not None else ()
+
+    def _on_instance(
+        self, attempt: Attempt, instance: Instance, start: datetime, end: datetime
+    ) -> Money:
+        price = price_of(instance)
+        start = max(start, instance.launched_at)
+        end = min(end, instance.ended_at) if instance.ended_at else end
+        part = part_of(_needs(attempt), _size(instance))
+        on_demand = part_usd(price=price.on_demand, history=(), start=start, end=end, part=part)
+        if not instance.is_spot:
+            return Money(on_demand, on_demand)
+        history = self._history(attempt.node.engine_id)
+        usd = part_usd(price=price, history=history, start=start, end=end, part=part)
+        return Money(usd, on_demand)
+
+    def _on_fargate(self, attempt: Attempt, start: datetime, end: datetime) -> Money:
+        hourly = _fargate_hourly(attempt)
+        on_demand = fargate_usd(hourly=hourly, start=start, end=end)
+        if attempt.capacity == Capacity.FARGATE:
+            return Money(on_demand, on_demand)
+        history = self._history(attempt.node.engine_id)
+        usd = fargate_usd(hourly=hourly, start=start, end=end, spot_history=history)
+        return Money(usd, on_demand)
+
+
+def prices_of(
+    attempts: Iterable[Attempt], *, now: datetime, instances: Iterable[Instance] = ()
+) -> Prices:
+    """What prices these attempts and instances until `now`. Two queries, none where nothing is Spot.
+
+    Each attempt comes with its node, and with its instance where it has one; each instance with its node.
+    """
+    spot = [each for each in attempts if each.capacity in SPOT_KINDS]
+    since = {each.node.engine_id: each.started_at or each.placed_at for each in spot}
+    for each in spot:
+        engine_id, start = each.node.engine_id, each.started_at or each.placed_at
+        since[engine_id] = min(since[engine_id], start)
+    for instance in instances:
+        if instance.is_spot:
+            engine_id = instance.node.engine_id
+            since[engine_id] = min(since.get(engine_id, now), instance.launched_at)
+    if not since:
+        return Prices()
+    return Prices(pressure_histories(since, since=min(since.values()), until=now))
+
+
+def pressure_histories(
+    engine_ids: Collection[int], *, since: datetime, until: datetime
+) -> dict[int, Steps]:
+    """How the pressure on engines changed between two moments, with the step that held at the first. Two queries."""
+    rows = SpotPressure.objects.filter(engine__in=list(engine_ids)).order_by("engine_id", "at")
+    before = rows.filter(at__lte=since).values("engine_id").annotate(newest=Max("at"))
+    histories: dict[int, list[tuple[datetime, Decimal]]] = defaultdict(list)
+    held = rows.filter(at__in=before.order_by().values("newest"), at__lte=since)
+    between = rows.filter(at__gt=since, at__lte=until)
+    for part in (held, between):
+        for engine_id, at, pressure in part.values_list("engine_id", "at", "pressure"):
+            histories[engine_id].append((at, pressure))
+    return dict(histories)
+
+
+def price_of(instance: Instance) -> HourlyPrice:
+    """What an hour of an instance costs, frozen at its launch."""
+    spot = instance.spot_usd_per_hour if instance.is_spot else None
+    return HourlyPrice(instance.usd_per_hour, spot)
+
+
+def rates_of(attempt: Attempt) -> cost.Rates:
+    """The rates that an attempt without an instance is priced at."""
+    return cost.Rates(
+        usd_per_vcpu_hour=attempt.usd_per_vcpu_hour, usd_per_gib_hour=attempt.usd_per_gib_hour
+    )
+
+
+def cost_so_far(attempt: Attempt, *, now: datetime, prices: Prices | None = None) -> Decimal:
+    """What an attempt has cost: its recorded cost once ended, else until now; 0 before its start.
+
+    `prices`: those of a whole list (`prices_of`); without them a Spot attempt asks for its own.
+    """
+    if attempt.ended_at is not None:
+        return attempt.cost_usd
+    return (prices or prices_of([attempt], now=now)).until(attempt, now).usd
+
+
+def _needs(attempt: Attempt) -> Resources:
+    return Resources(attempt.milli_vcpus, attempt.memory_mib, len(attempt.gpus))
+
+
+def _size(instance: Instance) -> Resources:
+    return Resources(instance.milli_vcpus, instance.memory_mib, instance.gpus)
+
+
+def _fargate_hourly(attempt: Attempt) -> Decimal:
+    return fargate_usd_per_hour(
+        FargateNeeds(attempt.milli_vcpus, attempt.memory_mib, attempt.ephemeral_gib),
+        rates=rates_of(attempt),
+        usd_per_ephemeral_gib_hour=settings.BATCHWEB_FARGATE_USD_PER_EPHEMERAL_GIB_HOUR,
+    )

@@ -1,0 +1,180 @@
+"""Instances as a pass writes them: launched, running, idle, draining, ended. Only the lease's holder does."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from secrets import token_hex
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+
+from jobs import changes
+from jobs.domain.resources import MILLI
+from jobs.models import (
+    Attempt,
+    ComputeEnvironment,
+    EngineStatus,
+    Instance,
+    InstanceEndCause,
+    InstanceState,
+    NodeState,
+    SpotPressure,
+)
+from jobs.scheduling.plan import End, Launch, Plan
+from jobs.selectors.capacity import current_pressures
+from jobs.services.attempts.interruptions import interrupt_attempts
+from jobs.services.costs.instances import price_instances
+
+from .lease import Lease, fence
+
+HOST_LOST = "Its machine is gone."
+
+
+def advance_instances(*, lease: Lease, now: datetime) -> None:
+    """What has happened to instances since the last pass: their machines answer or are gone, they are idle or not.
+
+    One query where there are none. Raises LostLease.
+    """
+    live = Instance.objects.filter(ended_at__isnull=True)
+    if not live.exists():
+        return
+    busy = Exists(Attempt.objects.filter(instance=OuterRef("pk"), ended_at__isnull=True))
+    ready = live.filter(
+        state=InstanceState.LAUNCHING,
+        node__state=NodeState.READY,
+        node__engine__status=EngineStatus.CONNECTED,
+    )
+    lost = live.filter(node__state=NodeState.DOWN)
+    newly_idle = live.filter(~busy, idle_since__isnull=True)
+    newly_busy = live.filter(busy, idle_since__isnull=False)
+    if not any(rows.exists() for rows in (ready, lost, newly_idle, newly_busy)):
+        return
+    with transaction.atomic():
+        fence(lease)
+        ready.update(state=InstanceState.RUNNING, running_at=now)
+        newly_idle.update(idle_since=now)
+        newly_busy.update(idle_since=None)
+        _end(_locked(lost), {}, now)
+        changes.publish([changes.ENVIRONMENTS])
+
+
+def launch_instances(*, launches: Iterable[Launch], now: datetime) -> dict[int, Instance]:
+    """Writes a plan's new instances; by the ids that its placements name them by. In the plan's transaction."""
+    launches = list(launches)
+    rows = Instance.objects.bulk_create([_row(launch, now) for launch in launches])
+    _follow_desired({row.environment_id for row in rows})
+    return {launch.place_id: row for launch, row in zip(launches, rows, strict=True)}
+
+
+def end_and_drain(*, plan: Plan) -> None:
+    """Ends, drains and interrupts what a plan says. In its transaction, which has locked the attempts' jobs."""
+    now = plan.at
+    ends = {end.instance_id: end for end in plan.ends}
+    _end(_locked(Instance.objects.filter(id__in=list(ends), ended_at__isnull=True)), ends, now)
+    for drain in plan.drains:
+        draining = Instance.objects.filter(id=drain.instance_id, ended_at__isnull=True)
+        draining.update(
+            state=InstanceState.DRAINING,
+            draining_at=now,
+            kill_at=drain.kill_at,
+            end_cause=drain.cause.value,
+            end_reason=drain.reason,
+        )
+        if drain.kill_at is not None:
+            attempts = Attempt.objects.filter(instance=drain.instance_id, ended_at__isnull=True)
+            interrupt_attempts(
+                attempts=list(attempts), reason=drain.reason, kill_at=drain.kill_at, now=now
+            )
+    for each in plan.interruptions:
+        interrupt_attempts(
+            attempts=list(Attempt.objects.filter(id=each.attempt_id)),
+            reason=each.reason,
+            kill_at=each.kill_at,
+            now=now,
+        )
+    if plan.ends or plan.drains or plan.interruptions or plan.launches:
+        changes.publish([changes.ENVIRONMENTS])
+
+
+def interrupted_jobs(plan: Plan) -> list[UUID]:
+    """The jobs that a plan interrupts: they are to be locked with the others that it writes."""
+    drained = [drain.instance_id for drain in plan.drains if drain.kill_at is not None]
+    told = [each.attempt_id for each in plan.interruptions]
+    if not (drained or told):
+        return []
+    live = Attempt.objects.filter(Q(instance__in=drained) | Q(id__in=told), ended_at__isnull=True)
+    return list(live.order_by().values_list("job_id", flat=True))
+
+
+def changed_pressures(plan: Plan) -> list[SpotPressure]:
+    """How much of which engine is asked for, where that is another than what was written last."""
+    if not plan.pressures:
+        return []
+    before = current_pressures()
+    return [
+        SpotPressure(engine_id=engine_id, pressure=pressure, at=plan.at)
+        for engine_id, pressure in plan.pressures
+        if before.get(engine_id) != pressure
+    ]
+
+
+def _row(launch: Launch, now: datetime) -> Instance:
+    size = launch.type.size
+    return Instance(
+        # In EC2's form.
+        instance_id=f"i-{token_hex(9)[:17]}",
+        environment_id=launch.environment_id,
+        node_id=launch.node_id,
+        type_name=launch.type.name,
+        milli_vcpus=size.milli_vcpus,
+        memory_mib=size.memory_mib,
+        gpus=size.gpus,
+        is_spot=launch.is_spot,
+        usd_per_hour=launch.type.usd_per_hour,
+        spot_usd_per_hour=launch.type.spot_usd_per_hour if launch.is_spot else None,
+        bid_percentage=launch.bid_percentage if launch.is_spot else None,
+        launched_at=now,
+        launch_reason=launch.reason,
+        idle_since=now,
+    )
+
+
+def _locked(rows: QuerySet[Instance]) -> list[Instance]:
+    # Who prices an attempt on one reads it under the same lock.
+    return list(rows.select_for_update(of=("self",)).order_by("id"))
+
+
+def _end(rows: Collection[Instance], ends: Mapping[int, End], now: datetime) -> None:
+    """What is drained keeps the cause of that; what no end names has lost its machine."""
+    if not rows:
+        return
+    for row in rows:
+        if row.id not in ends:
+            row.end_cause, row.end_reason = InstanceEndCause.HOST_LOST, HOST_LOST
+        elif row.state != InstanceState.DRAINING:
+            row.end_cause = InstanceEndCause(ends[row.id].cause.value)
+            row.end_reason = ends[row.id].reason
+        row.state, row.ended_at = InstanceState.ENDED, now
+    price_instances(instances=list(rows), now=now)
+    Instance.objects.bulk_update(
+        rows, ["state", "ended_at", "end_cause", "end_reason", "usd", "idle_usd"]
+    )
+    _follow_desired({row.environment_id for row in rows})
+
+
+def _follow_desired(environment_ids: Collection[int]) -> None:
+    """`desiredvCpus` is what there is, and at least the minimum. Source: AWS Batch API, `ComputeResource`."""
+    if not environment_ids:
+        return
+    live = Instance.objects.filter(environment__in=environment_ids, ended_at__isnull=True)
+    totals = dict(live.order_by().values_list("environment_id").annotate(total=Sum("milli_vcpus")))
+    rows = ComputeEnvironment.with_deleted.select_for_update(no_key=True).filter(
+        id__in=environment_ids
+    )
+    for row in rows.order_by("id"):
+        resources = row.compute_resources
+        vcpus = -(-totals.get(row.id, 0) // MILLI)
+        desired = max(vcpus, resources.get("minvCpus", 0))
+        if resources.get("desiredvCpus", desired) != desired:
+            row.compute_resources = {**resources, "desiredvCpus": desired}
+            row.save(update_fields=["compute_resources"])
