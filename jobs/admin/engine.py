@@ -37,6 +37,11 @@ class EngineForm(ServiceForm[Engine]):
         "A changed URL is in use within seconds.",
         widget=forms.TextInput(attrs={"size": 60}),
     )
+    cpu_overcommit = forms.CharField(
+        required=False,
+        label="vCPUs handed out for each",
+        help_text="1: no more than its machines have. Up to 10 where jobs use less than they ask for.",
+    )
 
     def check_with_service(self, fields: dict[str, object]) -> None:
         check_engine(fields=fields, engine=self.instance if self.instance.pk else None)
@@ -50,10 +55,10 @@ class EngineForm(ServiceForm[Engine]):
 @admin.register(Engine)
 class EngineAdmin(ServiceAdmin[Engine]):
     form = EngineForm
-    list_display = ("name", "kind", "url", "status", "version", "last_seen_at")
+    list_display = ("name", "kind", "url", "cpu_overcommit", "status", "version", "last_seen_at")
     list_filter = ("status", "kind")
     search_fields = ("name",)
-    fields = ("name", "kind", "url", *SEEN)
+    fields = ("name", "kind", "url", "cpu_overcommit", *SEEN)
     readonly_fields = SEEN
     fixed_fields = ("name", "kind")
 

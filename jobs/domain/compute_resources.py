@@ -1,55 +1,34 @@
 """`computeResources` of MANAGED compute environments: what may stand there, and what may be changed.
 
 Source: AWS Batch API, `ComputeResource`, `ComputeResourceUpdate` and `CreateComputeEnvironment`; and, on what
-may be changed when, "Updating compute environments" in the user guide. Pure: real instance types,
-their sizes and prices are not known here.
+may be changed when, "Updating compute environments" in the user guide. Members are read one by one in
+`compute_resource_members`; what instance types there are is looked at in `instance_choice`.
 """
 
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .members import (
-    REQUIRED,
-    Reader,
-    a_flag,
-    a_list,
-    a_map_of_texts,
-    a_number,
-    a_text,
-    an_object,
-    is_given,
-    one_of,
-    text_like,
+from .compute_resource_members import (
+    BEST_FIT,
+    EC2,
+    EC2_STRATEGIES,
+    FARGATE_TYPES,
+    MAX_VCPUS,
+    SPOT,
+    SPOT_STRATEGIES,
+    new_members,
+    policy_members,
+    update_members,
 )
-from .validation import FieldError, read_text
+from .members import REQUIRED, is_given
+from .resources import MILLI, format_vcpus
+from .validation import FieldError
 
-EC2 = "EC2"
-SPOT = "SPOT"
-FARGATE = "FARGATE"
-FARGATE_SPOT = "FARGATE_SPOT"
-TYPES = (EC2, SPOT, FARGATE, FARGATE_SPOT)
-FARGATE_TYPES = frozenset({FARGATE, FARGATE_SPOT})
-
-BEST_FIT = "BEST_FIT"
-SPOT_STRATEGIES = (
-    "SPOT_CAPACITY_OPTIMIZED",
-    "SPOT_PRICE_CAPACITY_OPTIMIZED",
-    "SPOT_CAPACITY_OPTIMIZED_PRIORITIZED",
-)
-EC2_STRATEGIES = ("BEST_FIT_PROGRESSIVE_ORDERED",)
-STRATEGIES = (BEST_FIT, "BEST_FIT_PROGRESSIVE", *EC2_STRATEGIES, *SPOT_STRATEGIES)
-
-# What a vCPU limit of ours holds, in whole vCPUs.
-MAX_VCPUS = 1_000_000
 MAX_FARGATE_SUBNETS = 16
 MAX_FARGATE_SECURITY_GROUPS = 5
-MIN_SCALE_DOWN_MINUTES = 20
-MAX_SCALE_DOWN_MINUTES = 10_080
+DEFAULT_BID_PERCENTAGE = 100
 DEFAULT_IMAGE_TYPE = "ECS_AL2023"
-INSTANCE_TYPE_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}(\.[a-z0-9-]{1,63})?")
 
-MAX_UPDATE_MINUTES = 7200
 DEFAULT_UPDATE_POLICY = {"terminateJobsOnUpdate": False, "jobExecutionTimeoutMinutes": 30}
 # A role whose name ends so is AWS's own, which an environment has unless another is named.
 LINKED_ROLE = "AWSServiceRoleForBatch"
@@ -84,9 +63,6 @@ REMOVABLE = (
 MADE_ENABLED = (
     "A MANAGED compute environment must be created in the ENABLED state. Disable it afterwards."
 )
-NO_MANAGED_INSTANCES = (
-    "ECS Managed Instances are not supported here. Use EC2, SPOT, FARGATE or FARGATE_SPOT."
-)
 NOT_FOR_FARGATE = "This isn't applicable to Fargate resources. Don't specify it."
 NO_BEST_FIT_UPDATE = (
     "An environment whose allocationStrategy is BEST_FIT doesn't support this change. Set another "
@@ -106,10 +82,12 @@ NO_SCALING_DOWN = (
     "compute environment will cause it to scale-down to minvCpus."
 )
 
+Problems = Iterator[tuple[str, str]]
+
 
 def new_resources(value: object) -> dict[str, Any]:
     """`computeResources` of a new environment, with AWS's defaults. Raises FieldError."""
-    clean: dict[str, Any] = _new(value)
+    clean: dict[str, Any] = new_members(value)
     _refuse(_problems(clean, required=True))
     return _with_defaults(clean)
 
@@ -121,7 +99,7 @@ def changed_resources(
 
     `service_linked`: whether the environment has AWS's service-linked role, as it has unless another was named.
     """
-    given: dict[str, Any] = _update(value)
+    given: dict[str, Any] = update_members(value)
     given.pop("updateToLatestImageVersion", None)
     merged = {**current, **given}
     if current["type"] not in FARGATE_TYPES:
@@ -129,6 +107,8 @@ def changed_resources(
             merged.pop(member, None)
     merged = _scaled(_with_defaults(merged), given)
     problems = [*_fixed(current, given), *_problems(merged, required=False)]
+    if not is_fargate(current) and isinstance(value, Mapping) and value.get("instanceTypes") == []:
+        problems.append(("instanceTypes", REQUIRED))
     if current["type"] not in FARGATE_TYPES:
         problems += _infrastructure(current, merged, service_linked=service_linked)
         problems += _scaling_down(current, given)
@@ -138,7 +118,7 @@ def changed_resources(
 
 def update_policy(value: object, current: Mapping[str, Any]) -> dict[str, Any]:
     """`updatePolicy`: what is given, else what there is, else AWS's defaults. Raises FieldError."""
-    return {**DEFAULT_UPDATE_POLICY, **current, **_policy(value)}
+    return {**DEFAULT_UPDATE_POLICY, **current, **policy_members(value)}
 
 
 def is_linked_role(role: str) -> bool:
@@ -158,117 +138,42 @@ def is_fargate(resources: Mapping[str, Any]) -> bool:
     return resources.get("type") in FARGATE_TYPES
 
 
+def bid_percentage(resources: Mapping[str, Any]) -> int:
+    """The most that is paid for Spot, in percent of the On-Demand price; 100 unless another was given."""
+    return int(resources.get("bidPercentage") or DEFAULT_BID_PERCENTAGE)
+
+
+def idle_seconds(resources: Mapping[str, Any], *, own: int | None, usual: int) -> int:
+    """How long an instance may be idle: the environment's own setting, else `scalingPolicy`, else the usual time."""
+    if own is not None:
+        return own
+    minutes: int = resources.get("scalingPolicy", {}).get("minScaleDownDelayMinutes", 0)
+    return minutes * 60 or usual
+
+
+def stranding_problems(
+    before: Mapping[str, Any], after: Mapping[str, Any], *, busy_milli_vcpus: int
+) -> Problems:
+    """Whether a lower maximum would leave jobs without the room that they have."""
+    least = -(-busy_milli_vcpus // MILLI)
+    if not after or not least > after["maxvCpus"] < before["maxvCpus"]:
+        return
+    held = f"{format_vcpus(busy_milli_vcpus)} vCPUs"
+    what = (
+        f"Jobs that run now hold {held}"
+        if is_fargate(before)
+        else f"Jobs run on {held} of instances now"
+    )
+    yield (
+        "maxvCpus",
+        f"{what}. Give at least {least}, or wait until they have ended, or terminate them.",
+    )
+
+
 def _refuse(problems: Any) -> None:
     found = list(problems)
     if found:
         raise FieldError(problems=found)
-
-
-def _type(value: object) -> str:
-    text = read_text(value)
-    if text == "ECS_MANAGED_INSTANCES":
-        raise FieldError(NO_MANAGED_INSTANCES)
-    return str(one_of(TYPES)(text))
-
-
-def _scale_down_minutes(value: object) -> int:
-    minutes: int = a_number(0, MAX_SCALE_DOWN_MINUTES, "minutes")(value)
-    if 0 < minutes < MIN_SCALE_DOWN_MINUTES:
-        raise FieldError(
-            f"This is 0 (no delay), or {MIN_SCALE_DOWN_MINUTES} to {MAX_SCALE_DOWN_MINUTES} minutes."
-        )
-    return minutes
-
-
-def _template(readers: Mapping[str, Reader], required: Collection[str] = ()) -> Reader:
-    members: dict[str, Reader] = {
-        "launchTemplateId": a_text,
-        "launchTemplateName": a_text,
-        "version": a_text,
-        "userdataType": a_text,
-        **readers,
-    }
-    read_members = an_object(members, required=required)
-
-    def read(value: object) -> dict[str, Any]:
-        clean: dict[str, Any] = read_members(value)
-        if "launchTemplateId" in clean and "launchTemplateName" in clean:
-            raise FieldError("Give launchTemplateId or launchTemplateName, not both.")
-        return clean
-
-    return read
-
-
-_instance_types = a_list(
-    text_like(
-        INSTANCE_TYPE_PATTERN,
-        "This is an instance type or family, such as m5.large or c5, or optimal.",
-    )
-)
-_texts = a_list(a_text)
-_MEMBERS: dict[str, Reader] = {
-    "type": _type,
-    "allocationStrategy": one_of(STRATEGIES),
-    "minvCpus": a_number(0, MAX_VCPUS, "vCPUs"),
-    "maxvCpus": a_number(0, MAX_VCPUS, "vCPUs"),
-    "desiredvCpus": a_number(0, MAX_VCPUS, "vCPUs"),
-    "instanceTypes": _instance_types,
-    "imageId": a_text,
-    "subnets": _texts,
-    "securityGroupIds": _texts,
-    "ec2KeyPair": a_text,
-    "instanceRole": a_text,
-    "tags": a_map_of_texts,
-    "placementGroup": a_text,
-    "bidPercentage": a_number(0, 100, "percent"),
-    "spotIamFleetRole": a_text,
-    "launchTemplate": _template(
-        {
-            "overrides": a_list(
-                _template({"targetInstanceTypes": _instance_types}, ("targetInstanceTypes",)),
-                at_most=10,
-            )
-        }
-    ),
-    "ec2Configuration": a_list(
-        an_object(
-            {
-                "imageType": a_text,
-                "imageIdOverride": a_text,
-                "batchImageStatus": a_text,
-                "imageKubernetesVersion": a_text,
-            },
-            required=("imageType",),
-        ),
-        at_most=2,
-    ),
-    "scalingPolicy": an_object({"minScaleDownDelayMinutes": _scale_down_minutes}),
-}
-_MANAGED_INSTANCES = {
-    "managedInstancesProvider": NO_MANAGED_INSTANCES,
-    "capacityTags": NO_MANAGED_INSTANCES,
-}
-_new = an_object(_MEMBERS, required=("type", "maxvCpus"), refused=_MANAGED_INSTANCES)
-_update = an_object({**_MEMBERS, "updateToLatestImageVersion": a_flag}, refused=_MANAGED_INSTANCES)
-
-_policy = an_object(
-    {
-        "terminateJobsOnUpdate": a_flag,
-        "jobExecutionTimeoutMinutes": a_number(1, MAX_UPDATE_MINUTES, "minutes"),
-    },
-    false_counts=("terminateJobsOnUpdate",),
-)
-# What AWS keeps of a request and has no effect here.
-extra_members = an_object(
-    {
-        "context": a_text,
-        "ecsSettings": an_object(
-            {"containerInsights": one_of(("ENABLED", "ENHANCED", "DISABLED"))}
-        ),
-    }
-)
-
-Problems = Iterator[tuple[str, str]]
 
 
 def _problems(clean: Mapping[str, Any], *, required: bool) -> Problems:

@@ -50,6 +50,11 @@ class Resources:
         return f"{amount}, {self.gpus} GPU" if with_gpus else amount
 
 
+def overcommitted(milli_vcpus: int, cpu_overcommit: Decimal) -> int:
+    """The thousandths of vCPUs that are handed out of a machine's own, rounded down."""
+    return int(milli_vcpus * cpu_overcommit)
+
+
 def format_vcpus(milli_vcpus: int) -> str:
     """vCPUs as people write them: "2", "0.25"."""
     return f"{Decimal(milli_vcpus) / MILLI:f}"

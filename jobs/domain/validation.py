@@ -46,6 +46,13 @@ STATES = ("ENABLED", "DISABLED")
 # Ours: more would be a slip of the decimal point.
 MAX_USD_PER_HOUR = Decimal(100_000)
 PRICE_DECIMALS = 6
+MAX_IDLE_SECONDS = 86_400
+MAX_INTERRUPTION_SECONDS = 3600
+MAX_CPU_OVERCOMMIT = 10
+CPU_OVERCOMMIT = (
+    f"How many vCPUs are handed out for each that there is: 1 (none too many) to {MAX_CPU_OVERCOMMIT}, "
+    "with at most 2 decimals."
+)
 MAX_ENGINE_URL_CHARACTERS = 255
 ENGINE_URL_PATTERN = re.compile(r"(unix:///|tcp://|https?://|fake://|fake\+unix:///)[^\s]+")
 TOO_LONG_A_COMMAND = (
@@ -294,6 +301,36 @@ def engine_url(value: object) -> str:
             "Empty: as DOCKER_HOST says."
         )
     return text
+
+
+def idle_seconds(value: object) -> int | None:
+    """How long an instance may be idle before it ends; empty (None): the usual time."""
+    return _seconds(value, MAX_IDLE_SECONDS, "An instance may be idle for")
+
+
+def interruption_seconds(value: object) -> int | None:
+    """What an interrupted Spot job has from the notice to its end; empty (None): the usual time."""
+    return _seconds(value, MAX_INTERRUPTION_SECONDS, "A Spot job has a notice of")
+
+
+def _seconds(value: object, most: int, what: str) -> int | None:
+    if is_empty(value):
+        return None
+    message = f"{what} 0 to {most} whole seconds. Leave it empty for the usual time."
+    seconds = read_integer(value, message)
+    if not 0 <= seconds <= most:
+        raise FieldError(message)
+    return seconds
+
+
+def cpu_overcommit(value: object) -> Decimal:
+    """How many vCPUs an engine hands out for each that its machines have; empty: 1."""
+    if is_empty(value):
+        return Decimal(1)
+    amount = read_decimal(value, CPU_OVERCOMMIT)
+    if not 1 <= amount <= MAX_CPU_OVERCOMMIT or amount != round(amount, 2):
+        raise FieldError(CPU_OVERCOMMIT)
+    return amount
 
 
 def is_empty(value: object) -> bool:

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from jobs.models import ComputeEnvironment
 from tests.api.asking import Refused
 from tests.api.test_compute_environments import ARN, EC2, FARGATE, described, make, update
-from tests.builders import a_user, an_engine
+from tests.builders import a_user, an_engine, an_instance_type
 
 pytestmark = pytest.mark.django_db
 
@@ -19,8 +19,10 @@ def boss() -> User:
 
 
 @pytest.fixture(autouse=True)
-def _engine() -> None:
+def _ground() -> None:
     an_engine(name="local")
+    an_instance_type("m4.large", memory_mib=8192)
+    an_instance_type("c5.large")
 
 
 PROGRESSIVE = {**EC2, "allocationStrategy": "BEST_FIT_PROGRESSIVE"}
@@ -86,6 +88,9 @@ def test_an_update_changes_what_aws_lets_change(
         (FARGATE, {"minvCpus": 1}, "minvCpus: This isn't applicable to Fargate"),
         (FARGATE, {"tags": {"a": "b"}}, "tags: This isn't applicable to Fargate"),
         (EC2, {"maxvCpus": 0}, "maxvCpus: Give at least 1"),
+        (EC2, {"maxvCpus": 1}, "maxvCpus: Not one instance could be launched"),
+        (EC2, {"instanceTypes": []}, "instanceTypes: This is required."),
+        (PROGRESSIVE, {"instanceTypes": ["m9"]}, "There is no family of instance types m9 in the"),
         (EC2, {"spotIamFleetRole": "x"}, "spotIamFleetRole: Unknown member."),
     ],
 )

@@ -9,7 +9,15 @@ from django.contrib.auth.models import User
 from jobs.models import ComputeEnvironment, Engine
 from jobs.services.passes.statuses import advance_statuses
 from tests.api.asking import Refused, ask
-from tests.builders import NOW, a_queue, a_user, an_engine, an_environment
+from tests.builders import (
+    NOW,
+    a_node,
+    a_queue,
+    a_user,
+    an_engine,
+    an_environment,
+    an_instance_type,
+)
 from tests.services.stepping import a_lease
 
 pytestmark = pytest.mark.django_db
@@ -37,8 +45,11 @@ def boss() -> User:
 
 
 @pytest.fixture(autouse=True)
-def _engine() -> None:
+def _ground() -> None:
+    """An engine whose machines are not known yet, and the types that are asked for here."""
     an_engine(name="local")
+    an_instance_type("m4.large", memory_mib=8192)
+    an_instance_type("c5.large")
 
 
 def make(user: User, resources: dict[str, Any] | None = None, **params: Any) -> dict[str, Any]:
@@ -130,7 +141,7 @@ def test_fargate_has_what_was_given_and_nothing_else(boss: User) -> None:
         ({**EC2, "securityGroupIds": []}, "securityGroupIds: Give at least one here, or in a"),
         (
             {**EC2, "bidPercentage": 101},
-            "bidPercentage: This is a whole number of percent, 0 to 100",
+            "bidPercentage: This is a whole number of percent, 1 to 100. Left out, or 0, it is 100.",
         ),
         ({**EC2, "allocationStrategy": "WORST"}, "'WORST' is none of BEST_FIT,"),
         ({**EC2, "allocationStrategy": "SPOT_CAPACITY_OPTIMIZED"}, "only available for Spot"),
@@ -198,6 +209,46 @@ def test_other_members_that_aws_refuses_are_refused(
         make(boss, EC2, **params)
     assert said in refused.value.message
     assert ComputeEnvironment.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("resources", "said"),
+    [
+        (
+            {**EC2, "instanceTypes": ["m4.large", "m4.larg"]},
+            "computeResources: instanceTypes[1]: There is no instance type m4.larg in the catalogue. "
+            "The nearest are m4.large",
+        ),
+        (
+            {**EC2, "instanceTypes": ["m4", "rack"]},
+            "instanceTypes[1]: There is no family of instance types rack in the catalogue.",
+        ),
+        ({**EC2, "maxvCpus": 1}, "maxvCpus: Not one instance could be launched: m4.large, the"),
+        (
+            {**EC2, "instanceTypes": ["big.large"]},
+            "instanceTypes: No node of the engine local can hold any of these: the largest, node, has "
+            "2 vCPU, 24 GiB (x86_64), and the smallest type, big.large, needs 4 vCPU, 8 GiB (x86_64).",
+        ),
+        (
+            {**EC2, "instanceTypes": ["m4.large", "arm.large"]},
+            "instanceTypes: All types have one architecture, but arm.large is arm64 and m4.large is x86",
+        ),
+        ({**SPOT, "instanceTypes": ["dear"]}, "instanceTypes: None of these has a Spot price."),
+    ],
+)
+def test_types_are_held_against_the_catalogue_and_the_machines(
+    resources: dict[str, Any], said: str, boss: User
+) -> None:
+    engine = Engine.objects.get()
+    a_node(engine=engine, name="node", milli_vcpus=2000, memory_mib=24576, architecture="amd64")
+    an_instance_type("big.large", milli_vcpus=4000, memory_mib=8192)
+    an_instance_type("arm.large", architecture="arm64")
+    an_instance_type("dear.large", spot_usd_per_hour=None)
+    with pytest.raises(Refused) as refused:
+        make(boss, resources)
+    assert said in refused.value.message
+    assert not ComputeEnvironment.objects.exists()
+    make(boss, {**EC2, "instanceTypes": ["m4.large", "big", "dear"]})
 
 
 def test_without_an_engine_there_is_nothing_to_make_it_on(boss: User) -> None:

@@ -157,6 +157,10 @@ def test_an_engine_with_an_environment_is_kept() -> None:
         ({"url": "farm"}, "url"),
         ({"url": "tcp://a b"}, "url"),
         ({"url": "tcp://" + "x" * 250}, "url"),
+        ({"cpu_overcommit": "0.99"}, "cpu_overcommit"),
+        ({"cpu_overcommit": "10.01"}, "cpu_overcommit"),
+        ({"cpu_overcommit": "1.005"}, "cpu_overcommit"),
+        ({"cpu_overcommit": "twice"}, "cpu_overcommit"),
         ({"status": "CONNECTED"}, "status"),
     ],
 )
@@ -165,6 +169,14 @@ def test_an_engine_s_refusal_names_the_field(fields: dict[str, object], field: s
     with pytest.raises(InvalidInput) as caught:
         create_engine(fields={"name": "new", **fields})
     assert list(caught.value.errors) == [field]
+
+
+@pytest.mark.parametrize(("given", "kept"), [("", 1), ("1.5", "1.5"), (10, 10)])
+def test_an_engine_may_hand_out_more_vcpus_than_there_are(given: object, kept: object) -> None:
+    engine = create_engine(fields={"name": "local", "cpu_overcommit": given})
+    update_engine(engine=engine, fields={"url": ""})
+    engine.refresh_from_db()
+    assert engine.cpu_overcommit == Decimal(str(kept))
 
 
 def test_an_engine_keeps_its_name_and_kind() -> None:

@@ -1,7 +1,8 @@
 """Making, changing and deleting engines' records. Their status is the supervisor's to write."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 
@@ -11,7 +12,7 @@ from jobs.domain.errors import Conflict, NotFound
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import ComputeEnvironment, Engine, EngineKind, Node
 
-FIELDS = frozenset({"name", "kind", "url"})
+FIELDS = frozenset({"name", "kind", "url", "cpu_overcommit"})
 NODE_FIELDS = frozenset({"gpus"})
 
 
@@ -22,25 +23,25 @@ class EngineFields:
     name: str
     kind: str
     url: str
+    cpu_overcommit: Decimal
 
 
 def check_engine(*, fields: Mapping[str, object], engine: Engine | None = None) -> EngineFields:
     """The clean record, or InvalidInput with every field that is wrong. Writes nothing.
 
-    `name`, `kind` and `url` (empty: as DOCKER_HOST says). With `engine`, what is left out stays.
+    `name`, `kind`, `url` (empty: as DOCKER_HOST says) and `cpu_overcommit` (empty: 1). With `engine`, what is
+    left out stays.
     """
     checker = Checker()
     checker.only(fields, FIELDS)
-    current = (
-        {"name": engine.name, "kind": engine.kind, "url": engine.url}
-        if engine
-        else {"kind": EngineKind.DOCKER, "url": ""}
-    )
-    given = {**current, **fields}
+    given = {**_current(engine), **fields}
     clean = EngineFields(
         name=checker.check("name", lambda value: _free_name(value, engine), given.get("name"), ""),
         kind=checker.check("kind", lambda value: _kind(value, engine), given["kind"], ""),
         url=checker.check("url", validation.engine_url, given["url"], ""),
+        cpu_overcommit=checker.check(
+            "cpu_overcommit", validation.cpu_overcommit, given["cpu_overcommit"], Decimal(1)
+        ),
     )
     checker.done()
     return clean
@@ -51,7 +52,7 @@ def create_engine(*, fields: Mapping[str, object]) -> Engine:
     clean = check_engine(fields=fields)
     try:
         with transaction.atomic():
-            engine = Engine.objects.create(name=clean.name, kind=clean.kind, url=clean.url)
+            engine = Engine.objects.create(**asdict(clean))
             changes.publish([changes.ENVIRONMENTS])
     except IntegrityError:
         check_engine(fields=fields)
@@ -62,6 +63,7 @@ def create_engine(*, fields: Mapping[str, object]) -> Engine:
 def update_engine(*, engine: Engine, fields: Mapping[str, object]) -> Engine:
     """Changes the URL: workers use it from their next task on, the supervisor within seconds.
 
+    A smaller `cpu_overcommit` takes nothing from what runs: until that has ended, nothing new is placed.
     Raises InvalidInput, or NotFound if the engine was deleted meanwhile.
     """
     with transaction.atomic():
@@ -69,9 +71,10 @@ def update_engine(*, engine: Engine, fields: Mapping[str, object]) -> Engine:
         if row is None:
             raise NotFound(f"The engine {engine.name} was deleted.")
         clean = check_engine(fields=fields, engine=row)
-        row.url = clean.url
-        row.save(update_fields=["url"])
+        row.url, row.cpu_overcommit = clean.url, clean.cpu_overcommit
+        row.save(update_fields=["url", "cpu_overcommit"])
         changes.publish([changes.ENVIRONMENTS])
+        changes.wake_scheduler()
     return row
 
 
@@ -118,6 +121,17 @@ def update_node(*, node: Node, fields: Mapping[str, object]) -> Node:
         changes.wake_scheduler()
     node.refresh_from_db()
     return node
+
+
+def _current(engine: Engine | None) -> dict[str, object]:
+    if engine is None:
+        return {"kind": EngineKind.DOCKER, "url": "", "cpu_overcommit": Decimal(1)}
+    return {
+        "name": engine.name,
+        "kind": engine.kind,
+        "url": engine.url,
+        "cpu_overcommit": engine.cpu_overcommit,
+    }
 
 
 def _free_name(value: object, engine: Engine | None) -> str:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from jobs.domain import compute_resources, members, validation
+from jobs.domain.compute_resource_members import MAX_VCPUS, extra_members
 from jobs.domain.flags import flag
 from jobs.domain.host_paths import HostPath, allowed_host_paths, check_none_is_inside
 from jobs.domain.resources import MILLI
@@ -19,6 +20,8 @@ from jobs.models import (
     default_usd_per_gib_hour,
     default_usd_per_vcpu_hour,
 )
+
+from .environment_capacity import ONLY_MANAGED, capacity
 
 # What there is of every environment, and what only the API asks for.
 COMMON_FIELDS = frozenset(
@@ -36,6 +39,8 @@ COMMON_FIELDS = frozenset(
 FIELDS = COMMON_FIELDS | {
     "type",
     "compute_resources",
+    "idle_seconds",
+    "interruption_seconds",
     "unmanaged_vcpus",
     "service_role",
     "update_policy",
@@ -44,9 +49,7 @@ FIELDS = COMMON_FIELDS | {
 }
 ENGINE_STAYS = "An environment keeps its engine. Make a new environment on the other one."
 TYPE_STAYS = "An environment keeps its type. Make a new environment instead."
-ONLY_MANAGED = "Only a MANAGED environment has this."
 ONLY_UNMANAGED = "Only an UNMANAGED environment has this."
-WHOLE_VCPUS = "The maximum of a MANAGED environment is a whole number of vCPUs, such as 16."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class EnvironmentFields:
     allow_privileged: bool
     allowed_host_paths: list[HostPath]
     compute_resources: dict[str, Any]
+    idle_seconds: int | None
+    interruption_seconds: int | None
     unmanaged_vcpus: int | None
     service_role: str
     update_policy: dict[str, Any]
@@ -77,9 +82,10 @@ def check_environment(
 
     `name`, `engine` (its name), `state`, `max_vcpus` (empty: all of the engine's), `usd_per_vcpu_hour`,
     `usd_per_gib_hour`, `allow_privileged`, `allowed_host_paths` (`domain.host_paths`), `tags`; `type` (UNMANAGED
-    unless it says MANAGED), and of AWS's `compute_resources`, `update_policy`, `unmanaged_vcpus`,
-    `service_role` and `extra` (`domain.compute_resources`). Without `environment` (a new one) `name` and
-    `engine` are required; with it, what is left out stays as it is, also of the members of `extra`.
+    unless it says MANAGED); of a MANAGED one `idle_seconds` and `interruption_seconds` (empty: the usual); and of
+    AWS's `compute_resources`, `update_policy`, `unmanaged_vcpus`, `service_role` and `extra`
+    (`domain.compute_resources`). Without `environment` (a new one) `name` and `engine` are required; with it,
+    what is left out stays as it is, also of the members of `extra`.
     """
     checker = Checker()
     checker.only(fields, FIELDS)
@@ -93,7 +99,14 @@ def check_environment(
     )
     columns = {
         **_lent(checker, given, fields, engine, environment),
-        **_capacity(checker, given, fields, type_, environment),
+        **capacity(
+            checker,
+            given=given,
+            fields=fields,
+            type_=type_,
+            engine=engine,
+            environment=environment,
+        ),
         **_from_aws(checker, given, fields, type_, environment),
     }
     made_disabled = environment is None and columns["state"] == EnvironmentState.DISABLED
@@ -132,38 +145,6 @@ def _lent(
     return {**clean, "allowed_host_paths": host_paths}
 
 
-def _capacity(
-    checker: Checker,
-    given: Mapping[str, object],
-    fields: Mapping[str, object],
-    type_: str,
-    environment: ComputeEnvironment | None,
-) -> dict[str, Any]:
-    """What it may hold: of a managed one as its compute resources say."""
-    if type_ != EnvironmentType.MANAGED:
-        if fields.get("compute_resources"):
-            checker.add("compute_resources", ONLY_MANAGED)
-        maximum = checker.check("max_vcpus", validation.max_milli_vcpus, given["max_vcpus"], None)
-        return {"max_milli_vcpus": maximum, "compute_resources": {}}
-    resources = environment.compute_resources if environment else {}
-    nothing: dict[str, Any] = {}
-    if "max_vcpus" in fields:
-        resources = checker.check(
-            "max_vcpus", lambda value: _with_maximum(resources, value), fields["max_vcpus"], nothing
-        )
-    if environment is None or fields.get("compute_resources"):
-        resources = checker.check(
-            "compute_resources",
-            lambda value: _resources(value, resources, environment),
-            fields.get("compute_resources"),
-            nothing,
-        )
-    return {
-        "max_milli_vcpus": resources.get("maxvCpus", 1) * MILLI,
-        "compute_resources": resources,
-    }
-
-
 def _from_aws(
     checker: Checker,
     given: Mapping[str, object],
@@ -198,7 +179,7 @@ def _from_aws(
             "extra",
             lambda value: {
                 **(environment.extra if environment else {}),
-                **compute_resources.extra_members(value),
+                **extra_members(value),
             },
             nothing,
         ),
@@ -216,6 +197,8 @@ def _defaults(environment: ComputeEnvironment | None) -> dict[str, object]:
             "usd_per_gib_hour": default_usd_per_gib_hour(),
             "allow_privileged": False,
             "allowed_host_paths": [],
+            "idle_seconds": None,
+            "interruption_seconds": None,
             "unmanaged_vcpus": None,
             "service_role": "",
             "update_policy": {},
@@ -233,6 +216,8 @@ def _defaults(environment: ComputeEnvironment | None) -> dict[str, object]:
         "usd_per_gib_hour": environment.usd_per_gib_hour,
         "allow_privileged": environment.allow_privileged,
         "allowed_host_paths": environment.allowed_host_paths,
+        "idle_seconds": environment.idle_seconds,
+        "interruption_seconds": environment.interruption_seconds,
         "unmanaged_vcpus": environment.unmanaged_vcpus,
         "service_role": environment.service_role,
         "update_policy": environment.update_policy,
@@ -250,35 +235,10 @@ def _type(value: object, environment: ComputeEnvironment | None) -> str:
     return text
 
 
-def _with_maximum(resources: Mapping[str, Any], value: object) -> dict[str, Any]:
-    maximum = validation.max_milli_vcpus(value)
-    if maximum is None or maximum % MILLI:
-        raise FieldError(WHOLE_VCPUS)
-    if not resources:
-        raise FieldError("Give it as maxvCpus of the compute resources.")
-    return compute_resources.changed_resources(
-        resources, {"maxvCpus": maximum // MILLI}, service_linked=True
-    )
-
-
-def _resources(
-    value: object, current: Mapping[str, Any], environment: ComputeEnvironment | None
-) -> dict[str, Any]:
-    if environment is None:
-        if not value:
-            raise FieldError("A MANAGED environment needs these.")
-        return compute_resources.new_resources(value)
-    return compute_resources.changed_resources(
-        current,
-        value,
-        service_linked=compute_resources.is_linked_role(environment.service_role),
-    )
-
-
 def _unmanaged_vcpus(value: object) -> int | None:
     if validation.is_empty(value):
         return None
-    amount: int = members.a_number(0, compute_resources.MAX_VCPUS, "vCPUs")(value)
+    amount: int = members.a_number(0, MAX_VCPUS, "vCPUs")(value)
     return amount
 
 

@@ -131,6 +131,8 @@ def _columns(clean: EnvironmentFields) -> dict[str, Any]:
         "allow_privileged": clean.allow_privileged,
         "allowed_host_paths": clean.allowed_host_paths,
         "compute_resources": clean.compute_resources,
+        "idle_seconds": clean.idle_seconds,
+        "interruption_seconds": clean.interruption_seconds,
         "unmanaged_vcpus": clean.unmanaged_vcpus,
         "service_role": clean.service_role,
         "update_policy": clean.update_policy,
