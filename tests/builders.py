@@ -13,6 +13,8 @@ from jobs.domain.states import LIVE
 from jobs.models import (
     ArraySummary,
     Attempt,
+    Budget,
+    BudgetScope,
     ComputeEnvironment,
     ConsumableHold,
     ConsumableResource,
@@ -130,6 +132,19 @@ def a_policy(**fields: Any) -> SchedulingPolicy:
 def a_consumable(**fields: Any) -> ConsumableResource:
     values = {"name": _name("consumable"), "total_quantity": 10, "created_at": NOW}
     return ConsumableResource.objects.create(**{**values, **fields})
+
+
+def a_budget(**fields: Any) -> Budget:
+    """A budget for a queue, an owner, or else a tag, of which nothing is spent."""
+    scope = next((name for name in ("queue", "owner") if name in fields), "tag")
+    values = {
+        "name": _name("budget"),
+        "scope": BudgetScope[scope.upper()],
+        "usd_per_month": 10,
+        "created_at": NOW,
+        **({"tag_key": "team"} if scope == "tag" else {}),
+    }
+    return Budget.objects.create(**{**values, **fields})
 
 
 def a_hold(**fields: Any) -> ConsumableHold:

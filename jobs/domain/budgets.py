@@ -11,8 +11,6 @@ from .variables import MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS
 SCOPES = ("QUEUE", "OWNER", "TAG")
 ACTIONS = ("WARN", "REFUSE", "CANCEL")
 DEFAULT_WARN_PERCENTAGE = 80
-# What the column holds.
-MAX_USD_PER_MONTH = Decimal("999999999999.99")
 CENT = Decimal("0.01")
 
 
@@ -113,8 +111,6 @@ def usd_per_month(value: object) -> Decimal:
     amount = read_decimal(value, told)
     if amount <= 0:
         raise FieldError("A budget is more than 0 US dollars. To stop all work, disable the queue.")
-    if amount > MAX_USD_PER_MONTH:
-        raise FieldError(f"A budget is at most {MAX_USD_PER_MONTH} US dollars.")
     if amount != round(amount, 2):
         raise FieldError("A budget has at most two decimals.")
     return amount
