@@ -8,7 +8,15 @@ from .attempt import DEFAULT_CONTAINER, Attempt, Capacity, UsageSample
 from .bulk import BulkAction, BulkKind
 from .checkpoint import Checkpoint
 from .consumable import ConsumableChange, ConsumableHold, ConsumableResource, ConsumableType
-from .cost import Budget, BudgetAction, BudgetScope, CostHour, CostMark, CostTagHour
+from .cost import (
+    Budget,
+    BudgetAction,
+    BudgetScope,
+    CostHour,
+    CostMark,
+    CostTagHour,
+    StaleCostHour,
+)
 from .definition import DefinitionStatus, DefinitionType, JobDefinition
 from .dependency import DependencyType, JobDependency
 from .engine import Engine, EngineKind, EngineStatus, ImagePull, ImagePullStatus, Node, NodeState
@@ -112,6 +120,7 @@ __all__ = [
     "ServiceEnvironmentState",
     "ShareUsage",
     "SpotPressure",
+    "StaleCostHour",
     "StopKind",
     "Transition",
     "UsageSample",

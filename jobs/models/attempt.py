@@ -184,9 +184,11 @@ class Attempt(models.Model):
                 condition=Q(ended_at__isnull=False, removed_at__isnull=True),
                 name="attempt_to_clean_up",
             ),
+            # What ended within a time, for its cost.
             models.Index(
-                fields=["environment", "ended_at"],
-                name="attempt_environment_ended",
+                fields=["ended_at", "id"],
+                condition=Q(ended_at__isnull=False),
+                name="attempt_ended",
             ),
             models.Index(
                 fields=["instance"],

@@ -43,9 +43,10 @@ class CostHour(models.Model):
 
 
 class CostTagHour(models.Model):
-    """The same by one tag of the jobs."""
+    """The same by one tag of the jobs, and by whose they are."""
 
     hour = models.DateTimeField()
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, db_index=False)
     key = models.CharField(max_length=128)
     value = models.CharField(max_length=256, blank=True)
     attempts = models.PositiveIntegerField(default=0)
@@ -55,11 +56,23 @@ class CostTagHour(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["hour", "key", "value"], name="cost_tag_hour_unique"),
+            models.UniqueConstraint(
+                fields=["hour", "owner", "key", "value"], name="cost_tag_hour_unique"
+            ),
         ]
+        indexes = [models.Index(fields=["key", "value", "hour"], name="cost_tag_hour_by_tag")]
 
     def __str__(self) -> str:
         return f"{self.hour} {self.key}={self.value}: {self.usd}"
+
+
+class StaleCostHour(models.Model):
+    """An hour that is to be added up again: the tags of a job whose cost is in it were changed."""
+
+    hour = models.DateTimeField(primary_key=True)
+
+    def __str__(self) -> str:
+        return str(self.hour)
 
 
 class CostMark(models.Model):

@@ -143,6 +143,17 @@ class Instance(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     usd = models.DecimalField(max_digits=18, decimal_places=9, default=Decimal(0))
     idle_usd = models.DecimalField(max_digits=18, decimal_places=9, default=Decimal(0))
+    uncharged_idle_usd = models.DecimalField(
+        max_digits=18,
+        decimal_places=9,
+        default=Decimal(0),
+        help_text="What no attempt is charged with.",
+    )
+    idle_charged_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When its idle time was charged to the attempts that ran on it, if any did.",
+    )
 
     class Meta:
         ordering = ["id"]
@@ -167,6 +178,11 @@ class Instance(models.Model):
                 name="instance_live",
             ),
             models.Index(fields=["ended_at"], name="instance_ended"),
+            models.Index(
+                fields=["id"],
+                condition=Q(ended_at__isnull=False, idle_charged_at__isnull=True),
+                name="instance_idle_to_charge",
+            ),
             models.Index(fields=["environment", "-id"], name="instance_of_environment"),
         ]
 

@@ -9,7 +9,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from jobs.pricing.instances import NANOS_PER_USD, nano_usd
 
-Sql = tuple[str, list[str | int] | tuple[str | int, ...]]
+Sql = tuple[str, tuple[str | int, ...]]
 
 
 class UsdSum(Aggregate):
@@ -24,7 +24,8 @@ class UsdSum(Aggregate):
 
     def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Sql:
         whole = f"SUM(CAST(ROUND(%(expressions)s * {NANOS_PER_USD}) AS INTEGER))"
-        return super().as_sql(compiler, connection, template=whole, **extra)
+        sql, params = super().as_sql(compiler, connection, template=whole, **extra)
+        return sql, tuple(params)
 
     @property
     def convert_value(self) -> Any:
@@ -49,10 +50,10 @@ class TagValue(Func):
         self.key = key
         super().__init__(tags)
 
-    def as_sqlite(self, compiler: SQLCompiler, _connection: Any, **_extra: Any) -> Sql:
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Sql:
         column, params = compiler.compile(self.source_expressions[0])
-        return f"JSON_EXTRACT({column}, %s)", [*params, f"$.{json.dumps(self.key)}"]
+        return f"JSON_EXTRACT({column}, %s)", (*params, f"$.{json.dumps(self.key)}")
 
-    def as_postgresql(self, compiler: SQLCompiler, _connection: Any, **_extra: Any) -> Sql:
+    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Sql:
         column, params = compiler.compile(self.source_expressions[0])
-        return f"({column} ->> %s::text)", [*params, self.key]
+        return f"({column} ->> %s::text)", (*params, self.key)

@@ -7,10 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import OuterRef, Subquery
 
 from jobs.domain.resources import Resources
-from jobs.models import Attempt, Capacity, Instance, SpotPressure
+from jobs.models import Attempt, Capacity, Engine, Instance, SpotPressure
 from jobs.pricing import cost
 from jobs.pricing.fargate import FargateNeeds, fargate_usd, fargate_usd_per_hour
 from jobs.pricing.instances import instance_usd, part_of, part_usd
@@ -141,9 +141,12 @@ def pressure_histories(
 ) -> dict[int, Steps]:
     """How the pressure on engines changed between two moments, with the step that held at the first. Two queries."""
     rows = SpotPressure.objects.filter(engine__in=list(engine_ids)).order_by("engine_id", "at")
-    before = rows.filter(at__lte=since).values("engine_id").annotate(newest=Max("at"))
+    before = SpotPressure.objects.filter(engine=OuterRef("pk"), at__lte=since).order_by("-at")
+    newest = Engine.objects.filter(pk__in=list(engine_ids)).values(
+        newest=Subquery(before.values("pk")[:1])
+    )
     histories: dict[int, list[tuple[datetime, Decimal]]] = defaultdict(list)
-    held = rows.filter(at__in=before.order_by().values("newest"), at__lte=since)
+    held = rows.filter(pk__in=newest)
     between = rows.filter(at__gt=since, at__lte=until)
     for part in (held, between):
         for engine_id, at, pressure in part.values_list("engine_id", "at", "pressure"):

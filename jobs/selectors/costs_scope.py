@@ -1,0 +1,155 @@
+"""Of which time and of what a cost is asked for, and which of it was added up by the hour already."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+
+from jobs.models import Attempt, CostHour, CostMark, CostTagHour, Instance
+
+from .costs_exact import TagValue
+
+HOUR = timedelta(hours=1)
+# The row of `CostMark`.
+MARK = "hours"
+NOTHING_ADDED_UP = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def hour_of(moment: datetime) -> datetime:
+    """The beginning of its hour."""
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def added_up_until() -> datetime:
+    """Before this moment, what ended is in `CostHour`. One query."""
+    until = CostMark.objects.filter(name=MARK).values_list("until", flat=True).first()
+    return until or NOTHING_ADDED_UP
+
+
+@dataclass(frozen=True, slots=True)
+class CostRange:
+    """From `start` to just before `end`. What ends within it counts, with its whole cost.
+
+    `with_running`: and what lived at `end`, with what it had cost by then.
+    """
+
+    start: datetime
+    end: datetime
+    with_running: bool = False
+
+    def pieces(self, mark: datetime) -> tuple["CostRange | None", list["CostRange"]]:
+        """The whole hours that are added up, and the rest, whose rows are added up now."""
+        first = hour_of(self.start)
+        first = first if first == self.start else first + HOUR
+        last = min(hour_of(self.end), mark)
+        if last <= first:
+            return None, [CostRange(self.start, self.end)]
+        edges = [CostRange(self.start, first), CostRange(last, self.end)]
+        return CostRange(first, last), [edge for edge in edges if edge.start < edge.end]
+
+
+@dataclass(frozen=True, slots=True)
+class CostScope:
+    """What a cost is narrowed to, by ids; None and the empty text narrow nothing. `tag` is a key and a value."""
+
+    queue: int | None = None
+    environment: int | None = None
+    definition: int | None = None
+    owner: int | None = None
+    capacity: str = ""
+    tag: tuple[str, str] | None = None
+
+    def seen_by(self, user: User) -> "CostScope":
+        """The part of it that this user may see: that of his own jobs; all of it for administrators."""
+        return self if user.is_staff else replace(self, owner=user.pk)
+
+    @property
+    def is_of_jobs(self) -> bool:
+        """Whether what no job is charged with is left out."""
+        return bool(self.queue or self.definition or self.owner or self.tag)
+
+    def of_attempts(self, rows: QuerySet[Attempt]) -> QuerySet[Attempt]:
+        """Those of the attempts that it is about."""
+        found = rows.filter(
+            **_given(
+                job__queue=self.queue,
+                environment=self.environment,
+                job__definition=self.definition,
+                job__owner=self.owner,
+                capacity=self.capacity,
+            )
+        )
+        if self.tag is None:
+            return found
+        key, value = self.tag
+        return found.alias(
+            own_tag=TagValue("job__tags", key), spec_tag=TagValue("job__spec__tags", key)
+        ).filter(
+            Q(job__tags__isnull=False, own_tag=value) | Q(job__tags__isnull=True, spec_tag=value)
+        )
+
+    def of_instances(self, rows: QuerySet[Instance]) -> QuerySet[Instance]:
+        """Those of the instances whose idle time it is about as long as no job is charged with it."""
+        if self.is_of_jobs or self.capacity not in ("", "EC2", "SPOT"):
+            return rows.none()
+        found = rows.filter(**_given(environment=self.environment))
+        return found.filter(is_spot=self.capacity == "SPOT") if self.capacity else found
+
+    def of_hours(self, rows: QuerySet[CostHour]) -> QuerySet[CostHour]:
+        """Those of the added-up rows that it is about; tags are `of_tag_hours`."""
+        return rows.filter(
+            **_given(
+                queue=self.queue,
+                environment=self.environment,
+                definition=self.definition,
+                owner=self.owner,
+                capacity=self.capacity,
+            )
+        )
+
+    def of_tag_hours(self, rows: QuerySet[CostTagHour]) -> QuerySet[CostTagHour]:
+        """The same of what is added up by tag: by owner and tag only."""
+        found = rows.filter(**_given(owner=self.owner))
+        return found.filter(key=self.tag[0], value=self.tag[1]) if self.tag else found
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value not in (None, "")}
+
+
+# Which rows a cost is the sum of. Each is exact: a row is in one hour, and in one of these.
+
+
+def ended(times: CostRange) -> QuerySet[Attempt]:
+    """Attempts whose end was recorded then: their `cost_usd`."""
+    return Attempt.objects.filter(ended_at__gte=times.start, ended_at__lt=times.end)
+
+
+def charged(times: CostRange) -> QuerySet[Attempt]:
+    """Attempts whose instance ended then: their `idle_usd`."""
+    return Attempt.objects.filter(
+        instance__ended_at__gte=times.start, instance__ended_at__lt=times.end, idle_usd__gt=0
+    )
+
+
+def uncharged(times: CostRange) -> QuerySet[Instance]:
+    """Instances that ended then: what no job is charged with, `uncharged_idle_usd`."""
+    return Instance.objects.filter(
+        ended_at__gte=times.start, ended_at__lt=times.end, uncharged_idle_usd__gt=0
+    )
+
+
+def running(times: CostRange) -> QuerySet[Attempt]:
+    """Attempts that lived at the end of it: what they had cost by then."""
+    alive = Q(ended_at__isnull=True) | Q(ended_at__gte=times.end)
+    return Attempt.objects.filter(alive, started_at__lt=times.end).select_related(
+        "node", "instance", "job"
+    )
+
+
+def living(times: CostRange) -> QuerySet[Instance]:
+    """Instances that lived at the end of it: what they had cost by then beside their attempts."""
+    alive = Q(ended_at__isnull=True) | Q(ended_at__gte=times.end)
+    return Instance.objects.filter(alive, launched_at__lt=times.end).select_related("node")
