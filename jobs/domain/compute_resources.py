@@ -144,11 +144,10 @@ def bid_percentage(resources: Mapping[str, Any]) -> int:
 
 
 def idle_seconds(resources: Mapping[str, Any], *, own: int | None, usual: int) -> int:
-    """How long an instance may be idle: the environment's own setting, else `scalingPolicy`, else the usual time."""
-    if own is not None:
-        return own
+    """How long an instance may be idle before it ends: the environment's own setting, else the usual time, and
+    never less than `scalingPolicy` asks for."""
     minutes: int = resources.get("scalingPolicy", {}).get("minScaleDownDelayMinutes", 0)
-    return minutes * 60 or usual
+    return max(usual if own is None else own, minutes * 60)
 
 
 def stranding_problems(

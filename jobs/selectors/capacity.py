@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.db.models import OuterRef, Q, Subquery
 
+from jobs.domain.compute_resources import bid_percentage, idle_seconds
 from jobs.domain.resources import MILLI, Resources
 from jobs.models import (
     Attempt,
@@ -99,17 +100,15 @@ def instance_views(
 
 def _managed(row: ComputeEnvironment, types: list[TypeView]) -> ManagedView:
     resources = row.compute_resources
-    idle_seconds = (
-        settings.BATCHWEB_INSTANCE_IDLE_SECONDS if row.idle_seconds is None else row.idle_seconds
-    )
-    delay = resources.get("scalingPolicy", {}).get("minScaleDownDelayMinutes", 0) * 60
     return ManagedView(
         types=tuple(types),
         strategy=resources["allocationStrategy"],
         min_milli_vcpus=resources["minvCpus"] * MILLI,
         desired_milli_vcpus=resources["desiredvCpus"] * MILLI,
-        bid_percentage=resources.get("bidPercentage") or DEFAULT_BID_PERCENTAGE,
-        idle_seconds=max(idle_seconds, delay),
+        bid_percentage=bid_percentage(resources),
+        idle_seconds=idle_seconds(
+            resources, own=row.idle_seconds, usual=settings.BATCHWEB_INSTANCE_IDLE_SECONDS
+        ),
     )
 
 

@@ -5,8 +5,9 @@ from collections.abc import Collection, Iterable
 
 from django.conf import settings
 
+from jobs.domain.instance_choice import architecture_of
 from jobs.domain.reasons import being_deleted
-from jobs.domain.resources import Resources
+from jobs.domain.resources import Resources, overcommitted
 from jobs.models import (
     Attempt,
     Capacity,
@@ -24,8 +25,6 @@ from .capacity import kind_of, managed_views
 from .run_times import run_times
 
 NOTHING = Resources(milli_vcpus=0, memory_mib=0)
-# What engines call those that the catalogue of instance types has by other names.
-ARCHITECTURES = {"aarch64": "arm64", "amd64": "x86_64"}
 
 
 def load_running(*, part: float, instance_ids: Collection[int]) -> tuple[RunningView, ...]:
@@ -110,14 +109,14 @@ def load_nodes(
         state=NodeState.READY, engine__status=EngineStatus.CONNECTED
     ).order_by("id")
     for node in rows.select_related("engine"):
-        milli_vcpus = int(node.milli_vcpus * node.engine.cpu_overcommit)
+        milli_vcpus = overcommitted(node.milli_vcpus, node.engine.cpu_overcommit)
         views.append(
             NodeView(
                 id=node.id,
                 name=node.name,
                 capacity=Resources(milli_vcpus, node.memory_mib, node.gpus),
                 used=used[node.id],
-                architecture=ARCHITECTURES.get(node.architecture, node.architecture),
+                architecture=architecture_of(node.architecture),
                 engine_id=node.engine_id,
             )
         )

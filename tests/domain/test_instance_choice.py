@@ -148,7 +148,8 @@ def test_a_maximum_below_what_runs_is_refused(busy: int, after: int, said: str |
         ({}, None, 300),
         ({}, 0, 0),
         ({"scalingPolicy": {"minScaleDownDelayMinutes": 20}}, None, 1200),
-        ({"scalingPolicy": {"minScaleDownDelayMinutes": 20}}, 5, 5),
+        ({"scalingPolicy": {"minScaleDownDelayMinutes": 20}}, 5, 1200),
+        ({"scalingPolicy": {"minScaleDownDelayMinutes": 20}}, 9000, 9000),
         ({"scalingPolicy": {}}, None, 300),
     ],
 )

@@ -81,9 +81,9 @@ def test_idle_and_notice_time_may_be_its_own(
 @pytest.mark.parametrize("value", ["-1", 86_401, "soon", 1.5])
 @pytest.mark.parametrize("field", ["idle_seconds", "interruption_seconds"])
 def test_other_times_are_refused(field: str, value: object, engine: Engine) -> None:
+    fields: dict[str, Any] = {field: value}
     with pytest.raises(InvalidInput) as caught:
-        made: dict[str, Any] = {field: value}
-        make(**made)
+        make(**fields)
     assert list(caught.value.errors) == [field]
     assert "whole seconds. Leave it empty for the usual time." in caught.value.errors[field][0]
 
