@@ -23,6 +23,7 @@ from jobs.selectors.snapshot import load_snapshot
 from jobs.services.attempts.stopping import next_stop_at
 from jobs.services.passes.accept import PORTION, accept_submitted
 from jobs.services.passes.array_stop import carry_out_stops
+from jobs.services.passes.budgets import BudgetRounds
 from jobs.services.passes.instances import advance_instances
 from jobs.services.passes.lease import BEAT_SECONDS, Lease, Standby, beat, release
 from jobs.services.passes.placement import apply_plan
@@ -118,6 +119,7 @@ class Scheduler:
         self._stop = threading.Event()
         self._wake_ups = WakeUps()
         self._scouts = Scouts()
+        self._budget_rounds = BudgetRounds()
         self._standby = Standby(holder=f"{socket.gethostname()}:{os.getpid()}")
         self._next_beat = 0.0
         self._next_sweep = 0.0
@@ -154,6 +156,8 @@ class Scheduler:
         if monotonic >= self._next_sweep or (self._next_stop_at and now >= self._next_stop_at):
             sweep(now=now)
             self._next_sweep = monotonic + SWEEP_SECONDS
+        # Before anything is placed: what a spent budget cancels must not start first.
+        cancelling = self._budget_rounds.go_on(lease=self.lease, now=now, monotonic=monotonic)
         with_waits = monotonic >= self._next_waits
         if with_waits:
             self._next_waits = monotonic + WAITS_SECONDS
@@ -164,7 +168,7 @@ class Scheduler:
             scouts=self._scouts if with_waits else None,
         )
         self._next_stop_at = next_stop_at(now)
-        if not more:
+        if not (more or cancelling):
             took = time.monotonic() - monotonic
             pause = min(max(PASS_SECONDS, took * PASS_PAUSE), PASS_SECONDS_AT_MOST)
             self._wait(now, monotonic + pause, with_waits=with_waits)
