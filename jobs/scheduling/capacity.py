@@ -52,9 +52,11 @@ class _Tentative:
     """What the parts of a job take before it is clear that all of them find a place."""
 
     milli_vcpus: int = 0
+    offers: list[Offer] = field(default_factory=list)
     on_node: dict[int, Resources] = field(default_factory=lambda: defaultdict(lambda: NOTHING))
 
     def add(self, offer: Offer) -> None:
+        self.offers.append(offer)
         self.milli_vcpus += offer.type.size.milli_vcpus
         self.on_node[offer.node_id] = self.on_node[offer.node_id] + offer.type.size
 
@@ -317,6 +319,9 @@ class Capacity:
             offer = self.offer(environment, part, tentative)
             if not isinstance(offer, Offer):
                 return None
+            # Further nodes may go to the same one; it has the id that its launch will give it.
+            new = FIRST_NEW_PLACE - len(self.launches) - len(tentative.offers)
+            free[new] = offer.type.size - part
             tentative.add(offer)
             found.append(offer)
         return found

@@ -46,6 +46,10 @@ class Judge:
         self._reclaim = Reclaim(self.capacity, snapshot.running)
         self._claims = Claims(self.room, self.capacity)
         self._queues = {queue.id: queue for queue in snapshot.queues}
+        # Who may use Spot capacity himself takes it from nobody: see `order`.
+        self._interrupting = {
+            queue.id for queue in snapshot.queues if not snapshot.uses_spot(queue)
+        }
         self._ceilings = _ceilings(snapshot, self.room)
         # The first job of each queue that waits.
         self._heads: dict[int, JobView] = {}
@@ -192,8 +196,9 @@ class Judge:
             return False
         self._reservations[queue.id] = kept + 1
         self._shelf.keep(job)
-        for environment in environments:
-            self._reclaim.interrupt_for(environment, job)
+        if queue.id in self._interrupting:
+            for environment in environments:
+                self._reclaim.interrupt_for(environment, job)
         slot = self.room.find_later(environments, job)
         if slot is not None:
             self.room.reserve(job, slot)
@@ -262,7 +267,8 @@ class Judge:
 
     def _keep_machine(self, job: JobView, environment: EnvironmentView, part: Resources) -> bool:
         """Keeps room for an instance on a machine; whether Spot work makes it."""
-        self._reclaim.interrupt_for(environment, job)
+        if job.queue_id in self._interrupting:
+            self._reclaim.interrupt_for(environment, job)
         for type_ in self.capacity.in_order(environment, part):
             hosts = self.capacity.hosts(environment, type_)
             found = None if job.gang else self.room.when_free(hosts, type_.size)

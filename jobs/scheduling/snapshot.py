@@ -263,3 +263,8 @@ class Snapshot:
     consumables: tuple[ConsumableView, ...] = ()
     grace_seconds: int = DEFAULT_GRACE_SECONDS
     instances: tuple[InstanceView, ...] = ()
+
+    def uses_spot(self, queue: QueueView) -> bool:
+        """Whether a job of the queue may run on Spot capacity."""
+        ids = set(queue.environment_ids)
+        return any(env.id in ids and env.kind.is_spot for env in self.environments)

@@ -66,6 +66,12 @@ def launch_instances(*, launches: Iterable[Launch], now: datetime) -> dict[int, 
     return {launch.place_id: row for launch, row in zip(launches, rows, strict=True)}
 
 
+def note_busy(instance_ids: Collection[int]) -> None:
+    """Something was placed on these: they are not idle any more. In the plan's transaction."""
+    if instance_ids:
+        Instance.objects.filter(id__in=instance_ids).update(idle_since=None)
+
+
 def end_and_drain(*, plan: Plan) -> None:
     """Ends, drains and interrupts what a plan says. In its transaction, which has locked the attempts' jobs."""
     now = plan.at

@@ -22,6 +22,7 @@ from .instances import (
     end_and_drain,
     interrupted_jobs,
     launch_instances,
+    note_busy,
 )
 from .lease import Lease, fence
 from .queue_blocks import newly_blocked, record_blocks
@@ -105,6 +106,7 @@ def _place(placements: Sequence[Placement], places: Places, now: datetime) -> in
         )
     ]
     written = Attempt.objects.bulk_create(rows)
+    note_busy({row.instance_id for row in rows if row.instance_id is not None})
     record_placed(winners, now)
     ready = [attempt.id for attempt in written if not attempt.waits_for_others]
     queueing.enqueue_after_commit(queueing.LAUNCH, ready)
