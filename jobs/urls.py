@@ -16,6 +16,7 @@ from jobs.web import (
     docs,
     environments,
     events,
+    instance_types,
     job,
     job_credentials,
     jobs,
@@ -30,6 +31,7 @@ from jobs.web import (
 )
 
 register_converter(converters.JobIdConverter, "job")
+register_converter(converters.InstanceTypeConverter, "type")
 
 ATTEMPT = "jobs/<job:job_id>/attempts/<int:number>/"
 # One container of a try: the index of its node, and its own on that node. Without them, 0 and 0.
@@ -99,10 +101,15 @@ urlpatterns = [
         environments.node,
         name="environment_node",
     ),
+    path("instance-types/", instance_types.instance_types, name="instance_types"),
+    path("instance-types/<type:name>/", instance_types.instance_type, name="instance_type"),
+    path("instance-types/<type:name>/edit/", instance_types.edit, name="instance_type_edit"),
+    path("instance-types/<type:name>/delete/", instance_types.delete, name="instance_type_delete"),
     # Not below the lists: there, any word may be a name.
     path("new/definition/", definitions.new, name="definition_new"),
     path("new/queue/", queues.new, name="queue_new"),
     path("new/environment/", environments.new, name="environment_new"),
+    path("new/instance-type/", instance_types.new, name="instance_type_new"),
     path("new/policy/", policies.new, name="policy_new"),
     path("new/budget/", budgets.new, name="budget_new"),
     path("new/resource/", consumables.new, name="consumable_new"),

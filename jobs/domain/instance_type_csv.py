@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from .errors import InvalidInput
 from .flags import flag
@@ -71,12 +72,17 @@ def read_rows(text: str) -> list[CsvRow]:
 
 
 def write_rows(rows: Iterable[Mapping[str, object]]) -> str:
-    """A CSV text of types' fields; what is None is an empty cell."""
+    """A CSV text of types' fields that `read_rows` reads; what is None is an empty cell."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     return out.getvalue()
+
+
+def _cell(value: object) -> object:
+    """A price without the zeros that a database fills it up with."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else value
 
 
 def _check_header(columns: list[str], line: int) -> None:

@@ -1,6 +1,6 @@
 """Reads of the instance catalogue: the list, one type, and what names in `instanceTypes` stand for."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -68,6 +68,11 @@ def _behind(name: str) -> Q:
 def find_instance_type(*, name: str) -> InstanceType | None:
     """One type by its name."""
     return InstanceType.objects.filter(name=name).first()
+
+
+def all_instance_types() -> Iterator[InstanceType]:
+    """Every type by family and size, read in portions."""
+    return InstanceType.objects.order_by(*BY_SIZE).iterator()
 
 
 def families() -> list[str]:

@@ -302,6 +302,16 @@ def usd(amount: Decimal | None) -> str:
 
 
 @register.filter
+def price(amount: Decimal | None) -> str:
+    """A price with all of its digits, cents at least: "$0.0052", "$12.24", "$3.00"."""
+    if amount is None:
+        return "–"
+    digits = amount.normalize()
+    exponent = digits.as_tuple().exponent
+    return f"${amount:,.2f}" if not isinstance(exponent, int) or exponent > -2 else f"${digits:,f}"
+
+
+@register.filter
 def percent(part: float) -> str:
     """A part of 1 as people write it: "42 %", "0.4 %"."""
     amount = part * 100

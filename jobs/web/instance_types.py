@@ -1,0 +1,118 @@
+"""Instance types: the catalogue, a type with its prices and instances, making, changing, deleting custom ones."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from jobs.domain.errors import Conflict, InvalidInput
+from jobs.services.setup.instance_types import (
+    create_instance_type,
+    delete_instance_type,
+    update_instance_type,
+)
+
+from . import answers
+from .access import require_staff
+from .contexts import instance_types as contexts
+
+
+@answers.allow("GET", "POST")
+def instance_types(request: HttpRequest) -> HttpResponse:
+    """GET: types by family and size. POST: makes a custom one (201 for scripts)."""
+    if request.method == "POST":
+        return _create(request)
+    query = contexts.list_query(request.GET)
+    return answers.page(
+        request,
+        "instance_types/list.html",
+        contexts.build_list(query=query),
+        as_json=lambda: contexts.list_as_json(query=query),
+    )
+
+
+@answers.allow("GET")
+def new(request: HttpRequest) -> HttpResponse:
+    require_staff(request)
+    context = contexts.build_form(values=contexts.NEW)
+    return answers.page(request, "instance_types/form.html", context)
+
+
+@answers.allow("GET", "POST")
+def instance_type(request: HttpRequest, name: str) -> HttpResponse:
+    """GET: a type. POST: changes what is given of its fields."""
+    if request.method == "POST":
+        return _update(request, name)
+    row = contexts.find(name=name)
+    return answers.page(
+        request,
+        "instance_types/detail.html",
+        contexts.build(row=row),
+        as_json=lambda: contexts.as_json(row=row),
+    )
+
+
+@answers.allow("GET")
+def edit(request: HttpRequest, name: str) -> HttpResponse:
+    require_staff(request)
+    row = contexts.find(name=name)
+    context = contexts.build_form(values=contexts.form_values(row), row=row)
+    return answers.page(request, "instance_types/form.html", context)
+
+
+@answers.allow("POST")
+def delete(request: HttpRequest, name: str) -> HttpResponse:
+    require_staff(request)
+    row = contexts.find(name=name)
+    try:
+        delete_instance_type(instance_type=row)
+    except Conflict as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build_form(
+            values=contexts.form_values(row), row=row, errors={"": [str(error)]}
+        )
+        return answers.page(request, "instance_types/form.html", context, status=409)
+    return answers.done(
+        request,
+        to=reverse("instance_types"),
+        message=f"The instance type {name} is deleted.",
+        as_json={},
+    )
+
+
+def _create(request: HttpRequest) -> HttpResponse:
+    require_staff(request)
+    fields = answers.posted(request)
+    try:
+        made = create_instance_type(fields=fields)
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build_form(values=fields, errors=error.errors)
+        return answers.page(request, "instance_types/form.html", context, status=400)
+    return _done(request, made.name, "is made. Name it in an environment.", status=201)
+
+
+def _update(request: HttpRequest, name: str) -> HttpResponse:
+    require_staff(request)
+    row = contexts.find(name=name)
+    fields = answers.posted(request)
+    try:
+        update_instance_type(instance_type=row, fields=fields)
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build_form(
+            values={**contexts.form_values(row), **fields}, errors=error.errors, row=row
+        )
+        return answers.page(request, "instance_types/form.html", context, status=400)
+    return _done(request, name, "is changed. What is launched keeps its price.")
+
+
+def _done(request: HttpRequest, name: str, told: str, *, status: int = 200) -> HttpResponse:
+    return answers.done(
+        request,
+        to=reverse("instance_type", args=[name]),
+        message=f"The instance type {name} {told}",
+        as_json=contexts.summary(contexts.find(name=name)),
+        status=status,
+    )
