@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
@@ -17,6 +17,8 @@ from jobs.pricing.instances import instance_usd, part_of, part_usd
 from jobs.pricing.over_time import FARGATE_SPOT_FRACTION, HourlyPrice, Steps, pressure_at
 
 ON_INSTANCES = frozenset({Capacity.EC2, Capacity.SPOT})
+# An engine's clock may go behind ours: its times are before those of our own that caused them.
+CLOCKS_APART = timedelta(minutes=1)
 SPOT_KINDS = frozenset({Capacity.SPOT, Capacity.FARGATE_SPOT})
 FARGATE_KINDS = frozenset({Capacity.FARGATE, Capacity.FARGATE_SPOT})
 
@@ -122,11 +124,12 @@ def prices_of(
 
     Each attempt comes with its node, and with its instance where it has one; each instance with its node.
     """
-    spot = [each for each in attempts if each.capacity in SPOT_KINDS]
-    since = {each.node.engine_id: each.started_at or each.placed_at for each in spot}
-    for each in spot:
-        engine_id, start = each.node.engine_id, each.started_at or each.placed_at
-        since[engine_id] = min(since[engine_id], start)
+    since: dict[int, datetime] = {}
+    for attempt in attempts:
+        if attempt.capacity in SPOT_KINDS:
+            engine_id = attempt.node.engine_id
+            start = min(attempt.started_at or attempt.placed_at, attempt.placed_at) - CLOCKS_APART
+            since[engine_id] = min(since.get(engine_id, now), start)
     for instance in instances:
         if instance.is_spot:
             engine_id = instance.node.engine_id

@@ -12,8 +12,9 @@ from jobs import changes
 from jobs.domain import reasons
 from jobs.domain.states import JobStatus
 from jobs.models import Attempt, Job
-from jobs.pricing.cost import Rates, seconds_between, usd
+from jobs.selectors.costs_prices import Money
 from jobs.selectors.plans import is_group
+from jobs.services.costs.attempts import RanFor, price_ends
 from jobs.services.writing.apart import Apart
 from jobs.services.writing.rows import update_rows
 from jobs.services.writing.transition import announce
@@ -49,15 +50,16 @@ def finish_attempt(*, attempt: Attempt, outcome: AttemptOutcome, now: datetime) 
     so and nobody asked it to stop, RUNNABLE. Before that, others of the try may be let go or stopped.
     Removing the container is the caller's to do, or the sweep's. `attempt` was read with its job's spec.
     """
-    cost_usd = _price(attempt, outcome)
     with transaction.atomic():
         # Under lock: a stop that is asked for now must either be seen here, or find the end.
         job = lock_job(attempt.job_id)
+        money = _prices_of({attempt: outcome}, now)[attempt.id]
         ended = Attempt.objects.filter(id=attempt.id, ended_at__isnull=True).update(
-            **_end_of(outcome, cost_usd, now)
+            **_end_of(outcome, money, now)
         )
         if not ended:
             return False
+        cost_usd = money.usd
         job.spec = attempt.job.spec
         if is_group(job):
             _move_group_on(job, attempt, outcome, cost_usd, now)
@@ -75,29 +77,30 @@ def _ends_simply(attempt: Attempt, outcome: AttemptOutcome) -> bool:
 
 def _finish_together(outcomes: Mapping[Attempt, AttemptOutcome], now: datetime) -> set[int]:
     """Which attempts it ended. One that needs another way, or an error, leaves the others to be ended alone."""
-    ends = {
-        attempt.id: TryEnd(attempt, outcome, _price(attempt, outcome))
-        for attempt, outcome in outcomes.items()
-    }
     try:
         with transaction.atomic():
             jobs = lock_jobs_of([attempt.job_id for attempt in outcomes])
+            money = _prices_of(outcomes, now)
+            ends = {
+                attempt.id: TryEnd(attempt, outcome, money[attempt.id].usd)
+                for attempt, outcome in outcomes.items()
+            }
             together = can_end_together(ends, jobs, now)
             ended = update_rows(
                 Attempt,
-                {id_: _end_of(ends[id_].outcome, ends[id_].cost_usd, now) for id_ in together},
+                {id_: _end_of(ends[id_].outcome, money[id_], now) for id_ in together},
                 only_if={"ended_at": None},
             )
             if ended:
                 end_tries(ends=[ends[id_] for id_ in ended], jobs=jobs, now=now)
                 changes.publish([changes.ENVIRONMENTS])
     except DatabaseError as error:
-        logger.warning("%d attempts are ended one by one: %s", len(ends), error)
+        logger.warning("%d attempts are ended one by one: %s", len(outcomes), error)
         return set()
     return set(ended)
 
 
-def _end_of(outcome: AttemptOutcome, cost_usd: Decimal, now: datetime) -> dict[str, object]:
+def _end_of(outcome: AttemptOutcome, money: Money, now: datetime) -> dict[str, object]:
     return {
         "ended_at": now,
         "started_at": outcome.started_at,
@@ -109,7 +112,8 @@ def _end_of(outcome: AttemptOutcome, cost_usd: Decimal, now: datetime) -> dict[s
         "explanation": outcome.explanation,
         "was_stopped": outcome.was_stopped,
         "may_retry": outcome.may_retry,
-        "cost_usd": cost_usd,
+        "cost_usd": money.usd,
+        "on_demand_usd": money.on_demand_usd,
     }
 
 
@@ -138,12 +142,9 @@ def _move_group_on(
     changes.wake_scheduler()
 
 
-def _price(attempt: Attempt, outcome: AttemptOutcome) -> Decimal:
-    if outcome.started_at is None or outcome.stopped_at is None:
-        return Decimal(0)
-    return usd(
-        milli_vcpus=attempt.milli_vcpus,
-        memory_mib=attempt.memory_mib,
-        seconds=seconds_between(outcome.started_at, outcome.stopped_at),
-        rates=Rates(attempt.usd_per_vcpu_hour, attempt.usd_per_gib_hour),
-    )
+def _prices_of(outcomes: Mapping[Attempt, AttemptOutcome], now: datetime) -> dict[int, Money]:
+    times = {
+        attempt: RanFor(outcome.started_at, outcome.stopped_at)
+        for attempt, outcome in outcomes.items()
+    }
+    return price_ends(times, now=now)
