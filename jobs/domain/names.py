@@ -23,6 +23,8 @@ DEFAULT_LOG_GROUP = "/aws/batch/job"
 MAX_LOG_NAME_CHARACTERS = 512
 # On the container that holds a pod's network; its value is the pod's name.
 LABEL_POD = "batchweb.pod"
+# On a container that is never started: through it a volume's files are read.
+LABEL_READER = "batchweb.reader"
 
 # CloudWatch Logs' own rules of names; a prefix leaves room for the longest name of a container.
 LOG_GROUP = re.compile(rf"[.\-_/#A-Za-z0-9]{{1,{MAX_LOG_NAME_CHARACTERS}}}")
@@ -31,6 +33,9 @@ LOG_STREAM_PREFIX = re.compile(r"[^:*]{1,200}")
 _OF_A_TRY = re.compile(
     rf"{CONTAINER_PREFIX}-(?:[^/]*-job-)?"
     r"(?P<job>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(?P<number>[0-9]{1,5})(?:-.*)?"
+)
+_OF_A_CHECKPOINT = re.compile(
+    rf"{CONTAINER_PREFIX}-(?P<job>[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})-checkpoint-[0-9]{{1,5}}"
 )
 _OF_AN_ENVIRONMENT = re.compile(rf"{CONTAINER_PREFIX}-.*-env-(?P<id>[0-9]{{1,18}})")
 
@@ -68,6 +73,17 @@ def volume_name(job_id: UUID, attempt_number: int, node_index: int, name: str) -
     """The volume that the containers of one node of a try know as `name`, whatever characters it has."""
     digest = sha256(name.encode()).hexdigest()[:16]
     return f"{CONTAINER_PREFIX}-{job_id}-{attempt_number}-{node_index}-{digest}"
+
+
+def checkpoint_volume(job_id: UUID, node_index: int = 0) -> str:
+    """The volume that all attempts of a job, of several nodes at that one, keep their progress in."""
+    return f"{CONTAINER_PREFIX}-{job_id}-checkpoint-{node_index}"
+
+
+def checkpoint_of(name: str) -> UUID | None:
+    """The job that a volume of `checkpoint_volume` is of; None for any other volume."""
+    found = _OF_A_CHECKPOINT.fullmatch(name)
+    return UUID(found["job"]) if found else None
 
 
 def try_of(name: str) -> Try | None:

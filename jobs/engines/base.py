@@ -8,11 +8,15 @@ recorded the container's id may start it, once. That is what keeps an attempt fr
 when a launcher dies or stalls between any two steps (see `jobs.services.attempts.launch`).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
+
+from .parts import Device, HostMount, Tmpfs, Ulimit, VolumeMount
+
+__all__ = ["Device", "HostMount", "Tmpfs", "Ulimit", "VolumeMount"]
 
 NANOSECONDS = 1_000_000_000
 # The one address beside localhost at which the AWS SDKs fetch credentials without TLS (AWS SDKs and Tools Reference
@@ -50,6 +54,10 @@ class CannotStart(EngineError):
 
 class NoSuchContainer(EngineError):
     """The container is gone, or never was."""
+
+
+class NoSuchFile(EngineError):
+    """There is no file or directory of that path, or a link is on the way to it."""
 
 
 class AlreadyStarted(EngineError):
@@ -90,51 +98,6 @@ class NodeCapacity:
 
 
 @dataclass(frozen=True, slots=True)
-class Tmpfs:
-    """A file system in memory at `path`; what is in it counts as the container's memory."""
-
-    path: str
-    size_mib: int
-    options: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Ulimit:
-    """A limit of the kernel, by its name in `ulimit`'s long form ("nofile"). -1: no limit."""
-
-    name: str
-    soft: int
-    hard: int
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A device of the node. `path`: in the container. `permissions`: some of "r", "w", "m" (mknod)."""
-
-    host_path: str
-    path: str
-    permissions: str = "rwm"
-
-
-@dataclass(frozen=True, slots=True)
-class HostMount:
-    """A directory or file of the node, seen at `path`; a directory is made if there is none."""
-
-    host_path: str
-    path: str
-    read_only: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class VolumeMount:
-    """A volume of the node, seen at `path`: made when first needed, and kept until `remove_volume`."""
-
-    volume: str
-    path: str
-    read_only: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class ContainerSpec:
     """What to run. An empty `command` is the image's own; the image's entry point always stays.
 
@@ -155,6 +118,8 @@ class ContainerSpec:
     # Host directories that an administrator gives to all: "/host/path:/container/path[:ro]".
     binds: Sequence[str] = ()
     mounts: Sequence[HostMount | VolumeMount] = ()
+    # A directory of its own at this path that its user may write to, and that goes with it.
+    scratch: str = ""
     # A name or number, with ":group" if need be. Empty: the image's own.
     user: str = ""
     read_only_root: bool = False
@@ -341,6 +306,22 @@ class Engine(Protocol):
 
     def remove_network(self, name: str) -> None:
         """Removes a network; none is fine. Raises EngineError while a container runs on it."""
+
+    def put_file(self, container_id: str, path: str, data: bytes) -> None:
+        """A small file in one of the mounts of a container, running or not: there at once and whole, readable by
+        all, and instead of what was there. Raises NoSuchContainer, and EngineError if it cannot be."""
+
+    def read_files(self, mount: HostMount | VolumeMount, path: str) -> Generator[bytes, None, None]:
+        """What is at `path` of a volume or of a directory of the node (`mount.path` does not matter), with
+        all below it: a tar archive in blocks, to be closed by who does not read it to its end.
+
+        `path` is relative, "" is the whole. Links are told and never followed. Whatever runs may change
+        it meanwhile, and what is in it is as hostile as what made it: `jobs.engines.archives` reads it. Raises
+        NoSuchFile, also where there is no such volume.
+        """
+
+    def remove_readers(self) -> int:
+        """Removes what `read_files` left behind, where who read died over it hours ago; how many."""
 
     def make_service_address(self) -> None:
         """Makes sure that its machines have SERVICE_ADDRESS, and that containers reach them there.

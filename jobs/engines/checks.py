@@ -7,7 +7,7 @@ interface would misread (a colon in a path is a separator to Docker) or silently
 import re
 from collections.abc import Callable, Iterator
 
-from .base import ContainerSpec, Device, HostMount, InvalidSpec, VolumeMount
+from .base import ContainerSpec, Device, HostMount, InvalidSpec, NoSuchFile, VolumeMount
 
 # They are no networks of containers that find each other by name.
 PREDEFINED_NETWORKS = frozenset({"bridge", "host", "none", "default"})
@@ -32,7 +32,13 @@ def _mounts(spec: ContainerSpec) -> Iterator[str]:
             yield from _path(mount.host_path)
         elif not _VOLUME_NAME.fullmatch(mount.volume):
             yield f"{mount.volume!r} is no name of a volume"
+        for name in mount.open_directories:
+            if "/" in name or name in {"", ".", ".."}:
+                yield f"{name!r} is no name of a directory"
+    if spec.scratch:
+        yield from _path(spec.scratch)
     paths = [mount.path for mount in spec.mounts] + [each.path for each in spec.tmpfs]
+    paths += [spec.scratch] if spec.scratch else []
     if len(set(paths)) < len(paths):
         yield f"Duplicate mount point: two mounts of {_twice(paths)}"
 
@@ -124,6 +130,14 @@ _CHECKS: tuple[Callable[[ContainerSpec], Iterator[str]], ...] = (
     _network,
     _log,
 )
+
+
+def parts_of(path: str) -> list[str]:
+    """The names on the way of a relative path; none for the whole. Raises NoSuchFile for what leads elsewhere."""
+    parts = path.split("/") if path else []
+    if any(part in {"", ".", ".."} or "\0" in part for part in parts):
+        raise NoSuchFile(f"{path!r} is no path of a file")
+    return parts
 
 
 def volumes_of(spec: ContainerSpec) -> list[str]:

@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 
+from jobs.engines.base import VolumeMount
+from jobs.engines.fake.files import FakeFile, Files
+
 from .basis import Piece, Recipes
+from .contract_of_files import Link, Write
 
 
 class FakeRecipes(Recipes):
@@ -25,3 +29,21 @@ class FakeRecipes(Recipes):
 
     def prints_variable(self, name: str) -> Sequence[str]:
         return ["env", name]
+
+
+def writer_to(files: Files) -> Write:
+    """Writes files as a container of the fake world might."""
+
+    def write(mount: VolumeMount, path: str, data: bytes) -> None:
+        files.write(mount.volume, path, FakeFile(data, modified_at=1))
+
+    return write
+
+
+def linker_in(files: Files) -> Link:
+    """Makes links as a container of the fake world might."""
+
+    def link(mount: VolumeMount, path: str, target: str) -> None:
+        files.write(mount.volume, path, FakeFile(target=target))
+
+    return link

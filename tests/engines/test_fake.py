@@ -23,8 +23,9 @@ from jobs.engines.registry import connect
 
 from .basis import Recipes, in_background
 from .contract import EngineContract
+from .contract_of_files import FilesContract, Link, Write
 from .contract_of_groups import GroupsContract
-from .fake_recipes import FakeRecipes
+from .fake_recipes import FakeRecipes, linker_in, writer_to
 
 
 @pytest.fixture
@@ -34,10 +35,20 @@ def url() -> Iterator[str]:
     forget_world(name)
 
 
-class TestFakeEngine(EngineContract, GroupsContract):
+class TestFakeEngine(EngineContract, GroupsContract, FilesContract):
     @pytest.fixture
     def recipes(self) -> Recipes:
         return FakeRecipes()
+
+    @pytest.fixture
+    def write(self, url: str) -> Write:
+        files = world(url.removeprefix("fake://")).belongings.files
+        return writer_to(files)
+
+    @pytest.fixture
+    def link(self, url: str) -> Link:
+        files = world(url.removeprefix("fake://")).belongings.files
+        return linker_in(files)
 
     @pytest.fixture
     def connect_as(self, url: str) -> Callable[[str], Engine]:

@@ -26,8 +26,9 @@ from jobs.engines.registry import connect
 
 from .basis import Recipes, in_background, of_container, status
 from .contract import EngineContract
+from .contract_of_files import FilesContract, Link, Write
 from .contract_of_groups import GroupsContract
-from .fake_recipes import FakeRecipes
+from .fake_recipes import FakeRecipes, linker_in, writer_to
 
 PATIENCE_SECONDS = 30
 
@@ -51,10 +52,18 @@ def url(path: str, here: World) -> Iterator[str]:
     server.stop()
 
 
-class TestFakeEngineClient(EngineContract, GroupsContract):
+class TestFakeEngineClient(EngineContract, GroupsContract, FilesContract):
     @pytest.fixture
     def recipes(self) -> Recipes:
         return FakeRecipes()
+
+    @pytest.fixture
+    def write(self, here: World) -> Write:
+        return writer_to(here.belongings.files)
+
+    @pytest.fixture
+    def link(self, here: World) -> Link:
+        return linker_in(here.belongings.files)
 
     @pytest.fixture
     def connect_as(self, url: str) -> Iterator[Callable[[str], Engine]]:

@@ -113,6 +113,17 @@ class Connection:
         """One request and its whole answer, whatever its status. Raises EngineUnreachable."""
         return self._send(method, path, params=params, body=body, timeout=TIMEOUT_SECONDS)
 
+    def send_archive(self, container_id: str, folder: str, archive: bytes) -> requests.Response:
+        """Has a tar archive unpacked in a container's directory. Raises EngineUnreachable."""
+        return self._send(
+            "PUT",
+            f"/containers/{container_id}/archive",
+            params={"path": folder},
+            data=archive,
+            headers={"Content-Type": "application/x-tar"},
+            timeout=TIMEOUT_SECONDS,
+        )
+
     def stream(
         self,
         method: str,
@@ -159,6 +170,7 @@ class Connection:
         params: Mapping[str, str] | None,
         timeout: float | tuple[float, float | None],
         body: object = None,
+        data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         stream: bool = False,
     ) -> requests.Response:
@@ -170,6 +182,7 @@ class Connection:
                 url,
                 params=params,
                 json=body,
+                data=data,
                 headers=dict(headers or {}),
                 timeout=timeout,
                 stream=stream,

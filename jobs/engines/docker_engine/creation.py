@@ -15,14 +15,20 @@ _MIB = 1024 * 1024
 _LOG_OPTIONS = {"max-size": "1000t", "max-file": "1", "compress": "false"}
 
 
-def create_body(spec: ContainerSpec, installation: str) -> dict[str, object]:
-    """The body for a spec that passed `checks`. No entry point is given, so the image's stays."""
+def create_body(
+    spec: ContainerSpec, installation: str, *, scratch_volume: str = ""
+) -> dict[str, object]:
+    """The body for a spec that passed `checks`. No entry point is given, so the image's stays.
+
+    `scratch_volume`: where an anonymous volume is mounted, which goes with the container.
+    """
     body: dict[str, object] = {
         "Image": spec.image,
         "Cmd": list(spec.command),
         "Env": [f"{name}={value}" for name, value in spec.environment.items()],
         "Labels": {**spec.labels, LABEL_INSTALLATION: installation},
         "User": spec.user,
+        "Volumes": {scratch_volume: {}} if scratch_volume else {},
         "HostConfig": {
             **_resources(spec),
             **_privileges(spec),
@@ -99,6 +105,10 @@ def _files(spec: ContainerSpec) -> Mapping[str, object]:
     }
 
 
+def source_of(mount: HostMount | VolumeMount) -> str:
+    """What Docker knows a mount by: a path of the node, or a volume's name."""
+    return mount.host_path if isinstance(mount, HostMount) else mount.volume
+
+
 def _bind(mount: HostMount | VolumeMount) -> str:
-    source = mount.host_path if isinstance(mount, HostMount) else mount.volume
-    return f"{source}:{mount.path}" + (":ro" if mount.read_only else "")
+    return f"{source_of(mount)}:{mount.path}" + (":ro" if mount.read_only else "")

@@ -1,6 +1,6 @@
 """Docker Engine, API 1.41 (20.10) and later. One node: the machine that the daemon runs on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
@@ -22,6 +22,7 @@ from ..base import (
     EngineEvent,
     EngineInfo,
     EngineUnreachable,
+    HostMount,
     ImageMissing,
     InvalidSpec,
     LogFrame,
@@ -30,6 +31,7 @@ from ..base import (
     NoSuchContainer,
     PullProgress,
     Usage,
+    VolumeMount,
 )
 from ..checks import refuse_impossible
 from .boot import boot_id
@@ -43,6 +45,7 @@ from .containers import (
     usage_from_stats,
 )
 from .creation import create_body
+from .files import Files
 from .filters import as_filters
 from .logs import read_frames
 from .networks import Networks
@@ -65,6 +68,7 @@ class DockerEngine:
         self._networks = Networks(self._connection, installation)
         self._pods = Pods(self._connection, self._networks, installation)
         self._volumes = Volumes(self._connection, installation)
+        self._files = Files(self._connection, installation)
         self._service_address = ServiceAddress(self._connection)
 
     @property
@@ -121,13 +125,20 @@ class DockerEngine:
         self._volumes.ensure(spec)
         if spec.service_address:
             self._service_address.ensure()
-        response = self._create(spec)
+        # Docker makes a volume for root alone, and only one above it can be changed before a start.
+        open_scratch = bool(spec.scratch) and not self._files.starts_as_root(spec)
+        scratch_volume = spec.scratch.rpartition("/")[0] if open_scratch else spec.scratch
+        response = self._create(spec, scratch_volume)
         if _network_is_gone(response, spec.network):
             self._networks.mend(spec.network)
-            response = self._create(spec)
+            response = self._create(spec, scratch_volume)
         if not response.ok:
             raise _create_failure(response)
         container_id: str = answer(response)["Id"]
+        # Who dies here has recorded no container: the next launcher discards it.
+        self._files.open_directories(container_id, spec)
+        if open_scratch:
+            self._files.open_scratch(container_id, spec.scratch)
         return container_id
 
     def start(self, container_id: str) -> None:
@@ -219,6 +230,15 @@ class DockerEngine:
     def remove_network(self, name: str) -> None:
         self._networks.remove(name)
 
+    def put_file(self, container_id: str, path: str, data: bytes) -> None:
+        self._files.put(container_id, path, data)
+
+    def read_files(self, mount: HostMount | VolumeMount, path: str) -> Generator[bytes, None, None]:
+        return self._files.read(mount, path)
+
+    def remove_readers(self) -> int:
+        return self._files.remove_stale()
+
     def make_service_address(self) -> None:
         self._service_address.ensure()
 
@@ -275,12 +295,12 @@ class DockerEngine:
     def _label(self) -> str:
         return f"{LABEL_INSTALLATION}={self._installation}"
 
-    def _create(self, spec: ContainerSpec) -> requests.Response:
+    def _create(self, spec: ContainerSpec, scratch_volume: str) -> requests.Response:
         return self._connection.call(
             "POST",
             "/containers/create",
             params={"name": spec.name},
-            body=create_body(spec, self._installation),
+            body=create_body(spec, self._installation, scratch_volume=scratch_volume),
         )
 
     def _start(self, container_id: str) -> requests.Response:

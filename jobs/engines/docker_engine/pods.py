@@ -4,7 +4,7 @@ from email.utils import parsedate_to_datetime
 
 import requests
 
-from jobs.domain.names import LABEL_INSTALLATION, LABEL_JOB, LABEL_POD
+from jobs.domain.names import LABEL_INSTALLATION, LABEL_JOB, LABEL_POD, LABEL_READER
 
 from ..base import Belonging, ContainerSpec, EngineError, EngineUnreachable, InvalidSpec
 from .connection import Connection, answer, expect, message
@@ -58,7 +58,9 @@ class Pods:
             "GET", "/containers/json", params={"all": "1", "filters": as_filters(label=labels)}
         )
         return [
-            Belonging(found["Labels"][LABEL_POD], found["Labels"]) for found in answer(response)
+            Belonging(found["Labels"][LABEL_POD], found["Labels"])
+            for found in answer(response)
+            if LABEL_READER not in found["Labels"]
         ]
 
     def _make(self, spec: ContainerSpec) -> None:

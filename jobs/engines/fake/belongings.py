@@ -8,6 +8,7 @@ from jobs.domain.names import LABEL_INSTALLATION, LABEL_JOB, LABEL_POD, try_of
 
 from ..base import Belonging, ContainerSpec, EngineError, EngineUnreachable
 from ..checks import PREDEFINED_NETWORKS, volumes_of
+from .files import Files
 
 _WITHOUT_ADDRESSES = frozenset({"none", "host"})
 
@@ -30,6 +31,7 @@ class Belongings:
         self.pods: dict[str, Held] = {}
         self.volumes: dict[str, Held] = {}
         self.networks: dict[str, Held] = {}
+        self.files = Files()
         self._hosts = count(2)
 
     def prepare(self, spec: ContainerSpec, installation: str) -> None:
@@ -43,6 +45,7 @@ class Belongings:
             self.pods[spec.pod].address = self._join(spec.network)
         for name in volumes_of(spec):
             self.volumes.setdefault(name, Held({**labels, **for_job})).holders += 1
+        self.files.prepare(spec)
 
     def forget(self, spec: ContainerSpec) -> None:
         """A container of `spec` was removed."""
@@ -74,6 +77,7 @@ class Belongings:
         if held is not None and held.holders:
             raise EngineError(f"remove {name}: volume is in use by {held.holders} containers")
         self.volumes.pop(name, None)
+        self.files.forget(name)
 
     def remove_network(self, name: str) -> None:
         held = self.networks.get(name)

@@ -3,7 +3,7 @@
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import chain
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -15,10 +15,12 @@ from ..base import (
     EngineEvent,
     EngineInfo,
     EngineUnreachable,
+    HostMount,
     LogFrame,
     NodeCapacity,
     PullProgress,
     Usage,
+    VolumeMount,
 )
 from .wire import END, FAILED, PULL, SCHEME, Wire
 
@@ -95,6 +97,16 @@ class FakeEngineClient:
 
     def remove_network(self, name: str) -> None:
         self._call("remove_network", name)
+
+    def put_file(self, container_id: str, path: str, data: bytes) -> None:
+        self._call("put_file", container_id, path, data)
+
+    def read_files(self, mount: HostMount | VolumeMount, path: str) -> Generator[bytes, None, None]:
+        blocks: list[bytes] = self._call("read_archive", mount, path)
+        return (block for block in blocks)
+
+    def remove_readers(self) -> int:
+        return int(self._call("remove_readers"))
 
     def make_service_address(self) -> None:
         self._call("make_service_address")

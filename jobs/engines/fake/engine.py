@@ -1,6 +1,6 @@
 """The engine protocol over a fake world. For tests and benchmarks only."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from itertools import chain
 
@@ -18,6 +18,7 @@ from ..base import (
     EngineEvent,
     EngineInfo,
     EngineUnreachable,
+    HostMount,
     ImageMissing,
     InvalidSpec,
     LogFrame,
@@ -25,10 +26,12 @@ from ..base import (
     NodeCapacity,
     PullProgress,
     Usage,
+    VolumeMount,
 )
 from ..checks import refuse_impossible
 from .belongings import of_installation
 from .container import Container
+from .scripts import NS_PER_SECOND
 from .world import World, world
 
 _NOT_FOUND_EXIT_CODE = 127
@@ -159,6 +162,25 @@ class FakeEngine:
     def remove_network(self, name: str) -> None:
         with self._open() as here:
             here.belongings.remove_network(name)
+
+    def put_file(self, container_id: str, path: str, data: bytes) -> None:
+        with self._open() as here:
+            container = here.get(container_id)
+            modified_at = here.now_ns() / NS_PER_SECOND
+            here.belongings.files.put(container.spec, path, data, modified_at)
+
+    def read_files(self, mount: HostMount | VolumeMount, path: str) -> Generator[bytes, None, None]:
+        blocks = self.read_archive(mount, path)
+        return (block for block in blocks)
+
+    def read_archive(self, mount: HostMount | VolumeMount, path: str) -> list[bytes]:
+        """`read_files`, all of it at once."""
+        with self._open() as here:
+            return here.belongings.files.archive(mount, path)
+
+    def remove_readers(self) -> int:
+        with self._open():
+            return 0
 
     def make_service_address(self) -> None:
         with self._open() as here:
