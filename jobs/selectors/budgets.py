@@ -12,10 +12,17 @@ from jobs.domain.budgets import has_tag
 from jobs.models import Budget, BudgetAction, BudgetScope, JobQueue
 
 from .paging import PAGE_SIZE, Page, page_of
+from .prepared import PreparedRow
 
 REFUSING = (BudgetAction.REFUSE, BudgetAction.CANCEL)
 # More than this are not listed beside other things.
 WARNINGS_SHOWN = 10
+# Each submission asks for one, and mostly there is none.
+_refusing = PreparedRow(
+    Budget,
+    "exceeded_at IS NOT NULL AND action IN ('REFUSE', 'CANCEL') "
+    "AND (queue_id = %s OR owner_id = %s OR scope = 'TAG')",
+)
 
 
 def visible_budgets(user: User) -> QuerySet[Budget]:
@@ -40,7 +47,9 @@ def find_budget(*, user: User, name: str) -> Budget | None:
 
 
 def refusing_budgets(*, queue: JobQueue, owner: User, tags: Mapping[str, str]) -> list[Budget]:
-    """The exceeded budgets that refuse such a job, by name. One query, whatever is stored."""
+    """The exceeded budgets that refuse such a job, by name. One small query, and another if there are any."""
+    if _refusing.first(queue.pk, owner.pk) is None:
+        return []
     rows = _concerning(queue, owner, tags).filter(exceeded_at__isnull=False, action__in=REFUSING)
     return _with_tags(rows, tags)
 

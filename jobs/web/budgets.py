@@ -5,7 +5,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.domain.errors import InvalidInput
-from jobs.services.setup.budgets import create_budget, delete_budget, update_budget, values_of
+from jobs.services.setup.budgets import (
+    FIELDS,
+    create_budget,
+    delete_budget,
+    update_budget,
+    values_of,
+)
 
 from . import answers
 from .access import require_staff, user_of
@@ -30,7 +36,7 @@ def budgets(request: HttpRequest) -> HttpResponse:
 def new(request: HttpRequest) -> HttpResponse:
     """The form; a queue, an owner or a tag may stand in the URL."""
     require_staff(request)
-    given = {name: request.GET[name] for name in request.GET if name in contexts.FIELDS}
+    given = {name: request.GET[name] for name in request.GET if name in FIELDS}
     context = contexts.build_form(values={**contexts.NEW, **given})
     return answers.page(request, "budgets/form.html", context)
 

@@ -386,11 +386,12 @@ def test_jobs_of_others_cannot_be_waited_for(user: User) -> None:
     _is_refused(user, {"dependsOn": [{"jobId": str(other.id)}]}, "dependsOn: There is no job")
 
 
-def test_a_plain_submission_takes_two_reads_and_three_writes(user: User) -> None:
+def test_a_plain_submission_takes_three_reads_and_three_writes(user: User) -> None:
     with CaptureQueriesContext(connection) as captured:
         answer(user)
     statements = [query["sql"].split()[0] for query in captured.captured_queries]
-    assert statements.count("SELECT") == 2
+    # Its queue, its definition, and whether a budget is spent.
+    assert statements.count("SELECT") == 3
     assert statements.count("INSERT") == 3
     assert "UPDATE" not in statements
 

@@ -1,6 +1,6 @@
 """Budgets whose scopes have cost what a test says."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ Spend = Callable[[str], None]
 
 
 @pytest.fixture
-def spend(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spend]:
+def spend(monkeypatch: pytest.MonkeyPatch) -> Spend:
     """Says what every scope has cost in this month, in US dollars; nothing at first."""
     amount = Decimal(0)
 
@@ -24,4 +24,4 @@ def spend(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spend]:
         amount = Decimal(usd)
 
     monkeypatch.setattr(costs, "spent", spent)
-    yield say
+    return say

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from jobs.domain.errors import Conflict, InvalidInput
 from jobs.domain.states import JobStatus
@@ -12,6 +14,7 @@ from jobs.models import Budget, BudgetAction, BulkAction, BulkKind, Job, JobDefi
 from jobs.services.requests.bulk import go_on_with_bulk, start_bulk
 from jobs.services.requests.rerun import rerun_job
 from jobs.services.requests.submit import submit_job
+from tests.api.asking import Refused, ask
 from tests.builders import NOW, a_budget, a_definition, a_job, a_queue, a_user
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +56,11 @@ def submit(owner: User, queue: JobQueue, definition: JobDefinition, **fields: ob
 def test_a_spent_budget_refuses_the_jobs_of_its_scope_alone(
     owner: User, queue: JobQueue, definition: JobDefinition, scope: str, action: str
 ) -> None:
-    of = {"queue": {"queue": queue}, "owner": {"owner": owner}, "tag": {"tag_value": "blue"}}
+    of: dict[str, dict[str, Any]] = {
+        "queue": {"queue": queue},
+        "owner": {"owner": owner},
+        "tag": {"tag_value": "blue"},
+    }
     exceeded(action=action, **of[scope])
     tags = {"team": "blue"} if scope == "tag" else {}
     with pytest.raises(InvalidInput) as refused:
@@ -122,14 +129,25 @@ def test_the_form_and_scripts_are_told_the_same(
     assert not Job.objects.exists()
 
 
-def test_a_submission_reads_budgets_once_whatever_it_submits(
-    owner: User, queue: JobQueue, definition: JobDefinition, monkeypatch: pytest.MonkeyPatch
+def test_the_api_gives_a_client_exception(
+    owner: User, queue: JobQueue, definition: JobDefinition
 ) -> None:
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
+    exceeded(queue=queue)
+    members: dict[str, Any] = {
+        "jobName": "job",
+        "jobQueue": queue.name,
+        "jobDefinition": definition.name,
+    }
+    with pytest.raises(Refused) as refused:
+        ask(owner, "SubmitJob", **members)
+    assert (refused.value.code, refused.value.message) == ("ClientException", f"jobQueue: {TOLD}")
 
+
+def test_a_submission_reads_budgets_once_whatever_it_submits(
+    owner: User, queue: JobQueue, definition: JobDefinition
+) -> None:
     for size in (None, 2, 10_000):
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             submit(owner, queue, definition, array_size=size, tags={"team": "blue"})
         about = [each for each in queries if '"jobs_budget"' in each["sql"]]
         assert len(about) == 1, size

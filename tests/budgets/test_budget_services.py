@@ -50,7 +50,10 @@ def test_a_budget_is_made_for_a_queue_an_owner_or_a_tag() -> None:
         ({"name": "b", "scope": "TAG", "tag_key": " ", "usd_per_month": 1}, {"tag_key"}),
         ({"name": "b", "scope": "TAG", "tag_key": "k" * 129, "usd_per_month": 1}, {"tag_key"}),
         # What says it of another scope is a slip.
-        ({"name": "b", "scope": "TAG", "tag_key": "k", "queue": "q", "usd_per_month": 1}, {"queue"}),
+        (
+            {"name": "b", "scope": "TAG", "tag_key": "k", "queue": "q", "usd_per_month": 1},
+            {"queue"},
+        ),
         ({"name": "b", "scope": "TAG", "tag_key": "k", "usd_per_month": 0}, {"usd_per_month"}),
         (
             {"name": "b", "scope": "TAG", "tag_key": "k", "usd_per_month": 1, "action": "STOP"},
