@@ -2,19 +2,11 @@
 
 from collections.abc import Sequence
 
-from jobs.domain.resources import Resources
-
-from .capacity import Blocker, Capacity, Offer
-from .capacity_reasons import (
-    instances_at_maximum,
-    interrupting,
-    no_machine_for_instance,
-    no_type_holds,
-    over_bid,
-)
+from .capacity import Capacity
+from .capacity_reasons import no_type_holds
 from .claims import Claims
 from .consumables import Shelf
-from .market import bid
+from .instance_waits import InstanceWaits
 from .plan import Placement, Wait
 from .reasons import (
     Reason,
@@ -45,6 +37,7 @@ class Judge:
         self.capacity = Capacity(snapshot, self.room)
         self._reclaim = Reclaim(self.capacity, snapshot.running)
         self._claims = Claims(self.room, self.capacity)
+        self._instance_waits = InstanceWaits(self.room, self.capacity, self._reclaim, self._claims)
         self._queues = {queue.id: queue for queue in snapshot.queues}
         # Who may use Spot capacity himself takes it from nobody: see `order`.
         self._interrupting = {
@@ -222,88 +215,14 @@ class Judge:
         self, job: JobView, queue: QueueView, environment: EnvironmentView
     ) -> tuple[Reason, bool]:
         """Why there is no instance for the job, and whether room is now kept for it."""
-        part = max(job.parts, key=lambda each: (each.gpus, each.milli_vcpus, each.memory_mib))
-        found = self.capacity.offer(environment, part)
-        # One more could be launched, but not for all nodes of the job at once.
-        blocker = Blocker.MACHINE if isinstance(found, Offer) else found
-        reason = self._why_no_instance(job, environment, part, blocker)
+        reason, may_wait = self._instance_waits.why(job, environment)
         kept = self._reservations.get(queue.id, 0)
-        if blocker is Blocker.PRICE or kept == RESERVATIONS_PER_QUEUE:
+        if not may_wait or kept == RESERVATIONS_PER_QUEUE:
             return reason, False
         self._reservations[queue.id] = kept + 1
         self._shelf.keep(job)
-        slot = self.room.find_later([environment], job)
-        if slot is not None:
-            self.room.reserve(job, slot)
-            self._claims.claim(job, node_ids=slot.node_ids, environment_ids=())
-        elif blocker is Blocker.MAXIMUM:
-            self._keep_maximum(job, environment)
-        elif self._keep_machine(job, environment, part):
-            reason = interrupting(job, environment)
-        return reason, True
-
-    def _keep_maximum(self, job: JobView, environment: EnvironmentView) -> None:
-        """Instances that cannot hold the job take no more, until their vCPUs suffice for one that can."""
-        large = self._claims.unclaimed(environment, job)
-        places = [id_ for id_ in large if id_ in self.room.places[environment.id]]
-        if not places:
-            smallest = min(
-                (each.size.milli_vcpus for each in self.capacity.suitable(environment, job.needs)),
-                default=0,
-            )
-            live = self.capacity.live_milli_vcpus[environment.id]
-            excess = live + smallest - (environment.max_milli_vcpus or 0)
-            for id_ in sorted(
-                self.room.places[environment.id],
-                key=lambda id_: (-self.room.free[id_].milli_vcpus, id_),
-            ):
-                if excess <= 0:
-                    break
-                places.append(id_)
-                excess -= self.room.nodes[id_].capacity.milli_vcpus
-        self.capacity.keep_maximum(environment)
-        self.room.keep(job, [], places)
-        self._claims.claim(job, node_ids=places, environment_ids=())
-
-    def _keep_machine(self, job: JobView, environment: EnvironmentView, part: Resources) -> bool:
-        """Keeps room for an instance on a machine; whether Spot work makes it."""
-        if job.queue_id in self._interrupting:
-            self._reclaim.interrupt_for(environment, job)
-        for type_ in self.capacity.in_order(environment, part):
-            hosts = self.capacity.hosts(environment, type_)
-            found = None if job.gang else self.room.when_free(hosts, type_.size)
-            if found is not None:
-                start, node_id = found
-                self.room.reserve_machine(
-                    job, environment.id, start=start, node_id=node_id, size=type_.size
-                )
-                self._claims.claim(job, node_ids=[node_id], environment_ids=())
-                return self.capacity.is_making_room(node_id)
-        node_ids = self._claims.unclaimed(environment, job)
-        self.room.keep(job, [], node_ids)
-        self._claims.claim(job, node_ids=node_ids, environment_ids=())
-        return False
-
-    def _why_no_instance(
-        self, job: JobView, environment: EnvironmentView, part: Resources, blocker: Blocker
-    ) -> Reason:
-        types = self.capacity.in_order(environment, part)
-        if blocker is Blocker.PRICE:
-            first = types[0]
-            managed = environment.managed
-            return over_bid(
-                job,
-                environment,
-                first,
-                price=self.capacity.price(environment, first, and_spot=first.size),
-                most=bid(first, managed.bid_percentage if managed else 100),
-            )
-        if blocker is Blocker.MAXIMUM:
-            live = self.capacity.live_milli_vcpus[environment.id]
-            return instances_at_maximum(job, environment, live_milli_vcpus=live)
-        nodes = self.room.nodes
-        free = {nodes[id_].name: self.room.free[id_] for id_ in environment.node_ids}
-        return no_machine_for_instance(job, environment, types, free)
+        may_interrupt = queue.id in self._interrupting
+        return self._instance_waits.keep(job, environment, may_interrupt=may_interrupt), True
 
     def _is_at_ceiling(self, job: JobView, queue: QueueView, environment: EnvironmentView) -> bool:
         key = (queue.id, environment.id)
