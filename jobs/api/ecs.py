@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from jobs.domain import ecs_arns
-from jobs.models import Attempt, ComputeEnvironment, EngineStatus, NodeState
+from jobs.domain.compute_resource_members import FARGATE_TYPES
+from jobs.domain.resources import Resources
+from jobs.models import Attempt, ComputeEnvironment, InstanceState
 from jobs.selectors import tasks as selectors
 from jobs.selectors.tasks import Machine
 
@@ -15,6 +17,12 @@ from .errors import ApiError
 MISSING = "MISSING"
 MAX_DESCRIBED = 100
 CPU_UNITS_PER_VCPU = 1024
+INSTANCE_STATUSES = {
+    InstanceState.LAUNCHING: "REGISTERING",
+    InstanceState.RUNNING: "ACTIVE",
+    InstanceState.DRAINING: "DRAINING",
+    InstanceState.ENDED: "INACTIVE",
+}
 
 
 def describe_tasks(caller: Caller, request: Request, now: datetime) -> dict[str, Any]:
@@ -48,7 +56,7 @@ def describe_container_instances(caller: Caller, request: Request, now: datetime
         or ""
         for text in asked
     }
-    found = selectors.find_machines(environment=environment, instance_ids=ids.values())
+    found = selectors.find_machines(environment=environment, instance_ids=set(ids.values()))
     return {
         "containerInstances": [
             _container_instance(caller, environment, found[ids[text]])
@@ -106,18 +114,19 @@ def _task(
     task = ecs_arns.task_id(first.job_id, first.number, first.node_index)
     arn = ecs_arns.task_arn(caller.arns, cluster, task)
     is_over = all(row.ended_at for row in rows)
+    is_fargate = first.capacity in FARGATE_TYPES
     return {
         "taskArn": arn,
         "clusterArn": _cluster_arn(caller, environment),
-        "containerInstanceArn": ecs_arns.container_instance_arn(
-            caller.arns, cluster, first.node.instance_id
-        ),
+        "containerInstanceArn": None
+        if is_fargate
+        else ecs_arns.container_instance_arn(caller.arns, cluster, first.host_id),
         "containers": [_container(arn, row) for row in rows],
         "lastStatus": "STOPPED" if is_over else _status(rows),
         "desiredStatus": "STOPPED" if is_over else "RUNNING",
         "cpu": _cpu_units(sum(row.milli_vcpus for row in rows)),
         "memory": str(sum(row.memory_mib for row in rows)),
-        "launchType": "EC2",
+        "launchType": "FARGATE" if is_fargate else "EC2",
         "createdAt": min(row.placed_at for row in rows),
         "startedAt": min((row.started_at for row in rows if row.started_at), default=None),
         "stoppedAt": max(row.stopped_at or row.ended_at for row in rows if row.ended_at)
@@ -152,23 +161,32 @@ def _cpu_units(milli_vcpus: int) -> str:
 def _container_instance(
     caller: Caller, environment: ComputeEnvironment, machine: Machine
 ) -> dict[str, Any]:
-    node = machine.node
-    cpu = int(_cpu_units(node.milli_vcpus))
-    amounts = (("CPU", cpu), ("MEMORY", node.memory_mib))
-    is_up = node.state == NodeState.READY and node.engine.status == EngineStatus.CONNECTED
+    host, instance = machine.host, machine.instance
+    size = Resources(host.milli_vcpus, host.memory_mib, host.gpus)
     return {
         "containerInstanceArn": ecs_arns.container_instance_arn(
-            caller.arns, _cluster(environment), node.instance_id
+            caller.arns, _cluster(environment), host.instance_id
         ),
-        "ec2InstanceId": node.instance_id,
-        "status": "ACTIVE",
-        "agentConnected": is_up,
-        "registeredResources": [
-            {"name": name, "type": "INTEGER", "integerValue": value} for name, value in amounts
-        ],
+        "ec2InstanceId": host.instance_id,
+        "status": "ACTIVE"
+        if instance is None
+        else INSTANCE_STATUSES[InstanceState(instance.state)],
+        "statusReason": (instance.end_reason or None) if instance else None,
+        "agentConnected": machine.is_up,
+        "registeredResources": _amounts(size),
+        "remainingResources": _amounts(size - machine.used) if instance else None,
+        "registeredAt": instance.launched_at if instance else None,
+        "attributes": [{"name": "ecs.instance-type", "value": instance.type_name}]
+        if instance
+        else None,
         "runningTasksCount": machine.running,
         "pendingTasksCount": machine.pending,
     }
+
+
+def _amounts(size: Resources) -> list[dict[str, Any]]:
+    amounts = (("CPU", int(_cpu_units(size.milli_vcpus))), ("MEMORY", size.memory_mib))
+    return [{"name": name, "type": "INTEGER", "integerValue": value} for name, value in amounts]
 
 
 def operations() -> Mapping[str, Operation]:
@@ -181,6 +199,7 @@ def operations() -> Mapping[str, Operation]:
         ),
         "DescribeContainerInstances": Operation(
             describe_container_instances,
-            "Container instances are the machines of an environment's engine.",
+            "Container instances are a managed environment's instances, also when they have ended (INACTIVE), "
+            "and the machines of the environment's engine.",
         ),
     }

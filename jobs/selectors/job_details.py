@@ -12,6 +12,7 @@ from jobs.domain.states import PLACED
 from jobs.models import (
     Attempt,
     ComputeEnvironment,
+    Instance,
     Job,
     JobDefinition,
     JobDependency,
@@ -26,7 +27,7 @@ from .jobs import visible_jobs
 from .plans import is_group
 
 _RELATED = ("queue", "definition", "spec", "array_summary")
-_RELATED_TO_ATTEMPTS = ("node", "environment", "log_stream")
+_RELATED_TO_ATTEMPTS = ("node", "instance", "environment", "log_stream")
 
 
 def _all_but(path: str, model: type[Model], needed: Collection[str]) -> list[str]:
@@ -41,6 +42,7 @@ _UNREAD = [
 ]
 _UNREAD_OF_ATTEMPTS = [
     *_all_but("node", Node, {"instance_id"}),
+    *_all_but("instance", Instance, {"instance_id"}),
     *_all_but("environment", ComputeEnvironment, {"name", "uuid"}),
     *_all_but("log_stream", LogStream, {"name", "attempt"}),
 ]
@@ -50,8 +52,8 @@ _UNREAD_OF_ATTEMPTS = [
 class JobRows:
     """A job (with queue, definition, spec, and an array's summary), and what belongs to it.
 
-    `attempts` are in the order of tries, nodes and containers, each with node, environment and log stream;
-    of a multi-node job those of the nodes that were asked for, the main one always. `dependencies` are the
+    `attempts` are in the order of tries, nodes and containers, each with node, instance, environment and log
+    stream; of a multi-node job those of the nodes that were asked for, the main one always. `dependencies` are the
     edges of the job, or of the array that it is a child of. `try_reasons` says, by number, how tries of several
     containers ended: one alone does not tell.
     """

@@ -5,12 +5,23 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.domain import ecs_arns
-from jobs.models import Attempt, JobCredentials, NodeState
+from jobs.models import Attempt, ComputeEnvironment, Instance, JobCredentials, NodeState
 from jobs.selectors.realm import arns
-from tests.builders import NOW, a_group, a_job, a_node, a_user, an_attempt, containers_of
+from tests.builders import (
+    NOW,
+    a_group,
+    a_job,
+    a_node,
+    a_user,
+    an_attempt,
+    an_environment,
+    an_instance,
+    containers_of,
+)
 
 from .asking import Refused, ask
 from .speaking import speak
@@ -225,6 +236,75 @@ def test_a_machine_is_found_as_a_container_instance() -> None:
     assert amounts == {"CPU": 4096, "MEMORY": 8192}
 
 
+def an_instance_with_a_task(**fields: Any) -> tuple[User, Attempt]:
+    owner = a_user()
+    job = a_job(owner=owner, status="RUNNING", attempts_made=1)
+    environment = job.queue.environments.get()
+    ComputeEnvironment.objects.update(type="MANAGED", compute_resources={"type": "SPOT"})
+    instance = an_instance(environment=environment, type_name="m4.large", **fields)
+    return owner, an_attempt(job=job, instance=instance, capacity="SPOT", started_at=NOW)
+
+
+def test_an_instance_is_found_as_a_container_instance_with_what_is_left_of_it() -> None:
+    owner, attempt = an_instance_with_a_task()
+    assert attempt.instance is not None
+    (task,) = ecs(
+        owner, "DescribeTasks", cluster=cluster_of(attempt), tasks=[task_arn_of(attempt)]
+    )["tasks"]
+    arn = task["containerInstanceArn"]
+    assert ecs_arns.instance_id_of(arn.rpartition("/")[2]) == attempt.instance.instance_id
+
+    (found,) = ecs(
+        owner,
+        "DescribeContainerInstances",
+        cluster=cluster_of(attempt),
+        containerInstances=[arn],
+    )["containerInstances"]
+
+    assert (found["ec2InstanceId"], found["status"]) == (attempt.host_id, "ACTIVE")
+    assert (found["runningTasksCount"], found["pendingTasksCount"]) == (1, 0)
+    assert found["attributes"] == [{"name": "ecs.instance-type", "value": "m4.large"}]
+    for member, amounts in (
+        ("registeredResources", {"CPU": 2048, "MEMORY": 4096}),
+        ("remainingResources", {"CPU": 1024, "MEMORY": 3584}),
+    ):
+        assert {each["name"]: each["integerValue"] for each in found[member]} == amounts
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "is_connected"),
+    [
+        ("LAUNCHING", "REGISTERING", True),
+        ("DRAINING", "DRAINING", True),
+        ("ENDED", "INACTIVE", False),
+    ],
+)
+def test_the_life_of_an_instance_in_the_words_of_ecs(
+    state: str, status: str, is_connected: bool
+) -> None:
+    owner, attempt = an_instance_with_a_task(
+        state=state, ended_at=NOW if state == "ENDED" else None
+    )
+    arn = ecs_arns.container_instance_arn(arns(), cluster_of(attempt), attempt.host_id)
+    (found,) = ecs(
+        owner,
+        "DescribeContainerInstances",
+        cluster=cluster_of(attempt),
+        containerInstances=[arn],
+    )["containerInstances"]
+    assert (found["status"], found["agentConnected"]) == (status, is_connected)
+
+
+def test_a_task_on_fargate_has_no_instance() -> None:
+    owner = a_user()
+    attempt = a_started(owner, capacity="FARGATE")
+    (task,) = ecs(
+        owner, "DescribeTasks", cluster=cluster_of(attempt), tasks=[task_arn_of(attempt)]
+    )["tasks"]
+    assert task["launchType"] == "FARGATE"
+    assert "containerInstanceArn" not in task
+
+
 # --- EC2 ---------------------------------------------------------------------------
 
 
@@ -249,6 +329,39 @@ def test_nodes_are_instances() -> None:
     chosen = {"Name": "instance-id", "Values": [down.instance_id, "i-0"]}
     assert [each["InstanceId"] for each in instances(user, Filters=[chosen])] == [down.instance_id]
     assert instances(user, Filters=[chosen, running]) == []
+
+
+def test_instances_of_environments_have_a_type_and_a_life() -> None:
+    user = a_user()
+    environment = an_environment(name="here", compute_resources={"tags": {"team": "a"}})
+    environment.engine.nodes.update(architecture="amd64")
+    spot = an_instance(environment=environment, type_name="m4.large", is_spot=True)
+    (found,) = instances(user, InstanceIds=[spot.instance_id])
+    assert (found["InstanceType"], found["InstanceLifecycle"]) == ("m4.large", "spot")
+    assert (found["State"]["Name"], found["Architecture"]) == ("running", "x86_64")
+    tags = {each["Key"]: each["Value"] for each in found["Tags"]}
+    assert tags == {"Name": "m4.large", "aws:batch:compute-environment": "here", "team": "a"}
+
+    drained = an_instance(environment=environment, state="DRAINING")
+    ended = an_instance(
+        environment=environment,
+        state="ENDED",
+        ended_at=NOW - timedelta(hours=2),
+        end_reason="Idle.",
+    )
+    listed = {each["InstanceId"]: each for each in instances(user)}
+    assert listed.keys() >= {spot.instance_id, drained.instance_id}
+    assert "InstanceLifecycle" not in listed[drained.instance_id]
+    # Long after its end it is found by its id alone.
+    assert ended.instance_id not in listed
+    (found,) = instances(user, InstanceIds=[ended.instance_id])
+    assert found["State"] == {"Code": 48, "Name": "terminated"}
+    assert found["StateTransitionReason"] == "Idle."
+    Instance.objects.filter(pk=ended.pk).update(ended_at=timezone.now())
+    terminated = {"Name": "instance-state-name", "Values": ["terminated"]}
+    assert [each["InstanceId"] for each in instances(user, Filters=[terminated])] == [
+        ended.instance_id
+    ]
 
 
 def test_instances_come_page_by_page() -> None:

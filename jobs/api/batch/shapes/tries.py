@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs.domain import ecs_arns, names
 from jobs.domain.arns import Arns
+from jobs.domain.compute_resource_members import FARGATE_TYPES
 from jobs.domain.node_ranges import node_range, pick_ranges
 from jobs.domain.work import properties_of
 from jobs.models import Attempt, Job
@@ -124,9 +125,10 @@ def _place(realm: Arns, attempt: Attempt) -> Shape:
     environment = attempt.environment
     cluster = ecs_arns.cluster_name(environment.name, environment.uuid)
     task = ecs_arns.task_id(attempt.job_id, attempt.number, attempt.node_index)
-    machine = ecs_arns.container_instance_arn(realm, cluster, attempt.node.instance_id)
+    machine = ecs_arns.container_instance_arn(realm, cluster, attempt.host_id)
     return {
-        "containerInstanceArn": machine,
+        # Fargate's machines are nobody's.
+        "containerInstanceArn": None if attempt.capacity in FARGATE_TYPES else machine,
         "taskArn": ecs_arns.task_arn(realm, cluster, task),
     }
 
