@@ -146,8 +146,8 @@ class InstanceAdmin(Sized, ReadOnlyAdmin[Instance]):
     )
     list_select_related = ("environment", "node")
     list_filter = (LiveFilter,)
-    # Only what is there once: a search of texts would read all that was ever launched.
-    search_fields = ("=instance_id",)
+    # By the index: a comparison of texts would read all that was ever launched.
+    search_fields = ("instance_id__exact",)
     search_help_text = "An instance's id."
     sortable_by = ()
     ordering = ("-id",)

@@ -22,6 +22,7 @@ from jobs.models import (
     ConsumableResource,
     Engine,
     ImagePull,
+    InstanceType,
     Job,
     JobCredentials,
     JobDefinition,
@@ -42,11 +43,22 @@ from jobs.models import (
     Secret,
     ServiceEnvironment,
     ShareUsage,
+    SpotPressure,
     Transition,
     UsageSample,
     WaitReason,
 )
-from tests.builders import NOW, a_consumable, a_hold, a_policy, a_secret, an_array, an_attempt
+from tests.builders import (
+    NOW,
+    a_consumable,
+    a_hold,
+    a_policy,
+    a_secret,
+    an_array,
+    an_attempt,
+    an_instance,
+    an_instance_type,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -58,6 +70,7 @@ ADDED_AND_CHANGED = {
     SchedulingPolicy,
     ConsumableResource,
     Secret,
+    InstanceType,
 }
 # A machine is told by its engine, all but its GPUs.
 CHANGED_BY_SERVICES = ADDED_AND_CHANGED | {Node}
@@ -139,6 +152,9 @@ def one_of_each(boss: User) -> dict[type[Model], Model]:
     environment = ServiceEnvironment.objects.create(name="training", created_at=NOW)
     JobQueueServiceEnvironment.objects.create(queue=array.queue, environment=environment, order=1)
     QuotaShare.objects.create(queue=array.queue, name="half", created_at=NOW)
+    an_instance_type()
+    an_instance()
+    SpotPressure.objects.create(engine=attempt.node.engine, pressure="0.5", at=NOW)
     found = {model: model._default_manager.order_by("-pk").first() for model in MODELS}
     return {model: row for model, row in found.items() if row is not None}
 

@@ -73,6 +73,12 @@ def test_the_image_holds_neither_tests_nor_development_tools(
     assert not {"tests", "var", ".git", "pytest", "mypy", "ruff"} & set(holds)
 
 
+def test_the_image_brings_the_instance_catalogue(client: docker.DockerClient, image: str) -> None:
+    load = "python manage.py migrate -v 0 && python manage.py instance_types load"
+
+    assert "Loaded: 282 new" in _run(client, image, ["sh", "-c", load])
+
+
 def test_production_settings_name_what_is_missing(client: docker.DockerClient, image: str) -> None:
     with pytest.raises(docker.errors.ContainerError, match="BATCHWEB_SECRET_KEY is not set"):
         _run(

@@ -12,7 +12,15 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from jobs.api.signing.authenticate import authenticate
-from jobs.models import AccessKey, AccessToken, ComputeEnvironment, Engine, JobDefinition, JobQueue
+from jobs.models import (
+    AccessKey,
+    AccessToken,
+    ComputeEnvironment,
+    Engine,
+    InstanceType,
+    JobDefinition,
+    JobQueue,
+)
 from jobs.services.access import tokens
 from jobs.services.access.access_keys import revoke_access_key
 from jobs.services.access.dev_env import read_dev_env
@@ -48,7 +56,9 @@ def test_it_makes_a_user_an_engine_an_environment_a_queue_and_three_definitions(
         ("count", 250, 64),
         ("fail", 250, 64),
     }
+    assert InstanceType.objects.filter(name="m5.large", is_custom=False).exists()
     assert "job definitions hello, count, fail" in said
+    assert "282 instance types" in said
 
 
 def test_a_second_run_makes_nothing_and_changes_nothing() -> None:
@@ -57,10 +67,12 @@ def test_a_second_run_makes_nothing_and_changes_nothing() -> None:
     Engine.objects.update(url="tcp://elsewhere:2376")
     JobQueue.objects.update(priority=9, state="DISABLED")
     JobDefinition.objects.update(status="INACTIVE")
+    InstanceType.objects.update(usd_per_hour=7)
     assert run("seed", "--password", "second") == "Nothing to make.\n"
     assert User.objects.get().check_password("first")
     assert Engine.objects.get().url == "tcp://elsewhere:2376"
     assert JobQueue.objects.get().priority == 9
+    assert not InstanceType.objects.exclude(usd_per_hour=7).exists()
     assert not JobDefinition.objects.exclude(status="INACTIVE").exists()
 
 
