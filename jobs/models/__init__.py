@@ -51,6 +51,7 @@ from .queue import (
     QueueType,
     QuotaShare,
 )
+from .right_sizing import RightSizing
 from .secret import Secret
 from .service import ServiceEnvironment, ServiceEnvironmentState
 from .spec import JobSpec
@@ -113,6 +114,7 @@ __all__ = [
     "QueueStatus",
     "QueueType",
     "QuotaShare",
+    "RightSizing",
     "SchedulerLease",
     "SchedulingPolicy",
     "Secret",
