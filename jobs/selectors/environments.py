@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Sum
 
-from jobs.domain.resources import Resources
+from jobs.domain.resources import Resources, overcommitted
 from jobs.models import (
     Attempt,
     ComputeEnvironment,
     Engine,
     EnvironmentStatus,
+    EnvironmentType,
+    Instance,
     JobQueue,
     Node,
     NodeState,
@@ -26,18 +28,27 @@ NOTHING = Resources(milli_vcpus=0, memory_mib=0)
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentRow:
-    """An environment (with its engine), and its use: `total` is what may be used at most now."""
+    """An environment (with its engine), and its use: `total` is what may be used at most now.
+
+    `reserved` is what its live instances have together: all that their machines keep for them.
+    """
 
     environment: ComputeEnvironment
     used: Resources
     total: Resources
     live_attempts: int
     nodes_ready: int
+    reserved: Resources = NOTHING
+    live_instances: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class NodeRow:
-    """A machine: what this environment's and what all environments' attempts hold of it."""
+    """A machine (with its engine): what this environment and what all environments hold of it.
+
+    Instances hold all of their size, attempts what they asked for. `attempts`, and their number, are those
+    without an instance.
+    """
 
     node: Node
     used_here: Resources
@@ -47,7 +58,17 @@ class NodeRow:
 
     @property
     def total(self) -> Resources:
+        """What it hands out."""
+        return self.own + Resources(self.handed_out_milli_vcpus - self.node.milli_vcpus, 0)
+
+    @property
+    def own(self) -> Resources:
+        """What it has."""
         return Resources(self.node.milli_vcpus, self.node.memory_mib, self.node.gpus)
+
+    @property
+    def handed_out_milli_vcpus(self) -> int:
+        return overcommitted(self.node.milli_vcpus, self.node.engine.cpu_overcommit)
 
     @property
     def used_by_others(self) -> Resources:
@@ -62,7 +83,7 @@ class NodeRow:
 def list_environments(
     *, after: str = "", search: str = "", size: int = PAGE_SIZE
 ) -> Page[EnvironmentRow]:
-    """Environments by name. Three queries, whatever the size."""
+    """Environments by name. Three queries, whatever the size; one more where one has instances."""
     rows = ComputeEnvironment.objects.select_related("engine").filter(name__gt=after)
     if search:
         rows = rows.filter(name__icontains=search)
@@ -81,30 +102,20 @@ def find_environment(*, name: str) -> EnvironmentRow | None:
 
 
 def list_nodes(*, environment: ComputeEnvironment) -> list[NodeRow]:
-    """The machines of an environment's engine and its live attempts on each.
+    """The machines of an environment's engine, and what is held of each.
 
-    Three queries; one more where there are GPUs.
+    Four queries; one more where there are GPUs.
     """
-    nodes = list(Node.objects.filter(engine=environment.engine_id).order_by("name"))
+    rows = Node.objects.filter(engine=environment.engine_id).select_related("engine")
+    nodes = list(rows.order_by("name"))
     used: dict[int, Resources] = defaultdict(lambda: NOTHING)
     used_here: dict[int, Resources] = defaultdict(lambda: NOTHING)
     live_here: dict[int, int] = {}
-    sums = (
-        Attempt.objects.filter(node__in=nodes, ended_at__isnull=True)
-        .order_by()
-        .values_list("node_id", "environment_id")
-        .annotate(Sum("milli_vcpus"), Sum("memory_mib"), Count("id"))
-    )
-    for node_id, environment_id, milli_vcpus, memory_mib, count in sums:
-        held = Resources(milli_vcpus, memory_mib)
+    for node_id, environment_id, held, count in [*_held_by_attempts(nodes), *_reserved(nodes)]:
         used[node_id] += held
         if environment_id == environment.id:
-            used_here[node_id] = held
-            live_here[node_id] = count
-    for node_id, environment_id, gpus in _held_gpus(nodes):
-        used[node_id] += gpus
-        if environment_id == environment.id:
-            used_here[node_id] += gpus
+            used_here[node_id] += held
+            live_here[node_id] = live_here.get(node_id, 0) + count
     attempts = _live_attempts(environment)
     return [
         NodeRow(
@@ -141,21 +152,48 @@ def environment_names() -> list[str]:
 
 def _live_attempts(environment: ComputeEnvironment) -> dict[int, list[Attempt]]:
     by_node: dict[int, list[Attempt]] = defaultdict(list)
-    attempts = Attempt.objects.filter(environment=environment, ended_at__isnull=True)
+    attempts = Attempt.objects.filter(
+        environment=environment, ended_at__isnull=True, instance__isnull=True
+    )
     for attempt in attempts.select_related("job__queue").order_by("id")[:ATTEMPTS_SHOWN]:
         by_node[attempt.node_id].append(attempt)
     return by_node
 
 
-def _held_gpus(nodes: Iterable[Node]) -> list[tuple[int, int, Resources]]:
-    """The GPUs that live attempts hold: node, environment, how many. No query where there are none."""
-    with_gpus = [node.id for node in nodes if node.gpus]
-    if not with_gpus:
-        return []
-    held = Attempt.objects.filter(node__in=with_gpus, ended_at__isnull=True).exclude(gpus=[])
+# Of a node: its id, an environment's, what that holds there, in how many attempts.
+_Held = tuple[int, int, Resources, int]
+
+
+def _held_by_attempts(nodes: Iterable[Node]) -> list[_Held]:
+    """What live attempts hold of nodes, and not of instances. One query, two where there are GPUs."""
+    live = Attempt.objects.filter(
+        node__in=nodes, ended_at__isnull=True, instance__isnull=True
+    ).order_by()
+    sums = live.values_list("node_id", "environment_id").annotate(
+        Sum("milli_vcpus"), Sum("memory_mib"), Count("id")
+    )
+    held = [
+        (node_id, environment_id, Resources(milli_vcpus, memory_mib), count)
+        for node_id, environment_id, milli_vcpus, memory_mib, count in sums
+    ]
+    if any(node.gpus for node in nodes):
+        with_gpus = live.exclude(gpus=[]).values_list("node_id", "environment_id", "gpus")
+        held += [
+            (node_id, environment_id, Resources(0, 0, len(gpus)), 0)
+            for node_id, environment_id, gpus in with_gpus
+        ]
+    return held
+
+
+def _reserved(nodes: Iterable[Node]) -> list[_Held]:
+    """What instances reserve of nodes. One query."""
+    live = Instance.objects.filter(node__in=nodes, ended_at__isnull=True).order_by()
+    sums = live.values_list("node_id", "environment_id").annotate(
+        Sum("milli_vcpus"), Sum("memory_mib"), Sum("gpus")
+    )
     return [
-        (node_id, environment_id, Resources(0, 0, len(gpus)))
-        for node_id, environment_id, gpus in held.values_list("node_id", "environment_id", "gpus")
+        (node_id, environment_id, Resources(milli_vcpus, memory_mib, gpus), 0)
+        for node_id, environment_id, milli_vcpus, memory_mib, gpus in sums
     ]
 
 
@@ -171,10 +209,12 @@ def _rows(environments: list[ComputeEnvironment]) -> list[EnvironmentRow]:
     }
     capacity = _capacity(environment.engine_id for environment in environments)
     gpus = _gpus_by_environment(environments, capacity)
+    instances = _instances(environments)
     rows = []
     for environment in environments:
         there, ready = capacity.get(environment.engine_id, (NOTHING, 0))
         held, count = used.get(environment.id, (NOTHING, 0))
+        reserved, live_instances = instances.get(environment.id, (NOTHING, 0))
         rows.append(
             EnvironmentRow(
                 environment=environment,
@@ -182,9 +222,26 @@ def _rows(environments: list[ComputeEnvironment]) -> list[EnvironmentRow]:
                 total=_within_maximum(environment, there),
                 live_attempts=count,
                 nodes_ready=ready,
+                reserved=reserved,
+                live_instances=live_instances,
             )
         )
     return rows
+
+
+def _instances(environments: list[ComputeEnvironment]) -> dict[int, tuple[Resources, int]]:
+    """What the live instances of each environment have together, and how many they are."""
+    managed = [each for each in environments if each.type == EnvironmentType.MANAGED]
+    if not managed:
+        return {}
+    live = Instance.objects.filter(environment__in=managed, ended_at__isnull=True).order_by()
+    sums = live.values_list("environment_id").annotate(
+        Sum("milli_vcpus"), Sum("memory_mib"), Sum("gpus"), Count("id")
+    )
+    return {
+        environment_id: (Resources(milli_vcpus, memory_mib, gpus), count)
+        for environment_id, milli_vcpus, memory_mib, gpus, count in sums
+    }
 
 
 def _gpus_by_environment(
@@ -200,17 +257,17 @@ def _gpus_by_environment(
 
 
 def _capacity(engine_ids: Iterable[int]) -> dict[int, tuple[Resources, int]]:
-    """What the READY nodes of each engine have together, and how many they are."""
-    sums = (
-        Node.objects.filter(engine__in=set(engine_ids), state=NodeState.READY)
-        .order_by()
-        .values_list("engine_id")
-        .annotate(Sum("milli_vcpus"), Sum("memory_mib"), Sum("gpus"), Count("id"))
-    )
-    return {
-        engine_id: (Resources(milli_vcpus, memory_mib, gpus), count)
-        for engine_id, milli_vcpus, memory_mib, gpus, count in sums
-    }
+    """What the READY nodes of each engine hand out together, and how many they are."""
+    found: dict[int, tuple[Resources, int]] = {}
+    rows = Node.objects.filter(engine__in=set(engine_ids), state=NodeState.READY)
+    for engine_id, overcommit, milli_vcpus, memory_mib, gpus in rows.values_list(
+        "engine_id", "engine__cpu_overcommit", "milli_vcpus", "memory_mib", "gpus"
+    ):
+        # Node by node, as the scheduler rounds.
+        handed_out = Resources(overcommitted(milli_vcpus, overcommit), memory_mib, gpus)
+        there, count = found.get(engine_id, (NOTHING, 0))
+        found[engine_id] = (there + handed_out, count + 1)
+    return found
 
 
 def _within_maximum(environment: ComputeEnvironment, there: Resources) -> Resources:

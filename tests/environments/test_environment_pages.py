@@ -64,7 +64,7 @@ def test_a_node_shows_what_this_and_what_other_environments_hold(
     mine, other = an_environment(engine=engine), an_environment(engine=engine)
     run_in(mine)
     run_in(other)
-    with django_assert_num_queries(3):  # type: ignore[operator]
+    with django_assert_num_queries(4):  # type: ignore[operator]
         (node,) = list_nodes(environment=mine)
         assert [attempt.job.queue.name for attempt in node.attempts]
     assert (node.used_here, node.used_by_others) == (Resources(1000, 512), Resources(1000, 512))
