@@ -31,6 +31,8 @@ class CostHour(models.Model):
     )
     attempts = models.PositiveIntegerField(default=0)
     seconds = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0))
+    vcpu_seconds = models.DecimalField(max_digits=20, decimal_places=6, default=Decimal(0))
+    gib_seconds = models.DecimalField(max_digits=20, decimal_places=6, default=Decimal(0))
     usd = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
     idle_usd = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
     on_demand_usd = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))

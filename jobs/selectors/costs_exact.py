@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Aggregate, DecimalField, Func, TextField
+from django.db.models import Aggregate, BigIntegerField, DecimalField, F, Func, Sum, TextField
 from django.db.models.sql.compiler import SQLCompiler
 
 from jobs.pricing.instances import NANOS_PER_USD, nano_usd
@@ -36,6 +36,37 @@ class UsdSum(Aggregate):
         if value is None:
             return Decimal(0)
         return nano_usd(int(str(value))) if connection.vendor == "sqlite" else Decimal(str(value))
+
+
+class RunMicroseconds(Func):
+    """How long an attempt's container ran; NULL if it never did."""
+
+    output_field = BigIntegerField()
+
+    def __init__(self) -> None:
+        super().__init__("started_at", "stopped_at")
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Sql:
+        return self._written("django_timestamp_diff({stopped_at}, {started_at})", compiler)
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Sql:
+        exact = "(EXTRACT(EPOCH FROM ({stopped_at} - {started_at})) * 1000000)"
+        return self._written(exact, compiler)
+
+    def _written(self, template: str, compiler: SQLCompiler) -> Sql:
+        (start, _), (end, _) = (compiler.compile(each) for each in self.source_expressions)
+        return template.format(started_at=start, stopped_at=end), ()
+
+
+def work_sums() -> tuple[Sum, Sum, Sum]:
+    """Of attempts: the sums of microseconds, and of those times thousandths of vCPUs and times MiB."""
+    ran = RunMicroseconds()
+    output = BigIntegerField()
+    return (
+        Sum(ran, default=0),
+        Sum(ran * F("milli_vcpus"), default=0, output_field=output),
+        Sum(ran * F("memory_mib"), default=0, output_field=output),
+    )
 
 
 class TagValue(Func):

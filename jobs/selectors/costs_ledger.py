@@ -6,7 +6,7 @@ themselves; what lives counts with what it has cost so far. So a look costs the 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, TypeVar
@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
+from jobs.domain.resources import MIB_PER_GIB, MILLI
 from jobs.models import Attempt, Capacity, CostHour, CostTagHour
 
 from . import costs_scope as rows
-from .costs_exact import UsdSum
+from .costs_exact import UsdSum, work_sums
 from .costs_living import Living, read_living
 from .costs_prices import SPOT_KINDS, Money
-from .costs_scope import CostRange, CostScope, added_up_until
+from .costs_scope import NOTHING_ADDED_UP, CostRange, CostScope, added_up_until
 
 OF_ATTEMPT = (
     "environment_id",
@@ -30,21 +31,46 @@ OF_ATTEMPT = (
     "job__owner_id",
 )
 OF_HOUR = ("environment_id", "capacity", "queue_id", "definition_id", "owner_id")
-OF_TAGS = ("job__tags", "job__spec__tags", "capacity")
+OF_TAGS = ("job__owner_id", "job__tags", "job__spec__tags", "capacity")
+# Of added-up rows.
+HOUR_SUMS = {
+    "attempts_sum": Sum("attempts"),
+    "usd_sum": UsdSum("usd"),
+    "idle_usd_sum": UsdSum("idle_usd"),
+    "on_demand_usd_sum": UsdSum("on_demand_usd"),
+}
 K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What attempts held, times for how long, in seconds."""
+
+    seconds: Decimal = Decimal(0)
+    vcpu_seconds: Decimal = Decimal(0)
+    gib_seconds: Decimal = Decimal(0)
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(
+            self.seconds + other.seconds,
+            self.vcpu_seconds + other.vcpu_seconds,
+            self.gib_seconds + other.gib_seconds,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
     """A sum in US dollars. `usd` is what attempts cost, `idle_usd` what instances cost beside them.
 
-    `on_demand_usd` is what the attempts would have cost On-Demand; `attempts` counts them.
+    `on_demand_usd` is what the attempts would have cost On-Demand; `attempts` counts them, and `work` is
+    what they held for how long.
     """
 
     attempts: int = 0
     usd: Decimal = Decimal(0)
     idle_usd: Decimal = Decimal(0)
     on_demand_usd: Decimal = Decimal(0)
+    work: Work = Work()
 
     def __add__(self, other: "Amounts") -> "Amounts":
         return Amounts(
@@ -52,6 +78,7 @@ class Amounts:
             self.usd + other.usd,
             self.idle_usd + other.idle_usd,
             self.on_demand_usd + other.on_demand_usd,
+            self.work + other.work,
         )
 
     @property
@@ -64,7 +91,10 @@ class Amounts:
         return self.on_demand_usd - self.usd
 
 
+NO_WORK = Work()
 NOTHING = Amounts()
+MICRO = 1_000_000
+SIX_DECIMALS = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +111,27 @@ class Cell:
 
 Row = tuple[Cell, Amounts]
 Tag = tuple[str, str]
+OwnerTag = tuple[int, Tag]
 
 
-def amounts_of(capacity: str, attempts: int, usd: Decimal, on_demand_usd: Decimal) -> Amounts:
+def amounts_of(
+    capacity: str, attempts: int, usd: Decimal, on_demand_usd: Decimal, work: Work = NO_WORK
+) -> Amounts:
     """What attempts cost. Only Spot kinds cost anything else On-Demand, and older rows do not say."""
     return Amounts(
         attempts=attempts,
         usd=usd,
         on_demand_usd=on_demand_usd if capacity in SPOT_KINDS else usd,
+        work=work,
+    )
+
+
+def work_of(microseconds: int, milli_vcpus: int, mib: int) -> Work:
+    """Work from the sums that a database gives: microseconds, times thousandths of vCPUs, times MiB."""
+    return Work(
+        Decimal(microseconds) / MICRO,
+        (Decimal(milli_vcpus) / (MICRO * MILLI)).quantize(SIX_DECIMALS),
+        (Decimal(mib) / (MICRO * MIB_PER_GIB)).quantize(SIX_DECIMALS),
     )
 
 
@@ -105,11 +148,13 @@ def with_tags(found: QuerySet[Attempt]) -> QuerySet[Attempt]:
 class Ledger:
     """The costs of a range and a scope. Each part is read once, when it is asked for first."""
 
-    def __init__(self, times: CostRange, scope: CostScope) -> None:
+    def __init__(self, times: CostRange, scope: CostScope, *, from_rows: bool = False) -> None:
+        """`from_rows`: whatever was added up already is added up again."""
         self.times = times
         self.scope = scope
         # Read first: an hour that is added up from here on is read from its rows.
-        self._added_up, self._rest = times.pieces(added_up_until())
+        mark = NOTHING_ADDED_UP if from_rows else added_up_until()
+        self._added_up, self._rest = times.pieces(mark)
         if scope.tag and scope != CostScope(owner=scope.owner, tag=scope.tag):
             # Hours are added up by tag and owner, but not by anything else beside.
             self._added_up, self._rest = None, [replace(times, with_running=False)]
@@ -139,6 +184,11 @@ class Ledger:
     @cached_property
     def tags(self) -> dict[Tag, Amounts]:
         """The costs of jobs by each of their tags; a job with several counts for each."""
+        return together((tag, amounts) for (_, tag), amounts in self.tags_by_owner.items())
+
+    @cached_property
+    def tags_by_owner(self) -> dict[OwnerTag, Amounts]:
+        """The same by whose jobs they are, too."""
         parts = (self._tag_hours, self._tags_ended, self._tags_charged, self._tags_running)
         return together(row for part in parts for row in part())
 
@@ -159,24 +209,40 @@ class Ledger:
         found = (
             self.scope.of_hours(hours)
             .values_list(TruncDate("hour", tzinfo=UTC), *OF_HOUR)
-            .annotate(Sum("attempts"), UsdSum("usd"), UsdSum("idle_usd"), UsdSum("on_demand_usd"))
+            .annotate(
+                **HOUR_SUMS,
+                seconds_sum=Sum("seconds"),
+                vcpu_seconds_sum=Sum("vcpu_seconds"),
+                gib_seconds_sum=Sum("gib_seconds"),
+            )
             .order_by()
         )
-        for row in found:
-            yield Cell(*row[:6]), Amounts(*row[6:])
+        for *key, attempts, usd, idle_usd, on_demand_usd, seconds, vcpu, gib in found:
+            work = Work(seconds, vcpu, gib)
+            yield Cell(*key), Amounts(attempts, usd, idle_usd, on_demand_usd, work)
 
     def _ended(self) -> Iterator[Row]:
         for times in self._rest:
-            for row in _by_cell(self.scope.of_attempts(rows.ended(times)), "ended_at").annotate(
-                Count("pk"), UsdSum("cost_usd"), UsdSum("on_demand_usd")
-            ):
-                cell = Cell(*row[:6])
-                yield cell, amounts_of(cell.capacity, *row[6:])
+            microseconds, milli_vcpus, mib = work_sums()
+            found = _by_cell(self.scope.of_attempts(rows.ended(times)), "ended_at").annotate(
+                attempts_sum=Count("pk"),
+                usd_sum=UsdSum("cost_usd"),
+                on_demand_usd_sum=UsdSum("on_demand_usd"),
+                microseconds=microseconds,
+                milli_vcpu_microseconds=milli_vcpus,
+                mib_microseconds=mib,
+            )
+            for *key, attempts, usd, on_demand_usd, ran, vcpu, mib_ran in found:
+                cell = Cell(*key)
+                work = work_of(ran, vcpu, mib_ran)
+                yield cell, amounts_of(cell.capacity, attempts, usd, on_demand_usd, work)
 
     def _charged(self) -> Iterator[Row]:
         for times in self._rest:
             found = self.scope.of_attempts(rows.charged(times))
-            for row in _by_cell(found, "instance__ended_at").annotate(UsdSum("idle_usd")):
+            for row in _by_cell(found, "instance__ended_at").annotate(
+                idle_usd_sum=UsdSum("idle_usd")
+            ):
                 yield Cell(*row[:6]), Amounts(idle_usd=row[6])
 
     def _uncharged(self) -> Iterator[Row]:
@@ -184,7 +250,7 @@ class Ledger:
             found = (
                 self.scope.of_instances(rows.uncharged(times))
                 .values_list(TruncDate("ended_at", tzinfo=UTC), "environment_id", "is_spot")
-                .annotate(UsdSum("uncharged_idle_usd"))
+                .annotate(idle_usd_sum=UsdSum("uncharged_idle_usd"))
                 .order_by()
             )
             for day, environment_id, is_spot, idle_usd in found:
@@ -196,12 +262,12 @@ class Ledger:
             job = attempt.job
             place = (attempt.environment_id, attempt.capacity)
             cell = Cell(day, *place, job.queue_id, job.definition_id, job.owner_id)
-            yield cell, _so_far(attempt.capacity, money)
+            yield cell, _so_far(attempt, money, self.times.end)
         for instance, idle_usd in self.living.instances:
             cell = Cell(day, instance.environment_id, kind_of(instance.is_spot))
             yield cell, Amounts(idle_usd=idle_usd)
 
-    def _tag_hours(self) -> Iterator[tuple[Tag, Amounts]]:
+    def _tag_hours(self) -> Iterator[tuple[OwnerTag, Amounts]]:
         if self._added_up is None:
             return
         hours = CostTagHour.objects.filter(
@@ -209,39 +275,41 @@ class Ledger:
         )
         found = (
             self.scope.of_tag_hours(hours)
-            .values_list("key", "value")
-            .annotate(Sum("attempts"), UsdSum("usd"), UsdSum("idle_usd"), UsdSum("on_demand_usd"))
+            .values_list("owner_id", "key", "value")
+            .annotate(**HOUR_SUMS)
             .order_by()
         )
-        for key, value, *amounts in found:
-            yield (key, value), Amounts(*amounts)
+        for owner, key, value, *amounts in found:
+            yield (owner, (key, value)), Amounts(*amounts)
 
-    def _tags_ended(self) -> Iterator[tuple[Tag, Amounts]]:
+    def _tags_ended(self) -> Iterator[tuple[OwnerTag, Amounts]]:
         for times in self._rest:
             found = with_tags(self.scope.of_attempts(rows.ended(times)))
-            for own, of_spec, capacity, usd, on_demand_usd in found.values_list(
+            for owner, own, of_spec, capacity, usd, on_demand_usd in found.values_list(
                 *OF_TAGS, "cost_usd", "on_demand_usd"
             ).iterator():
                 for tag in tags_of_row(own, of_spec):
-                    yield tag, amounts_of(capacity, 1, usd, on_demand_usd)
+                    yield (owner, tag), amounts_of(capacity, 1, usd, on_demand_usd)
 
-    def _tags_charged(self) -> Iterator[tuple[Tag, Amounts]]:
+    def _tags_charged(self) -> Iterator[tuple[OwnerTag, Amounts]]:
         for times in self._rest:
             found = with_tags(self.scope.of_attempts(rows.charged(times)))
-            for own, of_spec, _, idle_usd in found.values_list(*OF_TAGS, "idle_usd").iterator():
+            for owner, own, of_spec, _, idle_usd in found.values_list(
+                *OF_TAGS, "idle_usd"
+            ).iterator():
                 for tag in tags_of_row(own, of_spec):
-                    yield tag, Amounts(idle_usd=idle_usd)
+                    yield (owner, tag), Amounts(idle_usd=idle_usd)
 
-    def _tags_running(self) -> Iterator[tuple[Tag, Amounts]]:
+    def _tags_running(self) -> Iterator[tuple[OwnerTag, Amounts]]:
         priced = {attempt.pk: (attempt, money) for attempt, money in self.living.attempts}
         if not priced:
             return
         found = with_tags(self.scope.of_attempts(rows.running(self.times)))
-        for pk, own, of_spec, _ in found.values_list("pk", *OF_TAGS):
+        for pk, owner, own, of_spec, _ in found.values_list("pk", *OF_TAGS):
             if pk in priced:
                 attempt, money = priced[pk]
                 for tag in tags_of_row(own, of_spec):
-                    yield tag, _so_far(attempt.capacity, money)
+                    yield (owner, tag), _so_far(attempt, money, self.times.end)
 
 
 def together(parts: Iterable[tuple[K, Amounts]]) -> dict[K, Amounts]:
@@ -257,8 +325,14 @@ def kind_of(is_spot: bool) -> str:
     return str(Capacity.SPOT if is_spot else Capacity.EC2)
 
 
-def _so_far(capacity: str, money: Money) -> Amounts:
-    return amounts_of(capacity, 1, money.usd, money.on_demand_usd)
+def _so_far(attempt: Attempt, money: Money, moment: datetime) -> Amounts:
+    start = attempt.started_at or moment
+    ran = max(min(attempt.stopped_at or moment, moment) - start, timedelta(0))
+    microseconds = ran // timedelta(microseconds=1)
+    work = work_of(
+        microseconds, microseconds * attempt.milli_vcpus, microseconds * attempt.memory_mib
+    )
+    return amounts_of(attempt.capacity, 1, money.usd, money.on_demand_usd, work)
 
 
 def _by_cell(found: QuerySet[Attempt], moment: str) -> QuerySet[Attempt, Any]:

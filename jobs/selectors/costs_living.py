@@ -46,6 +46,6 @@ def _used_by_ended(instances: list[Instance], times: CostRange) -> dict[int | No
         on_them = Attempt.objects.filter(
             instance__in=[each.pk for each in instances], ended_at__lt=times.end
         )
-        sums = on_them.values_list("instance_id").annotate(UsdSum("cost_usd")).order_by()
+        sums = on_them.values_list("instance_id").annotate(usd=UsdSum("cost_usd")).order_by()
         used.update(dict(sums))
     return used

@@ -19,8 +19,9 @@ from jobs.selectors.costs_exact import UsdSum
 from jobs.selectors.costs_prices import prices_of
 from jobs.services.writing.rows import update_rows
 
-# Idle time of an instance on which more attempts ran is shared out later, in portions of so many.
-PORTION = 2000
+# Idle time of an instance on which more attempts ran is shared out later, in portions.
+AT_ONCE = 2000
+LATER_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ def price_instances(*, instances: Sequence[Instance], now: datetime) -> None:
         # The parts are more only where an engine's clock was set back or runs ahead of ours.
         instance.usd = max(whole, part.usd)
         instance.idle_usd = instance.uncharged_idle_usd = instance.usd - part.usd
-        if part.attempts <= PORTION:
-            _share_out_idle(instance, portion=PORTION, now=now)
+        if part.attempts <= AT_ONCE:
+            _share_out_idle(instance, portion=AT_ONCE, now=now)
         else:
             _write_idle(instance)
 
@@ -64,7 +65,7 @@ def charge_waiting_idle(*, now: datetime) -> bool:
         instance = _waiting().select_for_update(of=("self",)).order_by("id").first()
         if instance is None:
             return False
-        _share_out_idle(instance, portion=10 * PORTION, now=now)
+        _share_out_idle(instance, portion=LATER_AT_ONCE, now=now)
     return _waiting().exists()
 
 
@@ -96,7 +97,7 @@ def _settle_living(instances: Sequence[Instance], now: datetime) -> None:
 
 def _used_of(instances: Sequence[Instance]) -> dict[int | None, _Used]:
     on_them = Attempt.objects.filter(instance__in=[each.pk for each in instances])
-    sums = on_them.values_list("instance_id").annotate(UsdSum("cost_usd"), Count("pk"))
+    sums = on_them.values_list("instance_id").annotate(usd=UsdSum("cost_usd"), count=Count("pk"))
     return {pk: _Used(usd, count) for pk, usd, count in sums.order_by()}
 
 
