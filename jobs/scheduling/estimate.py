@@ -1,13 +1,14 @@
 """When waiting jobs will start, as far as earlier runs and time limits tell: for people, never a promise."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from .judge import Judge
 from .order import Order
 from .room import Slot
-from .snapshot import JobView, Snapshot
+from .snapshot import EnvironmentView, JobView, Snapshot
 from .timeline import NEVER, Clock
 
 
@@ -53,11 +54,24 @@ class _Simulation:
         if isinstance(possible, tuple) or not self._has_consumables(job):
             return None
         slot = self._judge.room.find_later(possible, job, after=after)
+        if slot is None:
+            slot = self._on_new_instances(possible, job, after)
         if slot is not None:
             self._judge.room.reserve(job, slot)
             for name, quantity in job.consumables:
                 self._free[name] -= quantity
         return slot
+
+    def _on_new_instances(
+        self, environments: Iterable[EnvironmentView], job: JobView, after: float
+    ) -> Slot | None:
+        """As soon as it may start, where there is room for more instances now."""
+        for environment in environments:
+            if environment.kind.has_instances:
+                slot = self._judge.capacity.launch_for(environment, job)
+                if slot is not None:
+                    return replace(slot, start=after)
+        return None
 
     def _has_consumables(self, job: JobView) -> bool:
         return all(self._free.get(name, -1) >= quantity for name, quantity in job.consumables)

@@ -97,7 +97,13 @@ def _fill(environment: EnvironmentView, capacity: Capacity) -> None:
     managed = environment.managed
     if managed is None or environment.invalid_reason or environment.is_ending:
         return
-    target = max(managed.min_milli_vcpus, managed.desired_milli_vcpus)
+    # What this plan ends is not wanted any more.
+    ended = sum(
+        capacity.instances[id_].type.size.milli_vcpus
+        for id_ in capacity.ends
+        if capacity.instances[id_].environment_id == environment.id
+    )
+    target = max(managed.min_milli_vcpus, managed.desired_milli_vcpus - ended)
     what = "minvCpus" if target == managed.min_milli_vcpus else "desiredvCpus"
     while capacity.live_milli_vcpus[environment.id] < target:
         offer = capacity.offer(environment, ANYTHING)

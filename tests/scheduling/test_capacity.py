@@ -1,7 +1,10 @@
 """Instances are launched for jobs, packed, and ended; machines and maxima are never passed."""
 
+from datetime import timedelta
+
 import pytest
 
+from jobs.scheduling.estimate import estimate
 from jobs.scheduling.plan import EndCause, WaitCode
 from jobs.scheduling.snapshot import EnvironmentView, Kind
 from tests.scheduling.fleet import LARGE, SMALL, Fleet, a_managed, a_type
@@ -283,3 +286,13 @@ def test_environments_that_share_a_machine_never_overbook_it_together() -> None:
     fleet.run_out()
 
     assert len(fleet.done) == 39
+
+
+def test_a_job_that_an_instance_can_be_launched_for_is_estimated_to_start_at_once() -> None:
+    fleet = a_fleet(a_managed(max_vcpus=2))
+    fleet.submit(a_job(1, vcpus=2, limit=100), a_job(2, vcpus=2))
+
+    starts = estimate(fleet.snapshot(), fleet.now)
+
+    assert starts[a_job(1).id] == fleet.now
+    assert starts[a_job(2).id] == fleet.now + timedelta(seconds=130)
