@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from jobs.domain.errors import InvalidInput
+from jobs.domain.errors import Conflict, InvalidInput
 from jobs.domain.instance_type_csv import read_rows
 from jobs.domain.instance_types import families_of
 from jobs.models import InstanceType
 from jobs.selectors.instance_types import types_named
+from jobs.services.setup import instance_catalogue
 from jobs.services.setup.instance_catalogue import load_instance_types, shipped_rows
 from tests.builders import an_instance_type, load_catalogue
 
@@ -161,6 +162,17 @@ def test_of_very_many_errors_the_first_and_the_number_of_the_rest_are_told() -> 
     lines = "".join(f"m{number}.large,0,0,,,,,\n" for number in range(500))
     errors = errors_of(HEADER + lines)
     assert sum(len(texts) for texts in errors.values()) < 1600
+
+
+def test_who_is_slower_than_another_loader_is_told_to_load_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    load(HEADER + M5)
+    # As if the other's types had been written after they were looked for.
+    monkeypatch.setattr(instance_catalogue, "_locked", lambda _rows: [])
+    with pytest.raises(Conflict, match="load the file again"):
+        load(HEADER + M5 + M5.replace("m5.large", "m5.xlarge"))
+    assert InstanceType.objects.count() == 1
 
 
 def test_the_command_loads_the_shipped_catalogue_and_lists_it() -> None:

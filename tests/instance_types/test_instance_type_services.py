@@ -7,6 +7,7 @@ import pytest
 
 from jobs.domain.errors import Conflict, InvalidInput, NotFound
 from jobs.models import EnvironmentType, InstanceType
+from jobs.services.setup import instance_types
 from jobs.services.setup.instance_types import (
     check_instance_type,
     create_instance_type,
@@ -123,6 +124,16 @@ def test_every_wrong_field_is_told_at_once() -> None:
 def test_a_name_that_is_taken_is_refused() -> None:
     an_instance_type("rack.large")
     assert errors_of(FLAT)["name"] == ["There is an instance type named rack.large already."]
+
+
+def test_who_is_slower_than_another_maker_is_told_that_the_name_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    an_instance_type("rack.large")
+    looks = iter([False, True])
+    monkeypatch.setattr(instance_types, "_is_taken", lambda _name: next(looks))
+    with pytest.raises(InvalidInput, match=r"named rack\.large already"):
+        create_instance_type(fields=FLAT)
 
 
 def test_what_an_update_leaves_out_stays() -> None:
