@@ -12,6 +12,7 @@ from django.db import transaction
 from jobs import changes
 from jobs.domain.budgets import Marks, judge, month_of, month_start
 from jobs.models import Budget, BudgetScope
+from jobs.selectors import costs
 
 SCOPE_FIELDS = ("scope", "queue_id", "owner_id", "tag_key", "tag_value")
 FOUND_FIELDS = ("month", "spent_usd", "spent_as_of", "warned_at", "exceeded_at")
@@ -30,8 +31,6 @@ def bring_up_to_date(*, now: datetime) -> int:
 
 def spent_of(budget: Budget, *, now: datetime) -> Decimal:
     """What the budget's scope has cost in this month, in US dollars. Reads only."""
-    from jobs.selectors import costs
-
     since = month_start(now)
     if budget.scope == BudgetScope.QUEUE:
         return costs.spent(queue=budget.queue, month_start=since, now=now)

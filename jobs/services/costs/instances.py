@@ -61,6 +61,8 @@ def charge_waiting_idle(*, now: datetime) -> bool:
 
     One portion a call. Safe to repeat: shares follow from what is written, and come out the same.
     """
+    if not _waiting().exists():
+        return False
     with transaction.atomic():
         instance = _waiting().select_for_update(of=("self",)).order_by("id").first()
         if instance is None:

@@ -11,7 +11,15 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 
-from jobs.models import Attempt, CostHour, CostMark, CostTagHour, Instance, StaleCostHour
+from jobs.models import (
+    Attempt,
+    CostHour,
+    CostMark,
+    CostTagHour,
+    Instance,
+    Job,
+    StaleCostHour,
+)
 from jobs.selectors.costs_ledger import Ledger
 from jobs.selectors.costs_scope import (
     HOUR,
@@ -29,26 +37,39 @@ from .instances import charge_waiting_idle
 WRITTEN_AFTER = timedelta(minutes=10)
 # A call takes so long, and one hour's adding up more at most.
 SECONDS_AT_ONCE = 0.3
+STALE_AT_ONCE = 100
 
 
 def add_up_costs(*, now: datetime) -> bool:
     """Goes on adding up what is over, oldest hour first, for a moment; whether some is left.
 
-    Two or three queries where nothing is due. Each hour is a transaction of its own.
+    Four queries where nothing is due. Each hour is a transaction of its own.
     """
     until = time.monotonic() + SECONDS_AT_ONCE
     if charge_waiting_idle(now=now):
         # An hour's idle time is not known yet.
         return True
-    for stale in StaleCostHour.objects.order_by("hour").values_list("hour", flat=True)[:100]:
-        add_up_hour(stale)
-        if time.monotonic() > until:
-            return True
-    while (hour := _next_hour(now)) is not None:
+    stale = StaleCostHour.objects.filter(hour__lt=added_up_until()).order_by("hour")
+    for hour in stale.values_list("hour", flat=True)[:STALE_AT_ONCE]:
         add_up_hour(hour)
         if time.monotonic() > until:
             return True
+    while (due := _next_hour(now)) is not None:
+        add_up_hour(due)
+        if time.monotonic() > until:
+            return True
     return False
+
+
+def add_up_again(job: Job) -> None:
+    """The hours in which the job's costs are; in the transaction that changes its tags."""
+    ends = Attempt.objects.filter(job=job, ended_at__isnull=False).values_list(
+        "ended_at", "instance__ended_at"
+    )
+    hours = {hour_of(moment) for row in ends for moment in row if moment is not None}
+    StaleCostHour.objects.bulk_create(
+        [StaleCostHour(hour=hour) for hour in sorted(hours)], ignore_conflicts=True
+    )
 
 
 def add_up_hour(hour: datetime) -> None:

@@ -12,6 +12,7 @@ from jobs.domain.errors import NotFound
 from jobs.domain.validation import Checker
 from jobs.models import Job
 from jobs.selectors.tags import Tagged, tags_of
+from jobs.services.costs.rollup import add_up_again
 
 
 def add_tags(*, row: Tagged, tags: Mapping[str, object]) -> None:
@@ -50,4 +51,5 @@ def _change(row: Tagged, change: Callable[[dict[str, str]], dict[str, str]]) -> 
         locked.tags = after
         locked.save(update_fields=["tags"])
         if isinstance(locked, Job):
+            add_up_again(locked)
             changes.publish([changes.job_topic(ids.parent_id(locked.pk))])

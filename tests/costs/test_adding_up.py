@@ -1,0 +1,212 @@
+"""Hours that are added up say what the rows say, however often and in whatever portions it is done."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from jobs.models import (
+    Attempt,
+    Capacity,
+    CostHour,
+    CostMark,
+    CostTagHour,
+    Instance,
+    InstanceState,
+    Job,
+    JobStatus,
+)
+from jobs.selectors.costs import CostRange, CostScope, Ledger, cost_since, spent
+from jobs.services.costs import rollup
+from jobs.services.costs.rollup import add_up_costs
+from jobs.services.requests.tags import add_tags
+from tests.builders import NOW, a_job, a_user, an_attempt, an_instance
+
+pytestmark = pytest.mark.django_db
+DAY = NOW.replace(hour=0)
+# NOW is nine o'clock.
+LATER = NOW + timedelta(hours=5)
+
+
+def at(minutes: float) -> datetime:
+    return NOW + timedelta(minutes=minutes)
+
+
+def ended(minutes: float, usd: str, *, idle: str = "0", **fields: Any) -> Attempt:
+    """An attempt of ten minutes that ended then; `fields` are its job's, and its instance."""
+    values = {name: fields.pop(name) for name in ("instance", "capacity") if name in fields}
+    job = a_job(status=JobStatus.SUCCEEDED, attempts_made=1, **fields)
+    return an_attempt(
+        job=job,
+        started_at=at(minutes - 10),
+        stopped_at=at(minutes),
+        ended_at=at(minutes),
+        cost_usd=Decimal(usd),
+        on_demand_usd=Decimal(usd) * 2,
+        idle_usd=Decimal(idle),
+        **values,
+    )
+
+
+def ended_instance(minutes: float, *, uncharged: str = "0") -> Instance:
+    return an_instance(
+        state=InstanceState.ENDED,
+        ended_at=at(minutes),
+        idle_charged_at=at(minutes),
+        uncharged_idle_usd=Decimal(uncharged),
+    )
+
+
+def the_day(scope: CostScope | None = None, *, now: datetime = LATER) -> Ledger:
+    return Ledger(CostRange(DAY, now, with_running=True), scope or CostScope())
+
+
+def by_rows() -> Ledger:
+    return Ledger(CostRange(DAY, LATER, with_running=True), CostScope(), from_rows=True)
+
+
+@pytest.fixture
+def some_history() -> None:
+    instance = ended_instance(100, uncharged="0.25")
+    ended(5, "1.000000001", tags={"team": "a", "2026": "x"})
+    ended(59.99, "0.1", tags={"team": "b"})
+    ended(60, "2", instance=instance, capacity=Capacity.SPOT, idle="0.5", tags={"team": "a"})
+    ended(290, "0.7")
+    ended_instance(119, uncharged="0.05")
+    ended_instance(299, uncharged="0.01")
+    job = a_job(status=JobStatus.RUNNING, attempts_made=1, tags={"team": "a"})
+    an_attempt(job=job, started_at=at(240), milli_vcpus=1000, memory_mib=2048)
+
+
+@pytest.mark.usefixtures("some_history")
+def test_added_up_hours_say_what_the_rows_say() -> None:
+    before, tags = by_rows().cells, by_rows().tags
+    add_up_costs(now=LATER)
+    ledger = the_day()
+    assert ledger.cells == before
+    assert ledger.tags == tags
+    # By hand: 1.000000001 + 0.1 + 2 + 0.7, an hour of the running one at 0.04937, and what was idle.
+    assert ledger.total.usd == Decimal("3.849370001")
+    assert ledger.total.idle_usd == Decimal("0.5") + Decimal("0.31")
+    # Only Spot saves: the others' On-Demand price is what they cost.
+    assert ledger.total.saving_usd == Decimal(2)
+    assert ledger.so_far.usd == Decimal("0.04937")
+    # Four ended attempts of ten minutes on one vCPU and half a GiB, and an hour of the running one.
+    assert ledger.total.work.vcpu_seconds == 4 * 600 + 3600
+    assert ledger.total.work.gib_seconds == 4 * 300 + 7200
+
+
+@pytest.mark.usefixtures("some_history")
+def test_adding_up_twice_changes_nothing() -> None:
+    add_up_costs(now=LATER)
+    rows = list(CostHour.objects.order_by("hour", "usd").values_list("hour", "usd", "idle_usd"))
+    CostMark.objects.update(until=DAY)
+    add_up_costs(now=LATER)
+    again = CostHour.objects.order_by("hour", "usd").values_list("hour", "usd", "idle_usd")
+    assert list(again) == rows
+
+
+@pytest.mark.usefixtures("some_history")
+def test_a_long_history_is_added_up_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollup, "SECONDS_AT_ONCE", -1)
+    total = by_rows().total
+    calls = 1
+    while add_up_costs(now=LATER):
+        assert the_day().total == total
+        calls += 1
+    # The hours of nine, ten and eleven o'clock, one with nothing at all, and the last look.
+    assert calls <= 5
+    assert the_day().total == total
+    assert CostMark.objects.get().until == LATER - timedelta(hours=1)
+
+
+def test_an_hour_is_added_up_ten_minutes_after_its_end() -> None:
+    ended(30, "1")
+    add_up_costs(now=at(69.9))
+    assert not CostHour.objects.exists()
+    add_up_costs(now=at(70))
+    assert CostHour.objects.get().usd == 1
+
+
+def test_an_hour_waits_for_idle_time_that_is_still_to_be_charged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    instance = an_instance(state=InstanceState.ENDED, ended_at=at(30), idle_usd=Decimal(1))
+    ended(20, "1", instance=instance, capacity=Capacity.EC2)
+    add_up_costs(now=at(70))
+    assert CostHour.objects.get(usd=1).idle_usd == 1
+
+
+def test_nothing_due_costs_four_queries(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    ended(30, "1")
+    add_up_costs(now=at(70))
+    with django_assert_num_queries(4):
+        add_up_costs(now=at(71))
+
+
+def test_a_change_of_tags_moves_the_cost_to_the_new_tag() -> None:
+    attempt = ended(30, "1", tags={"team": "a"})
+    add_up_costs(now=LATER)
+    add_tags(row=Job.objects.get(pk=attempt.job_id), tags={"team": "b"})
+    add_up_costs(now=LATER)
+    assert [(row.value, row.usd) for row in CostTagHour.objects.all()] == [("b", Decimal(1))]
+
+
+def test_who_is_no_administrator_sees_what_his_own_jobs_cost() -> None:
+    owner = a_user()
+    ended(30, "1", owner=owner, tags={"team": "a"})
+    ended(30, "5", tags={"team": "a"})
+    ended_instance(30, uncharged="3")
+    boss = a_user(is_staff=True)
+    for _ in range(2):
+        mine = the_day(CostScope(owner=boss.pk).seen_by(owner))
+        assert mine.total.total_usd == 1
+        assert mine.tags[("team", "a")].usd == 1
+        assert cost_since(user=owner, since=DAY, now=LATER) == 1
+        assert cost_since(user=boss, since=DAY, now=LATER) == 9
+        add_up_costs(now=LATER)
+
+
+@pytest.mark.usefixtures("some_history")
+def test_spent_counts_costs_idle_time_and_what_runs() -> None:
+    queue = Job.objects.get(attempts__idle_usd__gt=0).queue
+    running = Job.objects.get(status=JobStatus.RUNNING)
+    for _ in range(2):
+        assert spent(queue=queue, month_start=DAY, now=LATER) == Decimal("2.5")
+        assert spent(owner=running.owner, month_start=DAY, now=LATER) == Decimal("0.04937")
+        assert spent(tag=("team", "a"), month_start=DAY, now=LATER) == Decimal("3.549370001")
+        assert spent(tag=("2026", "x"), month_start=DAY, now=LATER) == Decimal("1.000000001")
+        assert spent(tag=("team", "none"), month_start=DAY, now=LATER) == 0
+        add_up_costs(now=LATER)
+
+
+def test_sums_of_many_small_costs_are_exact() -> None:
+    owner = a_user()
+    one = ended(5, "0.000000001", owner=owner)
+    Attempt.objects.bulk_create(
+        Attempt(
+            **{
+                field.attname: getattr(one, field.attname)
+                for field in Attempt._meta.concrete_fields
+                if field.name not in {"id", "number", "cost_usd"}
+            },
+            number=number,
+            cost_usd=Decimal("0.100000003"),
+        )
+        for number in range(2, 302)
+    )
+    assert the_day().total.usd == Decimal("30.000000901")
+
+
+@pytest.mark.usefixtures("some_history")
+def test_a_look_takes_as_many_queries_however_much_there_is(
+    django_assert_max_num_queries: Any,
+) -> None:
+    for _ in range(2):
+        with django_assert_max_num_queries(12):
+            ledger = the_day()
+            _ = (ledger.cells, ledger.tags)
+        for minutes in range(10, 200, 20):
+            ended(minutes, "1", tags={"n": str(minutes)})
