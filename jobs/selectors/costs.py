@@ -24,6 +24,8 @@ __all__ = [
     "spent",
 ]
 
+ZERO = Decimal(0)
+
 
 def spent(
     *,
@@ -34,9 +36,17 @@ def spent(
     now: datetime,
 ) -> Decimal:
     """US dollars that a queue's, a user's or a tag's jobs have cost since then, with what idle time they were
-    charged with. What runs counts with what it has cost until `now`. A constant number of queries."""
+    charged with. What runs counts with what it has cost until `now`. A constant number of queries.
+
+    `tag` is a key and a value; an empty value stands for any.
+    """
+    times = CostRange(month_start, now, with_running=True)
+    if tag is not None and not tag[1]:
+        # A job has one value of a key, so none counts twice.
+        values = Ledger(times, CostScope()).tags
+        return sum((each.total_usd for (key, _), each in values.items() if key == tag[0]), ZERO)
     scope = CostScope(queue=queue.pk if queue else None, owner=owner.pk if owner else None, tag=tag)
-    return Ledger(CostRange(month_start, now, with_running=True), scope).total.total_usd
+    return Ledger(times, scope).total.total_usd
 
 
 def cost_since(*, user: User, since: datetime, now: datetime) -> Decimal:
