@@ -115,6 +115,8 @@ def pages(jobs: dict[str, str]) -> dict[str, str]:
         "environments": "/environments/",
         "environment": "/environments/local/",
         "environment-edit": "/environments/local/edit/",
+        "instance-types": "/instance-types/",
+        "instance-type": "/instance-types/m6i.large/",
         "tokens": "/access/tokens/",
         "access-keys": "/access/keys/",
         "docs-api": "/docs/api/",

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from jobs.domain.errors import Conflict, InvalidInput
-from jobs.domain.instance_type_csv import read_rows
+from jobs.domain.instance_type_csv import MAX_CHARACTERS, read_rows
 from jobs.domain.instance_types import families_of
 from jobs.models import InstanceType
 from jobs.selectors.instance_types import types_named
@@ -130,6 +130,11 @@ def test_an_error_names_line_column_and_fix(text: str, place: str, fix: str) -> 
     errors = errors_of(text)
     assert list(errors) == [place]
     assert fix in errors[place][0]
+
+
+def test_a_file_that_is_too_large_is_refused() -> None:
+    text = HEADER + "\n" * MAX_CHARACTERS
+    assert errors_of(text) == {"": ["A file has at most 5000000 characters. Split it."]}
 
 
 def test_a_quote_that_is_never_closed_is_told_as_such() -> None:

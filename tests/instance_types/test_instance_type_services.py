@@ -1,5 +1,6 @@
 """Making, changing and deleting instance types: what may be, what is refused and with which words."""
 
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -96,6 +97,7 @@ def test_what_cannot_be_is_refused_with_the_fix(
         ({"watts": "400"}, "usd_per_kwh", "or no watts"),
         ({"usd_per_kwh": "0.25"}, "watts", "or no price of power"),
         ({"watts": "0.5", "usd_per_kwh": "1"}, "watts", "a whole number of watts"),
+        ({"watts": "1000001", "usd_per_kwh": "1"}, "watts", "0 to 1000000"),
         ({"watts": "1", "usd_per_kwh": "101"}, "usd_per_kwh", "at most 100"),
         (
             {"purchase_usd": "900000000", "lifetime_years": "0.01"},
@@ -137,10 +139,18 @@ def test_who_is_slower_than_another_maker_is_told_that_the_name_is_taken(
 
 
 def test_what_an_update_leaves_out_stays() -> None:
-    row = create_instance_type(fields={**FLAT, "spot_usd_per_hour": "0.05", "region": "cellar"})
+    row = create_instance_type(
+        fields={
+            **FLAT,
+            "spot_usd_per_hour": "0.05",
+            "region": "cellar",
+            "priced_on": datetime(2026, 7, 20, tzinfo=UTC),
+        }
+    )
     changed = update_instance_type(instance_type=row, fields={"usd_per_hour": "0.2"})
     assert (changed.usd_per_hour, changed.spot_usd_per_hour) == (Decimal("0.2"), Decimal("0.05"))
     assert (changed.region, changed.milli_vcpus) == ("cellar", 8000)
+    assert changed.priced_on == date(2026, 7, 20)
     emptied = update_instance_type(instance_type=row, fields={"spot_usd_per_hour": ""})
     assert emptied.spot_usd_per_hour is None
 

@@ -23,6 +23,7 @@ PAGES = [
     "/definitions/",
     "/queues/",
     "/environments/",
+    "/instance-types/",
 ]
 
 
