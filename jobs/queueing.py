@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import cast
+from uuid import UUID
 
 import django_rq
 import redis
@@ -23,12 +24,18 @@ __all__ = ["TaskTimeout", "enqueue_after_commit", "is_idle", "take_more"]
 
 logger = logging.getLogger("batchweb.queueing")
 
+# Attempts and most other rows have numbers, jobs have UUIDs.
+Id = int | UUID
+Ids = Sequence[int] | Sequence[UUID]
+
 LAUNCH = "jobs.tasks.launch_attempts"
 STOP = "jobs.tasks.stop_attempts"
 REAP = "jobs.tasks.reap_attempts"
 PULL = "jobs.tasks.pull_image"
 CLEAN_UP = "jobs.tasks.clean_up_attempts"
 BULK = "jobs.tasks.go_on_with_bulk"
+RIGHT_SIZE = "jobs.tasks.right_size"
+TEND = "jobs.tasks.tend_checkpoints"
 
 QUEUE_OF = {
     LAUNCH: "launch",
@@ -37,6 +44,8 @@ QUEUE_OF = {
     PULL: "pull",
     CLEAN_UP: "cleanup",
     BULK: "bulk",
+    RIGHT_SIZE: "bulk",
+    TEND: "cleanup",
 }
 
 # What is handed over together is shared by all workers: few ids are a task each, many are so many tasks.
@@ -55,15 +64,15 @@ def queue_of(task: str) -> Queue:
     return django_rq.get_queue(QUEUE_OF[task])
 
 
-def enqueue_after_commit(task: str, ids: Sequence[int]) -> None:
+def enqueue_after_commit(task: str, ids: Ids) -> None:
     """The ids, in portions, all handed over in one round trip once the transaction has committed."""
     if not ids:
         return
-    handed_over = list(ids)
+    handed_over: tuple[Id, ...] = tuple(ids)
     transaction.on_commit(lambda: _enqueue(task, handed_over), robust=True)
 
 
-def _enqueue(task: str, ids: Sequence[int]) -> None:
+def _enqueue(task: str, ids: tuple[Id, ...]) -> None:
     queue = queue_of(task)
     # The result is of no interest: what a task did is in the database.
     jobs = [
@@ -76,11 +85,11 @@ def _enqueue(task: str, ids: Sequence[int]) -> None:
         logger.warning("not handed over (%s, %d ids), the sweep will: %s", task, len(ids), error)
 
 
-def _portions(task: str, ids: Sequence[int]) -> Iterator[tuple[int, ...]]:
+def _portions(task: str, ids: tuple[Id, ...]) -> Iterator[tuple[Id, ...]]:
     shares = SHARES_OF_EXITS if task == REAP else SHARES
     size = min(-(-len(ids) // shares), IDS_AT_MOST)
     for at in range(0, len(ids), size):
-        yield tuple(ids[at : at + size])
+        yield ids[at : at + size]
 
 
 def take_more(task: str, ids_at_most: int) -> list[int]:

@@ -6,11 +6,14 @@ over again.
 
 from collections.abc import Callable, Sequence
 from functools import wraps
+from uuid import UUID
 
 from django.db import close_old_connections
 from django.utils import timezone
 
+from jobs.services import checkpoints
 from jobs.services.attempts import launch, pulls, reap, stopping
+from jobs.services.costs import right_sizing
 from jobs.services.requests import bulk
 from jobs.services.writing.apart import Apart
 
@@ -63,6 +66,15 @@ def clean_up_attempts(attempt_ids: Sequence[int]) -> None:
     _one_by_one(lambda id_: reap.clean_up_attempt(attempt_id=id_, now=timezone.now()), attempt_ids)
 
 
+def tend_checkpoints(*job_ids: UUID) -> None:
+    """Measures or removes what jobs keep in their checkpoint directories."""
+    close_old_connections()
+    try:
+        checkpoints.tend_checkpoints(job_ids=job_ids, now=timezone.now())
+    finally:
+        close_old_connections()
+
+
 @_task
 def pull_image(pull_ids: Sequence[int]) -> None:
     """Pulls an image and lets go on what waits for it."""
@@ -73,3 +85,9 @@ def pull_image(pull_ids: Sequence[int]) -> None:
 def go_on_with_bulk(action_ids: Sequence[int]) -> None:
     """Does the next part of bulk actions."""
     _one_by_one(lambda id_: bulk.go_on_with_bulk(action_id=id_, now=timezone.now()), action_ids)
+
+
+@_task
+def right_size(row_ids: Sequence[int]) -> None:
+    """Looks at what definitions' newest runs used."""
+    _one_by_one(lambda id_: right_sizing.refresh(row_id=id_, now=timezone.now()), row_ids)

@@ -181,6 +181,9 @@ BATCHWEB_INTERRUPTION_SECONDS = env_int("BATCHWEB_INTERRUPTION_SECONDS", 120)
 BATCHWEB_FARGATE_USD_PER_EPHEMERAL_GIB_HOUR = Decimal("0.000111")
 # What a job keeps in its checkpoint directory is removed so long after its end.
 BATCHWEB_CHECKPOINT_RETENTION_DAYS = env_int("BATCHWEB_CHECKPOINT_RETENTION_DAYS", 90)
+# A directory that all machines of all engines share (and those where workers run), such as an NFS mount: jobs keep
+# their checkpoints there. Empty: each engine has a volume for each job.
+BATCHWEB_CHECKPOINT_ROOT = env_str("BATCHWEB_CHECKPOINT_ROOT")
 # Processes and threads that one container may have: a fork bomb stays in its job.
 BATCHWEB_PIDS_LIMIT = env_int("BATCHWEB_PIDS_LIMIT", 4096)
 # What one attempt may log, before compression.

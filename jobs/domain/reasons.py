@@ -42,6 +42,8 @@ NOT_FOUND_EXIT_CODE = 127
 NOT_EXECUTABLE_EXIT_CODE = 126
 SIGNAL_EXIT_BASE = 128
 
+CHECKPOINT_IN_USE = "The job has not ended: what it keeps in its checkpoint directory is in use."
+
 
 def being_deleted(what: str, name: str) -> str:
     """Why nothing can be asked of a "queue" or an "environment" any more."""

@@ -9,7 +9,8 @@ from .job import Job
 class Checkpoint(models.Model):
     """A job's checkpoint directory: a volume of its engine that all of its attempts see, until retention removes it.
 
-    Size and number of files are of `measured_at`.
+    `volume` is its name on the engine, or the path of a directory that all machines share; of a multi-node job,
+    that of node 0. Size and number of files are of `measured_at`, of all nodes together.
     """
 
     job = models.OneToOneField(
@@ -21,6 +22,17 @@ class Checkpoint(models.Model):
     size_bytes = models.BigIntegerField(null=True, blank=True)
     file_count = models.PositiveIntegerField(null=True, blank=True)
     measured_at = models.DateTimeField(null=True, blank=True)
+    is_partial = models.BooleanField(
+        default=False, help_text="Whether there was more than could be measured in time."
+    )
+    settled_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When it was measured after its job's end: it changes no more.",
+    )
+    remove_asked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When somebody asked for it to be deleted."
+    )
     removed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -29,7 +41,17 @@ class Checkpoint(models.Model):
                 fields=["created_at"],
                 condition=models.Q(removed_at__isnull=True),
                 name="checkpoint_kept",
-            )
+            ),
+            models.Index(
+                fields=["created_at"],
+                condition=models.Q(removed_at__isnull=True, settled_at__isnull=True),
+                name="checkpoint_unsettled",
+            ),
+            models.Index(
+                fields=["remove_asked_at"],
+                condition=models.Q(removed_at__isnull=True, remove_asked_at__isnull=False),
+                name="checkpoint_to_delete",
+            ),
         ]
 
     def __str__(self) -> str:

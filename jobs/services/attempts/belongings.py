@@ -1,5 +1,8 @@
 """What a try has on its engine beside its containers: pods, volumes, and a network of its own.
 
+What a job keeps in its checkpoint directory belongs to the job and not to a try: it outlasts them all
+(`services.checkpoints`). Here it is only handed over to be measured, and removed if nobody knows of it.
+
 They go when the last container that could use them has gone, and an environment's network with the environment.
 Whoever dies in between leaves them behind, and `remove_left_over`, part of the supervisor's slow tick, finds
 them: it looks at what is there, and not at what should be.
@@ -11,15 +14,17 @@ from uuid import UUID
 
 from django.conf import settings
 
+from jobs import queueing
 from jobs.domain import names
 from jobs.domain.names import Try
 from jobs.domain.plans import NodePlan
 from jobs.engines import base
 from jobs.engines.base import EngineError, EngineUnreachable
 from jobs.engines.container_options import scratch_volumes
-from jobs.models import Attempt, ComputeEnvironment, EnvironmentStatus
+from jobs.models import Attempt, Checkpoint, ComputeEnvironment, EnvironmentStatus
 from jobs.selectors.plans import plan_of_job
 
+from .checkpoints import has_own_volume
 from .containers import network_of, pod_of, volume_of
 
 logger = logging.getLogger("batchweb.belongings")
@@ -31,6 +36,8 @@ def remove_belongings(*, attempt: Attempt, engine: base.Engine) -> None:
     `attempt` was read with its job's spec. A plain job has none, and costs nothing here. Raises
     EngineUnreachable.
     """
+    if has_own_volume(attempt):
+        queueing.enqueue_after_commit(queueing.TEND, [attempt.job_id])
     plan = plan_of_job(attempt.job)
     node = plan.nodes[attempt.node_index]
     volumes = _volumes(node)
@@ -67,9 +74,22 @@ def remove_left_over(*, engine: base.Engine) -> int:
         for name, its_try in of_tries.items():
             if its_try not in in_use:
                 count += _remove(remove, name)
+    for name in _of_no_checkpoint(each.name for each in engine.volumes()):
+        count += _remove(engine.remove_volume, name)
+    count += engine.remove_readers()
     for name in _of_deleted_environments(each.name for each in engine.networks()):
         count += _remove(engine.remove_network, name)
     return count
+
+
+def _of_no_checkpoint(volumes: Iterable[str]) -> list[str]:
+    """Volumes of checkpoints that are not on record: whoever makes one has written its row before."""
+    by_name = {name: job_id for name in volumes if (job_id := names.checkpoint_of(name))}
+    if not by_name:
+        return []
+    kept = Checkpoint.objects.filter(job_id__in=set(by_name.values()), removed_at__isnull=True)
+    known = set(kept.values_list("job_id", flat=True))
+    return [name for name, job_id in by_name.items() if job_id not in known]
 
 
 def _of_deleted_environments(networks: Iterable[str]) -> list[str]:

@@ -24,7 +24,7 @@ from .reading import with_job_and
 CLAIM_SECONDS = 15
 NEEDED_TO_LAUNCH = (
     *("job__queue", "job__definition", "job__spec"),
-    *("environment", "node__engine"),
+    *("environment", "node__engine", "instance"),
 )
 
 

@@ -1,20 +1,23 @@
 """What an attempt's container is made of: its plan, and what its try adds to it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.conf import settings
 
 from jobs.domain import host_access, ids, names, reasons
 from jobs.domain.compute_resources import is_fargate
 from jobs.domain.plans import ContainerPlan, JobPlan
-from jobs.engines.base import ContainerSpec
+from jobs.engines.base import ContainerSpec, HostMount, VolumeMount
 from jobs.engines.container_options import options_of
 from jobs.models import Attempt
 from jobs.selectors.plans import plan_of_job
 from jobs.services.access import secrets
 from jobs.services.access.secrets import SecretUnavailable
 
+from . import checkpoints
 from .job_credentials import needs_service_address, role_variables
+
+Mounts = Sequence[HostMount | VolumeMount]
 
 
 class CannotPrepare(Exception):
@@ -47,6 +50,12 @@ def container_spec(attempt: Attempt) -> ContainerSpec:
     shares_its_network = len(node.containers) > 1
     own = {**dict(container.environment), **_secrets(attempt, container)}
     role = role_variables(attempt=attempt, container=container, own=own.keys())
+    options = options_of(
+        container,
+        volume_name=lambda name: volume_of(attempt, name),
+        gpu_ids=[str(gpu) for gpu in attempt.gpus],
+    )
+    options["mounts"], scratch = _with_checkpoint(attempt, options["mounts"])
     return ContainerSpec(
         name=name_of(attempt),
         image=attempt.image,
@@ -66,11 +75,8 @@ def container_spec(attempt: Attempt) -> ContainerSpec:
         aliases=[f"node-{node.index}"] if len(plan.nodes) > 1 else (),
         service_address=bool(role) and needs_service_address(),
         pod=pod_of(attempt) if shares_its_network else "",
-        **options_of(
-            container,
-            volume_name=lambda name: volume_of(attempt, name),
-            gpu_ids=[str(gpu) for gpu in attempt.gpus],
-        ),
+        scratch=scratch,
+        **options,
     )
 
 
@@ -90,6 +96,15 @@ def pod_of(attempt: Attempt) -> str:
 def volume_of(attempt: Attempt, name: str) -> str:
     """The engine's name of a volume that its node has for the time of the try."""
     return names.volume_name(attempt.job_id, attempt.number, attempt.node_index, name)
+
+
+def _with_checkpoint(attempt: Attempt, mounts: Mounts) -> tuple[Mounts, str]:
+    """The mounts with the job's checkpoint directory among them, or the scratch directory in its place."""
+    if checkpoints.is_taken(mount.path for mount in mounts):
+        return mounts, ""
+    if not checkpoints.has_own_volume(attempt):
+        return mounts, checkpoints.PATH
+    return [*mounts, checkpoints.mount_of(attempt.job_id, attempt.node_index)], ""
 
 
 def _check_host_access(attempt: Attempt, plan: JobPlan) -> None:
@@ -130,13 +145,14 @@ def _execution_environment(attempt: Attempt) -> str:
 
 
 def _variables(attempt: Attempt, plan: JobPlan) -> dict[str, str]:
-    """Source: AWS Batch User Guide, "AWS Batch job environment variables"."""
+    """Source: AWS Batch User Guide, "AWS Batch job environment variables". Ours beside them."""
     job = attempt.job
     variables = {
         "AWS_BATCH_JOB_ID": ids.text_of(job.id),
         "AWS_BATCH_JOB_ATTEMPT": str(attempt.number),
         "AWS_BATCH_JQ_NAME": job.queue.name,
         "AWS_BATCH_CE_NAME": attempt.environment.name,
+        **checkpoints.variables_of(attempt),
     }
     if job.array_index is not None:
         variables["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.array_index)

@@ -16,6 +16,7 @@ from jobs.models import Attempt, Capacity
 from jobs.services.writing.locks import lock_ids
 from jobs.services.writing.transition import announce
 
+from .finish import stopped_unlaunched
 from .tries import AttemptOutcome
 
 INTERRUPTIBLE = frozenset({Capacity.SPOT, Capacity.FARGATE_SPOT})
@@ -30,7 +31,6 @@ def interrupt_attempts(
     One that was told before keeps its first time. Their stop is handed over after the commit.
     """
     lock_ids({attempt.job_id for attempt in attempts})
-    # A statement for each of those with ids of theirs only: none that was told before is among them.
     untold = Attempt.objects.filter(
         id__in=[attempt.id for attempt in attempts],
         ended_at__isnull=True,
@@ -66,8 +66,10 @@ def interrupted_meanwhile(attempts: Iterable[Attempt], among: Collection[int]) -
     return sorted(interrupted.values_list("id", flat=True))
 
 
-def interrupted_unlaunched(attempt: Attempt) -> AttemptOutcome:
-    """The end of an attempt whose capacity was taken away before its container was started."""
+def ended_unlaunched(attempt: Attempt) -> AttemptOutcome:
+    """The end of an attempt that was stopped, or whose capacity was taken away, before its container was started."""
+    if not was_interrupted_first(attempt):
+        return stopped_unlaunched(attempt)
     return AttemptOutcome(
         status_reason=reasons.host_lost(attempt.host_id),
         explanation=reasons.explain_interruption(attempt.interruption_reason, has_run=False),

@@ -39,10 +39,12 @@ from jobs.engines.base import (
 from jobs.models import Attempt
 from jobs.services.writing.apart import Apart
 
+from .checkpoints import remember as remember_checkpoint
 from .claim import claim, forget_container, record_containers, release_claim
 from .connections import connection_to
 from .containers import CannotPrepare, container_spec, name_of
-from .finish import AttemptOutcome, finish_attempt, stopped_unlaunched
+from .finish import AttemptOutcome, finish_attempt
+from .interruptions import ended_unlaunched
 from .pulls import request_pull
 from .reap import vanished
 from .running import mark_all_running, mark_running
@@ -118,7 +120,7 @@ class _Launcher:
             with self._each(launch):
                 if _is_lost(launch):
                     _end(launch, vanished(launch.attempt, self._now), self._now)
-                elif launch.attempt.job.stop_requested_at or launch.attempt.stop_asked_at:
+                elif _is_to_stop(launch.attempt):
                     _end_unlaunched(launch, self._now)
                 elif container_id := _create(launch):
                     created[launch] = container_id
@@ -210,6 +212,11 @@ class _Launcher:
         return True
 
 
+def _is_to_stop(attempt: Attempt) -> bool:
+    asked = attempt.job.stop_requested_at or attempt.stop_asked_at
+    return asked is not None or attempt.interrupted_at is not None
+
+
 def _address(launch: _Launch, container_id: str) -> str:
     """Where the other nodes of its job find it, if there are others."""
     if launch.attempt.job.node_count == 1:
@@ -220,6 +227,7 @@ def _address(launch: _Launch, container_id: str) -> str:
 
 def _create(launch: _Launch) -> str | None:
     """The id of a container that is ours to start; None if there is nothing left to start."""
+    remember_checkpoint(attempt=launch.attempt, now=timezone.now())
     try:
         return launch.engine.create(container_spec(launch.attempt))
     except NameTaken:
@@ -277,7 +285,7 @@ def _end_unlaunched(launch: _Launch, now: datetime) -> None:
     """A stop was asked for before anything ran. A leftover of an earlier launcher may run, though."""
     found = launch.engine.inspect(launch.name)
     if found is None or _discard(launch, found):
-        _end(launch, stopped_unlaunched(launch.attempt), now)
+        _end(launch, ended_unlaunched(launch.attempt), now)
 
 
 def _end_refused(launch: _Launch, error: EngineError | CannotPrepare) -> None:

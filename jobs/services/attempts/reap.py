@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from jobs import queueing
 from jobs.domain import reasons
 from jobs.engines.base import ContainerPhase, ContainerStatus, EngineUnreachable
-from jobs.models import Attempt, Engine
+from jobs.models import Attempt, Engine, NodeState
 from jobs.services.writing.apart import Apart
 
 from .belongings import remove_belongings
@@ -19,6 +19,7 @@ from .claim import is_claimed
 from .connections import connection_to
 from .containers import name_of
 from .finish import AttemptOutcome, finish_attempts
+from .interruptions import was_interrupted_first
 from .reading import with_job_and
 from .stopping import is_stopped_with_others
 
@@ -30,6 +31,7 @@ EXIT_CODES_OF_A_LOST_HOST = frozenset({137, 143, 255})
 GAP_MARGIN = timedelta(seconds=6)
 
 
+NEEDED_TO_REAP = ("job__spec", "node__engine", "instance")
 # Exits are read for so long, and then recorded in one transaction.
 SLICE_SECONDS = 0.05
 # After that, what is left goes to whichever worker is free.
@@ -47,7 +49,7 @@ def reap_attempts(*, attempt_ids: Sequence[int], now: datetime) -> set[int]:
     Safe to repeat; gives back which it ended.
     """
     live = Attempt.objects.filter(id__in=attempt_ids, ended_at__isnull=True).order_by("id")
-    waiting = deque(with_job_and(live, ("job__spec", "node__engine"), count=len(attempt_ids)))
+    waiting = deque(with_job_and(live, NEEDED_TO_REAP, count=len(attempt_ids)))
     apart = Apart()
     until = time.monotonic() + SECONDS
     ended: list[Attempt] = []
@@ -137,8 +139,10 @@ class _Cause:
 
 def _vanished(attempt: Attempt, now: datetime) -> AttemptOutcome | None:
     if not attempt.container_id:
-        # Not created yet, or not recorded: the launch is still to come.
-        return None
+        # Not created yet, or not recorded: the launch is still to come, unless its machine is gone.
+        if attempt.node.state != NodeState.DOWN or is_claimed(attempt, now):
+            return None
+        return vanished(attempt, now)
     if attempt.started_at is None and is_claimed(attempt, now):
         # A launcher may have discarded it just now, to make his own in its place.
         return None
@@ -147,9 +151,9 @@ def _vanished(attempt: Attempt, now: datetime) -> AttemptOutcome | None:
 
 def vanished(attempt: Attempt, now: datetime) -> AttemptOutcome:
     """How an attempt ended whose container is gone from the engine."""
-    cause = _Cause(reasons.host_lost(attempt.node.instance_id))
+    cause = _Cause(reasons.host_lost(attempt.host_id))
     if attempt.stop_signalled_at is not None:
-        cause = _stopped(attempt)
+        cause = _interrupted(attempt) or _stopped(attempt)
     gone = (
         "Its container is gone from the engine: it was removed by somebody else, "
         "or its machine was lost."
@@ -189,14 +193,19 @@ def _outcome(attempt: Attempt, found: ContainerStatus) -> AttemptOutcome:
 
 
 def _cause(attempt: Attempt, found: ContainerStatus, stopped_at: datetime | None) -> _Cause:
-    if attempt.stop_signalled_at is not None:
-        return _stopped(attempt)
     exit_code = found.exit_code or 0
+    if attempt.stop_signalled_at is not None:
+        if was_interrupted_first(attempt) and not exit_code:
+            # It made use of the notice: what it was to do is done.
+            return _Cause(reasons.exited(essential=attempt.essential))
+        return _interrupted(attempt) or _stopped(attempt)
     if not found.oom_killed and _lost_with_host(attempt.node.engine, exit_code, stopped_at):
-        return _Cause(
-            reasons.host_lost(attempt.node.instance_id), "The engine went down while it ran."
-        )
+        return _Cause(reasons.host_lost(attempt.host_id), "The engine went down while it ran.")
     if exit_code and stopped_at:
+        if _is_at_or_after(stopped_at, attempt.interrupted_at) and (
+            interrupted := _interrupted(attempt)
+        ):
+            return interrupted
         # It failed after a stop was due: a worker that dies between its signal and the record of it
         # leaves no more than that. (With exit code 0 it ended well, before any signal.)
         if _is_at_or_after(stopped_at, attempt.job.stop_requested_at) or _is_at_or_after(
@@ -206,6 +215,14 @@ def _cause(attempt: Attempt, found: ContainerStatus, stopped_at: datetime | None
         if _is_at_or_after(stopped_at, attempt.deadline_at):
             return _timed_out(attempt)
     return _Cause(reasons.exited(essential=attempt.essential))
+
+
+def _interrupted(attempt: Attempt) -> _Cause | None:
+    """Its capacity was taken away, and it did not end well: it ends with its host. None if that was not first."""
+    if not was_interrupted_first(attempt):
+        return None
+    said = reasons.explain_interruption(attempt.interruption_reason, has_run=True)
+    return _Cause(reasons.host_lost(attempt.host_id), said)
 
 
 def _stopped(attempt: Attempt) -> _Cause:

@@ -16,6 +16,7 @@ from jobs.services.writing.rows import update_rows
 from jobs.services.writing.transition import announce, transition
 
 from . import groups
+from .interruptions import interrupted_meanwhile
 from .last_tries import lock_jobs_of
 from .tries import begin_try, deadline_of, lock_job
 
@@ -60,9 +61,9 @@ def _mark_plain(attempts: Mapping[int, Attempt], now: datetime) -> None:
                 attempt_number=number,
                 started_at=now,
             )
-        queueing.enqueue_after_commit(
-            queueing.STOP, [id_ for id_ in live if jobs[attempts[id_].job_id].stop_requested_at]
-        )
+        asked = [id_ for id_ in live if jobs[attempts[id_].job_id].stop_requested_at]
+        asked += interrupted_meanwhile(attempts.values(), among=live)
+        queueing.enqueue_after_commit(queueing.STOP, sorted(set(asked)))
 
 
 def mark_running(
@@ -88,7 +89,7 @@ def mark_running(
         if not live:
             return
         _open_logs([attempt], started_at)
-        if job.stop_requested_at:
+        if job.stop_requested_at or interrupted_meanwhile([attempt], among=[attempt.id]):
             queueing.enqueue_after_commit(queueing.STOP, [attempt.id])
         if grouped:
             _mark_one_of_several(job, attempt, started_at, now)

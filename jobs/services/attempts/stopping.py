@@ -1,9 +1,11 @@
 """Carrying out a stop: SIGTERM, the grace time, SIGKILL.
 
-Source: AWS Batch API, `TerminateJob` and `JobTimeout`. No process waits for a deadline or for the grace time:
-the scheduler looks at what is due, so a stop is on time even when a worker dies in between.
+Source: AWS Batch API, `TerminateJob` and `JobTimeout`; of an interruption (`interruptions`), Amazon EC2 User Guide,
+"Spot Instance interruptions": a notice goes before, and the time of the SIGKILL is its own. No process waits
+for a deadline or for the grace time: the scheduler looks at what is due, so a stop is on time even when a worker dies in between.
 
-Whoever stops first gives the reason: a terminate by its request, a time limit by its signal. So a
+Whoever stops first gives the reason: a terminate by its request, a time limit by its signal, an
+interruption by its being told. So a
 container that ends by itself before the signal reaches it has ended in its own way.
 """
 
@@ -12,20 +14,26 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from jobs import changes, queueing
 from jobs.domain import reasons
 from jobs.domain.states import PLACED, JobStatus
-from jobs.engines.base import EngineUnreachable
+from jobs.engines import base
+from jobs.engines.base import EngineError, EngineUnreachable
 from jobs.models import Attempt, EngineStatus, Job
 from jobs.services.writing.transition import announce
 
+from .checkpoints import has_own_volume, notice_path
 from .connections import connection_to
-from .finish import finish_attempt, stopped_unlaunched
+from .finish import finish_attempt
+from .interruptions import ended_unlaunched, notice_of
 from .tries import lock_job
 
 logger = logging.getLogger("batchweb.stopping")
+
+# Whose grace time counts: also one that was signalled before it was interrupted.
+_NOT_INTERRUPTED = Q(interrupted_at__isnull=True) | Q(stop_signalled_at__lt=F("interrupted_at"))
 
 
 def stop_attempt(*, attempt_id: int, now: datetime) -> None:
@@ -34,11 +42,12 @@ def stop_attempt(*, attempt_id: int, now: datetime) -> None:
     Safe to repeat.
     """
     attempt = (
-        Attempt.objects.select_related("job__spec", "node__engine")
+        Attempt.objects.select_related("job__spec", "node__engine", "instance")
         .filter(id=attempt_id, ended_at__isnull=True)
         .filter(
             Q(job__stop_requested_at__isnull=False)
             | Q(stop_asked_at__isnull=False)
+            | Q(interrupted_at__isnull=False)
             | Q(deadline_at__lte=now)
         )
         .first()
@@ -50,12 +59,38 @@ def stop_attempt(*, attempt_id: int, now: datetime) -> None:
     engine = connection_to(attempt.node.engine)
     try:
         if attempt.stop_signalled_at is None:
+            _give_notice(attempt, engine)
             if engine.signal(attempt.container_id, "SIGTERM"):
                 _record_signal(attempt, now)
-        elif now >= attempt.stop_signalled_at + _grace():
+        elif now >= _kill_at(attempt, attempt.stop_signalled_at):
             engine.signal(attempt.container_id, "SIGKILL")
     except EngineUnreachable as error:
         logger.warning("attempt %s not stopped, will be tried again: %s", attempt_id, error)
+
+
+def _give_notice(attempt: Attempt, engine: base.Engine) -> None:
+    """Before the signal, so that whoever hears that finds it. A container that cannot take it is signalled all
+    the same. Raises EngineUnreachable."""
+    if attempt.interruption_kill_at is None or not has_own_volume(attempt):
+        return
+    try:
+        engine.put_file(
+            attempt.container_id, notice_path(attempt), notice_of(attempt.interruption_kill_at)
+        )
+    except EngineUnreachable:
+        raise
+    except EngineError as error:
+        logger.warning("attempt %s has no notice of its interruption: %s", attempt.id, error)
+
+
+def _kill_at(attempt: Attempt, signalled_at: datetime) -> datetime:
+    """One that was signalled before its interruption keeps its grace time, but not beyond that."""
+    after_grace = signalled_at + _grace()
+    if attempt.interrupted_at is None or attempt.interruption_kill_at is None:
+        return after_grace
+    if signalled_at < attempt.interrupted_at:
+        return min(after_grace, attempt.interruption_kill_at)
+    return attempt.interruption_kill_at
 
 
 def is_stopped_with_others(attempt: Attempt) -> bool:
@@ -73,19 +108,21 @@ def _starts_meanwhile(attempt: Attempt, now: datetime) -> bool:
         # Who lets it go, starts it or ends it does so under this lock.
         job = lock_job(attempt.job_id)
         attempt.refresh_from_db(
-            fields=["waits_for_others", "started_at", "ended_at", "container_id", "stop_asked_at"]
+            fields=[
+                *("waits_for_others", "started_at", "ended_at", "container_id", "stop_asked_at"),
+                *("interrupted_at", "interruption_kill_at", "interruption_reason"),
+            ]
         )
         if attempt.ended_at is not None:
             return False
         if attempt.started_at is not None:
             return True
-        if job.stop_requested_at is None and attempt.stop_asked_at is None:
-            # The time limit of its try is over.
+        if _is_timed_out(job, attempt, now):
             _time_out(job, attempt, now)
         if attempt.waits_for_others:
             # Nobody lets it go any more, and no launcher is at it.
             attempt.job.refresh_from_db(fields=["stop_requested_at", "stop_reason"])
-            finish_attempt(attempt=attempt, outcome=stopped_unlaunched(attempt), now=now)
+            finish_attempt(attempt=attempt, outcome=ended_unlaunched(attempt), now=now)
         else:
             # A launch that is under way looks for the request itself, before and after its start.
             queueing.enqueue_after_commit(queueing.LAUNCH, [attempt.id])
@@ -100,10 +137,25 @@ def _record_signal(attempt: Attempt, now: datetime) -> None:
         ).update(stop_signalled_at=now)
         if not recorded:
             return
-        if attempt.stop_asked_at is None:
+        attempt.refresh_from_db(fields=["interrupted_at"])
+        if attempt.stop_asked_at is None and not _is_interrupted_in_time(attempt):
             _time_out(job, attempt, now)
         # It must be on time when the grace time is over.
         changes.wake_scheduler()
+
+
+def _is_timed_out(job: Job, attempt: Attempt, now: datetime) -> bool:
+    """Whether it is to stop for its time limit, as nobody has stopped it before that was over."""
+    stopped = job.stop_requested_at is not None or attempt.stop_asked_at is not None
+    is_over = attempt.deadline_at is not None and attempt.deadline_at <= now
+    return is_over and not stopped and not _is_interrupted_in_time(attempt)
+
+
+def _is_interrupted_in_time(attempt: Attempt) -> bool:
+    """Whether it was interrupted before its time limit was over."""
+    if attempt.interrupted_at is None:
+        return False
+    return attempt.deadline_at is None or attempt.interrupted_at < attempt.deadline_at
 
 
 def _time_out(job: Job, attempt: Attempt, now: datetime) -> None:
@@ -123,6 +175,7 @@ def due_time_outs(now: datetime) -> QuerySet[Attempt]:
         deadline_at__lte=now,
         stop_signalled_at__isnull=True,
         stop_asked_at__isnull=True,
+        interrupted_at__isnull=True,
         job__status=JobStatus.RUNNING,
         job__stop_requested_at__isnull=True,
     )
@@ -131,14 +184,34 @@ def due_time_outs(now: datetime) -> QuerySet[Attempt]:
 def due_kills(now: datetime) -> QuerySet[Attempt]:
     """Attempts whose grace time is over and whose container still runs, on an engine that answers."""
     return _signalled().filter(
-        stop_signalled_at__lte=now - _grace(), node__engine__status=EngineStatus.CONNECTED
+        _NOT_INTERRUPTED,
+        stop_signalled_at__lte=now - _grace(),
+        node__engine__status=EngineStatus.CONNECTED,
+    )
+
+
+def due_interruption_kills(now: datetime) -> QuerySet[Attempt]:
+    """Interrupted attempts whose capacity is gone and whose container still runs, on an engine that answers."""
+    return _interrupted().filter(
+        interruption_kill_at__lte=now,
+        stop_signalled_at__isnull=False,
+        node__engine__status=EngineStatus.CONNECTED,
+    )
+
+
+def unheard_interruptions(now: datetime, *, patience: timedelta) -> QuerySet[Attempt]:
+    """Interrupted attempts that were sent no signal for so long, on an engine that answers."""
+    return _interrupted().filter(
+        stop_signalled_at__isnull=True,
+        interrupted_at__lt=now - patience,
+        node__engine__status=EngineStatus.CONNECTED,
     )
 
 
 def next_stop_at(now: datetime) -> datetime | None:
-    """When the next time limit or grace time after `now` is over."""
-    due = [at for at in (next_deadline_at(now), next_kill_at(now)) if at]
-    return min(due, default=None)
+    """When the next time limit, grace time or interruption after `now` is over."""
+    ends = (next_deadline_at(now), next_kill_at(now), next_interruption_kill_at(now))
+    return min((at for at in ends if at), default=None)
 
 
 def next_deadline_at(now: datetime) -> datetime | None:
@@ -149,9 +222,19 @@ def next_deadline_at(now: datetime) -> datetime | None:
 
 def next_kill_at(now: datetime) -> datetime | None:
     """When the next grace time after `now` is over. One that is over already is the sweep's to repeat."""
-    ahead = _signalled().filter(stop_signalled_at__gt=now - _grace())
+    ahead = _signalled().filter(_NOT_INTERRUPTED, stop_signalled_at__gt=now - _grace())
     first = ahead.order_by("stop_signalled_at").first()
     return first.stop_signalled_at + _grace() if first and first.stop_signalled_at else None
+
+
+def next_interruption_kill_at(now: datetime) -> datetime | None:
+    """When the capacity of the next interrupted attempts is gone, after `now`."""
+    ahead = _interrupted().filter(interruption_kill_at__gt=now).order_by("interruption_kill_at")
+    return ahead.values_list("interruption_kill_at", flat=True).first()
+
+
+def _interrupted() -> QuerySet[Attempt]:
+    return Attempt.objects.filter(ended_at__isnull=True, interruption_kill_at__isnull=False)
 
 
 def _signalled() -> QuerySet[Attempt]:

@@ -12,11 +12,26 @@ from django.db.models import Q, QuerySet
 
 from jobs import queueing
 from jobs.domain.states import PLACED
-from jobs.models import Attempt, BulkAction, EngineStatus, ImagePull, ImagePullStatus
+from jobs.models import (
+    Attempt,
+    BulkAction,
+    EngineStatus,
+    ImagePull,
+    ImagePullStatus,
+    Node,
+    NodeState,
+)
 from jobs.services.attempts.claim import CLAIM_SECONDS, unlaunched
 from jobs.services.attempts.job_credentials import forget_credentials
 from jobs.services.attempts.pulls import SILENT_AFTER, request_pull
-from jobs.services.attempts.stopping import due_kills, due_time_outs
+from jobs.services.attempts.stopping import (
+    due_interruption_kills,
+    due_kills,
+    due_time_outs,
+    unheard_interruptions,
+)
+from jobs.services.checkpoints import sweep_checkpoints
+from jobs.services.costs.right_sizing import hand_over_stale
 
 LOST_AFTER = timedelta(seconds=10)
 LONG_AFTER = timedelta(seconds=45)
@@ -33,6 +48,13 @@ def sweep(*, now: datetime) -> int:
         (queueing.STOP, _untold_time_outs(now), "deadline_at"),
         (queueing.STOP, _unheard_stops(now), "node_id"),
         (queueing.STOP, _unheard_ends_of_others(now), "stop_asked_at"),
+        (queueing.STOP, due_interruption_kills(now), "interruption_kill_at"),
+        (
+            queueing.STOP,
+            unheard_interruptions(now, patience=_patience_with_stops()),
+            "interruption_kill_at",
+        ),
+        (queueing.REAP, _on_lost_machines(), "node_id"),
         (queueing.LAUNCH, _stuck_launches(now), "node_id"),
         (queueing.CLEAN_UP, _left_over_containers(now), "ended_at"),
     ):
@@ -41,6 +63,8 @@ def sweep(*, now: datetime) -> int:
         ids = list(attempts.order_by(order).values_list("id", flat=True)[:PORTION])
         queueing.enqueue_after_commit(task, ids)
         found += len(ids)
+    found += sweep_checkpoints(now=now)
+    found += hand_over_stale(now=now)
     return found + _revive_bulk_actions(now) + _revive_pulls(now)
 
 
@@ -59,6 +83,7 @@ def _stuck_launches(now: datetime) -> QuerySet[Attempt]:
             image=image,
             job__stop_requested_at__isnull=True,
             stop_asked_at__isnull=True,
+            interrupted_at__isnull=True,
         )
     return attempts
 
@@ -96,6 +121,15 @@ def _unheard_ends_of_others(now: datetime) -> QuerySet[Attempt]:
         stop_asked_at__lt=now - _patience_with_stops(),
         node__engine__status=EngineStatus.CONNECTED,
     )
+
+
+def _on_lost_machines() -> QuerySet[Attempt]:
+    """Of machines that their engine, which answers, has no more; looked at again while they live."""
+    down = Node.objects.filter(state=NodeState.DOWN, engine__status=EngineStatus.CONNECTED)
+    node_ids = list(down.values_list("id", flat=True))
+    if not node_ids or not queueing.is_idle(queueing.REAP):
+        return Attempt.objects.none()
+    return Attempt.objects.filter(ended_at__isnull=True, node__in=node_ids)
 
 
 def _left_over_containers(now: datetime) -> QuerySet[Attempt]:

@@ -21,7 +21,7 @@ class Apart:
         self._errors: list[Exception] = []
 
     @contextmanager
-    def each(self, *row_ids: int) -> Iterator[None]:
+    def each(self, *row_ids: object) -> Iterator[None]:
         try:
             yield
         except TaskTimeout:
