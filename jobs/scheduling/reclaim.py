@@ -21,10 +21,13 @@ class Reclaim:
         self._room = capacity.room
         self._running = [run for run in running if run.attempt_id and run.kill_at is None]
         self._told: set[int] = set()
+        # Few are: most passes have nothing to look at here.
+        self._idle = [each for each in capacity.instances.values() if each.is_idle]
 
     def end_idle_for(self, environment: EnvironmentView, job: JobView) -> bool:
         """Ends idle instances where that lets the job start; whether it did."""
-        if job.gang:
+        self._idle = [each for each in self._idle if self._capacity.idle(each)]
+        if job.gang or not self._idle:
             return False
         for size, type_, hosts in self._wanted(environment, job):
             excess = self._excess(environment, type_) if type_ else 0
@@ -96,7 +99,7 @@ class Reclaim:
         victims: list[InstanceView] = []
         free, left = self._room.free[node_id], dict(self._capacity.live_milli_vcpus)
         own_first = sorted(
-            self._capacity.instances.values(),
+            self._idle,
             key=lambda each: (each.environment_id != environment.id, each.id),
         )
         for each in own_first:
