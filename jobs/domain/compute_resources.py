@@ -27,6 +27,8 @@ from .validation import FieldError
 MAX_FARGATE_SUBNETS = 16
 MAX_FARGATE_SECURITY_GROUPS = 5
 DEFAULT_BID_PERCENTAGE = 100
+# For what means something to AWS alone.
+STAND_IN = "local"
 DEFAULT_IMAGE_TYPE = "ECS_AL2023"
 
 DEFAULT_UPDATE_POLICY = {"terminateJobsOnUpdate": False, "jobExecutionTimeoutMinutes": 30}
@@ -141,6 +143,16 @@ def is_fargate(resources: Mapping[str, Any]) -> bool:
 def bid_percentage(resources: Mapping[str, Any]) -> int:
     """The most that is paid for Spot, in percent of the On-Demand price; 100 unless another was given."""
     return int(resources.get("bidPercentage") or DEFAULT_BID_PERCENTAGE)
+
+
+def with_stand_ins(resources: Mapping[str, Any]) -> dict[str, Any]:
+    """New resources with what AWS requires and nothing here needs: networks and roles, each by a name that says so."""
+    names: dict[str, Any] = {"subnets": [STAND_IN], "securityGroupIds": [STAND_IN]}
+    if not is_fargate(resources):
+        names["instanceRole"] = STAND_IN
+    if resources.get("type") == SPOT and resources.get("allocationStrategy") == BEST_FIT:
+        names["spotIamFleetRole"] = STAND_IN
+    return {**names, **resources}
 
 
 def idle_seconds(resources: Mapping[str, Any], *, own: int | None, usual: int) -> int:

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from jobs.domain.errors import Conflict, InvalidInput
 from jobs.models import EnvironmentState
-from jobs.services.setup.engines import update_node
+from jobs.services.setup.engines import update_engine, update_node
 from jobs.services.setup.environments import (
     create_environment,
     delete_environment,
@@ -15,6 +15,7 @@ from jobs.services.setup.environments import (
 
 from . import answers
 from .access import require_staff
+from .contexts import environment_form as forms
 from .contexts import environments as contexts
 
 
@@ -34,10 +35,10 @@ def environments(request: HttpRequest) -> HttpResponse:
 
 @answers.allow("GET")
 def new(request: HttpRequest) -> HttpResponse:
+    """The form of a new environment, of the `kind` in the URL (UNMANAGED, if it has none)."""
     require_staff(request)
-    return answers.page(
-        request, "environments/form.html", contexts.build_form(values=contexts.new_values())
-    )
+    values = forms.new_values(kind=forms.asked_kind(request.GET.get("kind", "")))
+    return answers.page(request, "environments/form.html", forms.build_form(values=values))
 
 
 @answers.allow("GET", "POST")
@@ -46,11 +47,12 @@ def environment(request: HttpRequest, name: str) -> HttpResponse:
     if request.method == "POST":
         return _update(request, name)
     row = contexts.find(name=name)
+    after = contexts.ended_query(request.GET)
     return answers.page(
         request,
         "environments/detail.html",
-        contexts.build(row=row),
-        as_json=lambda: contexts.as_json(row=row),
+        contexts.build(row=row, ended_after=after),
+        as_json=lambda: contexts.as_json(row=row, ended_after=after, user=request.user),
     )
 
 
@@ -58,7 +60,7 @@ def environment(request: HttpRequest, name: str) -> HttpResponse:
 def edit(request: HttpRequest, name: str) -> HttpResponse:
     require_staff(request)
     row = contexts.find(name=name)
-    context = contexts.build_form(values=contexts.values_of(row), row=row)
+    context = forms.build_form(values=forms.values_of(row), row=row)
     return answers.page(request, "environments/form.html", context)
 
 
@@ -86,9 +88,7 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     except Conflict as error:
         if answers.wants_json(request):
             raise
-        context = contexts.build_form(
-            values=contexts.values_of(row), row=row, errors={"": [str(error)]}
-        )
+        context = forms.build_form(values=forms.values_of(row), row=row, errors={"": [str(error)]})
         return answers.page(request, "environments/form.html", context, status=409)
     return answers.done(
         request,
@@ -120,15 +120,36 @@ def node(request: HttpRequest, name: str, instance_id: str) -> HttpResponse:
     )
 
 
+@answers.allow("POST")
+def engine(request: HttpRequest, name: str) -> HttpResponse:
+    """Changes how many vCPUs the environment's engine hands out for each that there is (`cpu_overcommit`)."""
+    require_staff(request)
+    row = contexts.find(name=name)
+    found = row.environment.engine
+    try:
+        found = update_engine(engine=found, fields=answers.posted(request))
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build(row=row, refused=(found, error))
+        return answers.page(request, "environments/detail.html", context, status=400)
+    return answers.done(
+        request,
+        to=reverse("environment", args=[name]),
+        message=f"{found.name} hands out {found.cpu_overcommit.normalize():f} vCPUs for each.",
+        as_json={"name": found.name, "url": found.url, "cpu_overcommit": found.cpu_overcommit},
+    )
+
+
 def _create(request: HttpRequest) -> HttpResponse:
     require_staff(request)
-    fields = contexts.posted_fields(request)
+    fields, typed = forms.posted_fields(request)
     try:
         made = create_environment(fields=fields, now=timezone.now())
     except InvalidInput as error:
         if answers.wants_json(request):
             raise
-        context = contexts.build_form(values=fields, errors=error.errors)
+        context = forms.build_form(values=typed, errors=error.errors)
         return answers.page(request, "environments/form.html", context, status=400)
     return _done(request, made.name, "is made.", status=201)
 
@@ -136,14 +157,14 @@ def _create(request: HttpRequest) -> HttpResponse:
 def _update(request: HttpRequest, name: str) -> HttpResponse:
     require_staff(request)
     row = contexts.find(name=name)
-    fields = contexts.posted_fields(request)
+    fields, typed = forms.posted_fields(request, environment=row.environment)
     try:
         update_environment(environment=row.environment, fields=fields)
     except InvalidInput as error:
         if answers.wants_json(request):
             raise
-        context = contexts.build_form(
-            values={**contexts.values_of(row), **fields}, errors=error.errors, row=row
+        context = forms.build_form(
+            values={**forms.values_of(row), **typed}, errors=error.errors, row=row
         )
         return answers.page(request, "environments/form.html", context, status=400)
     return _done(request, name, "is changed.")

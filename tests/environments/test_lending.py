@@ -192,7 +192,7 @@ def test_gpus_in_use_are_shown_where_there_are_gpus(
         (row,) = list_nodes(environment=mine)
     assert (row.used_here, row.used) == (Resources(1000, 128, 1), Resources(1500, 192, 3))
     assert row.total.gpus == 4
-    with django_assert_num_queries(5):  # type: ignore[operator]
+    with django_assert_num_queries(4):  # type: ignore[operator]
         rows = {each.environment.pk: each for each in list_environments().rows}
     assert (rows[mine.pk].used.gpus, rows[other.pk].used.gpus) == (1, 2)
     assert rows[mine.pk].total.gpus == 4

@@ -2,16 +2,21 @@
 
 import json
 from collections.abc import Mapping
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
-from django.http import HttpRequest, QueryDict
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.http import QueryDict
 from django.urls import reverse
+from django.utils import timezone
 
-from jobs.domain.compute_resources import defaulted
+from jobs.domain import compute_resources
+from jobs.domain.compute_resource_members import FARGATE_TYPES
 from jobs.domain.errors import InvalidInput, NotFound
 from jobs.domain.host_paths import THE_WHOLE_MACHINE
-from jobs.domain.resources import format_vcpus
+from jobs.domain.resources import MILLI, format_vcpus
 from jobs.models import (
     ComputeEnvironment,
     Engine,
@@ -19,28 +24,18 @@ from jobs.models import (
     EngineStatus,
     EnvironmentState,
     EnvironmentStatus,
-    EnvironmentType,
     Node,
-    default_usd_per_gib_hour,
-    default_usd_per_vcpu_hour,
 )
 from jobs.selectors import environments as selectors
+from jobs.selectors.instances import ended_instances, live_instances
 
-from .. import answers
-from .forms import errors_elsewhere, is_checked, posted_rows, rows_of
+from . import instances as instance_contexts
+from . import spot
+from .environment_form import KIND_NAMES, STRATEGIES, kind_of
 from .lazily import lazily
 from .named import NameQuery, read_query
+from .texts import dollars, max_vcpus
 
-FIELDS = (
-    "name",
-    "engine",
-    "state",
-    "max_vcpus",
-    "usd_per_vcpu_hour",
-    "usd_per_gib_hour",
-    "allow_privileged",
-    "allowed_host_paths",
-)
 # What a change of the engine's state or of its jobs is told by.
 TOPICS = "environments jobs"
 
@@ -85,12 +80,22 @@ def find_node(*, row: selectors.EnvironmentRow, instance_id: str) -> Node:
     return found
 
 
+def ended_query(query: QueryDict) -> str:
+    """The `ended` of a URL: the id of the last instance on the page of ended ones before."""
+    return query.get("ended", "").replace("\0", "").strip()
+
+
 def build(
-    *, row: selectors.EnvironmentRow, refused: tuple[Node, InvalidInput] | None = None
+    *,
+    row: selectors.EnvironmentRow,
+    ended_after: str = "",
+    refused: tuple[Node | Engine, InvalidInput] | None = None,
 ) -> dict[str, Any]:
-    """Read when drawn; see `lazily`. `refused`: a node whose change was, and why."""
-    node, error = refused or (None, None)
-    environment = row.environment
+    """Read when drawn; see `lazily`. `refused`: a node or an engine whose change was, and why."""
+    subject, error = refused or (None, None)
+    environment, kind = row.environment, kind_of(row.environment)
+    now = timezone.now()
+    ended = lazily(lambda: ended_instances(environment=environment, after=ended_after))
     return {
         "row": row,
         "environment": environment,
@@ -98,28 +103,78 @@ def build(
         "is_enabled": environment.state == EnvironmentState.ENABLED,
         "is_invalid": environment.status == EnvironmentStatus.INVALID,
         "is_deleting": environment.status == EnvironmentStatus.DELETING,
+        "kind_name": KIND_NAMES[kind],
+        "has_instances": kind in STRATEGIES,
+        "is_fargate": kind in FARGATE_TYPES,
+        "times": times_of(environment),
+        "scale": scale_of(row),
+        "instances": lazily(
+            lambda: instance_contexts.list_live(
+                live_instances(environment=environment, now=now), environment
+            )
+        ),
+        "ended": ended,
+        "ended_url": lazily(lambda: _ended_url(environment.name, ended().next)),
+        "first_ended_url": reverse("environment", args=[environment.name]) if ended_after else "",
+        "spot": lazily(lambda: spot.build(environment=environment, kind=kind, now=now)),
         "resources": resources_of(environment),
         "advice": advice(environment.engine),
         "lends_all": any(
             each["path"] == THE_WHOLE_MACHINE for each in environment.allowed_host_paths
         ),
         "prices": [
-            _dollars(environment.usd_per_vcpu_hour),
-            _dollars(environment.usd_per_gib_hour),
+            dollars(environment.usd_per_vcpu_hour),
+            dollars(environment.usd_per_gib_hour),
         ],
         "nodes": lazily(lambda: selectors.list_nodes(environment=environment)),
         "queues": lazily(lambda: selectors.queues_using(environment=environment)),
         "topics": TOPICS,
-        "refused_node": node,
+        "refused": subject,
         "refusal": [text for texts in error.errors.values() for text in texts] if error else [],
     }
+
+
+def _ended_url(name: str, after: str) -> str:
+    return f"{reverse('environment', args=[name])}?{urlencode({'ended': after})}" if after else ""
+
+
+def times_of(environment: ComputeEnvironment) -> Mapping[str, int]:
+    """The seconds that count for its instances: its own, or the usual ones."""
+    own = environment.interruption_seconds
+    return {
+        "idle_seconds": compute_resources.idle_seconds(
+            environment.compute_resources,
+            own=environment.idle_seconds,
+            usual=settings.BATCHWEB_INSTANCE_IDLE_SECONDS,
+        ),
+        "interruption_seconds": settings.BATCHWEB_INTERRUPTION_SECONDS if own is None else own,
+    }
+
+
+def scale_of(row: selectors.EnvironmentRow) -> Mapping[str, Any] | None:
+    """What a managed environment has of its maximum, in thousandths of vCPUs and as parts of 100.
+
+    `desired` and `minimum` only where it has instances. None for an unmanaged one.
+    """
+    resources = row.environment.compute_resources
+    if not resources:
+        return None
+    maximum = resources["maxvCpus"] * MILLI
+    amounts = {"used": row.used.milli_vcpus, "reserved": row.reserved.milli_vcpus}
+    if kind_of(row.environment) in STRATEGIES:
+        amounts["minimum"] = resources.get("minvCpus", 0) * MILLI
+        amounts["desired"] = resources.get("desiredvCpus", 0) * MILLI
+    parts = {
+        f"{name}_part": round(min(amount / maximum, 1) * 100, 2) for name, amount in amounts.items()
+    }
+    return {"maximum": maximum, **amounts, **parts}
 
 
 def resources_of(environment: ComputeEnvironment) -> list[tuple[str, str, bool]]:
     """The compute resources of a managed environment: names, texts (nested ones as JSON), and whether they
     are what comes by default; those last."""
     resources = environment.compute_resources
-    default = defaulted(resources) if resources else frozenset()
+    default = compute_resources.defaulted(resources) if resources else frozenset()
     rows = [
         (member, _resource_text(value), member in default) for member, value in resources.items()
     ]
@@ -147,13 +202,18 @@ def advice(engine: Engine) -> list[str]:
     ]
 
 
-def as_json(*, row: selectors.EnvironmentRow) -> dict[str, Any]:
-    """An environment with its nodes."""
-    engine = row.environment.engine
+def as_json(
+    *, row: selectors.EnvironmentRow, ended_after: str, user: User | AnonymousUser
+) -> dict[str, Any]:
+    """An environment with its nodes and instances. Jobs that the user may not see have no names."""
+    environment, now = row.environment, timezone.now()
+    engine = environment.engine
     return {
         **summary(row),
+        **_instances_as_json(environment, ended_after=ended_after, user=user, now=now),
         "engine_version": engine.version,
         "engine_last_seen_at": engine.last_seen_at,
+        "engine_cpu_overcommit": dollars(engine.cpu_overcommit),
         "queues": [queue.name for queue in selectors.queues_using(environment=row.environment)],
         "nodes": [
             {
@@ -162,7 +222,8 @@ def as_json(*, row: selectors.EnvironmentRow) -> dict[str, Any]:
                 "state": each.node.state,
                 "architecture": each.node.architecture,
                 "used_vcpus": format_vcpus(each.used.milli_vcpus),
-                "total_vcpus": format_vcpus(each.node.milli_vcpus),
+                "total_vcpus": format_vcpus(each.total.milli_vcpus),
+                "own_vcpus": format_vcpus(each.node.milli_vcpus),
                 "used_memory_mib": each.used.memory_mib,
                 "total_memory_mib": each.node.memory_mib,
                 "used_gpus": each.used.gpus,
@@ -171,6 +232,27 @@ def as_json(*, row: selectors.EnvironmentRow) -> dict[str, Any]:
             }
             for each in selectors.list_nodes(environment=row.environment)
         ],
+    }
+
+
+def _instances_as_json(
+    environment: ComputeEnvironment,
+    *,
+    ended_after: str,
+    user: User | AnonymousUser,
+    now: datetime,
+) -> dict[str, Any]:
+    kind = kind_of(environment)
+    if kind not in STRATEGIES:
+        return {"spot": spot.as_json(environment=environment, kind=kind, now=now)}
+    live = live_instances(environment=environment, now=now)
+    ended = ended_instances(environment=environment, after=ended_after)
+    return {
+        "instances": [instance_contexts.live_as_json(each, user=user) for each in live.rows],
+        "instances_hidden": live.hidden,
+        "ended_instances": [instance_contexts.facts(each) for each in ended.rows],
+        "next_ended": _ended_url(environment.name, ended.next) or None,
+        "spot": spot.as_json(environment=environment, kind=kind, now=now),
     }
 
 
@@ -185,18 +267,22 @@ def summary(row: selectors.EnvironmentRow) -> dict[str, Any]:
         "status_reason": environment.status_reason,
         "engine": environment.engine.name,
         "engine_status": environment.engine.status,
-        "max_vcpus": _max_vcpus(environment) or None,
+        "max_vcpus": max_vcpus(environment) or None,
         "used_vcpus": format_vcpus(row.used.milli_vcpus),
         "total_vcpus": format_vcpus(row.total.milli_vcpus),
         "used_memory_mib": row.used.memory_mib,
         "total_memory_mib": row.total.memory_mib,
         "live_attempts": row.live_attempts,
+        "live_instances": row.live_instances,
+        "reserved_vcpus": format_vcpus(row.reserved.milli_vcpus),
         "nodes_ready": row.nodes_ready,
-        "usd_per_vcpu_hour": _dollars(environment.usd_per_vcpu_hour),
-        "usd_per_gib_hour": _dollars(environment.usd_per_gib_hour),
+        "usd_per_vcpu_hour": dollars(environment.usd_per_vcpu_hour),
+        "usd_per_gib_hour": dollars(environment.usd_per_gib_hour),
         "allow_privileged": environment.allow_privileged,
         "allowed_host_paths": environment.allowed_host_paths,
         "compute_resources": environment.compute_resources,
+        "idle_seconds": environment.idle_seconds,
+        "interruption_seconds": environment.interruption_seconds,
         "unmanaged_vcpus": environment.unmanaged_vcpus,
         "service_role": environment.service_role,
         "update_policy": environment.update_policy,
@@ -204,72 +290,3 @@ def summary(row: selectors.EnvironmentRow) -> dict[str, Any]:
         "created_at": environment.created_at,
         "url": reverse("environment", args=[environment.name]),
     }
-
-
-def build_form(
-    *,
-    values: Mapping[str, object],
-    errors: Mapping[str, list[str]] | None = None,
-    row: selectors.EnvironmentRow | None = None,
-) -> dict[str, Any]:
-    """The form with these values; with `row` it changes that environment."""
-    return {
-        "row": row,
-        "values": values,
-        "engines": selectors.list_engines(),
-        "is_managed": row is not None and row.environment.type == EnvironmentType.MANAGED,
-        "states": EnvironmentState.values,
-        "allow_privileged": is_checked(values.get("allow_privileged")),
-        "host_paths": rows_of(values.get("allowed_host_paths")),
-        "errors": dict(errors or {}),
-        "form_errors": errors_elsewhere(errors, fields=FIELDS),
-    }
-
-
-def new_values() -> dict[str, object]:
-    """The form's values for a new environment: its only engine, and the default prices."""
-    engines = selectors.list_engines()
-    return {
-        "engine": engines[0].name if len(engines) == 1 else "",
-        "state": EnvironmentState.ENABLED,
-        "usd_per_vcpu_hour": _dollars(default_usd_per_vcpu_hour()),
-        "usd_per_gib_hour": _dollars(default_usd_per_gib_hour()),
-    }
-
-
-def values_of(row: selectors.EnvironmentRow) -> dict[str, object]:
-    """The form's values for changing this environment."""
-    environment = row.environment
-    return {
-        "name": environment.name,
-        "engine": environment.engine.name,
-        "state": environment.state,
-        "max_vcpus": _max_vcpus(environment),
-        "usd_per_vcpu_hour": _dollars(environment.usd_per_vcpu_hour),
-        "usd_per_gib_hour": _dollars(environment.usd_per_gib_hour),
-        "allow_privileged": environment.allow_privileged,
-        "allowed_host_paths": environment.allowed_host_paths,
-    }
-
-
-def posted_fields(request: HttpRequest) -> dict[str, object]:
-    """What was posted; a form's host paths come as rows of `host_path` and `host_path_mode`."""
-    fields = answers.posted(request)
-    rows = posted_rows(request, "host_path", "host_path_mode")
-    if rows is not None:
-        fields.pop("host_path", None)
-        fields.pop("host_path_mode", None)
-        fields["allowed_host_paths"] = [
-            {"path": path, "readOnly": mode != "write"} for path, mode in rows if path.strip()
-        ]
-    return fields
-
-
-def _dollars(price: Decimal) -> str:
-    """All of its digits, without the zeros that the database fills it up with."""
-    return f"{price.normalize():f}"
-
-
-def _max_vcpus(environment: ComputeEnvironment) -> str:
-    maximum = environment.max_milli_vcpus
-    return "" if maximum is None else format_vcpus(maximum)
