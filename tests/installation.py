@@ -231,8 +231,16 @@ class Installation:
 
     def post(self, path: str, **fields: Any) -> dict[str, Any]:
         """Posts form fields and gives back the JSON of the answer."""
-        answer = self._http.post(self.url + path, data=fields, timeout=30)
-        answer.raise_for_status()
+        return self._post(path, data=fields)
+
+    def post_json(self, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        """The same with a JSON object."""
+        return self._post(path, json=document)
+
+    def _post(self, path: str, **body: Any) -> dict[str, Any]:
+        answer = self._http.post(self.url + path, **body, timeout=30)
+        if not answer.ok:
+            raise requests.HTTPError(f"{path}: {answer.status_code} {answer.text[:500]}")
         return dict(answer.json())
 
     def submit(self, name: str, **fields: Any) -> str:
