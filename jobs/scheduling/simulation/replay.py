@@ -68,7 +68,7 @@ class Replay:
         self._arrivals = self._all_arrivals(workload)
         self._next = next(self._arrivals, None)
         self._patience = workload.span_seconds * PATIENCE_SPANS + PATIENCE_SECONDS
-        self._last_pass = self._last_scouting = -math.inf
+        self._last_pass = self._last_scouting = -max(scenario.pass_seconds, TICK_SECONDS)
         self._is_news = True
         self._last_waits: Sequence[Wait] = ()
         self._now = 0.0
@@ -78,7 +78,7 @@ class Replay:
         while self._go_on():
             self._now = self._next_moment()
             self._take_in()
-            if self._is_pass_due():
+            if self._now >= self._pass_at():
                 self._pass()
         for instance in list(self._fleet.instances.values()):
             self._ledger.ended(instance, self._now)
@@ -100,22 +100,18 @@ class Replay:
         return self._next is not None or bool(self._events) or self._is_news
 
     def _next_moment(self) -> float:
-        moments = [self._patience + 1]
+        moments = [self._patience + 1, self._pass_at()]
         if self._next is not None and not self._is_over():
             moments.append(self._next.task.submitted)
         if self._events:
             moments.append(self._events[0][0])
-        if self._is_news:
-            moments.append(self._last_pass + self._scenario.pass_seconds)
-        elif len(self._waiting):
-            moments.append(self._last_pass + TICK_SECONDS)
-        return max(self._now, round(min(moments), 3))
+        return max(self._now, min(moments))
 
-    def _is_pass_due(self) -> bool:
-        since = self._now - self._last_pass
+    def _pass_at(self) -> float:
+        """When the next pass is due if nothing more happens."""
         if self._is_news:
-            return since >= self._scenario.pass_seconds
-        return since >= TICK_SECONDS and len(self._waiting) > 0
+            return round(self._last_pass + self._scenario.pass_seconds, 3)
+        return round(self._last_pass + TICK_SECONDS, 3) if len(self._waiting) else math.inf
 
     def _later(self, seconds: float, what: What, whom: Run | Instance) -> None:
         # To a thousandth of a second, so that moments can be compared and subtracted.
