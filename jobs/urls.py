@@ -91,9 +91,7 @@ urlpatterns = [
     path("budgets/<slug:name>/delete/", budgets.delete, name="budget_delete"),
     path("right-sizing/", right_sizing.right_sizing, name="right_sizing"),
     path("right-sizing/<slug:name>/", right_sizing.definition, name="right_sizing_of"),
-    path(
-        "right-sizing/<slug:name>/<int:attempt_id>/", right_sizing.run, name="right_sizing_run"
-    ),
+    path("right-sizing/<slug:name>/<int:attempt_id>/", right_sizing.run, name="right_sizing_run"),
     path("secrets/", secrets.secrets, name="secrets"),
     path("secrets/<int:secret_id>/", secrets.secret, name="secret"),
     path("secrets/<int:secret_id>/delete/", secrets.delete, name="secret_delete"),

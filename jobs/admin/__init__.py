@@ -20,6 +20,7 @@ from . import (
     logs,
     policy,
     queue,
+    right_sizing,
     secret,
     service,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "logs",
     "policy",
     "queue",
+    "right_sizing",
     "secret",
     "service",
 ]

@@ -179,7 +179,9 @@ def extrapolated(saving_usd: Decimal, *, of_usd: Decimal, to_usd: Decimal) -> De
 
 
 def too_few(runs: int) -> str:
-    """What is said where there are not enough runs."""
+    """What is said where there are not enough runs; empty where there are."""
+    if runs >= LEAST_RUNS:
+        return ""
     return (
         f"{runs} run{'' if runs == 1 else 's'} with measurements; at least {LEAST_RUNS} are needed."
     )

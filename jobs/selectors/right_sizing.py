@@ -34,7 +34,6 @@ SAMPLES = 20_000
 # So that one run of days does not stand for all: its newest samples.
 SAMPLES_OF_A_RUN = SAMPLES // 5
 ROWS_SHOWN = 200
-SAMPLES_SHOWN = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,7 @@ class ShownRun:
 
     job: Job
     number: int
+    usd: Decimal
     values: dict[str, object]
 
 
@@ -133,18 +133,12 @@ def find_sizing(*, name: str) -> SizingRow | None:
 
 def runs_seen(*, found: RightSizing, user: User) -> list[ShownRun]:
     """Those of the runs that the user may see, newest first. One query."""
-    values = {UUID(each["job"]): each for each in found.runs}
-    jobs = visible_jobs(user).in_bulk(values.keys())
+    jobs = visible_jobs(user).in_bulk({UUID(each["job"]) for each in found.runs})
     return [
-        ShownRun(jobs[UUID(each["job"])], each["number"], each)
+        ShownRun(jobs[UUID(each["job"])], each["number"], Decimal(each["usd"]), each)
         for each in found.runs
         if UUID(each["job"]) in jobs
     ]
-
-
-def samples_shown(*, attempt: Attempt) -> list[UsageSample]:
-    """The newest samples of an attempt, oldest first. One query."""
-    return list(_samples(attempt.pk)[:SAMPLES_SHOWN])[::-1]
 
 
 def _samples(attempt_id: int) -> QuerySet[UsageSample]:

@@ -30,13 +30,15 @@ def definitions(request: HttpRequest) -> HttpResponse:
 
 @answers.allow("GET")
 def new(request: HttpRequest) -> HttpResponse:
-    """The form; `?from=name` or `?from=name:revision` starts it as a copy."""
+    """The form; `?from=name` or `?from=name:revision` starts it as a copy, with `vcpus` and `memory_mib` of the
+    URL if it has some."""
     require_staff(request)
     name, _, revision = request.GET.get("from", "").replace("\0", "").partition(":")
     if not name:
         return answers.page(request, "definitions/form.html", forms.build(values=forms.NEW))
     source = contexts.find(name=name, revision=_revision(revision))
-    context = forms.build(values=forms.values_of(source), source=source)
+    given = {name: request.GET[name] for name in ("vcpus", "memory_mib") if name in request.GET}
+    context = forms.build(values={**forms.values_of(source), **given}, source=source)
     return answers.page(request, "definitions/form.html", context)
 
 

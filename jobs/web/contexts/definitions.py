@@ -11,7 +11,7 @@ from jobs.models import DefinitionStatus, JobDefinition
 from jobs.selectors import definitions as selectors
 from jobs.selectors.paging import Page
 
-from . import workload
+from . import right_sizing, workload
 from .lazily import lazily
 from .named import NameQuery, read_query
 
@@ -62,6 +62,7 @@ def build(*, definition: JobDefinition, before: int | None) -> dict[str, Any]:
         "node_groups": lazily(lambda: workload.of_definition(definition)),
         "is_active": definition.status == DefinitionStatus.ACTIVE,
         "usage": lazily(lambda: selectors.definition_usage(name=definition.name)),
+        "sizing": right_sizing.panel(name=definition.name),
         "revisions": revisions,
         "first_url": url if before is not None else None,
         "next_url": lazily(
