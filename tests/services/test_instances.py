@@ -246,6 +246,20 @@ def test_a_machine_that_is_gone_takes_its_instances_with_it(lease: Lease) -> Non
     assert instance.usd == Decimal("0.0025")
 
 
+def test_an_engine_that_was_started_anew_has_lost_its_instances(lease: Lease) -> None:
+    old = an_instance(environment=a_managed(), launched_at=NOW)
+    engine = old.node.engine
+    engine.gap_from, engine.gap_until = NOW + timedelta(seconds=60), NOW + timedelta(seconds=80)
+    engine.save()
+    new = an_instance(environment=old.environment, launched_at=NOW + timedelta(seconds=85))
+
+    advance_instances(lease=lease, now=NOW + timedelta(seconds=90))
+
+    old.refresh_from_db()
+    new.refresh_from_db()
+    assert (old.end_cause, new.end_cause) == ("HOST_LOST", "")
+
+
 def test_what_runs_on_an_instance_holds_no_further_room_of_its_machine(lease: Lease) -> None:
     engine = a_node(engine=an_engine(), milli_vcpus=4000).engine
     managed = a_managed(engine=engine)

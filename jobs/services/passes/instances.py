@@ -6,7 +6,7 @@ from secrets import token_hex
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
 from jobs import changes
 from jobs.domain.resources import MILLI
@@ -27,7 +27,7 @@ from jobs.services.costs.instances import price_instances
 
 from .lease import Lease, fence
 
-HOST_LOST = "Its machine is gone."
+HOST_LOST = "Its machine is gone, or was started anew."
 
 
 def advance_instances(*, lease: Lease, now: datetime) -> None:
@@ -44,7 +44,14 @@ def advance_instances(*, lease: Lease, now: datetime) -> None:
         node__state=NodeState.READY,
         node__engine__status=EngineStatus.CONNECTED,
     )
-    lost = live.filter(node__state=NodeState.DOWN)
+    # An engine that was started anew has lost what ran on it, as a machine that was.
+    lost = live.filter(
+        Q(node__state=NodeState.DOWN)
+        | Q(
+            node__engine__status=EngineStatus.CONNECTED,
+            node__engine__gap_until__gt=F("launched_at"),
+        )
+    )
     newly_idle = live.filter(~busy, idle_since__isnull=True)
     newly_busy = live.filter(busy, idle_since__isnull=False)
     if not any(rows.exists() for rows in (ready, lost, newly_idle, newly_busy)):
