@@ -2,11 +2,12 @@
 
 Source: AWS Batch API, `TerminateJob` and `JobTimeout`; of an interruption (`interruptions`), Amazon EC2 User Guide,
 "Spot Instance interruptions": a notice goes before, and the time of the SIGKILL is its own. No process waits
-for a deadline or for the grace time: the scheduler looks at what is due, so a stop is on time even when a worker dies in between.
+for a deadline or for the grace time: the scheduler looks at what is due, so a stop is on time even when
+a worker dies in between.
 
 Whoever stops first gives the reason: a terminate by its request, a time limit by its signal, an
-interruption by its being told. So a
-container that ends by itself before the signal reaches it has ended in its own way.
+interruption when it is told. So a container that ends by itself before the signal reaches it has ended in
+its own way.
 """
 
 import logging
