@@ -38,6 +38,16 @@ class EnvironmentForm(ServiceForm[ComputeEnvironment]):
     )
     usd_per_vcpu_hour = forms.CharField(required=False, label="US dollars per vCPU-hour")
     usd_per_gib_hour = forms.CharField(required=False, label="US dollars per GiB-hour")
+    idle_seconds = forms.CharField(
+        required=False,
+        label="Idle seconds",
+        help_text="Of a MANAGED one: after so long without a job an instance ends. Empty: the usual.",
+    )
+    interruption_seconds = forms.CharField(
+        required=False,
+        label="Notice in seconds",
+        help_text="Of a MANAGED one: what an interrupted Spot job still has. Empty: the usual.",
+    )
     allowed_host_paths = forms.CharField(
         required=False,
         label="Host paths that jobs may mount",
@@ -105,6 +115,8 @@ class EnvironmentAdmin(ServiceAdmin[ComputeEnvironment]):
         "max_vcpus",
         "usd_per_vcpu_hour",
         "usd_per_gib_hour",
+        "idle_seconds",
+        "interruption_seconds",
         "allowed_host_paths",
         "allow_privileged",
         "compute_resources",
