@@ -26,17 +26,23 @@ def read_living(times: CostRange, scope: CostScope) -> Living:
         return Living([], [])
     attempts = list(scope.of_attempts(rows.running(times)).order_by("id"))
     instances = list(scope.of_instances(rows.living(times)).order_by("id"))
-    prices = prices_of(attempts, now=times.end, instances=instances)
-    priced = [(each, prices.until(each, times.end)) for each in attempts]
+    on_them = _on(instances, times) if scope.without_job else attempts
+    prices = prices_of(on_them, now=times.end, instances=instances)
+    money = {each.pk: prices.until(each, times.end) for each in on_them}
     used = _used_by_ended(instances, times)
-    for attempt, money in priced:
+    for attempt in on_them:
         if attempt.instance_id is not None:
-            used[attempt.instance_id] += money.usd
+            used[attempt.instance_id] += money[attempt.pk].usd
     idle = [
         (each, max(prices.of_instance(each, until=times.end) - used[each.pk], Decimal(0)))
         for each in instances
     ]
-    return Living(priced, idle)
+    return Living([(each, money[each.pk]) for each in attempts], idle)
+
+
+def _on(instances: list[Instance], times: CostRange) -> list[Attempt]:
+    """What ran on them, whoever is charged with it."""
+    return list(rows.running(times).filter(instance__in=[each.pk for each in instances]))
 
 
 def _used_by_ended(instances: list[Instance], times: CostRange) -> dict[int | None, Decimal]:

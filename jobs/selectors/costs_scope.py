@@ -52,7 +52,10 @@ class CostRange:
 
 @dataclass(frozen=True, slots=True)
 class CostScope:
-    """What a cost is narrowed to, by ids; None and the empty text narrow nothing. `tag` is a key and a value."""
+    """What a cost is narrowed to, by ids; None and the empty text narrow nothing. `tag` is a key and a value.
+
+    `without_job`: only what no job is charged with.
+    """
 
     queue: int | None = None
     environment: int | None = None
@@ -60,6 +63,7 @@ class CostScope:
     owner: int | None = None
     capacity: str = ""
     tag: tuple[str, str] | None = None
+    without_job: bool = False
 
     def seen_by(self, user: User) -> "CostScope":
         """The part of it that this user may see: that of his own jobs; all of it for administrators."""
@@ -72,6 +76,8 @@ class CostScope:
 
     def of_attempts(self, rows: QuerySet[Attempt]) -> QuerySet[Attempt]:
         """Those of the attempts that it is about."""
+        if self.without_job:
+            return rows.none()
         found = rows.filter(
             **_given(
                 job__queue=self.queue,
@@ -99,6 +105,8 @@ class CostScope:
 
     def of_hours(self, rows: QuerySet[CostHour]) -> QuerySet[CostHour]:
         """Those of the added-up rows that it is about; tags are `of_tag_hours`."""
+        if self.without_job:
+            rows = rows.filter(queue__isnull=True)
         return rows.filter(
             **_given(
                 queue=self.queue,
@@ -145,11 +153,13 @@ def running(times: CostRange) -> QuerySet[Attempt]:
     """Attempts that lived at the end of it: what they had cost by then."""
     alive = Q(ended_at__isnull=True) | Q(ended_at__gte=times.end)
     return Attempt.objects.filter(alive, started_at__lt=times.end).select_related(
-        "node", "instance", "job"
+        "node", "instance", "job", "environment"
     )
 
 
 def living(times: CostRange) -> QuerySet[Instance]:
     """Instances that lived at the end of it: what they had cost by then beside their attempts."""
     alive = Q(ended_at__isnull=True) | Q(ended_at__gte=times.end)
-    return Instance.objects.filter(alive, launched_at__lt=times.end).select_related("node")
+    return Instance.objects.filter(alive, launched_at__lt=times.end).select_related(
+        "node", "environment"
+    )

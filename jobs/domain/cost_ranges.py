@@ -1,0 +1,74 @@
+"""Of which days a cost is asked for: what may stand in a URL, and what is said of what may not."""
+
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+
+from .errors import InvalidInput
+
+# So that one look does not add up years.
+MAX_DAYS = 400
+FIRST_YEAR = 2000
+
+
+class Preset(StrEnum):
+    """Days up to now, by UTC."""
+
+    TODAY = "today"
+    WEEK = "7d"
+    DAYS_30 = "30d"
+    MONTH = "month"
+
+
+DAYS_BEFORE = {Preset.TODAY: 0, Preset.WEEK: 6, Preset.DAYS_30: 29}
+
+
+def first_day(preset: Preset, today: date) -> date:
+    """The day on which it begins."""
+    if preset is Preset.MONTH:
+        return today.replace(day=1)
+    return today - timedelta(days=DAYS_BEFORE[preset])
+
+
+def read_preset(text: str) -> Preset:
+    """Raises InvalidInput."""
+    try:
+        return Preset(text)
+    except ValueError:
+        names = ", ".join(Preset)
+        raise InvalidInput({"range": [f"There is no range {text[:40]!r}: use {names}."]}) from None
+
+
+def read_day(name: str, text: str) -> date:
+    """A day of a URL, such as 2026-01-31. Raises InvalidInput, which names the parameter."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or not FIRST_YEAR <= day.year < 9000:
+        raise InvalidInput({name: ["This is a day, such as 2026-01-31."]})
+    return day
+
+
+def read_moment(name: str, text: str) -> datetime:
+    """A moment of a URL, such as 2026-01-31T12:00:00+00:00. Raises InvalidInput, which names the parameter."""
+    # In a URL a plus that is not escaped is a space.
+    try:
+        moment = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or not FIRST_YEAR <= moment.year < 9000:
+        raise InvalidInput({name: ["This is a moment, such as 2026-01-31T12:00:00+00:00."]})
+    return moment.astimezone(UTC)
+
+
+def check_days(first: date, last: date) -> None:
+    """Raises InvalidInput for a range that ends before it begins, or is too long."""
+    if last < first:
+        raise InvalidInput({"to": [f"The last day, {last}, is before the first, {first}."]})
+    if (last - first).days >= MAX_DAYS:
+        raise InvalidInput({"from": [f"Ask for at most {MAX_DAYS} days at once."]})
+
+
+def start_of(day: date) -> datetime:
+    """Midnight, by UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

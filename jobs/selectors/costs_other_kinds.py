@@ -1,0 +1,40 @@
+"""What work would cost on the other kinds of capacity, by today's prices."""
+
+from django.conf import settings
+
+from jobs.models import Architecture, InstanceType
+from jobs.pricing.cost import Rates
+from jobs.pricing.other_kinds import Offer, OtherKind, fargate_kinds, instance_kinds
+
+from .costs_ledger import Work
+
+
+def fargate_rates() -> Rates:
+    """Fargate's published rates."""
+    return Rates(
+        usd_per_vcpu_hour=settings.BATCHWEB_DEFAULT_USD_PER_VCPU_HOUR,
+        usd_per_gib_hour=settings.BATCHWEB_DEFAULT_USD_PER_GIB_HOUR,
+    )
+
+
+def offers() -> list[Offer]:
+    """The instance types without GPUs that work of any kind could run on. One query."""
+    rows = InstanceType.objects.filter(gpus=0, architecture=Architecture.X86_64)
+    return [
+        Offer(*row)
+        for row in rows.values_list(
+            "name", "milli_vcpus", "memory_mib", "usd_per_hour", "spot_usd_per_hour"
+        )
+    ]
+
+
+def other_kinds(work: Work) -> list[OtherKind]:
+    """On-Demand, Spot, Fargate and Fargate Spot, the last three at prices of an idle engine. One query.
+
+    On-Demand and Spot are left out while the catalogue is empty.
+    """
+    amounts = {"vcpu_seconds": work.vcpu_seconds, "gib_seconds": work.gib_seconds}
+    return [
+        *instance_kinds(**amounts, offers=offers()),
+        *fargate_kinds(**amounts, rates=fargate_rates()),
+    ]

@@ -1,0 +1,199 @@
+"""The rows that a cost is the sum of, page by page: what lives first, then by the time of the end, newest first.
+
+    sum(row.usd of all pages) == the figure's amount
+
+for each part of a figure: what attempts cost, idle time, both, or what Spot capacity saved.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple, TypeVar
+
+from django.db.models import Model, Q, QuerySet
+
+from jobs.models import Attempt, ComputeEnvironment, Instance
+
+from . import costs_scope as rows
+from .costs_ledger import Amounts, Ledger, amounts_of, kind_of
+from .costs_prices import SPOT_KINDS
+
+PAGE_SIZE = 100
+M = TypeVar("M", bound=Model)
+
+
+class Part(StrEnum):
+    """Which part of a figure."""
+
+    ALL = "all"
+    COST = "cost"
+    IDLE = "idle"
+    SAVING = "saving"
+
+
+class CostKind(StrEnum):
+    """What a row is the cost of."""
+
+    RUNNING = "attempt, so far"
+    LIVING = "idle time, so far"
+    ENDED = "attempt"
+    CHARGED = "idle time, charged to an attempt"
+    UNCHARGED = "idle time of an instance"
+
+
+class Place(NamedTuple):
+    """Behind which row a page begins: of which kind (its place in `KINDS`), when it ended, and its id."""
+
+    kind: int
+    at: datetime | None = None
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CostRow:
+    """A row of a figure. `at` is when it ended; None while it lives."""
+
+    kind: CostKind
+    usd: Decimal
+    at: datetime | None
+    attempt: Attempt | None
+    instance: Instance | None
+
+    @property
+    def environment(self) -> ComputeEnvironment:
+        """Where it ran, or was idle."""
+        source = self.attempt or self.instance
+        assert source is not None
+        return source.environment
+
+    @property
+    def capacity(self) -> str:
+        """The kind of capacity."""
+        if self.attempt is not None:
+            return self.attempt.capacity
+        assert self.instance is not None
+        return kind_of(self.instance.is_spot)
+
+
+@dataclass(frozen=True, slots=True)
+class CostRows:
+    """One page. `next` is where the next one begins; None at the end."""
+
+    rows: list[CostRow]
+    next: Place | None
+
+
+KINDS = tuple(CostKind)
+KINDS_OF: dict[Part, frozenset[CostKind]] = {
+    Part.ALL: frozenset(CostKind),
+    Part.COST: frozenset({CostKind.RUNNING, CostKind.ENDED}),
+    Part.SAVING: frozenset({CostKind.RUNNING, CostKind.ENDED}),
+    Part.IDLE: frozenset({CostKind.LIVING, CostKind.CHARGED, CostKind.UNCHARGED}),
+}
+
+
+def amount_of(amounts: Amounts, part: Part) -> Decimal:
+    """A figure: that part of a sum."""
+    return {
+        Part.ALL: amounts.total_usd,
+        Part.COST: amounts.usd,
+        Part.IDLE: amounts.idle_usd,
+        Part.SAVING: amounts.saving_usd,
+    }[part]
+
+
+def cost_rows(
+    ledger: Ledger, *, part: Part, after: Place | None = None, size: int | None = None
+) -> CostRows:
+    """One page of the rows behind a figure. At most a query or two for each kind of row."""
+    size = size or PAGE_SIZE
+    place = after or Place(0)
+    found: list[tuple[CostRow, Place]] = []
+    for index, kind in enumerate(KINDS):
+        if index < place.kind or kind not in KINDS_OF[part]:
+            continue
+        behind = place if index == place.kind else Place(index)
+        for row, id_ in _READERS[kind](ledger, part, behind, size + 1 - len(found)):
+            found.append((row, Place(index, row.at, id_)))
+        if len(found) > size:
+            break
+    more = len(found) > size
+    return CostRows([row for row, _ in found[:size]], found[size - 1][1] if more else None)
+
+
+Read = Iterator[tuple[CostRow, int]]
+
+
+def _running(ledger: Ledger, part: Part, after: Place, count: int) -> Read:
+    living = [
+        (attempt, money)
+        for attempt, money in ledger.living.attempts
+        if after.id is None or attempt.pk > after.id
+    ]
+    if part is Part.SAVING:
+        living = [each for each in living if each[0].capacity in SPOT_KINDS]
+    for attempt, money in living[:count]:
+        amounts = amounts_of(attempt.capacity, 1, money.usd, money.on_demand_usd)
+        usd = amounts.saving_usd if part is Part.SAVING else amounts.usd
+        yield CostRow(CostKind.RUNNING, usd, None, attempt, attempt.instance), attempt.pk
+
+
+def _living(ledger: Ledger, _part: Part, after: Place, count: int) -> Read:
+    living = [
+        (instance, usd)
+        for instance, usd in ledger.living.instances
+        if after.id is None or instance.pk > after.id
+    ]
+    for instance, usd in living[:count]:
+        yield CostRow(CostKind.LIVING, usd, None, None, instance), instance.pk
+
+
+def _ended(ledger: Ledger, part: Part, after: Place, count: int) -> Read:
+    found = ledger.scope.of_attempts(rows.ended(ledger.times))
+    if part is Part.SAVING:
+        found = found.filter(capacity__in=sorted(SPOT_KINDS))
+    for each in _page(_with_relations(found), "ended_at", after, count):
+        saved = each.on_demand_usd - each.cost_usd
+        usd = saved if part is Part.SAVING else each.cost_usd
+        yield CostRow(CostKind.ENDED, usd, each.ended_at, each, each.instance), each.pk
+
+
+def _charged(ledger: Ledger, _part: Part, after: Place, count: int) -> Read:
+    found = _with_relations(ledger.scope.of_attempts(rows.charged(ledger.times)))
+    for each in _page(found, "instance__ended_at", after, count):
+        assert each.instance is not None
+        at = each.instance.ended_at
+        yield CostRow(CostKind.CHARGED, each.idle_usd, at, each, each.instance), each.pk
+
+
+def _uncharged(ledger: Ledger, _part: Part, after: Place, count: int) -> Read:
+    found = ledger.scope.of_instances(rows.uncharged(ledger.times)).select_related("environment")
+    for each in _page(found, "ended_at", after, count):
+        usd = each.uncharged_idle_usd
+        yield CostRow(CostKind.UNCHARGED, usd, each.ended_at, None, each), each.pk
+
+
+def _with_relations(found: QuerySet[Attempt]) -> QuerySet[Attempt]:
+    return found.select_related("job", "environment", "instance")
+
+
+def _page(found: QuerySet[M], moment: str, after: Place, count: int) -> QuerySet[M]:
+    """The newest ends behind a place."""
+    if after.at is not None:
+        same = Q(**{moment: after.at, "pk__lt": after.id})
+        # The first condition is the index's.
+        found = found.filter(**{f"{moment}__lte": after.at}).filter(
+            same | Q(**{f"{moment}__lt": after.at})
+        )
+    return found.order_by(f"-{moment}", "-pk")[:count]
+
+
+_READERS: dict[CostKind, Callable[[Ledger, Part, Place, int], Read]] = {
+    CostKind.RUNNING: _running,
+    CostKind.LIVING: _living,
+    CostKind.ENDED: _ended,
+    CostKind.CHARGED: _charged,
+    CostKind.UNCHARGED: _uncharged,
+}

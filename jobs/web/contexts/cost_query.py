@@ -1,0 +1,160 @@
+"""The URLs of the cost pages: which days, and for the rows behind a figure, of what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from jobs.domain import cost_ranges as domain
+from jobs.domain.cost_ranges import Preset
+from jobs.domain.errors import InvalidInput
+from jobs.models import Capacity
+from jobs.selectors.costs import CostRange, CostScope
+from jobs.selectors.costs_rows import KINDS, Part, Place
+
+IDS = ("queue", "environment", "definition", "owner")
+PRESET_WORDS = {
+    Preset.TODAY: "Today",
+    Preset.WEEK: "7 days",
+    Preset.DAYS_30: "30 days",
+    Preset.MONTH: "This month",
+}
+NO_JOB = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class CostQuery:
+    """Days, both included, by UTC. `at`: up to that moment of the last day, with what lived then."""
+
+    first: date
+    last: date
+    at: datetime | None
+    preset: Preset | None = None
+    all_of: str = ""
+
+    @property
+    def times(self) -> CostRange:
+        start = domain.start_of(self.first)
+        if self.at is not None:
+            return CostRange(start, self.at, with_running=True)
+        return CostRange(start, domain.start_of(self.last + timedelta(days=1)))
+
+    def of_day(self, day: date) -> "CostQuery":
+        """One day of it."""
+        is_last = self.at is not None and day == self.at.date()
+        return replace(self, first=day, last=day, at=self.at if is_last else None)
+
+    def rows_url(self, part: Part, scope: Mapping[str, object]) -> str:
+        """The rows that a figure is the sum of, as they were when it was drawn."""
+        parts: dict[str, object] = {"from": self.first.isoformat()}
+        if self.at is None:
+            parts["to"] = self.last.isoformat()
+        else:
+            parts["at"] = self.at.isoformat()
+        if part is not Part.ALL:
+            parts["part"] = part.value
+        return f"{reverse('cost_rows')}?{urlencode({**parts, **scope})}"
+
+    def page_url(self, **more: str) -> str:
+        """The page of costs for these days."""
+        parts = (
+            {"range": self.preset.value}
+            if self.preset
+            else {"from": self.first.isoformat(), "to": self.last.isoformat()}
+        )
+        return f"{reverse('costs')}?{urlencode({**parts, **more})}"
+
+
+@dataclass(frozen=True, slots=True)
+class RowsQuery:
+    """A figure, and the place from which on its rows are shown."""
+
+    days: CostQuery
+    scope: CostScope
+    part: Part
+    after: Place | None
+    given: Mapping[str, str]
+
+    def url(self, after: Place | None) -> str:
+        """The URL of the page that begins there; of the first one without."""
+        more = {"after": _written(after)} if after else {}
+        return f"{reverse('cost_rows')}?{urlencode({**self.given, **more})}"
+
+
+def read_query(query: QueryDict, *, now: datetime) -> CostQuery:
+    """Raises InvalidInput, which names the parameter."""
+    today = now.astimezone(UTC).date()
+    all_of = query.get("all", "")
+    if not {"from", "to", "at"} & query.keys():
+        preset = domain.read_preset(query.get("range") or Preset.WEEK)
+        first = domain.first_day(preset, today)
+        return CostQuery(first, today, now, preset=preset, all_of=all_of)
+    first = domain.read_day("from", query.get("from", ""))
+    if "at" in query:
+        at = min(domain.read_moment("at", query.get("at", "")), now)
+        domain.check_days(first, at.date())
+        return CostQuery(first, at.date(), at, all_of=all_of)
+    last = domain.read_day("to", query.get("to", "")) if query.get("to") else today
+    domain.check_days(first, last)
+    # A day that is not over yet is counted up to now.
+    return CostQuery(first, last, now if first <= today <= last else None, all_of=all_of)
+
+
+def read_rows_query(query: QueryDict, *, now: datetime) -> RowsQuery:
+    """Raises InvalidInput, which names the parameter."""
+    days = read_query(query, now=now)
+    part = _one_of("part", query.get("part") or Part.ALL, list(Part))
+    capacity = query.get("capacity", "")
+    if capacity:
+        _one_of("capacity", capacity, Capacity.values)
+    scope = CostScope(
+        **{name: _id(query, name) for name in IDS},
+        capacity=capacity,
+        tag=_tag(query),
+        without_job=query.get("job") == NO_JOB,
+    )
+    given = {name: query.get(name, "") for name in query if name not in ("after", "format")}
+    return RowsQuery(days, scope, Part(part), _place(query.get("after", "")), given)
+
+
+def _one_of(name: str, text: str, known: list[str]) -> str:
+    if text not in known:
+        raise InvalidInput({name: [f"Use one of {', '.join(known)}."]})
+    return text
+
+
+def _id(query: QueryDict, name: str) -> int | None:
+    text = query.get(name, "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidInput({name: ["This is an id, a whole number."]})
+    return int(text)
+
+
+def _tag(query: QueryDict) -> tuple[str, str] | None:
+    # PostgreSQL takes no NUL in a text; no tag has one.
+    key, value = (query.get(name, "").replace("\0", "") for name in ("tag", "value"))
+    return (key, value) if key else None
+
+
+def _written(place: Place) -> str:
+    at = place.at.isoformat() if place.at else ""
+    return f"{place.kind}_{place.id}_{at}"
+
+
+def _place(text: str) -> Place | None:
+    if not text:
+        return None
+    wrong = InvalidInput({"after": ["Take the URL of the next page as the page before gives it."]})
+    kind, _, rest = text.partition("_")
+    id_, _, at = rest.partition("_")
+    numbers = [kind, id_]
+    if not all(each.isascii() and each.isdigit() and len(each) <= 18 for each in numbers):
+        raise wrong
+    if int(kind) >= len(KINDS):
+        raise wrong
+    return Place(int(kind), domain.read_moment("after", at) if at else None, int(id_))

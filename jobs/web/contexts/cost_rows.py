@@ -1,0 +1,129 @@
+"""What the page of the rows behind a figure, and its JSON, are drawn from."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.urls import reverse
+
+from jobs.domain import ids
+from jobs.selectors.costs import Ledger
+from jobs.selectors.costs_names import Names, names_of
+from jobs.selectors.costs_rows import CostRow, CostRows, Part, amount_of, cost_rows
+
+from .cost_query import RowsQuery
+from .costs import KIND_LABELS, NO_JOB_LABEL
+from .lazily import lazily
+
+PART_WORDS = {
+    Part.ALL: "Cost with idle time",
+    Part.COST: "Cost of attempts",
+    Part.IDLE: "Idle time of instances",
+    Part.SAVING: "Saved by Spot against On-Demand",
+}
+
+
+class CostFigure:
+    """A figure with one page of its rows, as one user sees it. Each part is read when it is asked for first."""
+
+    def __init__(self, query: RowsQuery, user: User) -> None:
+        self.query = query
+        self.ledger = Ledger(query.days.times, query.scope.seen_by(user))
+        self.page = lazily(self._page)
+
+    def _page(self) -> CostRows:
+        return cost_rows(self.ledger, part=self.query.part, after=self.query.after)
+
+    @property
+    def usd(self) -> Decimal:
+        """What all rows of all pages add up to, worked out without reading them."""
+        return amount_of(self.ledger.total, self.query.part)
+
+    @property
+    def next_url(self) -> str | None:
+        place = self.page().next
+        return self.query.url(place) if place else None
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What the figure is narrowed to, in words."""
+        scope = self.query.scope
+        names = self._names()
+        found = [
+            (key.capitalize(), rows[id_].name if id_ in rows else str(id_))
+            for key, id_, rows in (
+                ("queue", scope.queue, names.queue),
+                ("environment", scope.environment, names.environment),
+                ("definition", scope.definition, names.definition),
+                ("owner", scope.owner, names.owner),
+            )
+            if id_ is not None
+        ]
+        if scope.capacity:
+            found.append(("Capacity", KIND_LABELS[scope.capacity]))
+        if scope.tag:
+            found.append(("Tag", ": ".join(each for each in scope.tag if each)))
+        if scope.without_job:
+            found.append(("Job", NO_JOB_LABEL))
+        return found
+
+    def _names(self) -> Names:
+        scope = self.query.scope
+        given = (scope.queue, scope.environment, scope.definition, scope.owner)
+        queues, environments, definitions, owners = ([each] if each else [] for each in given)
+        return names_of(
+            queues=queues, environments=environments, definitions=definitions, owners=owners
+        )
+
+
+def build(*, query: RowsQuery, user: User) -> dict[str, Any]:
+    """Read when drawn; see `lazily`."""
+    figure = CostFigure(query, user)
+    return {
+        "query": query,
+        "days": query.days,
+        "title": PART_WORDS[query.part],
+        "usd": lazily(lambda: figure.usd),
+        "facts": lazily(figure.facts),
+        "rows": lazily(lambda: figure.page().rows),
+        "next_url": lazily(lambda: figure.next_url),
+        "first_url": query.url(None) if query.after else None,
+        "costs_url": query.days.page_url(),
+        "labels": KIND_LABELS,
+    }
+
+
+def as_json(*, query: RowsQuery, user: User) -> dict[str, Any]:
+    """`usd` of all pages together, `results`, and `next`: the URL of the page that follows, or null."""
+    figure = CostFigure(query, user)
+    return {
+        "usd": f"{figure.usd:f}",
+        "part": query.part,
+        "results": list(_results(figure.page())),
+        "next": figure.next_url,
+    }
+
+
+def _results(page: CostRows) -> Iterator[dict[str, Any]]:
+    for row in page.rows:
+        yield {
+            "kind": row.kind,
+            "usd": f"{row.usd:f}",
+            "ended_at": row.at,
+            **_attempt(row),
+            "instance": row.instance.instance_id if row.instance else None,
+            "environment": row.environment.name,
+            "capacity": row.capacity,
+        }
+
+
+def _attempt(row: CostRow) -> dict[str, Any]:
+    attempt = row.attempt
+    if attempt is None:
+        return {"job": None, "job_name": None, "attempt": None, "url": None}
+    return {
+        "job": ids.text_of(attempt.job_id),
+        "job_name": attempt.job.name,
+        "attempt": attempt.number,
+        "url": reverse("job", args=[attempt.job_id]),
+    }

@@ -1,0 +1,342 @@
+"""What the pages of costs, their JSON and their CSV are drawn from. Every figure leads to its rows."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.urls import reverse
+
+from jobs.models import Capacity
+from jobs.pricing.cost import SECONDS_PER_HOUR
+from jobs.selectors.costs import Amounts, CostScope, Ledger
+from jobs.selectors.costs_ledger import NOTHING
+from jobs.selectors.costs_names import Named, Names, names_of
+from jobs.selectors.costs_other_kinds import other_kinds
+from jobs.selectors.costs_rows import Part, amount_of
+
+from .cost_query import NO_JOB, PRESET_WORDS, CostQuery
+from .lazily import lazily
+
+# What the page lists of each; its JSON and CSV have all.
+SHOWN = 12
+SECTIONS = {
+    "queue": "By queue",
+    "environment": "By compute environment",
+    "capacity": "By kind of capacity",
+    "definition": "By job definition",
+    "owner": "By owner",
+    "tag": "By tag",
+}
+NO_JOB_LABEL = "Idle time that no job is charged with"
+KIND_LABELS = {str(kind): str(label) for kind, label in Capacity.choices}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """An amount, and the URL of the rows that it is the sum of."""
+
+    usd: Decimal
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a table: what cost so much, and where that has a page of its own."""
+
+    label: str
+    key: str
+    page_url: str
+    amounts: Amounts
+    query: CostQuery
+    scope: Mapping[str, object]
+    # Of the largest total of its table, 0 to 1.
+    part: float = 0.0
+    is_deleted: bool = False
+
+    def figure(self, part: Part) -> Figure:
+        return Figure(amount_of(self.amounts, part), self.query.rows_url(part, self.scope))
+
+    @property
+    def total(self) -> Figure:
+        return self.figure(Part.ALL)
+
+    @property
+    def cost(self) -> Figure:
+        return self.figure(Part.COST)
+
+    @property
+    def idle(self) -> Figure:
+        return self.figure(Part.IDLE)
+
+    @property
+    def saving(self) -> Figure:
+        return self.figure(Part.SAVING)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A table: its lines, dearest first (days by time). `hidden` lines are on the page at `all_url`."""
+
+    key: str
+    title: str
+    lines: list[Line]
+    all_url: str
+    hidden: int = 0
+
+    @property
+    def shown(self) -> list[Line]:
+        return self.lines[: len(self.lines) - self.hidden]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A day in the chart: places and heights in a box of 100 by 100."""
+
+    line: Line
+    x: float
+    width: float
+    cost_y: float
+    cost_height: float
+    idle_y: float
+    idle_height: float
+
+
+class Costs:
+    """The costs of some days, as one user sees them. Each part is read when it is asked for first."""
+
+    def __init__(self, query: CostQuery, user: User) -> None:
+        self.query = query
+        self.user = user
+        self.ledger = Ledger(query.times, CostScope().seen_by(user))
+        self.names = lazily(self._names)
+
+    @property
+    def total(self) -> Line:
+        return Line("Total", "total", "", self.ledger.total, self.query, {}, part=1.0)
+
+    def days(self) -> Section:
+        """One line a day, also where nothing cost anything."""
+        found = self.ledger.by("day")
+        first, last = self.query.first, self.query.last
+        days = [date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)]
+        lines = [
+            Line(
+                label=f"{day:%a %-d %b %Y}",
+                key=day.isoformat(),
+                page_url="",
+                amounts=found.get((day,), NOTHING),
+                query=self.query.of_day(day),
+                scope={},
+            )
+            for day in days
+        ]
+        return Section("day", "By day", _with_parts(lines), "")
+
+    def sections(self) -> list[Section]:
+        """The other tables; who sees only his own jobs has no table of owners."""
+        keys = [key for key in SECTIONS if key != "owner" or self.user.is_staff]
+        return [self.section(key) for key in keys]
+
+    def section(self, key: str) -> Section:
+        lines = self._tags() if key == "tag" else list(self._lines(key))
+        lines = _with_parts(sorted(lines, key=lambda line: (-line.amounts.total_usd, line.label)))
+        hidden = 0 if self.query.all_of == key else max(len(lines) - SHOWN, 0)
+        return Section(key, SECTIONS[key], lines, self.query.page_url(all=key) + f"#{key}", hidden)
+
+    def _lines(self, key: str) -> Iterator[Line]:
+        for (value,), amounts in self.ledger.by(key).items():
+            if value is None:
+                scope: dict[str, object] = {"job": NO_JOB}
+                yield Line(NO_JOB_LABEL, NO_JOB, "", amounts, self.query, scope)
+                continue
+            named = self._named(key, value)
+            yield Line(
+                label=named.name,
+                key=str(value),
+                page_url="" if named.is_deleted else _page_url(key, named.name),
+                amounts=amounts,
+                query=self.query,
+                scope={key: value},
+                is_deleted=named.is_deleted,
+            )
+
+    def _tags(self) -> list[Line]:
+        return [
+            Line(
+                label=f"{key}: {value}" if value else key,
+                key=f"{key}={value}",
+                page_url="",
+                amounts=amounts,
+                query=self.query,
+                scope={"tag": key, "value": value},
+            )
+            for (key, value), amounts in self.ledger.tags.items()
+        ]
+
+    def _named(self, key: str, value: Any) -> Named:
+        if key == "capacity":
+            return Named(KIND_LABELS[value])
+        found: dict[int, Named] = getattr(self.names(), key)
+        return found.get(value, Named(f"{key} {value}", is_deleted=True))
+
+    def _names(self) -> Names:
+        cells = self.ledger.cells
+        return names_of(
+            queues={cell.queue for cell in cells if cell.queue},
+            environments={cell.environment for cell in cells},
+            definitions={cell.definition for cell in cells if cell.definition},
+            owners={cell.owner for cell in cells if cell.owner},
+        )
+
+
+def build(*, query: CostQuery, user: User) -> dict[str, Any]:
+    """Read when drawn; see `lazily`."""
+    costs = Costs(query, user)
+    days = lazily(costs.days)
+    return {
+        "query": query,
+        "presets": [
+            (words, f"{reverse('costs')}?range={preset}", preset == query.preset)
+            for preset, words in PRESET_WORDS.items()
+        ],
+        "total": lazily(lambda: costs.total),
+        "so_far": lazily(lambda: costs.ledger.so_far),
+        "days": days,
+        "bars": lazily(lambda: bars(days())),
+        "sections": lazily(costs.sections),
+        "vcpu_hours": lazily(lambda: _hours(costs.ledger.total.work.vcpu_seconds)),
+        "gib_hours": lazily(lambda: _hours(costs.ledger.total.work.gib_seconds)),
+        "other_kinds": lazily(
+            lambda: [
+                (KIND_LABELS[each.capacity], each.usd, each.type_name)
+                for each in other_kinds(costs.ledger.total.work)
+            ]
+        ),
+        "csv_url": query.page_url(format="csv"),
+        "json_url": query.page_url(format="json"),
+    }
+
+
+def _hours(seconds: Decimal) -> str:
+    return f"{seconds / SECONDS_PER_HOUR:,.2f}" if seconds else ""
+
+
+def as_json(*, query: CostQuery, user: User) -> dict[str, Any]:
+    """Every figure of the page, all lines of each table; amounts are texts in US dollars, exact."""
+    costs = Costs(query, user)
+    return {
+        "from": query.first,
+        "to": query.last,
+        "at": query.at,
+        "total": _line_as_json(costs.total),
+        "so_far_usd": f"{costs.ledger.so_far.total_usd:f}",
+        "by_day": [_line_as_json(line) for line in costs.days().lines],
+        **{
+            f"by_{section.key}": [_line_as_json(line) for line in section.lines]
+            for section in costs.sections()
+        },
+        "other_kinds": [
+            {"capacity": each.capacity, "usd": f"{each.usd:.9f}", "type": each.type_name}
+            for each in other_kinds(costs.ledger.total.work)
+        ],
+    }
+
+
+def _line_as_json(line: Line) -> dict[str, Any]:
+    amounts = line.amounts
+    return {
+        "name": line.label,
+        "key": line.key,
+        "attempts": amounts.attempts,
+        "vcpu_seconds": f"{amounts.work.vcpu_seconds:f}",
+        "gib_seconds": f"{amounts.work.gib_seconds:f}",
+        "usd": f"{amounts.usd:f}",
+        "idle_usd": f"{amounts.idle_usd:f}",
+        "total_usd": f"{amounts.total_usd:f}",
+        "saving_usd": f"{amounts.saving_usd:f}",
+        "rows": line.total.url,
+    }
+
+
+CSV_COLUMNS = (
+    *("day", "environment", "capacity", "queue", "definition", "owner"),
+    *("attempts", "vcpu_seconds", "gib_seconds", "usd", "idle_usd", "on_demand_usd"),
+)
+
+
+def as_csv(*, query: CostQuery, user: User) -> str:
+    """One line for each day, environment, kind, queue, definition and owner; without a job, empty."""
+    costs = Costs(query, user)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(CSV_COLUMNS)
+    for cell, amounts in sorted(costs.ledger.cells.items(), key=lambda each: str(each[0])):
+        named = [
+            _cell_text(costs, name, getattr(cell, name))
+            for name in ("environment", "capacity", "queue", "definition", "owner")
+        ]
+        work = amounts.work
+        numbers = (work.vcpu_seconds, work.gib_seconds, amounts.usd, amounts.idle_usd)
+        writer.writerow(
+            [
+                cell.day.isoformat(),
+                *named,
+                amounts.attempts,
+                *(f"{number:f}" for number in (*numbers, amounts.on_demand_usd)),
+            ]
+        )
+    return text.getvalue()
+
+
+def _cell_text(costs: Costs, key: str, value: Any) -> str:
+    if value is None or key == "capacity":
+        return value or ""
+    name = costs._named(key, value).name  # noqa: SLF001
+    # A spreadsheet takes these for the beginning of a formula.
+    return f"'{name}" if name[:1] in "=+-@" else name
+
+
+def bars(days: Section) -> list[Bar]:
+    """The chart of days: what attempts cost, and idle time above it."""
+    highest = max((line.amounts.total_usd for line in days.lines), default=Decimal(0))
+    if not highest:
+        return []
+    width = 100 / len(days.lines)
+    found = []
+    for index, line in enumerate(days.lines):
+        cost = float(line.amounts.usd / highest * 100)
+        idle = float(line.amounts.idle_usd / highest * 100)
+        found.append(
+            Bar(
+                line=line,
+                x=round(index * width + width * 0.1, 3),
+                width=round(width * 0.8, 3),
+                cost_y=round(100 - cost, 3),
+                cost_height=round(cost, 3),
+                idle_y=round(100 - cost - idle, 3),
+                idle_height=round(idle, 3),
+            )
+        )
+    return found
+
+
+def _with_parts(lines: Iterable[Line]) -> list[Line]:
+    lines = list(lines)
+    highest = max((line.amounts.total_usd for line in lines), default=Decimal(0))
+    if not highest:
+        return lines
+    return [replace(line, part=float(line.amounts.total_usd / highest)) for line in lines]
+
+
+def _page_url(key: str, name: str) -> str:
+    if key in ("queue", "environment"):
+        return reverse(key, args=[name])
+    if key == "definition":
+        base, _, revision = name.rpartition(":")
+        return reverse("definition", args=[base, int(revision)])
+    return ""

@@ -1,0 +1,206 @@
+"""The page of costs: every figure leads to rows that add up to it exactly."""
+
+import csv
+import io
+import re
+from datetime import datetime, timedelta
+from decimal import Decimal
+from html import unescape
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from jobs.models import Attempt, Capacity, Instance, InstanceState, JobStatus
+from jobs.selectors import costs_rows
+from jobs.services.costs.rollup import add_up_costs
+from tests.builders import (
+    a_definition,
+    a_job,
+    a_queue,
+    a_user,
+    an_attempt,
+    an_instance,
+    an_instance_type,
+)
+
+pytestmark = pytest.mark.django_db
+FIGURE = re.compile(r'href="(/costs/rows/[^"]*)"[^>]*data-figure="([^"]*)"')
+
+
+def ago(hours: float) -> datetime:
+    return timezone.now() - timedelta(hours=hours)
+
+
+def ended(hours_ago: float, usd: str, *, idle: str = "0", **fields: Any) -> Attempt:
+    values = {name: fields.pop(name) for name in ("instance", "capacity") if name in fields}
+    at = ago(hours_ago)
+    job = a_job(status=JobStatus.SUCCEEDED, attempts_made=1, **fields)
+    return an_attempt(
+        job=job,
+        started_at=at - timedelta(minutes=10),
+        stopped_at=at,
+        ended_at=at,
+        cost_usd=Decimal(usd),
+        on_demand_usd=Decimal(usd) * 3,
+        idle_usd=Decimal(idle),
+        **values,
+    )
+
+
+def ended_instance(hours_ago: float, *, uncharged: str = "0", **fields: Any) -> Instance:
+    return an_instance(
+        state=InstanceState.ENDED,
+        launched_at=ago(hours_ago + 1),
+        ended_at=ago(hours_ago),
+        idle_charged_at=ago(hours_ago),
+        uncharged_idle_usd=Decimal(uncharged),
+        **fields,
+    )
+
+
+def some_history(owner: User) -> None:
+    """Costs of three days, some of hours that are added up, some of what lives; most of it is the owner's."""
+    queue, definition = a_queue(), a_definition()
+    shared = {"queue": queue, "definition": definition, "owner": owner}
+    for hours in (50, 49, 30, 5, 3, 0.2):
+        ended(hours, f"0.{int(hours * 10) + 1:09d}", tags={"team": "a=b"}, **shared)
+    ended(26, "1.5", capacity=Capacity.SPOT, tags={"team": "c", "cost": "x y"}, owner=owner)
+    instance = ended_instance(25, uncharged="0.000000007", is_spot=True)
+    ended(25.5, "0.3", idle="0.1", instance=instance, capacity=Capacity.SPOT, **shared)
+    ended(26, "0.7", tags={"team": "a=b"})
+    ended_instance(2, uncharged="0.04")
+    living = an_instance(launched_at=ago(4))
+    for each in (owner, a_user()):
+        job = a_job(status=JobStatus.RUNNING, attempts_made=1, tags={"team": "c"}, owner=each)
+        an_attempt(
+            job=job, started_at=ago(3), instance=living, capacity=Capacity.EC2, milli_vcpus=500
+        )
+    add_up_costs(now=ago(4))
+
+
+def all_rows(client: Client, url: str) -> tuple[Decimal, Decimal, int]:
+    """What the page of a figure says, what its rows add up to, and how many pages they are."""
+    said, found, pages = set(), Decimal(0), 0
+    following: str | None = url
+    while following:
+        answer = client.get(following, headers={"Accept": "application/json"}).json()
+        said.add(answer["usd"])
+        found += sum((Decimal(row["usd"]) for row in answer["results"]), Decimal(0))
+        following, pages = answer["next"], pages + 1
+    assert len(said) == 1
+    return Decimal(said.pop()), found, pages
+
+
+@pytest.mark.parametrize("is_staff", [True, False])
+def test_every_figure_leads_to_rows_that_add_up_to_it_exactly(
+    client: Client, is_staff: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(costs_rows, "PAGE_SIZE", 3)
+    user = a_user(is_staff=is_staff)
+    some_history(user)
+    client.force_login(user)
+    html = client.get("/costs/").content.decode()
+    figures = [(unescape(url), Decimal(usd)) for url, usd in FIGURE.findall(html)]
+    # Totals, days, queues, environments, kinds, definitions, tags.
+    assert len(figures) > 30
+    most = 0
+    for url, usd in figures:
+        said, found, pages = all_rows(client, url)
+        assert (said, found) == (usd, usd), url
+        most = max(most, pages)
+    assert most > 3
+
+
+def test_a_figure_stays_what_it_was_while_work_goes_on(client: Client, boss: User) -> None:
+    some_history(boss)
+    before = client.get("/costs/?format=json").json()["total"]
+    # It began after that.
+    ended(-0.5, "9")
+    Attempt.objects.filter(ended_at=None).update(
+        ended_at=ago(0), stopped_at=ago(0), cost_usd=Decimal(5)
+    )
+    said, found, _ = all_rows(client, before["rows"])
+    assert said == found == Decimal(before["total_usd"])
+
+
+def test_who_is_no_administrator_sees_only_what_is_his(client: Client, visitor: User) -> None:
+    some_history(a_user())
+    ended(3, "0.25", owner=visitor, tags={"team": "a=b"})
+    answer = client.get("/costs/?format=json").json()
+    assert answer["total"]["total_usd"] == "0.250000000"
+    assert "by_owner" not in answer
+    assert [line["total_usd"] for line in answer["by_tag"]] == ["0.250000000"]
+    other = Attempt.objects.exclude(job__owner=visitor).first()
+    assert other is not None
+    query = {"from": ago(72).date(), "owner": other.job.owner_id}
+    rows = client.get(f"/costs/rows/?{urlencode(query)}&format=json").json()
+    assert rows["usd"] == "0.250000000"
+    assert len(rows["results"]) == 1
+    query = {"from": ago(72).date(), "job": "none", "format": "json"}
+    assert client.get(f"/costs/rows/?{urlencode(query)}").json()["results"] == []
+
+
+def test_the_page_and_its_rows_are_drawn(client: Client, boss: User) -> None:
+    an_instance_type("m5.large")
+    some_history(boss)
+    html = client.get("/costs/?range=30d").content.decode()
+    for text in ("By queue", "Idle time that no job is charged with", "Saved by Spot", "m5.large"):
+        assert text in html
+    rows = client.get(f"/costs/rows/?from={ago(72).date()}").content.decode()
+    assert "Idle time, charged to an attempt" in rows
+    assert "attempt 1" in rows
+    empty = client.get("/costs/rows/?from=2001-01-01&to=2001-01-01").content.decode()
+    assert "Nothing here" in empty
+
+
+def test_the_table_for_spreadsheets_adds_up_to_the_total(client: Client, boss: User) -> None:
+    some_history(boss)
+    owner = a_user(username="=cmd")
+    ended(3, "1", owner=owner)
+    total = client.get("/costs/?format=json").json()["total"]
+    answer = client.get("/costs/?format=csv")
+    assert answer.headers["Content-Type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
+    # What lives has grown a little in between.
+    spent = sum(Decimal(row["usd"]) + Decimal(row["idle_usd"]) for row in rows)
+    assert abs(spent - Decimal(total["total_usd"])) < Decimal("0.01")
+    assert {row["owner"] for row in rows} >= {"'=cmd", boss.username, ""}
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("range=year", "range: There is no range 'year': use today, 7d, 30d, month."),
+        ("from=yesterday", "from: This is a day, such as 2026-01-31."),
+        ("from=2026-01-02&to=2026-01-01", "to: The last day, 2026-01-01, is before the first"),
+        ("from=2020-01-01&to=2026-01-01", "from: Ask for at most 400 days at once."),
+        ("from=2026-01-01&at=noon", "at: This is a moment, such as 2026-01-31T12:00:00+00:00."),
+        ("from=2026-01-01&to=2026-01-02&part=half", "part: Use one of all, cost, idle, saving."),
+        ("from=2026-01-01&to=2026-01-02&capacity=SUN", "capacity: Use one of UNMANAGED, EC2"),
+        ("from=2026-01-01&to=2026-01-02&queue=a", "queue: This is an id, a whole number."),
+        ("from=2026-01-01&to=2026-01-02&after=9_1_", "after: Take the URL of the next page"),
+        ("from=2026-01-01&to=2026-01-02&after=x", "after: Take the URL of the next page"),
+    ],
+)
+def test_bad_queries_name_the_parameter_and_the_fix(
+    client: Client, boss: User, query: str, text: str
+) -> None:
+    answer = client.get(f"/costs/rows/?{query}", headers={"Accept": "application/json"})
+    assert answer.status_code == 400
+    assert text in answer.json()["message"]
+
+
+def test_pages_take_as_many_queries_however_much_there_is(
+    client: Client, boss: User, django_assert_max_num_queries: Any
+) -> None:
+    some_history(boss)
+    for _ in range(2):
+        with django_assert_max_num_queries(24):
+            client.get("/costs/")
+        with django_assert_max_num_queries(22):
+            client.get(f"/costs/rows/?from={ago(72).date()}")
+        some_history(boss)
