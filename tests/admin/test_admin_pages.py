@@ -14,6 +14,7 @@ from jobs.models import (
     AccessKey,
     AccessToken,
     Attempt,
+    Budget,
     BulkAction,
     BulkKind,
     ComputeEnvironment,
@@ -38,6 +39,7 @@ from jobs.models import (
     NodeTransition,
     QueueBlock,
     QuotaShare,
+    RightSizing,
     SchedulerLease,
     SchedulingPolicy,
     Secret,
@@ -50,6 +52,7 @@ from jobs.models import (
 )
 from tests.builders import (
     NOW,
+    a_budget,
     a_consumable,
     a_hold,
     a_policy,
@@ -71,6 +74,7 @@ ADDED_AND_CHANGED = {
     ConsumableResource,
     Secret,
     InstanceType,
+    Budget,
 }
 # A machine is told by its engine, all but its GPUs.
 CHANGED_BY_SERVICES = ADDED_AND_CHANGED | {Node}
@@ -96,6 +100,8 @@ def one_of_each(boss: User) -> dict[type[Model], Model]:
         queue=array.queue, share_identifier="a", milli_vcpu_seconds=1.5, as_of=NOW
     )
     a_policy()
+    a_budget()
+    RightSizing.objects.create(definition_name="work")
     a_secret(encrypted=b"NEVER SHOWN")
     BulkAction.objects.create(
         kind=BulkKind.CANCEL, owner=boss, job_ids=["x"], created_at=NOW, updated_at=NOW

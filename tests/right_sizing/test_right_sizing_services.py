@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,7 @@ def test_a_run_that_ran_out_of_memory_needs_more() -> None:
     [({"extra": {"platformCapabilities": ["FARGATE"]}}, {}), ({}, {"capacity": Capacity.FARGATE})],
 )
 def test_on_fargate_one_of_its_sizes_fits(
-    definition: dict[str, object], attempt: dict[str, object]
+    definition: dict[str, Any], attempt: dict[str, Any]
 ) -> None:
     of = a_definition(milli_vcpus=2000, memory_mib=4 * GIB, **definition)
     for _ in range(5):
@@ -119,7 +120,7 @@ def test_a_saving_on_the_newest_runs_is_told_of_all_that_the_jobs_cost(
     found = looked_at(definition)
     # 850 x 1.2 = 1020, so 1 GiB and 1 vCPU: half of each.
     assert (found.fitting_milli_vcpus, found.fitting_memory_mib) == (1000, GIB)
-    assert (found.is_estimate, found.usd, found.saving_usd) == (True, 1, Decimal("0.5"))
+    assert (found.is_estimate, found.usd, found.saving_usd) == (True, Decimal(1), Decimal("0.5"))
 
 
 def test_older_runs_show_use_but_cost_nothing_of_the_last_thirty_days() -> None:
@@ -127,7 +128,7 @@ def test_older_runs_show_use_but_cost_nothing_of_the_last_thirty_days() -> None:
     for _ in range(5):
         a_run(definition, ended_at=NOW - timedelta(days=31))
     found = looked_at(definition)
-    assert (found.measured_runs, found.usd, found.saving_usd) == (5, 0, 0)
+    assert (found.measured_runs, found.usd, found.saving_usd) == (5, Decimal(0), Decimal(0))
     assert found.fitting_milli_vcpus == 1000
 
 
