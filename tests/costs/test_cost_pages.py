@@ -37,6 +37,8 @@ def ago(hours: float) -> datetime:
 
 def ended(hours_ago: float, usd: str, *, idle: str = "0", **fields: Any) -> Attempt:
     values = {name: fields.pop(name) for name in ("instance", "capacity") if name in fields}
+    if "instance" in values:
+        values["environment"] = values["instance"].environment
     at = ago(hours_ago)
     job = a_job(status=JobStatus.SUCCEEDED, attempts_made=1, **fields)
     return an_attempt(
@@ -65,7 +67,7 @@ def ended_instance(hours_ago: float, *, uncharged: str = "0", **fields: Any) -> 
 def some_history(owner: User) -> None:
     """Costs of three days, some of hours that are added up, some of what lives; most of it is the owner's."""
     queue, definition = a_queue(), a_definition()
-    shared = {"queue": queue, "definition": definition, "owner": owner}
+    shared: dict[str, Any] = {"queue": queue, "definition": definition, "owner": owner}
     for hours in (50, 49, 30, 5, 3, 0.2):
         ended(hours, f"0.{int(hours * 10) + 1:09d}", tags={"team": "a=b"}, **shared)
     ended(26, "1.5", capacity=Capacity.SPOT, tags={"team": "c", "cost": "x y"}, owner=owner)
@@ -77,7 +79,12 @@ def some_history(owner: User) -> None:
     for each in (owner, a_user()):
         job = a_job(status=JobStatus.RUNNING, attempts_made=1, tags={"team": "c"}, owner=each)
         an_attempt(
-            job=job, started_at=ago(3), instance=living, capacity=Capacity.EC2, milli_vcpus=500
+            job=job,
+            environment=living.environment,
+            started_at=ago(3),
+            instance=living,
+            capacity=Capacity.EC2,
+            milli_vcpus=500,
         )
     add_up_costs(now=ago(4))
 
