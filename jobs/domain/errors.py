@@ -32,6 +32,10 @@ class Conflict(BatchError):
     """The request was fine once, but the state has moved on."""
 
 
+class Unavailable(BatchError):
+    """What holds it does not answer just now; later it may."""
+
+
 class LimitReached(Conflict):
     """There are as many of these as there may be."""
 

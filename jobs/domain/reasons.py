@@ -72,6 +72,16 @@ def explain_interruption(why: str, *, has_run: bool) -> str:
     return told if has_run else f"{told} Its container had not been started."
 
 
+def cannot_look(detail: str) -> str:
+    """Why a checkpoint directory cannot be looked into just now."""
+    return f"The machine that keeps these files does not give them just now. {detail}"
+
+
+def deleting_checkpoint(name: str) -> str:
+    """Said to who deleted what a job kept."""
+    return f"What {name} kept in its checkpoint directory is being deleted."
+
+
 def cannot_pull(image: str, detail: str) -> str:
     """AWS's `CannotPullContainerError`, with the image and what the registry said."""
     return f"CannotPullContainerError: {image}: {detail}"

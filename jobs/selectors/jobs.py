@@ -165,11 +165,11 @@ def _of_definition(rows: QuerySet[Job], definition: str) -> QuerySet[Job]:
 def attempts_of(job: Job) -> list[Attempt]:
     """The job's attempts, oldest try first, and of each try its containers in order.
 
-    Each comes with its node, environment and log stream (if any).
+    Each comes with its node, instance (if any), environment and log stream (if any).
     """
     return list(
         Attempt.objects.filter(job=job)
-        .select_related("node", "environment", "log_stream")
+        .select_related("node", "instance", "environment", "log_stream")
         .order_by("number", "node_index", "container_index")
     )
 

@@ -8,7 +8,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from jobs.domain.errors import Conflict, InvalidInput, NotFound
+from jobs.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
 from jobs.selectors.logs import LogUnreadable
 
 from . import answers
@@ -86,5 +86,6 @@ STATUS_OF_ERROR: tuple[tuple[type[Exception], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
     (LogUnreadable, 503),
+    (Unavailable, 503),
     (BadRequest, 400),
 )

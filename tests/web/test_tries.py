@@ -16,7 +16,7 @@ from jobs.web.contexts.attempts import chosen, cost_of, tries_of
 from tests.builders import NOW, a_job, an_attempt
 from tests.joblogs.writing import Writer, numbered
 
-PAGE_QUERIES = 9
+PAGE_QUERIES = 10
 NAMES = ("web", "init", "metrics")
 
 

@@ -88,7 +88,10 @@ class Files:
         except BaseException:
             self._remove(reader)
             raise
-        return self._blocks(reader, stream)
+        blocks = self._blocks(reader, stream)
+        # From here on the reader goes with the generator, also if nobody ever reads.
+        next(blocks)
+        return blocks
 
     def remove_stale(self) -> int:
         """Removes readers that nobody can be reading through any more; how many."""
@@ -114,6 +117,7 @@ class Files:
 
     def _blocks(self, reader: str, stream: Stream) -> Generator[bytes, None, None]:
         try:
+            yield b""
             yield from stream.blocks()
         finally:
             stream.close()

@@ -1,7 +1,7 @@
 """The tries at a job as its page shows them: one row a container, their cost, their use."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
@@ -42,6 +42,8 @@ class Try:
     number: int
     rows: list[ContainerRow]
     decider: Attempt
+    # Of the next try, which went on where this one was interrupted.
+    next_one: Attempt | None = None
 
     @property
     def is_single(self) -> bool:
@@ -70,6 +72,18 @@ class Try:
         live = [row.attempt for row in self.rows if row.attempt.ended_at is None]
         running = [each for each in live if each.started_at is not None]
         return (running or live or [self.decider])[0]
+
+    @property
+    def interrupted(self) -> Attempt | None:
+        """The container whose capacity was taken away first; None if none's was."""
+        told = [row.attempt for row in self.rows if row.attempt.interrupted_at is not None]
+        return min(told, key=lambda each: (each.interrupted_at, each.pk), default=None)
+
+    @property
+    def resumed(self) -> Attempt | None:
+        """What went on after its interruption, once that has started."""
+        following = self.next_one if self.interrupted is not None else None
+        return following if following is not None and following.started_at is not None else None
 
     @property
     def started_at(self) -> datetime | None:
@@ -121,9 +135,13 @@ class UsageLines:
 
 def tries_of(job: Job, attempts: Sequence[Attempt], now: datetime) -> list[Try]:
     """The tries, oldest first; `attempts` are in the order of `selectors.attempts_of`."""
-    return [
+    found = [
         _try(job, number, list(rows), now)
         for number, rows in groupby(attempts, key=lambda attempt: attempt.number)
+    ]
+    return [
+        replace(each, next_one=following.going_on) if following is not None else each
+        for each, following in zip(found, [*found[1:], None], strict=False)
     ]
 
 
@@ -255,6 +273,9 @@ def as_json(job: Job, attempt: Attempt, now: datetime) -> dict[str, Any]:
         "image": attempt.image,
         "environment": attempt.environment.name,
         "node": attempt.node.name,
+        "host_id": attempt.host_id,
+        "instance_type": attempt.instance.type_name if attempt.instance else None,
+        "capacity": attempt.capacity,
         "container_id": attempt.container_id,
         "address": attempt.address,
         "gpus": attempt.gpus,
@@ -262,6 +283,9 @@ def as_json(job: Job, attempt: Attempt, now: datetime) -> dict[str, Any]:
         "started_at": attempt.started_at,
         "deadline_at": attempt.deadline_at,
         "timed_out_at": attempt.timed_out_at,
+        "interrupted_at": attempt.interrupted_at,
+        "interruption_kill_at": attempt.interruption_kill_at,
+        "interruption_reason": attempt.interruption_reason,
         "stopped_at": attempt.stopped_at,
         "ended_at": attempt.ended_at,
         "exit_code": attempt.exit_code,

@@ -14,10 +14,11 @@ from jobs.domain.states import CANCELLABLE, LIVE, TERMINAL, JobStatus
 from jobs.models import Attempt, ImagePull, Job, QueueStatus, StopKind, Transition, WaitReason
 from jobs.selectors import arrays as array_selectors
 from jobs.selectors import jobs as selectors
+from jobs.selectors.checkpoints import checkpoint_of
 from jobs.selectors.front import behind_at_least, estimated_start, position_of, turn_of
 
 from . import attempts as attempt_contexts
-from . import dependencies, workload
+from . import checkpoints, dependencies, workload
 from .attempts import Try, chosen, cost_of, decider_of, log_arguments, tries_of, usage_lines
 from .lazily import lazily
 
@@ -61,6 +62,8 @@ def build(
         "usage": lazily(lambda: usage_lines(shown())),
         "cost": lazily(lambda: cost_of(attempts(), now)),
         "explanation": lazily(lambda: explanation_of(job, attempts())),
+        "checkpoint": lazily(lambda: checkpoints.panel(checkpoint_of(job))),
+        "interruption": lazily(lambda: interruption_of(job, attempts())),
         "deadline": lazily(lambda: deadline_of(job, attempts())),
         "neighbours": lazily(lambda: array_selectors.neighbours_of(job)),
         "array_id": ids.parent_id(job.pk) if job.parent_id else None,
@@ -204,6 +207,16 @@ def deadline_of(job: Job, attempts: Sequence[Attempt]) -> datetime | None:
     return min((each for each in deadlines if each is not None), default=None)
 
 
+def interruption_of(job: Job, attempts: Sequence[Attempt]) -> Attempt | None:
+    """A container that was told that its capacity is taken away, and has not ended yet; the first to be killed."""
+    if JobStatus(job.status) not in LIVE:
+        return None
+    told = [
+        each for each in attempts if each.interruption_kill_at is not None and each.ended_at is None
+    ]
+    return min(told, key=lambda each: (each.interruption_kill_at, each.pk), default=None)
+
+
 def as_json(*, job: Job, user: User, now: datetime) -> dict[str, Any]:
     """All that the page says, for scripts. Times are ISO 8601 in UTC, dollars are texts."""
     attempts = selectors.attempts_of(job)
@@ -220,6 +233,7 @@ def as_json(*, job: Job, user: User, now: datetime) -> dict[str, Any]:
         "position_is_more_than": behind_at_least(job=job, now=now),
         "estimated_start": estimated_start(job=job, now=now),
         "cost_usd": f"{cost_of(attempts, now).so_far_usd:f}",
+        "checkpoint": checkpoints.as_json(job, checkpoint_of(job)),
         "attempts": [attempt_contexts.as_json(job, each, now) for each in attempts],
         "transitions": [
             {
