@@ -91,7 +91,8 @@ OPERATIONS = {
     "SubmitJob": Operation(
         submit_job,
         "`eksPropertiesOverride` is refused: there is no EKS. Secrets, consumable resources and the paths of machines "
-        "that a job needs must be there when it is submitted, not only when it starts.",
+        "that a job needs must be there when it is submitted, not only when it starts. Where the queue runs jobs on "
+        "Fargate, one of a size that Fargate does not have is refused.",
         names=NAMES,
     )
 }

@@ -134,20 +134,24 @@ def _role(caller: Caller, row: ComputeEnvironment) -> str | None:
 OPERATIONS: dict[str, Operation] = {
     "CreateComputeEnvironment": Operation(
         create_compute_environment,
-        differs="It lies on the first engine by name. `eksConfiguration`, type `ECS_MANAGED_INSTANCES` and "
-        "`managedInstancesProvider` are refused. An `UNMANAGED` one uses the engine's machines as they are, needs "
+        differs="It lies on the first engine by name, whose machines its instances are reserved on. `instanceTypes` "
+        "are those of this installation's catalogue; refused are types of which no machine could ever hold one, and a "
+        "`maxvCpus` below the smallest. `maxvCpus` is never exceeded. `eksConfiguration`, type `ECS_MANAGED_INSTANCES` "
+        "and `managedInstancesProvider` are refused. An `UNMANAGED` one uses the engine's machines as they are, needs "
         "no `serviceRole`, and may be made `DISABLED`. Networks, roles and images of instances are kept and given "
         "back, and mean nothing here.",
         names=NAMES,
     ),
     "DescribeComputeEnvironments": Operation(
         describe_compute_environments,
-        differs="An environment is `INVALID` while its engine does not answer, and recovers by itself.",
+        differs="An environment is `INVALID` while its engine does not answer, and recovers by itself. "
+        "`desiredvCpus` is what its instances have together, and at least `minvCpus`.",
     ),
     "UpdateComputeEnvironment": Operation(
         update_compute_environment,
         differs="An environment that is still `CREATING` or `UPDATING` may be changed again at once. Running "
-        "jobs are left alone, whatever the `updatePolicy`.",
+        "jobs are left alone, whatever the `updatePolicy`: instances that it would launch no more take no new jobs, "
+        "and end with their last. A `maxvCpus` below the instances that jobs are on is refused.",
         names=NAMES,
     ),
     "DeleteComputeEnvironment": Operation(
