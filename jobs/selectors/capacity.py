@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from django.conf import settings
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Subquery
 
 from jobs.domain.compute_resources import bid_percentage, idle_seconds
 from jobs.domain.resources import MILLI, Resources
@@ -46,17 +46,17 @@ def needs_a_look() -> bool:
     """Whether there is something to decide though no job waits and no instance lives.
 
     An environment that is to have instances at any time, Fargate Spot work whose price moves, or a price
-    that has not come down yet.
+    that has not come down yet. One query where no environment is managed.
     """
-    wanting = ComputeEnvironment.objects.filter(
-        Q(compute_resources__minvCpus__gt=0) | Q(compute_resources__desiredvCpus__gt=0),
-        type=EnvironmentType.MANAGED,
-    )
-    return (
-        wanting.exists()
-        or Attempt.objects.filter(ended_at__isnull=True, capacity=Capacity.FARGATE_SPOT).exists()
-        or any(pressure for pressure in current_pressures().values())
-    )
+    managed = ComputeEnvironment.objects.filter(type=EnvironmentType.MANAGED).order_by()
+    resources = list(managed.values_list("compute_resources", flat=True))
+    if any(each.get("minvCpus") or each.get("desiredvCpus") for each in resources):
+        return True
+    if not any(Kind(each["type"]).is_spot for each in resources):
+        return False
+    return Attempt.objects.filter(
+        ended_at__isnull=True, capacity=Capacity.FARGATE_SPOT
+    ).exists() or any(current_pressures().values())
 
 
 def current_pressures() -> Mapping[int, Decimal]:
