@@ -50,12 +50,17 @@ def refusing_budgets(*, queue: JobQueue, owner: User, tags: Mapping[str, str]) -
     """The exceeded budgets that refuse such a job, by name. One small query, and another if there are any."""
     if _refusing.first(queue.pk, owner.pk) is None:
         return []
-    rows = _concerning(queue, owner, tags).filter(exceeded_at__isnull=False, action__in=REFUSING)
+    rows = _concerning(queue.name, owner, tags).filter(
+        exceeded_at__isnull=False, action__in=REFUSING
+    )
     return _with_tags(rows, tags)
 
 
-def warnings_for(*, queue: JobQueue | None, owner: User, tags: Mapping[str, str]) -> list[Budget]:
-    """The budgets of such a job that are at their warning share, by name. One query."""
+def warnings_for(*, queue: str, owner: User, tags: Mapping[str, str]) -> list[Budget]:
+    """The budgets of such a job that are at their warning share, by name. One query.
+
+    `queue` is a queue's name, if one has that; neither it nor the tags need be fit to be stored.
+    """
     return _with_tags(_concerning(queue, owner, tags).filter(warned_at__isnull=False), tags)
 
 
@@ -71,12 +76,14 @@ def warnings_seen(*, user: User) -> list[Budget]:
     return list(rows.order_by("name")[:WARNINGS_SHOWN])
 
 
-def _concerning(queue: JobQueue | None, owner: User, tags: Mapping[str, str]) -> QuerySet[Budget]:
+def _concerning(queue: str, owner: User, tags: Mapping[str, str]) -> QuerySet[Budget]:
     scope = Q(owner=owner)
-    if queue is not None:
-        scope |= Q(queue=queue)
-    if tags:
-        scope |= Q(scope=BudgetScope.TAG, tag_key__in=list(tags))
+    # PostgreSQL refuses a NUL in a text; neither a name nor a tag has one.
+    keys = [key for key in tags if "\0" not in key]
+    if "\0" not in queue:
+        scope |= Q(queue__name=queue)
+    if keys:
+        scope |= Q(scope=BudgetScope.TAG, tag_key__in=keys)
     return Budget.objects.select_related("queue", "owner").filter(scope).order_by("name")
 
 

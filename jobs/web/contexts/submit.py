@@ -26,7 +26,6 @@ from jobs.selectors.choices import (
     recent_jobs,
     usual_queue_name,
 )
-from jobs.selectors.named import queue_named
 from jobs.selectors.plans import work_of_definition
 from jobs.services.requests.submission import Submission, check_submission
 
@@ -222,7 +221,7 @@ def _forecast(user: User, values: Mapping[str, Any], policy: Policy) -> dict[str
     return {
         "budget_warnings": warnings(
             lambda: warnings_for(
-                queue=queue_named(values["queue"]),
+                queue=values["queue"],
                 owner=user,
                 tags=tags if isinstance(tags, Mapping) else {},
             )
