@@ -15,7 +15,7 @@ from jobs.selectors.instance_types import types_named
 from jobs.selectors.instances import PRICE_HISTORY, spot_steps
 
 # More types, and more changes of the price, than these are not shown.
-TYPES_SHOWN = 12
+TYPES_SHOWN = 8
 STEPS_SHOWN = 20
 # The box of the chart: its top is the On-Demand price.
 WIDTH, HEIGHT, MARGIN = 100.0, 30.0, 1.0
