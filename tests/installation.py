@@ -264,6 +264,12 @@ class Installation:
         answer.raise_for_status()
         return answer.content.decode(errors="replace")
 
+    def read(self, path: str) -> bytes:
+        """A whole download, byte for byte."""
+        answer = self._http.get(self.url + path, timeout=30)
+        answer.raise_for_status()
+        return answer.content
+
     def wait_for(
         self, job_id: str, *statuses: str, seconds: float = 60, interval: float = 0.05
     ) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def run(command: str, *options: str) -> str:
     return out.getvalue()
 
 
-def test_it_makes_a_user_an_engine_an_environment_a_queue_and_three_definitions() -> None:
+def test_it_makes_a_user_an_engine_an_environment_a_queue_and_four_definitions() -> None:
     said = run("seed", "--password", "correct horse")
     assert User.objects.get(is_superuser=True).check_password("correct horse")
     assert Engine.objects.get().kind == "docker"
@@ -55,9 +55,10 @@ def test_it_makes_a_user_an_engine_an_environment_a_queue_and_three_definitions(
         ("hello", 250, 64),
         ("count", 250, 64),
         ("fail", 250, 64),
+        ("checkpoint", 250, 64),
     }
     assert InstanceType.objects.filter(name="m5.large", is_custom=False).exists()
-    assert "job definitions hello, count, fail" in said
+    assert "job definitions hello, count, fail, checkpoint" in said
     assert "282 instance types" in said
 
 

@@ -1,10 +1,11 @@
-"""What a newcomer finds: a user, instance types, an engine, an environment, a queue and three job definitions.
+"""What a newcomer finds: a user, instance types, an engine, an environment, a queue and four job definitions.
 
 Each is made only where there is none of its kind yet, so that nothing which somebody changed, or
 deleted on purpose, comes back at the next start.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -33,11 +34,31 @@ DEFAULT_IMAGE = "busybox:1.36"
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A seeded job definition; its command is a shell's."""
+    """A seeded job definition; its command is a shell's, and `options` are what else it is registered with."""
 
     name: str
     description: str
     script: str
+    arguments: tuple[str, ...] = ()
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+# The steps that are done are a file in the checkpoint directory, and it changes by being replaced: so whatever moment
+# the container is killed at, a step is done or it is not. As process 1 a shell heeds SIGTERM only with a
+# trap, and runs the trap only between commands: so the work is waited for.
+CHECKPOINT_SCRIPT = """\
+steps=$1
+done="$BATCHWEB_CHECKPOINT_DIR/steps"
+trap 'echo "Told to stop: $(cat "$BATCHWEB_INTERRUPTION_NOTICE")"; exit 143' TERM
+touch "$done" || exit 1
+echo "Attempt $AWS_BATCH_JOB_ATTEMPT goes on after step $(wc -l < "$done") of $steps."
+while i=$(($(wc -l < "$done") + 1)); [ "$i" -le "$steps" ]; do
+  sleep 1 & wait $!
+  { cat "$done"; echo "step $i"; } > "$done.new" && mv "$done.new" "$done" || exit 1
+  echo "step $i"
+done
+echo "All $steps steps are done."
+"""
 
 
 EXAMPLES = (
@@ -55,6 +76,20 @@ EXAMPLES = (
         "fail",
         "Fails on purpose with exit code 3",
         'echo "Something went wrong, on purpose." >&2; exit 3',
+    ),
+    Example(
+        "checkpoint",
+        "A step a second, saved in its checkpoint directory: interrupt it, and it goes on where it was",
+        CHECKPOINT_SCRIPT,
+        arguments=("checkpoint", "Ref::steps"),
+        options={
+            "parameters": {"steps": "30"},
+            "attempts": 3,
+            "evaluate_on_exit": [
+                {"action": "RETRY", "onStatusReason": "Host EC2*"},
+                {"action": "EXIT", "onReason": "*"},
+            ],
+        },
     ),
 )
 
@@ -131,9 +166,10 @@ def _seed_definitions(image: str, now: datetime) -> list[str]:
                 "name": example.name,
                 "description": example.description,
                 "image": image,
-                "command": ["sh", "-c", example.script],
+                "command": ["sh", "-c", example.script, *example.arguments],
                 "vcpus": "0.25",
                 "memory_mib": 64,
+                **example.options,
             },
             by=None,
             now=now,
