@@ -13,7 +13,7 @@ from jobs.services.setup.environments import (
     update_environment,
 )
 from jobs.services.setup.queues import update_queue
-from tests.builders import NOW, a_node, a_queue, an_engine, an_environment
+from tests.builders import NOW, a_node, a_queue, an_engine, an_environment, an_instance
 
 pytestmark = pytest.mark.django_db
 
@@ -147,6 +147,13 @@ def test_an_engine_with_an_environment_is_kept() -> None:
     environment = an_environment(name="here")
     with pytest.raises(Conflict, match="The environment here lies on the engine"):
         delete_engine(engine=environment.engine)
+
+
+def test_an_engine_that_had_instances_is_kept_for_what_they_cost() -> None:
+    instance = an_instance(state="ENDED", ended_at=NOW)
+    ComputeEnvironment.objects.update(status="DELETED")
+    with pytest.raises(Conflict, match="Jobs or instances have run on the engine"):
+        delete_engine(engine=instance.environment.engine)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ from tests.builders import (
     an_attempt,
     an_engine,
     an_environment,
+    an_instance,
 )
 from tests.services.stepping import a_lease
 
@@ -53,6 +54,14 @@ pytestmark = pytest.mark.django_db
 OVER = AttemptOutcome(
     status_reason="Essential container in task exited", explanation="", exit_code=143
 )
+MANAGED = {
+    "type": "EC2",
+    "allocationStrategy": "BEST_FIT",
+    "minvCpus": 2,
+    "desiredvCpus": 2,
+    "maxvCpus": 4,
+    "instanceTypes": ["rack.large"],
+}
 DOWN = {"status": EngineStatus.UNREACHABLE, "status_reason": "Connection refused"}
 HEALTHY = ("VALID", "ComputeEnvironment Healthy")
 QUEUE_HEALTHY = ("VALID", "JobQueue Healthy")
@@ -143,6 +152,20 @@ def test_an_environment_where_something_runs_is_deleted_when_that_has_ended(leas
     advance(lease)
     assert status(row)[0] == "DELETED"
     assert Attempt.objects.get(pk=attempt.pk).environment.name == row.name
+
+
+def test_an_environment_with_instances_is_deleted_when_they_have_ended(lease: Lease) -> None:
+    row = an_environment(type="MANAGED", state="DISABLED", compute_resources=MANAGED)
+    instance = an_instance(environment=row)
+    delete_environment(environment=row)
+    advance(lease)
+    assert status(row)[0] == "DELETING"
+    # Nothing runs on it, so a pass ends it.
+    schedule_once(lease=lease, now=NOW)
+    instance.refresh_from_db()
+    assert instance.state == "ENDED"
+    advance(lease)
+    assert status(row)[0] == "DELETED"
 
 
 @pytest.mark.parametrize(
@@ -337,5 +360,5 @@ def test_an_engine_keeps_its_deleted_environments_where_jobs_ran(lease: Lease) -
     attempt = an_attempt()
     Attempt.objects.update(ended_at=NOW)
     ComputeEnvironment.with_deleted.update(status="DELETED")
-    with pytest.raises(Conflict, match="Jobs have run on the engine"):
+    with pytest.raises(Conflict, match="Jobs or instances have run on the engine"):
         delete_engine(engine=attempt.environment.engine)

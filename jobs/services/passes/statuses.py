@@ -19,6 +19,7 @@ from jobs.models import (
     Engine,
     EngineStatus,
     EnvironmentStatus,
+    Instance,
     Job,
     JobQueue,
     JobQueueEnvironment,
@@ -47,7 +48,8 @@ def advance_statuses(*, lease: Lease, now: datetime) -> bool:
     Three small queries where nothing is. Raises LostLease.
     """
     # One that waits for the last of what runs there holds up nobody meanwhile.
-    in_use = Exists(Attempt.objects.filter(environment=OuterRef("pk"), ended_at__isnull=True))
+    live = {"environment": OuterRef("pk"), "ended_at__isnull": True}
+    in_use = Exists(Attempt.objects.filter(**live)) | Exists(Instance.objects.filter(**live))
     environments = ComputeEnvironment.objects.filter(
         ~Q(status=EnvironmentStatus.DELETING) | ~in_use, status__in=MOVING_ENVIRONMENTS
     )
@@ -103,8 +105,9 @@ def _move_environments(moving: Iterable[tuple[int, int]], lease: Lease) -> None:
 
 def _next_of_environment(row: ComputeEnvironment, engine: Engine) -> tuple[str, str]:
     if row.status == EnvironmentStatus.DELETING:
-        # Attempts are placed by the holder of the lease alone, and never here.
-        if Attempt.objects.filter(environment=row, ended_at__isnull=True).exists():
+        # Attempts are placed, and instances launched, by the holder of the lease alone, and never here.
+        live = {"environment": row, "ended_at__isnull": True}
+        if Attempt.objects.filter(**live).exists() or Instance.objects.filter(**live).exists():
             return row.status, row.status_reason
         return EnvironmentStatus.DELETED, ""
     if engine.status == EngineStatus.UNREACHABLE:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from jobs import changes
 from jobs.domain import validation
@@ -88,10 +89,10 @@ def delete_engine(*, engine: Engine) -> None:
                 "Delete it first."
             )
         gone = ComputeEnvironment.with_deleted.filter(engine=engine)
-        if gone.filter(attempts__isnull=False).exists():
+        if gone.filter(Q(attempts__isnull=False) | Q(instances__isnull=False)).exists():
             raise Conflict(
-                f"Jobs have run on the engine {engine.name}; their history and cost name it, so it "
-                "is kept."
+                f"Jobs or instances have run on the engine {engine.name}; their history and cost name "
+                "it, so it is kept."
             )
         gone.delete()
         # Its nodes go with it: where no environment lies, no attempt ran.
