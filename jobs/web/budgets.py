@@ -46,11 +46,12 @@ def budget(request: HttpRequest, name: str) -> HttpResponse:
     """GET: a budget with what is spent of it. POST: changes it; fields that are left out stay."""
     if request.method == "POST":
         return _update(request, name)
-    found = contexts.find(name=name, user=user_of(request))
+    user = user_of(request)
+    found = contexts.find(name=name, user=user)
     return answers.page(
         request,
         "budgets/detail.html",
-        contexts.build(budget=found),
+        contexts.build(budget=found, user=user),
         as_json=lambda: contexts.summary(found),
     )
 

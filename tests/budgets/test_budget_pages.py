@@ -171,3 +171,28 @@ def test_the_administration_makes_changes_and_deletes_budgets(client: Client, bo
     delete = reverse("admin:jobs_budget_delete", args=[budget.pk])
     client.post(delete, {"post": "yes"})
     assert not Budget.objects.exists()
+
+
+def test_what_is_spent_opens_the_rows_that_it_is_the_sum_of(client: Client, boss: User) -> None:
+    queue = a_queue()
+    spent(9, name="of-queue", queue=queue)
+    spent(9, name="of-tag", tag_value="blue & red")
+    spent(9, name="of-any-value")
+    a_budget(name="not-added-up")
+    page = client.get("/budgets/of-queue/")
+    url = page.context["rows_url"]
+    assert url.startswith("/costs/rows/?from=2026-01-01&at=2026-01-05T09")
+    assert url.endswith(f"&queue={queue.pk}")
+    assert "What it is the sum of" in page.text
+    assert client.get(url).status_code == 200
+    tagged = client.get("/budgets/of-tag/").context["rows_url"]
+    assert tagged.endswith("&tag=team&value=blue+%26+red")
+    for name in ("of-any-value", "not-added-up"):
+        assert client.get(f"/budgets/{name}/").context["rows_url"] == ""
+
+
+def test_who_does_not_see_all_rows_is_offered_none(client: Client, visitor: User) -> None:
+    spent(9, name="mine", owner=visitor)
+    spent(9, name="of-queue", queue=a_queue())
+    assert client.get("/budgets/mine/").context["rows_url"]
+    assert client.get("/budgets/of-queue/").context["rows_url"] == ""

@@ -118,6 +118,8 @@ def test_a_definition_that_runs_out_of_memory_is_told_so(client: Client, boss: U
     page = client.get("/definitions/tight/").text
     assert "It needs more memory:" in page
     assert "5 runs ran out of it" in page
+    assert "It would have cost, in the last 30 days:" in page
+    assert "$-" not in client.get("/right-sizing/").text
 
 
 def test_a_definition_without_runs_has_no_panel(client: Client, visitor: User) -> None:

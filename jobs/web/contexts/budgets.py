@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -13,8 +14,10 @@ from jobs.domain.errors import NotFound
 from jobs.models import Budget, BudgetAction, BudgetScope
 from jobs.selectors import budgets as selectors
 from jobs.selectors.choices import queue_names
+from jobs.selectors.costs_rows import Part
 from jobs.services.setup.budgets import FIELDS, values_of
 
+from .cost_query import CostQuery
 from .forms import errors_elsewhere
 from .lazily import lazily
 from .named import NameQuery, read_query
@@ -112,14 +115,32 @@ def find(*, name: str, user: User) -> Budget:
     return found
 
 
-def build(*, budget: Budget) -> dict[str, Any]:
+def build(*, budget: Budget, user: User) -> dict[str, Any]:
+    """With a link to the rows that it is the sum of, where the user sees all of them."""
+    sees_all = user.is_staff or budget.owner_id == user.pk
     return {
         "budget": budget,
         "row": row_of(budget),
         "action_words": ACTION_WORDS[BudgetAction(budget.action)],
+        "rows_url": _rows_url(budget) if sees_all else "",
         "ends_on": rules.next_month(budget.month) if budget.month else None,
         "topics": TOPICS,
     }
+
+
+def _rows_url(budget: Budget) -> str:
+    """The rows that `spent_usd` is the sum of; empty where it is not added up, or is of several tags."""
+    if budget.month is None or budget.spent_as_of is None:
+        return ""
+    scope: dict[str, object] = {
+        BudgetScope.QUEUE: {"queue": budget.queue_id},
+        BudgetScope.OWNER: {"owner": budget.owner_id},
+        BudgetScope.TAG: {"tag": budget.tag_key, "value": budget.tag_value},
+    }[BudgetScope(budget.scope)]
+    if budget.scope == BudgetScope.TAG and not budget.tag_value:
+        return ""
+    at = budget.spent_as_of.astimezone(UTC)
+    return CostQuery(budget.month, at.date(), at).rows_url(Part.ALL, scope)
 
 
 def summary(budget: Budget) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -56,6 +57,12 @@ class Sizing:
         """Whether the newest revision asks for less memory than runs need."""
         fitting = self.found.fitting_memory_mib
         return fitting is not None and fitting > self.asked_memory_mib
+
+    @property
+    def extra_usd(self) -> Decimal | None:
+        """How much more it would have cost with the request that fits; None where that is not more."""
+        saving = self.found.saving_usd
+        return -saving if saving is not None and saving < 0 else None
 
     @property
     def trouble(self) -> str:
