@@ -132,15 +132,15 @@ def _rows_url(budget: Budget) -> str:
     """The rows that `spent_usd` is the sum of; empty where it is not added up, or is of several tags."""
     if budget.month is None or budget.spent_as_of is None:
         return ""
-    scope: dict[str, object] = {
+    scopes: dict[str, dict[str, object]] = {
         BudgetScope.QUEUE: {"queue": budget.queue_id},
         BudgetScope.OWNER: {"owner": budget.owner_id},
         BudgetScope.TAG: {"tag": budget.tag_key, "value": budget.tag_value},
-    }[BudgetScope(budget.scope)]
+    }
     if budget.scope == BudgetScope.TAG and not budget.tag_value:
         return ""
     at = budget.spent_as_of.astimezone(UTC)
-    return CostQuery(budget.month, at.date(), at).rows_url(Part.ALL, scope)
+    return CostQuery(budget.month, at.date(), at).rows_url(Part.ALL, scopes[budget.scope])
 
 
 def summary(budget: Budget) -> dict[str, Any]:
