@@ -12,7 +12,7 @@ from tests.installation import Installation, wait_until
 
 pytestmark = pytest.mark.processes
 
-STEPS = 8
+STEPS = 6
 INTERRUPT = """
 from datetime import timedelta
 from django.db import transaction
