@@ -160,7 +160,10 @@ def test_runs_are_found_by_as_many_queries_however_many_there_are(
 
 
 def test_only_definitions_whose_jobs_have_ended_are_looked_at_again() -> None:
-    quiet, busy = a_definition(), a_definition()
+    quiet, busy, unused = a_definition(), a_definition(), a_definition()
+    a_run(quiet)
+    a_run(busy)
+    a_job(definition=unused)
     mark_stale(now=NOW)
     for row in RightSizing.objects.all():
         refresh(row_id=row.pk, now=NOW)
@@ -209,7 +212,7 @@ def test_the_sweep_hands_over_what_is_stale_until_it_is_done(
         queueing, "enqueue_after_commit", lambda _, ids: handed_over.append(list(ids))
     )
     definition = a_definition()
-    a_job(definition=definition)
+    a_run(definition)
     assert hand_over_stale(now=NOW) == 1
     row = RightSizing.objects.get(definition_name=definition.name)
     assert hand_over_stale(now=NOW) == 1

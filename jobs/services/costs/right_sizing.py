@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from jobs import changes, queueing
 from jobs.domain.fargate import CAPABILITY
@@ -45,14 +46,14 @@ def hand_over_stale(*, now: datetime) -> int:
 
 
 def mark_stale(*, now: datetime) -> None:
-    """Marks the definitions of which jobs have ended since the last look; the first time all that there are.
+    """Marks the definitions of which jobs have ended since the last look; the first time, ever.
 
     One query where the last look was a moment ago.
     """
     mark = CostMark.objects.filter(name=MARK).first()
     if mark is not None and mark.until > now - LOOK_EVERY:
         return
-    names = set(_all_names() if mark is None else _names_ended(mark.until - LOOK_BACK, now))
+    names = set(_names_ended_ever() if mark is None else _names_ended(mark.until - LOOK_BACK, now))
     with transaction.atomic():
         RightSizing.objects.bulk_create(
             [RightSizing(definition_name=name, stale_at=now) for name in sorted(names)],
@@ -79,8 +80,10 @@ def refresh(*, row_id: int, now: datetime) -> None:
         changes.publish([changes.DEFINITIONS])
 
 
-def _all_names() -> list[str]:
-    return list(JobDefinition.objects.values_list("name", flat=True).distinct())
+def _names_ended_ever() -> list[str]:
+    """One look into an index for each definition, however many jobs there are."""
+    ended = Job.objects.filter(definition=OuterRef("pk"), parent=None, status__in=TERMINAL)
+    return list(JobDefinition.objects.filter(Exists(ended)).values_list("name", flat=True))
 
 
 def _names_ended(since: datetime, until: datetime) -> list[str]:
