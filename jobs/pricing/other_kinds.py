@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from jobs.domain.resources import Resources
+
 from .cost import SECONDS_PER_HOUR, Rates
 from .spot import FARGATE_SPOT_RATIO
 
@@ -17,6 +19,11 @@ class Offer:
     memory_mib: int
     on_demand_usd: Decimal
     spot_usd: Decimal | None
+    gpus: int = 0
+
+    @property
+    def size(self) -> Resources:
+        return Resources(self.milli_vcpus, self.memory_mib, self.gpus)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,8 @@ Each read is one query, whatever the array's size; only the grid looks at every 
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
 
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Min
 
 from jobs.domain import reasons
 from jobs.models import Job, JobStatus
@@ -81,11 +80,3 @@ def neighbours_of(child: Job) -> tuple[int | None, int | None]:
         before.values_list("array_index", flat=True).first(),
         after.values_list("array_index", flat=True).first(),
     )
-
-
-def cost_of(array: Job) -> Decimal:
-    """US dollars of all ended attempts at its children."""
-    total: Decimal | None = Job.objects.filter(parent=array).aggregate(total=Sum("cost_usd"))[
-        "total"
-    ]
-    return total or Decimal(0)

@@ -1,13 +1,17 @@
 """What work cost, or costs so far: of a job's attempts, of a day, of a budget's month. Each is exact."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from django.contrib.auth.models import User
+from django.db.models import Count
 
-from jobs.models import JobQueue
+from jobs.domain.cost_ranges import start_of
+from jobs.models import Attempt, Job, JobQueue
 
-from .costs_ledger import Amounts, Ledger
+from .costs_exact import UsdSum
+from .costs_ledger import NOTHING, Amounts, Ledger, amounts_of
 from .costs_prices import Prices, cost_so_far, prices_of, rates_of
 from .costs_scope import CostRange, CostScope
 
@@ -17,14 +21,23 @@ __all__ = [
     "CostScope",
     "Ledger",
     "Prices",
-    "cost_since",
+    "cost_of_array",
     "cost_so_far",
+    "month_so_far",
     "prices_of",
     "rates_of",
     "spent",
 ]
 
 ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class MonthSoFar:
+    """US dollars of today and of all of the month."""
+
+    today_usd: Decimal
+    month_usd: Decimal
 
 
 def spent(
@@ -49,7 +62,29 @@ def spent(
     return Ledger(times, scope).total.total_usd
 
 
-def cost_since(*, user: User, since: datetime, now: datetime) -> Decimal:
-    """US dollars of all that this user may see: of what ended since then, and of what lives until now."""
-    times = CostRange(since, now, with_running=True)
-    return Ledger(times, CostScope().seen_by(user)).total.total_usd
+def cost_of_array(array: Job) -> Amounts:
+    """What all ended attempts at the children of an array cost. One query."""
+    found = Attempt.objects.filter(job__parent=array, ended_at__isnull=False)
+    sums = found.values("capacity").annotate(
+        attempts=Count("pk"),
+        usd=UsdSum("cost_usd"),
+        on_demand=UsdSum("on_demand_usd"),
+        idle=UsdSum("idle_usd"),
+    )
+    return sum(
+        (
+            amounts_of(each["capacity"], each["attempts"], each["usd"], each["on_demand"])
+            + Amounts(idle_usd=each["idle"])
+            for each in sums.order_by()
+        ),
+        NOTHING,
+    )
+
+
+def month_so_far(*, user: User, now: datetime) -> MonthSoFar:
+    """What this month and this day (UTC) have cost of all that this user may see, with what lives."""
+    today = start_of(now.astimezone(UTC).date())
+    times = CostRange(today.replace(day=1), now, with_running=True)
+    ledger = Ledger(times, CostScope().seen_by(user))
+    of_today = ledger.by("day").get((today.date(),), NOTHING)
+    return MonthSoFar(today_usd=of_today.total_usd, month_usd=ledger.total.total_usd)

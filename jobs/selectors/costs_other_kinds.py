@@ -17,15 +17,23 @@ def fargate_rates() -> Rates:
     )
 
 
-def offers() -> list[Offer]:
-    """The instance types without GPUs that work of any kind could run on. One query."""
-    rows = InstanceType.objects.filter(gpus=0, architecture=Architecture.X86_64)
-    return [
-        Offer(*row)
-        for row in rows.values_list(
-            "name", "milli_vcpus", "memory_mib", "usd_per_hour", "spot_usd_per_hour"
-        )
-    ]
+def offers(*, with_gpus: bool = False) -> list[Offer]:
+    """The instance types that work could run on: those without GPUs, or those with some. One query."""
+    rows = InstanceType.objects.filter(architecture=Architecture.X86_64)
+    rows = rows.filter(gpus__gt=0) if with_gpus else rows.filter(gpus=0)
+    return [offer_of(row) for row in rows]
+
+
+def offer_of(row: InstanceType) -> Offer:
+    """A type as it is priced."""
+    return Offer(
+        name=row.name,
+        milli_vcpus=row.milli_vcpus,
+        memory_mib=row.memory_mib,
+        on_demand_usd=row.usd_per_hour,
+        spot_usd=row.spot_usd_per_hour,
+        gpus=row.gpus,
+    )
 
 
 def other_kinds(work: Work) -> list[OtherKind]:

@@ -1,16 +1,14 @@
-"""What the overview shows: what runs, what it costs, what failed, what happened last."""
+"""What the overview shows: what runs, what failed, what happened last."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count
 
 from jobs.domain.states import PLACED, JobStatus
-from jobs.models import Attempt, ComputeEnvironment, Job, Transition
+from jobs.models import Job, Transition
 from jobs.models.job import LIVE_LITERALS, LIVE_STATUSES
-from jobs.pricing import cost
 
 from .jobs import visible_jobs
 
@@ -68,47 +66,5 @@ def feed(*, user: User, limit: int = FEED_SHOWN) -> list[Transition]:
     return list(rows[:limit])
 
 
-def cost_since(*, user: User, since: datetime, now: datetime) -> Decimal:
-    """US dollars of visible jobs' attempts: of those ended since `since`, and of the running ones until now."""
-    ended = _attempts(user).filter(
-        # Naming the environments makes the (environment, ended_at) index fit.
-        environment__in=list(ComputeEnvironment.with_deleted.values_list("pk", flat=True)),
-        ended_at__gte=since,
-    )
-    total: Decimal = ended.aggregate(total=Sum("cost_usd"))["total"] or Decimal(0)
-    running = _attempts(user).filter(ended_at=None, started_at__isnull=False)
-    return total + sum((cost_so_far(attempt, now=now) for attempt in running), Decimal(0))
-
-
-def cost_so_far(attempt: Attempt, *, now: datetime) -> Decimal:
-    """What an attempt has cost: its recorded cost once ended, else until now; 0 before its start."""
-    if attempt.ended_at is not None:
-        return attempt.cost_usd
-    if attempt.started_at is None:
-        return Decimal(0)
-    return cost.usd(
-        milli_vcpus=attempt.milli_vcpus,
-        memory_mib=attempt.memory_mib,
-        seconds=cost.seconds_between(attempt.started_at, attempt.stopped_at or now),
-        rates=rates_of(attempt),
-    )
-
-
-def rates_of(attempt: Attempt) -> cost.Rates:
-    """The rates that an attempt is priced at."""
-    return cost.Rates(
-        usd_per_vcpu_hour=attempt.usd_per_vcpu_hour, usd_per_gib_hour=attempt.usd_per_gib_hour
-    )
-
-
-def day_start(now: datetime) -> datetime:
-    """Midnight before `now`, in its own zone."""
-    return now.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
 def hour_before(now: datetime) -> datetime:
     return now - timedelta(hours=1)
-
-
-def _attempts(user: User) -> QuerySet[Attempt]:
-    return Attempt.objects.all() if user.is_staff else Attempt.objects.filter(Q(job__owner=user))

@@ -18,7 +18,7 @@ from jobs.models import (
     Job,
     JobStatus,
 )
-from jobs.selectors.costs import CostRange, CostScope, Ledger, cost_since, spent
+from jobs.selectors.costs import CostRange, CostScope, Ledger, month_so_far, spent
 from jobs.services.costs import rollup
 from jobs.services.costs.rollup import add_up_costs
 from jobs.services.requests.tags import add_tags
@@ -164,8 +164,8 @@ def test_who_is_no_administrator_sees_what_his_own_jobs_cost() -> None:
         mine = the_day(CostScope(owner=boss.pk).seen_by(owner))
         assert mine.total.total_usd == 1
         assert mine.tags[("team", "a")].usd == 1
-        assert cost_since(user=owner, since=DAY, now=LATER) == 1
-        assert cost_since(user=boss, since=DAY, now=LATER) == 9
+        assert month_so_far(user=owner, now=LATER).today_usd == 1
+        assert month_so_far(user=boss, now=LATER).month_usd == 9
         add_up_costs(now=LATER)
 
 

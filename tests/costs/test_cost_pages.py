@@ -36,7 +36,9 @@ def ago(hours: float) -> datetime:
 
 
 def ended(hours_ago: float, usd: str, *, idle: str = "0", **fields: Any) -> Attempt:
-    values = {name: fields.pop(name) for name in ("instance", "capacity") if name in fields}
+    values: dict[str, Any] = {
+        name: fields.pop(name) for name in ("instance", "capacity") if name in fields
+    }
     if "instance" in values:
         values["environment"] = values["instance"].environment
     at = ago(hours_ago)

@@ -1,6 +1,6 @@
 """Arrays: the page of the whole, the grid, its children, and the ways to end and to rerun them."""
 
-import json
+from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import User
@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from jobs.domain import ids, reasons
 from jobs.models import ArraySummary, Job, StopKind
 from jobs.selectors import arrays as selectors
-from tests.builders import a_job, an_array
+from tests.builders import NOW, a_job, an_array, an_attempt
 
 JSON = {"Accept": "application/json"}
 # Session, user, the job; then the grid, failures, children, cost, history, reruns.
@@ -184,10 +184,20 @@ def test_a_cancelled_array_may_still_be_terminated(page: Client) -> None:
 
 def test_the_json_tells_the_array_and_its_failures(script: Client) -> None:
     array = mixed()
+    for index, capacity in ((3, "UNMANAGED"), (7, "SPOT")):
+        an_attempt(
+            job=Job.objects.get(pk=ids.child_id(array.pk, index)),
+            capacity=capacity,
+            ended_at=NOW,
+            cost_usd=Decimal("1.5"),
+            on_demand_usd=Decimal(4),
+            idle_usd=Decimal("0.25"),
+        )
     told = script.get(f"/jobs/{array.pk}/").json()
     assert told["array"]["size"] == 10
     assert told["failures"][0] == {"reason": "Exit code 1", "count": 2, "first_index": 3}
-    assert json.loads(json.dumps(told))["cost_usd"].startswith("3")
+    costs = [told[name] for name in ("cost_usd", "idle_usd", "saving_usd")]
+    assert costs == ["3.000000000", "0.500000000", "2.500000000"]
     assert told["children_url"] == f"/jobs/{array.pk}/children/"
 
 

@@ -15,7 +15,7 @@ from tests.builders import a_definition, a_job, a_queue, an_attempt
 JSON = {"Accept": "application/json"}
 # Session, user, queues to choose from, and the jobs themselves.
 LIST_QUERIES = 4
-OVERVIEW_QUERIES = 18
+OVERVIEW_QUERIES = 19
 
 
 def ids(answer: object) -> list[str]:

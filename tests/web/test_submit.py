@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from jobs.models import Job, JobDefinition, JobQueue
 from tests.builders import NOW, a_definition, a_job, a_queue, an_attempt, an_environment
 
-CHECK_QUERIES = 21
+CHECK_QUERIES = 22
 HTMX = {"HX-Request": "true", "Accept": "text/html"}
 
 

@@ -175,7 +175,7 @@ def test_a_multi_node_job_is_cloned_with_its_number_of_nodes(page: Client) -> No
     a_definition(name="mpi", type="multinode", node_properties=properties)
     html = page.get("/submit/?definition=mpi").content.decode()
     # Two nodes of half a vCPU and 64 MiB.
-    assert "1 vCPU, 128 MiB in" in html
+    assert "1 vCPU, 128 MiB on each kind" in html
     overrides = {
         "nodePropertyOverrides": [
             {"targetNodes": "0:", "containerOverrides": {"command": ["mpirun"]}}

@@ -12,7 +12,8 @@ from pytest_django import DjangoAssertNumQueries
 from jobs.models import Attempt, Job
 from jobs.selectors import front
 from jobs.web.contexts import job as contexts
-from jobs.web.contexts.attempts import chosen, cost_of, tries_of
+from jobs.web.contexts.attempts import chosen, tries_of
+from jobs.web.contexts.job_cost import cost_of
 from tests.builders import NOW, a_job, an_attempt
 from tests.joblogs.writing import Writer, numbered
 

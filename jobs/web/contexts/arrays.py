@@ -14,6 +14,7 @@ from jobs.domain.ids import MAX_CHILDREN
 from jobs.domain.states import JobStatus
 from jobs.models import ArraySummary, Job
 from jobs.selectors import arrays as selectors
+from jobs.selectors.costs import cost_of_array
 from jobs.selectors.paging import Page
 
 from . import job as job_contexts
@@ -70,7 +71,7 @@ def build(*, job: Job, user: User, now: datetime, query: ChildQuery, hops: int) 
         "all_url": ChildQuery(status="", after=None).url(job),
         "first_url": query.url(job) if query.after is not None else None,
         "next_url": lazily(lambda: query.url(job, after=page().next) if page().next else None),
-        "cost_usd": lazily(lambda: selectors.cost_of(job)),
+        "cost": lazily(lambda: cost_of_array(job)),
         "percent": lazily(lambda: percent_of(job.array_summary)),
     }
 
@@ -98,9 +99,12 @@ def percent_of(summary: ArraySummary) -> int:
 def as_json(*, job: Job, user: User, now: datetime) -> dict[str, Any]:
     """All that the page says, for scripts; the children have a list of their own."""
     told = job_contexts.as_json(job=job, user=user, now=now)
+    cost = cost_of_array(job)
     return {
         **told,
-        "cost_usd": f"{selectors.cost_of(job):f}",
+        "cost_usd": f"{cost.usd:f}",
+        "idle_usd": f"{cost.idle_usd:f}",
+        "saving_usd": f"{cost.saving_usd:f}",
         "failures": [
             {"reason": each.reason, "count": each.count, "first_index": each.first_index}
             for each in selectors.failures_of(job)

@@ -11,10 +11,11 @@ from django.urls import reverse
 
 from jobs.domain import ids, resources
 from jobs.models import Attempt, Job
-from jobs.pricing import cost
 from jobs.selectors import job_details
 from jobs.selectors import jobs as selectors
-from jobs.selectors.overview import cost_so_far, rates_of
+from jobs.selectors.costs import Prices
+
+from .job_cost import amounts_so_far, prices_of_live
 
 SPARK_HEIGHT = 30
 # Of a try at a job of a thousand nodes the page shows the first containers; the JSON has them all.
@@ -23,13 +24,15 @@ CONTAINERS_SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class ContainerRow:
-    """A container of a try with what it has cost, and what its log is asked for by.
+    """A container of a try with what it has cost (without idle time) and what Spot saved, and what its
+    log is asked for by.
 
     `stopped_by` names the container whose end asked this one to stop; empty if none did.
     """
 
     attempt: Attempt
     cost_usd: Decimal
+    saving_usd: Decimal
     log_url: str
     query: str
     stopped_by: str
@@ -61,6 +64,16 @@ class Try:
     @property
     def cost_usd(self) -> Decimal:
         return sum((row.cost_usd for row in self.rows), Decimal(0))
+
+    @property
+    def idle_usd(self) -> Decimal:
+        """Its part of the idle time of what it ran on."""
+        return sum((row.attempt.idle_usd for row in self.rows), Decimal(0))
+
+    @property
+    def saving_usd(self) -> Decimal:
+        """What Spot capacity saved against On-Demand."""
+        return sum((row.saving_usd for row in self.rows), Decimal(0))
 
     @property
     def has_ended(self) -> bool:
@@ -106,17 +119,6 @@ class Try:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """Dollars until now, and how they grow: `base_usd` stand, and each second from `since` on adds."""
-
-    so_far_usd: Decimal
-    base_usd: Decimal
-    since: datetime | None
-    usd_per_second: Decimal | None
-    minimum_seconds: int = cost.MINIMUM_SECONDS
-
-
-@dataclass(frozen=True, slots=True)
 class UsageLine:
     """A sparkline in a box of 100 by SPARK_HEIGHT, and its numbers in words."""
 
@@ -135,8 +137,9 @@ class UsageLines:
 
 def tries_of(job: Job, attempts: Sequence[Attempt], now: datetime) -> list[Try]:
     """The tries, oldest first; `attempts` are in the order of `selectors.attempts_of`."""
+    prices = prices_of_live(attempts, now=now)
     found = [
-        _try(job, number, list(rows), now)
+        _try(job, number, list(rows), now, prices)
         for number, rows in groupby(attempts, key=lambda attempt: attempt.number)
     ]
     return [
@@ -145,16 +148,18 @@ def tries_of(job: Job, attempts: Sequence[Attempt], now: datetime) -> list[Try]:
     ]
 
 
-def _try(job: Job, number: int, attempts: Sequence[Attempt], now: datetime) -> Try:
+def _try(job: Job, number: int, attempts: Sequence[Attempt], now: datetime, prices: Prices) -> Try:
+    amounts = [amounts_so_far(each, now=now, prices=prices) for each in attempts]
     rows = [
         ContainerRow(
             attempt=attempt,
-            cost_usd=cost_so_far(attempt, now=now),
+            cost_usd=each.usd,
+            saving_usd=each.saving_usd,
             log_url=log_url(job, attempt),
             query=query_of(attempt),
             stopped_by=_stopped_by(job, attempt, attempts),
         )
-        for attempt in attempts
+        for attempt, each in zip(attempts, amounts, strict=True)
     ]
     return Try(number=number, rows=rows, decider=decider_of(job, attempts))
 
@@ -214,30 +219,6 @@ def chosen(job: Job, attempts: Sequence[Attempt], query: str) -> Attempt | None:
     return decider_of(job, newest)
 
 
-def cost_of(attempts: Sequence[Attempt], now: datetime) -> Cost:
-    """What all attempts have cost until now, and how that grows."""
-    so_far = sum((cost_so_far(each, now=now) for each in attempts), Decimal(0))
-    running = [each for each in attempts if _runs(each)]
-    if not running:
-        return Cost(so_far_usd=so_far, base_usd=so_far, since=None, usd_per_second=None)
-    growth = sum((_usd_per_second(each) for each in running), Decimal(0))
-    if len(running) > 1:
-        # They began at different moments: counted on from now.
-        return Cost(
-            so_far_usd=so_far,
-            base_usd=so_far,
-            since=now,
-            usd_per_second=growth,
-            minimum_seconds=0,
-        )
-    return Cost(
-        so_far_usd=so_far,
-        base_usd=so_far - cost_so_far(running[0], now=now),
-        since=running[0].started_at,
-        usd_per_second=growth,
-    )
-
-
 def usage_lines(attempt: Attempt | None) -> UsageLines | None:
     """The two sparklines of an attempt; None while there are fewer than two samples."""
     samples = selectors.usage_of(attempt) if attempt is not None else []
@@ -262,8 +243,9 @@ def usage_lines(attempt: Attempt | None) -> UsageLines | None:
     )
 
 
-def as_json(job: Job, attempt: Attempt, now: datetime) -> dict[str, Any]:
+def as_json(job: Job, attempt: Attempt, now: datetime, prices: Prices) -> dict[str, Any]:
     """One container of a try. `node_id` is that of AWS Batch's multi-node jobs."""
+    amounts = amounts_so_far(attempt, now=now, prices=prices)
     return {
         "number": attempt.number,
         "node_index": attempt.node_index,
@@ -293,20 +275,11 @@ def as_json(job: Job, attempt: Attempt, now: datetime) -> dict[str, Any]:
         "reason": attempt.reason,
         "status_reason": attempt.status_reason,
         "explanation": attempt.explanation,
-        "cost_usd": f"{cost_so_far(attempt, now=now):f}",
+        "cost_usd": f"{amounts.usd:f}",
+        "idle_usd": f"{attempt.idle_usd:f}",
+        "saving_usd": f"{amounts.saving_usd:f}",
         "log_url": log_url(job, attempt),
     }
-
-
-def _runs(attempt: Attempt) -> bool:
-    return attempt.started_at is not None and attempt.stopped_at is None and not attempt.ended_at
-
-
-def _usd_per_second(attempt: Attempt) -> Decimal:
-    hourly = cost.usd_per_hour(
-        milli_vcpus=attempt.milli_vcpus, memory_mib=attempt.memory_mib, rates=rates_of(attempt)
-    )
-    return hourly / cost.SECONDS_PER_HOUR
 
 
 def _line(

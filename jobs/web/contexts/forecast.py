@@ -6,18 +6,19 @@ from decimal import Decimal
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from jobs.domain.plans import JobPlan, plan_of
+from jobs.domain.plans import plan_of
 from jobs.domain.resources import Resources
-from jobs.models import ComputeEnvironment, Job, JobStatus
-from jobs.pricing import cost
+from jobs.models import Job, JobStatus
 from jobs.scheduling.decide import explain_job
 from jobs.scheduling.order import LAST_ID
 from jobs.scheduling.plan import Wait
 from jobs.scheduling.snapshot import JobView
 from jobs.selectors.choices import environments_in_order
-from jobs.selectors.jobs import median_run_seconds
+from jobs.selectors.jobs import RunSeconds, run_seconds
 from jobs.selectors.snapshot import load_snapshot
 from jobs.services.requests.submission import Submission
+
+from .forecast_kinds import KindEstimate, kinds_of, request_of
 
 # So many waiting jobs of each queue tell whether there is room for one more.
 OUTLOOK_FRONT = 20
@@ -25,24 +26,27 @@ OUTLOOK_FRONT = 20
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What the job would cost. `usd_per_run` is for the median of earlier runs; None without any.
+    """What the job would cost on each kind of capacity, the queue's first environment first.
 
-    `needs` are those of all its nodes together; of an array, of one of its `children`.
+    `runs` are those of earlier jobs of the definition; None without any. `needs` are those of all its nodes
+    together; of an array, of one of its `children`.
     """
 
-    usd_per_hour: Decimal
-    usd_per_run: Decimal | None
-    median_seconds: float | None
+    kinds: list[KindEstimate]
+    runs: RunSeconds | None
     needs: Resources
-    environment: ComputeEnvironment
     children: int | None
 
     @property
+    def own(self) -> KindEstimate:
+        """Where it would run."""
+        return self.kinds[0]
+
+    @property
     def usd_in_all(self) -> Decimal | None:
-        """Of all children of an array."""
-        if self.children is None or self.usd_per_run is None:
-            return None
-        return self.usd_per_run * self.children
+        """Of all children of an array, each a run of median length."""
+        usd = self.own.median_usd
+        return None if self.children is None or usd is None else usd * self.children
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +61,16 @@ class Outlook:
 
 
 def estimate(submission: Submission) -> Estimate | None:
-    """What a checked submission would cost in the first environment that its queue tries."""
+    """What a checked submission would cost; None if its queue has no environment."""
     environments = environments_in_order(submission.queue.name)
     if not environments:
         return None
-    first = environments[0]
-    rates = cost.Rates(
-        usd_per_vcpu_hour=first.usd_per_vcpu_hour, usd_per_gib_hour=first.usd_per_gib_hour
-    )
-    needs = _in_all(plan_of(submission.work))
-    amounts = {"milli_vcpus": needs.milli_vcpus, "memory_mib": needs.memory_mib}
-    median = median_run_seconds(submission.definition)
-    per_run = None
-    if median is not None:
-        per_run = cost.usd(**amounts, seconds=Decimal(str(median)), rates=rates)
+    runs = run_seconds(submission.definition)
+    request = request_of(submission)
     return Estimate(
-        usd_per_hour=cost.usd_per_hour(**amounts, rates=rates),
-        usd_per_run=per_run,
-        median_seconds=median,
-        needs=needs,
-        environment=first,
+        kinds=kinds_of(request, runs, environments[0]),
+        runs=runs,
+        needs=sum(request.nodes, Resources(0, 0)),
         children=submission.array_size,
     )
 
@@ -116,10 +110,3 @@ def _as_waiting(submission: Submission, user: User) -> JobView:
         ),
         owner_id=user.pk,
     )
-
-
-def _in_all(plan: JobPlan) -> Resources:
-    total = Resources(0, 0)
-    for node in plan.nodes:
-        total += Resources(node.milli_vcpus, node.memory_mib, node.gpus)
-    return total

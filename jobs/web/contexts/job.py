@@ -19,7 +19,8 @@ from jobs.selectors.front import behind_at_least, estimated_start, position_of, 
 
 from . import attempts as attempt_contexts
 from . import checkpoints, dependencies, workload
-from .attempts import Try, chosen, cost_of, decider_of, log_arguments, tries_of, usage_lines
+from .attempts import Try, chosen, decider_of, log_arguments, tries_of, usage_lines
+from .job_cost import cost_of, prices_of_live
 from .lazily import lazily
 
 STEPS = (JobStatus.SUBMITTED, JobStatus.RUNNABLE, JobStatus.STARTING, JobStatus.RUNNING)
@@ -220,6 +221,7 @@ def interruption_of(job: Job, attempts: Sequence[Attempt]) -> Attempt | None:
 def as_json(*, job: Job, user: User, now: datetime) -> dict[str, Any]:
     """All that the page says, for scripts. Times are ISO 8601 in UTC, dollars are texts."""
     attempts = selectors.attempts_of(job)
+    cost, prices = cost_of(attempts, now), prices_of_live(attempts, now=now)
     waits = waits_now(job, now)
     return {
         **summary(job),
@@ -232,9 +234,11 @@ def as_json(*, job: Job, user: User, now: datetime) -> dict[str, Any]:
         "position_in_queue": position_of(job=job, now=now),
         "position_is_more_than": behind_at_least(job=job, now=now),
         "estimated_start": estimated_start(job=job, now=now),
-        "cost_usd": f"{cost_of(attempts, now).so_far_usd:f}",
+        "cost_usd": f"{cost.so_far_usd:f}",
+        "idle_usd": f"{cost.idle_usd:f}",
+        "saving_usd": f"{cost.saving_usd:f}",
         "checkpoint": checkpoints.as_json(job, checkpoint_of(job)),
-        "attempts": [attempt_contexts.as_json(job, each, now) for each in attempts],
+        "attempts": [attempt_contexts.as_json(job, each, now, prices) for each in attempts],
         "transitions": [
             {
                 "from": line.from_status,

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from jobs.selectors import environments, overview, queues
+from jobs.selectors import costs, environments, overview, queues
 from jobs.selectors.budgets import warnings_seen
 
 from .budgets import warnings
@@ -20,9 +20,7 @@ def build(*, user: User, now: datetime) -> dict[str, Any]:
         "queues": lazily(lambda: queues.list_queues().rows),
         "environments": lazily(lambda: environments.list_environments().rows),
         "failures": lazily(lambda: overview.failures(user=user, since=overview.hour_before(now))),
-        "cost_today": lazily(
-            lambda: overview.cost_since(user=user, since=overview.day_start(now), now=now)
-        ),
+        "costs": lazily(lambda: costs.month_so_far(user=user, now=now)),
         "budget_warnings": warnings(lambda: warnings_seen(user=user)),
         "feed": lazily(lambda: overview.feed(user=user)),
     }
@@ -34,7 +32,8 @@ def as_json(*, user: User, now: datetime) -> dict[str, Any]:
     return {
         "jobs": context["counts"](),
         "failed_last_hour": context["failures"]().count,
-        "cost_today_usd": str(context["cost_today"]()),
+        "cost_today_usd": str(context["costs"]().today_usd),
+        "cost_this_month_usd": str(context["costs"]().month_usd),
         "environments": [
             {
                 "name": row.environment.name,

@@ -1,0 +1,141 @@
+"""What a submission would cost on each kind of capacity, side by side."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from django.conf import settings
+
+from jobs.domain.fargate import SIZES, extra_ephemeral_gib
+from jobs.domain.plans import plan_of
+from jobs.domain.resources import Resources
+from jobs.models import Capacity, ComputeEnvironment
+from jobs.pricing.cost import Rates
+from jobs.pricing.estimates import HourlyEstimate, by_fargate, by_instances, by_rates
+from jobs.pricing.spot import FARGATE_SPOT_RATIO
+from jobs.selectors.capacity import kind_of
+from jobs.selectors.costs_other_kinds import fargate_rates, offer_of, offers
+from jobs.selectors.instance_types import types_named
+from jobs.selectors.jobs import RunSeconds
+from jobs.services.requests.submission import Submission
+
+MULTI_NODE = "has no multi-node parallel jobs"
+WITH_GPUS = "has no GPUs"
+TOO_LARGE = "has no size that is large enough"
+NO_OWN_TYPE = "none of its instance types is large enough"
+NO_TYPE = "no instance type of the catalogue is large enough"
+
+
+@dataclass(frozen=True, slots=True)
+class KindEstimate:
+    """One kind of capacity. Without `hourly` it is not to be had for this job, for the reason in `problem`.
+
+    `environment`, with its kind in `capacity`, is set for the first environment of the queue: there, it would
+    run. `size`: the pair of Fargate that holds it, thousandths of vCPUs and MiB.
+    """
+
+    label: str
+    hourly: HourlyEstimate | None
+    runs: RunSeconds | None
+    problem: str = ""
+    environment: ComputeEnvironment | None = None
+    capacity: str = ""
+    size: tuple[int, int] | None = None
+
+    @property
+    def median_usd(self) -> Decimal | None:
+        return self.hourly.of_run(self.runs.median) if self.hourly and self.runs else None
+
+    @property
+    def p90_usd(self) -> Decimal | None:
+        return self.hourly.of_run(self.runs.p90) if self.hourly and self.runs else None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a submission asks for: its nodes, and storage on Fargate beyond what is included."""
+
+    nodes: tuple[Resources, ...]
+    ephemeral_gib: int
+    is_multi_node: bool
+
+    @property
+    def has_gpus(self) -> bool:
+        return any(node.gpus for node in self.nodes)
+
+
+def request_of(submission: Submission) -> Request:
+    """What a checked submission asks for."""
+    work = submission.work
+    nodes = tuple(
+        Resources(node.milli_vcpus, node.memory_mib, node.gpus) for node in plan_of(work).nodes
+    )
+    container = {} if work.node_properties else work.ecs_properties or work.container
+    return Request(nodes, extra_ephemeral_gib(container), bool(work.node_properties))
+
+
+def kinds_of(
+    request: Request, runs: RunSeconds | None, own: ComputeEnvironment | None
+) -> list[KindEstimate]:
+    """The queue's first environment, then On-Demand, Spot, Fargate and Fargate Spot. At most three queries."""
+    catalogue = offers(with_gpus=request.has_gpus)
+    found = [_own(request, runs, own)] if own else []
+    for capacity in (Capacity.EC2, Capacity.SPOT):
+        hourly = by_instances(request.nodes, catalogue, spot=capacity == Capacity.SPOT)
+        problem = "" if hourly else NO_TYPE
+        found.append(KindEstimate(str(capacity.label), hourly, runs, problem))
+    fargate = (Capacity.FARGATE, Capacity.FARGATE_SPOT)
+    return found + [_on_fargate(request, runs, fargate_rates(), kind) for kind in fargate]
+
+
+def _own(
+    request: Request, runs: RunSeconds | None, environment: ComputeEnvironment
+) -> KindEstimate:
+    kind = Capacity(kind_of(environment).value)
+    rates = Rates(environment.usd_per_vcpu_hour, environment.usd_per_gib_hour)
+    if kind in (Capacity.FARGATE, Capacity.FARGATE_SPOT):
+        found = _on_fargate(request, runs, rates, kind)
+    elif kind == Capacity.UNMANAGED:
+        found = KindEstimate("", by_rates(request.nodes, rates), runs)
+    else:
+        types = types_named(environment.compute_resources.get("instanceTypes") or ())
+        own_offers = [offer_of(each) for each in types]
+        hourly = by_instances(request.nodes, own_offers, spot=kind == Capacity.SPOT)
+        found = KindEstimate("", hourly, runs, "" if hourly else NO_OWN_TYPE)
+    return replace(found, label=environment.name, environment=environment, capacity=str(kind.label))
+
+
+def _on_fargate(
+    request: Request, runs: RunSeconds | None, rates: Rates, capacity: Capacity
+) -> KindEstimate:
+    problem = _not_on_fargate(request)
+    if problem:
+        return KindEstimate(str(capacity.label), None, runs, problem)
+    sizes = [_fargate_size(node, rates) for node in request.nodes]
+    hourly = by_fargate(
+        [size for size in sizes if size],
+        rates=rates,
+        ephemeral_gib=request.ephemeral_gib,
+        usd_per_ephemeral_gib_hour=settings.BATCHWEB_FARGATE_USD_PER_EPHEMERAL_GIB_HOUR,
+        fraction=FARGATE_SPOT_RATIO if capacity == Capacity.FARGATE_SPOT else Decimal(1),
+    )
+    if not all(sizes):
+        return KindEstimate(str(capacity.label), None, runs, TOO_LARGE)
+    return KindEstimate(str(capacity.label), hourly, runs, size=sizes[0])
+
+
+def _not_on_fargate(request: Request) -> str:
+    if request.is_multi_node:
+        return MULTI_NODE
+    return WITH_GPUS if request.has_gpus else ""
+
+
+def _fargate_size(node: Resources, rates: Rates) -> tuple[int, int] | None:
+    """The cheapest of Fargate's pairs that holds the node."""
+    fitting = [
+        Resources(milli_vcpus, memory_mib)
+        for milli_vcpus, memories in SIZES.items()
+        for memory_mib in memories
+        if milli_vcpus >= node.milli_vcpus and memory_mib >= node.memory_mib
+    ]
+    best = min(fitting, key=lambda size: by_rates([size], rates).usd, default=None)
+    return (best.milli_vcpus, best.memory_mib) if best else None
