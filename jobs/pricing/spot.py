@@ -7,6 +7,7 @@ where On-Demand work needs his room.
 """
 
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 # The price moves in steps, so that its history stays short.
 STEP = Decimal("0.05")
@@ -24,6 +25,8 @@ def pressure_of(*, on_demand: Decimal, spot: Decimal) -> Decimal:
     return (asked / STEP).quantize(Decimal(1), rounding=ROUND_HALF_UP) * STEP
 
 
+# A catalogue has hundreds of types, and the pressure some twenty steps.
+@lru_cache(maxsize=16_384)
 def going_price(
     *, on_demand_usd_per_hour: Decimal, spot_usd_per_hour: Decimal, pressure: Decimal
 ) -> Decimal:

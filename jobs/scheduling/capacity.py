@@ -20,6 +20,7 @@ from .snapshot import (
     EnvironmentView,
     InstanceView,
     JobView,
+    ManagedView,
     NodeView,
     Snapshot,
     TypeView,
@@ -86,6 +87,9 @@ class Capacity:
         self._orders: dict[object, list[TypeView]] = {}
         self._hosts: dict[tuple[int, str], list[int]] = {}
         self._suitable: dict[tuple[int, Resources], list[TypeView]] = {}
+        # Room only shrinks, but for what was ended or interrupted: what was not to be had before is not now.
+        self.times_grown = 0
+        self._blocked: dict[tuple[int, Resources, int], Blocker] = {}
         # Machines on which Spot work was given notice.
         self._leaving_on = {
             *(each.node_id for each in snapshot.instances if each.kill_at is not None),
@@ -200,9 +204,23 @@ class Capacity:
         """The instance to launch for so much, by the environment's strategy; or what stands against it."""
         managed = environment.managed
         assert managed is not None
-        taken = tentative or _Tentative()
         if environment.id in self.kept:
             return Blocker.MAXIMUM
+        key = (environment.id, needs, self.times_grown)
+        if tentative is None and key in self._blocked:
+            return self._blocked[key]
+        found = self._find_offer(environment, managed, needs, tentative or _Tentative())
+        if tentative is None and isinstance(found, Blocker):
+            self._blocked[key] = found
+        return found
+
+    def _find_offer(
+        self,
+        environment: EnvironmentView,
+        managed: ManagedView,
+        needs: Resources,
+        taken: _Tentative,
+    ) -> Offer | Blocker:
         blocker = Blocker.MACHINE
         for type_ in self.in_order(environment, needs):
             live = self.live_milli_vcpus[environment.id] + taken.milli_vcpus
@@ -239,6 +257,7 @@ class Capacity:
     def end(self, instance: InstanceView, cause: EndCause, reason: str) -> None:
         """An idle instance gives its room back now."""
         self.ends[instance.id] = End(instance.id, cause, reason)
+        self.times_grown += 1
         size = instance.type.size
         self._close(instance)
         self.live_milli_vcpus[instance.environment_id] -= size.milli_vcpus
@@ -252,6 +271,7 @@ class Capacity:
         seconds = self.notice_seconds(instance.environment_id)
         kill_at = self.now + timedelta(seconds=seconds)
         self.drains[instance.id] = Drain(instance.id, cause, reason, kill_at)
+        self.times_grown += 1
         self._close(instance)
         self.note_leaving(instance.node_id)
         self.market.remove(instance.node_id, instance.type.size, is_spot=True)

@@ -18,6 +18,8 @@ class Market:
         self._engines = {node.id: node.engine_id for node in snapshot.nodes}
         self._capacity: dict[int, Resources] = defaultdict(lambda: NOTHING)
         self._asked: dict[tuple[int, bool], Resources] = defaultdict(lambda: NOTHING)
+        # Asked for far more often than it changes.
+        self._pressures: dict[tuple[int, Resources], Decimal] = {}
         for node in snapshot.nodes:
             self._capacity[node.engine_id] += node.capacity
         for instance in snapshot.instances:
@@ -34,6 +36,7 @@ class Market:
         if node_id in self._engines:
             key = (self._engines[node_id], is_spot)
             self._asked[key] = self._asked[key] + amount
+            self._pressures.clear()
 
     @property
     def engine_ids(self) -> list[int]:
@@ -45,11 +48,14 @@ class Market:
 
     def pressure(self, engine_id: int, *, and_spot: Resources = NOTHING) -> Decimal:
         """Of an engine, 0 to 1; with `and_spot` more Spot work."""
-        there = self._capacity[engine_id]
-        return pressure_of(
-            on_demand=_share(self._asked[engine_id, False], there),
-            spot=_share(self._asked[engine_id, True] + and_spot, there),
-        )
+        found = self._pressures.get((engine_id, and_spot))
+        if found is None:
+            there = self._capacity[engine_id]
+            found = self._pressures[engine_id, and_spot] = pressure_of(
+                on_demand=_share(self._asked[engine_id, False], there),
+                spot=_share(self._asked[engine_id, True] + and_spot, there),
+            )
+        return found
 
     def price(self, type_: TypeView, pressure: Decimal) -> Decimal | None:
         """The going Spot price of a type, US dollars per hour; None if it cannot be had as Spot."""

@@ -21,13 +21,16 @@ class Reclaim:
         self._room = capacity.room
         self._running = [run for run in running if run.attempt_id and run.kill_at is None]
         self._told: set[int] = set()
+        # Idle instances only become fewer: where they were no help they are none later.
+        self._in_vain: set[tuple[int, Resources, int]] = set()
         # Few are: most passes have nothing to look at here.
         self._idle = [each for each in capacity.instances.values() if each.is_idle]
 
     def end_idle_for(self, environment: EnvironmentView, job: JobView) -> bool:
         """Ends idle instances where that lets the job start; whether it did."""
         self._idle = [each for each in self._idle if self._capacity.idle(each)]
-        if job.gang or not self._idle:
+        key = (environment.id, job.needs, self._capacity.times_grown)
+        if job.gang or not self._idle or key in self._in_vain:
             return False
         for size, type_, hosts in self._wanted(environment, job):
             excess = self._excess(environment, type_) if type_ else 0
@@ -40,6 +43,7 @@ class Reclaim:
                     for each in victims:
                         self._capacity.end(each, EndCause.ROOM_NEEDED, why)
                     return True
+        self._in_vain.add(key)
         return False
 
     def interrupt_for(self, environment: EnvironmentView, job: JobView) -> None:

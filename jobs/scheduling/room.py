@@ -1,13 +1,13 @@
 """The room that is left while a plan is made, now and later; the only thing in a pass that changes."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from jobs.domain.resources import Resources
 
 from .snapshot import EnvironmentView, InstanceView, JobView, NodeView, Snapshot
-from .timeline import NEVER, Clock, Reservation, Timeline
+from .timeline import NEVER, Clock, Reservation, Timeline, reserved, tight_moments
 
 # In how many steps the moments are searched at which a job might start.
 MAX_MOMENTS = 64
@@ -234,7 +234,7 @@ class Room:
         return all(
             left + line.released(moment).milli_vcpus
             >= sum(other.milli_vcpus for other in kept if other.start <= moment < other.end)
-            for moment in _tight_moments(kept, start, end)
+            for moment in tight_moments(kept, start, end)
         )
 
     def _nodes_for(
@@ -285,8 +285,8 @@ class Room:
         """The least that is free on a node between two moments, after what is reserved on it."""
         kept = self._on_node.get(node_id, ())
         least = self._free_at(node_id, start)
-        for moment in _tight_moments(kept, start, end):
-            left = self._free_at(node_id, moment) - _reserved(kept, node_id, moment)
+        for moment in tight_moments(kept, start, end):
+            left = self._free_at(node_id, moment) - reserved(kept, node_id, moment)
             least = Resources(
                 min(least.milli_vcpus, left.milli_vcpus),
                 min(least.memory_mib, left.memory_mib),
@@ -295,6 +295,9 @@ class Room:
         return least
 
     def _earliest_in(self, environment: EnvironmentView, job: JobView, after: float) -> Slot | None:
+        if not job.gang and _maximum(environment) is None:
+            start = self._earliest_on_one(environment, job, after)
+            return None if start == NEVER else self._slot_at(environment, job, start)
         earliest = max(after, self._not_before(environment, job))
         if earliest == NEVER:
             return None
@@ -310,6 +313,21 @@ class Room:
                 slots = (self._slot_at(environment, job, moment) for moment in tried)
                 return next(slot for slot in slots if slot is not None)
         return None
+
+    def _earliest_on_one(self, environment: EnvironmentView, job: JobView, after: float) -> float:
+        """When a plain job that only places limit can start: each place is looked at by itself."""
+        best, length = NEVER, self.clock.end_of(job)
+        for node_id in self.large_enough(environment, job.needs):
+            line, kept = self._node_lines[node_id], self._on_node.get(node_id, ())
+            start = max(after, line.first(job.needs, self.free[node_id]))
+            if start >= best or node_id in self.closed:
+                continue
+            changes = {*line.ends(), *(other.end for other in kept)} if kept else ()
+            for moment in (start, *sorted(each for each in changes if start < each < best)):
+                if job.needs.fits_in(self._free_throughout(node_id, moment, moment + length)):
+                    best = moment
+                    break
+        return best
 
     def _changes(self, environment: EnvironmentView) -> list[float]:
         """The moments at which something comes back or a reservation ends, in order."""
@@ -336,26 +354,6 @@ class Room:
             ]
             earliest = max(earliest, min(on_nodes, default=NEVER))
         return earliest
-
-
-def _tight_moments(kept: Sequence[Reservation], start: float, end: float) -> Iterator[float]:
-    """When room is least: what runs only ends, so at the start, and whenever a reservation begins."""
-    yield start
-    for other in kept:
-        if start < other.start < end:
-            yield other.start
-
-
-def _reserved(kept: Iterable[Reservation], node_id: int, moment: float) -> Resources:
-    milli_vcpus = memory_mib = gpus = 0
-    for other in kept:
-        if other.start <= moment < other.end:
-            for part_node_id, amount in other.parts:
-                if part_node_id == node_id:
-                    milli_vcpus += amount.milli_vcpus
-                    memory_mib += amount.memory_mib
-                    gpus += amount.gpus
-    return Resources(milli_vcpus, memory_mib, gpus)
 
 
 def _maximum(environment: EnvironmentView) -> int | None:

@@ -5,6 +5,7 @@ Times here are seconds from the moment of the pass; `NEVER` stands for an end th
 
 import math
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -80,6 +81,27 @@ class Reservation:
     environment_id: int
     milli_vcpus: int
     parts: tuple[tuple[int, Resources], ...]
+
+
+def tight_moments(kept: Sequence[Reservation], start: float, end: float) -> Iterator[float]:
+    """When room is least: what runs only ends, so at the start, and whenever a reservation begins."""
+    yield start
+    for other in kept:
+        if start < other.start < end:
+            yield other.start
+
+
+def reserved(kept: Iterable[Reservation], node_id: int, moment: float) -> Resources:
+    """What is kept of a node at that moment."""
+    milli_vcpus = memory_mib = gpus = 0
+    for other in kept:
+        if other.start <= moment < other.end:
+            for part_node_id, amount in other.parts:
+                if part_node_id == node_id:
+                    milli_vcpus += amount.milli_vcpus
+                    memory_mib += amount.memory_mib
+                    gpus += amount.gpus
+    return Resources(milli_vcpus, memory_mib, gpus)
 
 
 @dataclass(frozen=True, slots=True)
