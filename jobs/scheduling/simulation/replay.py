@@ -111,7 +111,8 @@ class Replay:
         """When the next pass is due if nothing more happens."""
         if self._is_news:
             return round(self._last_pass + self._scenario.pass_seconds, 3)
-        return round(self._last_pass + TICK_SECONDS, 3) if len(self._waiting) else math.inf
+        ticks = len(self._waiting) > 0 or (self._scenario.kind.is_spot and bool(self._fleet.runs))
+        return round(self._last_pass + TICK_SECONDS, 3) if ticks else math.inf
 
     def _later(self, seconds: float, what: What, whom: Run | Instance) -> None:
         # To a thousandth of a second, so that moments can be compared and subtracted.
@@ -172,8 +173,8 @@ class Replay:
         self._waiting.charge(
             run.job, seconds=self._now - run.started, now=self._fleet.moment(self._now)
         )
-        # Where nobody waits, room matters to the going price alone, and to who is to be ended.
-        self._is_news |= len(self._waiting) > 0 or self._scenario.kind.is_spot
+        # Where nobody waits, room matters to the going price alone: a tick is soon enough for that.
+        self._is_news |= len(self._waiting) > 0
         for instance in self._fleet.instances_of(run):
             self._is_news |= not instance.is_open
             self._wake_when_idle(instance)
