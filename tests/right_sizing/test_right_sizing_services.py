@@ -1,5 +1,6 @@
 """What is found of definitions' runs, when they are looked at, and how much is read for that."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from jobs.domain.states import JobStatus
 from jobs.models import Capacity, CostHour, CostMark, RightSizing
 from jobs.selectors import right_sizing as selectors
 from jobs.services.costs.right_sizing import MARK, hand_over_stale, mark_stale, refresh
+from jobs.services.passes.sweep import sweep
 from tests.builders import (
     NOW,
     a_definition,
@@ -207,17 +209,30 @@ def test_the_sweep_hands_over_what_is_stale_until_it_is_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     handed_over: list[list[int]] = []
+
+    def enqueue(task: str, ids: Sequence[int]) -> None:
+        if task == queueing.RIGHT_SIZE and ids:
+            handed_over.append(list(ids))
+
     monkeypatch.setattr(queueing, "is_idle", lambda _: True)
-    monkeypatch.setattr(
-        queueing, "enqueue_after_commit", lambda _, ids: handed_over.append(list(ids))
-    )
+    monkeypatch.setattr(queueing, "enqueue_after_commit", enqueue)
     definition = a_definition()
     a_run(definition)
-    assert hand_over_stale(now=NOW) == 1
+    sweep(now=NOW)
     row = RightSizing.objects.get(definition_name=definition.name)
-    assert hand_over_stale(now=NOW) == 1
+    sweep(now=NOW)
     refresh(row_id=row.pk, now=NOW)
-    assert hand_over_stale(now=NOW) == 0
-    assert handed_over == [[row.pk], [row.pk], []]
+    sweep(now=NOW)
+    assert handed_over == [[row.pk], [row.pk]]
+    row.refresh_from_db()
+    assert (row.stale_at, row.measured_runs) == (None, 1)
+    # What was done already, and what is gone.
     refresh(row_id=row.pk, now=NOW)
     refresh(row_id=row.pk + 1, now=NOW)
+
+
+def test_while_workers_are_busy_nothing_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queueing, "is_idle", lambda _: False)
+    a_run(a_definition())
+    assert hand_over_stale(now=NOW) == 0
+    assert RightSizing.objects.filter(stale_at=NOW).count() == 1
