@@ -6,7 +6,8 @@ import pytest
 
 from jobs.domain.errors import Conflict, InvalidInput
 from jobs.domain.states import JobStatus
-from jobs.models import Job, JobDefinition, JobQueue
+from jobs.models import Attempt, Job, JobDefinition, JobQueue
+from jobs.processes.scheduler import schedule_once
 from jobs.services.requests.rerun import rerun_job
 from jobs.services.requests.submit import submit_job
 from jobs.services.setup.definitions import register_definition
@@ -16,9 +17,11 @@ from tests.builders import (
     a_job,
     a_queue,
     a_user,
+    an_environment,
     containers_of,
     nodes_of,
 )
+from tests.services.stepping import a_lease
 
 pytestmark = pytest.mark.django_db
 QUARTER = {"vcpus": "0.25", "memory_mib": 512}
@@ -120,3 +123,23 @@ def test_what_fargate_does_not_have_is_not_run_again_there() -> None:
     job = a_job(queue=a_fargate_queue(), status=JobStatus.FAILED, attempts_made=1)
     with pytest.raises(Conflict, match="Fargate has no 1 vCPU with 512 MiB"):
         rerun_job(owner=job.owner, job=job, now=NOW)
+
+
+@pytest.mark.parametrize(("kind", "paid"), [("FARGATE", 30), ("FARGATE_SPOT", 30), ("", 0)])
+@pytest.mark.parametrize("is_group", [False, True])
+def test_storage_beyond_what_is_included_is_paid_for_once(
+    kind: str, paid: int, is_group: bool
+) -> None:
+    storage = {"ephemeralStorage": {"sizeInGiB": 50}}
+    work: dict[str, Any] = {"container": storage}
+    if is_group:
+        half = [{"type": "VCPU", "value": "0.25"}, {"type": "MEMORY", "value": "512"}]
+        containers = [{"name": name, "resourceRequirements": half} for name in ("app", "side")]
+        work = {"ecs_properties": containers_of(*containers, **storage)}
+    managed = {"type": "MANAGED", "compute_resources": {"type": kind, "maxvCpus": 4}}
+    environment = an_environment(**(managed if kind else {}))
+    a_job(queue=a_queue(environment), status=JobStatus.RUNNABLE, **work)
+    schedule_once(lease=a_lease(), now=NOW)
+    rows = Attempt.objects.order_by("container_index").values_list("capacity", "ephemeral_gib")
+    capacity = kind or "UNMANAGED"
+    assert list(rows) == [(capacity, paid), (capacity, 0)][: 2 if is_group else 1]

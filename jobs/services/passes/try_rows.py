@@ -117,6 +117,7 @@ def rows_of(
     job, number = placement.job, placement.job.attempts_made + 1
     capacity = Capacity(kind_of(environment).value)
     on_fargate = capacity in (Capacity.FARGATE, Capacity.FARGATE_SPOT)
+    extra_gib = extra_ephemeral_gib(spec.ecs_properties or spec.container) if on_fargate else 0
 
     def row(place_id: int, amount: Any, **fields: Any) -> Attempt:
         node_id = places.node_id(place_id)
@@ -127,9 +128,8 @@ def rows_of(
             node_id=node_id,
             instance=places.instance(place_id),
             capacity=capacity,
-            ephemeral_gib=extra_ephemeral_gib(spec.ecs_properties or spec.container)
-            if on_fargate
-            else 0,
+            # It is the task's: its first container pays.
+            ephemeral_gib=0 if fields.get("container_index") else extra_gib,
             milli_vcpus=amount.milli_vcpus,
             memory_mib=amount.memory_mib,
             gpus=gpus.take(node_id, amount.gpus),
