@@ -1,7 +1,7 @@
 """Budgets of action CANCEL: what waits in the scope of an exceeded one is cancelled; what runs goes on.
 
 A step of the scheduler beside its sweep, under its lease. No mark is kept of what was cancelled: the jobs
-that still wait are looked through again every so often, from the first to the last, so whoever dies in
+that still wait are looked through again every so often, from end to end, so whoever dies in
 between has lost nothing, and a job that slipped in, or waits again after a failed try, is found the next time.
 """
 
