@@ -171,8 +171,18 @@ class Ledger:
     @cached_property
     def total(self) -> Amounts:
         """All of it."""
-        start = self.tags.get(self.scope.tag, NOTHING) if self.scope.tag else NOTHING
-        return start if self.scope.tag else sum(self.cells.values(), start)
+        if self.scope.tag is None:
+            return sum(self.cells.values(), NOTHING)
+        wanted, of_value = self.scope.tag
+        # A job has one value for a key, so no cost is in two of them.
+        return sum(
+            (
+                amounts
+                for (key, value), amounts in self.tags.items()
+                if key == wanted and of_value in (None, value)
+            ),
+            NOTHING,
+        )
 
     def by(self, *fields: str) -> dict[tuple[Any, ...], Amounts]:
         """Added up by these of a cell's fields."""

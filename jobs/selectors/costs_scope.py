@@ -52,7 +52,8 @@ class CostRange:
 
 @dataclass(frozen=True, slots=True)
 class CostScope:
-    """What a cost is narrowed to, by ids; None and the empty text narrow nothing. `tag` is a key and a value.
+    """What a cost is narrowed to, by ids; None and the empty text narrow nothing. `tag` is a key and a value,
+    None for any.
 
     `without_job`: only what no job is charged with.
     """
@@ -62,7 +63,7 @@ class CostScope:
     definition: int | None = None
     owner: int | None = None
     capacity: str = ""
-    tag: tuple[str, str] | None = None
+    tag: tuple[str, str | None] | None = None
     without_job: bool = False
 
     def seen_by(self, user: User) -> "CostScope":
@@ -93,7 +94,8 @@ class CostScope:
         return found.alias(
             own_tag=TagValue("job__tags", key), spec_tag=TagValue("job__spec__tags", key)
         ).filter(
-            Q(job__tags__isnull=False, own_tag=value) | Q(job__tags__isnull=True, spec_tag=value)
+            Q(job__tags__isnull=False, **_is("own_tag", value))
+            | Q(job__tags__isnull=True, **_is("spec_tag", value))
         )
 
     def of_instances(self, rows: QuerySet[Instance]) -> QuerySet[Instance]:
@@ -120,7 +122,14 @@ class CostScope:
     def of_tag_hours(self, rows: QuerySet[CostTagHour]) -> QuerySet[CostTagHour]:
         """The same of what is added up by tag: by owner and tag only."""
         found = rows.filter(**_given(owner=self.owner))
-        return found.filter(key=self.tag[0], value=self.tag[1]) if self.tag else found
+        if self.tag is None:
+            return found
+        key, value = self.tag
+        return found.filter(key=key, **_is("value", value))
+
+
+def _is(name: str, value: str | None) -> dict[str, Any]:
+    return {f"{name}__isnull": False} if value is None else {name: value}
 
 
 def _given(**fields: Any) -> dict[str, Any]:

@@ -178,6 +178,7 @@ def test_spent_counts_costs_idle_time_and_what_runs() -> None:
         assert spent(owner=running.owner, month_start=DAY, now=LATER) == Decimal("0.04937")
         assert spent(tag=("team", "a"), month_start=DAY, now=LATER) == Decimal("3.549370001")
         assert spent(tag=("2026", "x"), month_start=DAY, now=LATER) == Decimal("1.000000001")
+        assert spent(tag=("team", ""), month_start=DAY, now=LATER) == Decimal("3.649370001")
         assert spent(tag=("team", "none"), month_start=DAY, now=LATER) == 0
         add_up_costs(now=LATER)
 

@@ -51,8 +51,7 @@ def end(attempt: Attempt, minutes: float, *, now: datetime | None = None) -> Att
     outcome = AttemptOutcome(
         status_reason="", explanation="", started_at=NOW, stopped_at=at(minutes), succeeded=True
     )
-    row = Attempt.objects.select_related("job__spec", "node__engine").get(pk=attempt.pk)
-    assert finish_attempt(attempt=row, outcome=outcome, now=now or at(minutes))
+    assert finish_attempt(attempt=attempt, outcome=outcome, now=now or at(minutes))
     return Attempt.objects.get(pk=attempt.pk)
 
 
@@ -121,6 +120,8 @@ def test_a_spot_attempt_pays_the_price_of_its_time_and_says_what_it_saved() -> N
 def test_what_is_lost_with_its_instance_costs_what_it_had_cost_by_then() -> None:
     instance = an_instance()
     lost, unstarted = on(instance), on(instance)
+    # As a worker that is about to end it has read it.
+    read = Attempt.objects.select_related("job__spec", "node__engine", "instance").get(pk=lost.pk)
     Attempt.objects.filter(pk=unstarted.pk).update(started_at=None)
     row = end_instance(instance, 30)
     # Half of 0.1 for half an hour; the other half was idle.
@@ -128,7 +129,7 @@ def test_what_is_lost_with_its_instance_costs_what_it_had_cost_by_then() -> None
     assert (lost.cost_usd, lost.idle_usd) == (Decimal("0.025"), Decimal("0.025"))
     assert cost_so_far(lost, now=at(45)) == Decimal("0.025")
     # Its end is found later, with another time by the engine's clock: that changes nothing.
-    for attempt, stopped in ((lost, 12), (unstarted, 50)):
+    for attempt, stopped in ((read, 12), (unstarted, 50)):
         ended = end(attempt, stopped, now=at(50))
         assert ended.cost_usd == ended.job.cost_usd
     assert charged(row) == row.usd == Decimal("0.05")

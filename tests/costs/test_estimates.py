@@ -53,6 +53,7 @@ def managed(kind: str, **resources: object) -> ComputeEnvironment:
         compute_resources={
             "type": kind,
             "minvCpus": 0,
+            "desiredvCpus": 0,
             "maxvCpus": 16,
             "allocationStrategy": "BEST_FIT_PROGRESSIVE",
             **resources,

@@ -135,9 +135,10 @@ def _id(query: QueryDict, name: str) -> int | None:
     return int(text)
 
 
-def _tag(query: QueryDict) -> tuple[str, str] | None:
+def _tag(query: QueryDict) -> tuple[str, str | None] | None:
     # PostgreSQL takes no NUL in a text; no tag has one.
-    key, value = (query.get(name, "").replace("\0", "") for name in ("tag", "value"))
+    key = query.get("tag", "").replace("\0", "")
+    value = query.get("value", "").replace("\0", "") if "value" in query else None
     return (key, value) if key else None
 
 
