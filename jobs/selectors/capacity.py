@@ -80,7 +80,7 @@ def managed_views(rows: Sequence[ComputeEnvironment]) -> dict[int, ManagedView]:
         return {}
     types = types_of_each([row.compute_resources["instanceTypes"] for row in managed])
     return {
-        row.id: _managed(row, [_type(each) for each in found])
+        row.id: _managed(row, [type_view(each) for each in found])
         for row, found in zip(managed, types, strict=True)
     }
 
@@ -112,7 +112,8 @@ def _managed(row: ComputeEnvironment, types: list[TypeView]) -> ManagedView:
     )
 
 
-def _type(row: InstanceType) -> TypeView:
+def type_view(row: InstanceType) -> TypeView:
+    """A type of the catalogue as passes see it."""
     return TypeView(
         name=row.name,
         size=Resources(row.milli_vcpus, row.memory_mib, row.gpus),

@@ -133,13 +133,14 @@ def _policies(
                 ShareUsageView(row.share_identifier, row.milli_vcpu_seconds, row.as_of)
             )
     return {
-        queue.id: _policy(queue.scheduling_policy, usage[queue.id])
+        queue.id: policy_view(queue.scheduling_policy, usage[queue.id])
         for queue in queues
         if queue.scheduling_policy is not None
     }
 
 
-def _policy(row: SchedulingPolicy, usage: Iterable[ShareUsageView]) -> FairShareView:
+def policy_view(row: SchedulingPolicy, usage: Iterable[ShareUsageView] = ()) -> FairShareView:
+    """A policy as passes see it, with what its shares have used."""
     return FairShareView(
         decay_seconds=row.share_decay_seconds,
         compute_reservation=row.compute_reservation,

@@ -18,6 +18,7 @@ from .workload_csv import MAX_JOBS, MAX_SECONDS
 
 MAX_DAYS = 366
 MAX_NODES = 1000
+MAX_PROCESSES = 256
 MAX_VCPUS = 100_000
 MAX_GIB = 100_000
 MAX_USD_PER_HOUR = 100_000
@@ -46,6 +47,7 @@ class CapacityOptions:
     strategies: tuple[str, ...]
     type_names: tuple[str, ...]
     base: Scenario
+    processes: int | None = None
 
 
 class Reader:
@@ -131,8 +133,9 @@ def capacity_options(given: Mapping[str, Any]) -> CapacityOptions:
                 f"{name} is not for {', '.join(kinds)}. Change --type, or leave it out.",
             )
     names = reader.read("instance_types", read_names, (DEFAULT_INSTANCE_TYPES,))
+    processes = reader.read("processes", whole(1, MAX_PROCESSES))
     reader.finish()
-    return CapacityOptions(kinds, strategies, names, base)
+    return CapacityOptions(kinds, strategies, names, base, processes)
 
 
 def strategies_of(kind: Kind) -> tuple[str, ...]:
