@@ -119,3 +119,22 @@ def test_parts_and_idle_time_are_the_whole_whatever_runs_beside_what(
     charged = share_out(idle, costs)
     uncharged = idle if not any(costs) else Decimal(0)
     assert sum(costs) + sum(charged) + uncharged == whole
+
+
+def test_the_worked_example_of_the_documentation() -> None:
+    # docs/costs.md: an m5.large as Spot, 9:00 to 10:00, with two jobs.
+    def at(minutes: int) -> datetime:
+        return T0 + timedelta(minutes=minutes)
+
+    price = HourlyPrice(Decimal("0.096"), Decimal("0.0362"))
+    history = [(at(0), Decimal("0.4")), (at(30), Decimal("0.75")), (at(40), Decimal(1))]
+    whole = instance_usd(price=price, history=history, launched_at=at(0), ended_at=at(60))
+    costs = [
+        part_usd(price=price, history=history, start=at(start), end=at(end), part=part)
+        for start, end, part in ((0, 30, Fraction(1, 2)), (20, 35, Fraction(1, 4)))
+    ]
+    assert whole == Decimal("0.061116667")
+    assert costs == [Decimal("0.00905"), Decimal("0.002885416")]
+    idle = whole - sum(costs)
+    assert idle == Decimal("0.049181251")
+    assert share_out(idle, costs) == [Decimal("0.037291563"), Decimal("0.011889688")]
