@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from jobs.domain import compute_resource_members as members
@@ -107,6 +108,10 @@ def build_form(
         "is_fargate": kind in members.FARGATE_TYPES,
         "is_managed": kind != EnvironmentType.UNMANAGED,
         "is_spot": kind in (members.SPOT, members.FARGATE_SPOT),
+        "idle_help": "After so long without a job an instance ends. Empty: the usual "
+        f"{settings.BATCHWEB_INSTANCE_IDLE_SECONDS}.",
+        "notice_help": "What an interrupted job still has. Empty: the usual "
+        f"{settings.BATCHWEB_INTERRUPTION_SECONDS}.",
         "engines": selectors.list_engines(),
         "strategies": _strategies(kind, values.get("allocationStrategy"), is_new=row is None),
         "type_rows": _type_rows(values.get("instanceTypes")),
