@@ -39,13 +39,13 @@ class Checkpoint(models.Model):
         indexes = [
             models.Index(
                 fields=["created_at"],
-                condition=models.Q(removed_at__isnull=True),
-                name="checkpoint_kept",
-            ),
-            models.Index(
-                fields=["created_at"],
                 condition=models.Q(removed_at__isnull=True, settled_at__isnull=True),
                 name="checkpoint_unsettled",
+            ),
+            models.Index(
+                fields=["settled_at"],
+                condition=models.Q(removed_at__isnull=True, settled_at__isnull=False),
+                name="checkpoint_settled",
             ),
             models.Index(
                 fields=["remove_asked_at"],

@@ -16,7 +16,7 @@ from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from jobs import queueing
 from jobs.domain import reasons
@@ -88,11 +88,13 @@ def sweep_checkpoints(*, now: datetime) -> int:
 def _due(now: datetime) -> Iterable[QuerySet[Checkpoint, UUID] | QuerySet[Attempt, UUID]]:
     """Job ids, each found by an index of what is live, asked for or old."""
     kept = Checkpoint.objects.filter(removed_at__isnull=True, engine__status=EngineStatus.CONNECTED)
-    ended = kept.filter(job__status__in=TERMINAL)
-    unsettled = ended.filter(settled_at__isnull=True, job__stopped_at__lt=now - FORGOTTEN_AFTER)
-    asked = ended.filter(remove_asked_at__lt=now - FORGOTTEN_AFTER)
-    over = now - _retention()
-    old = ended.filter(created_at__lt=over, job__stopped_at__lt=over)
+    # A join would let the database begin with all jobs that have ever ended.
+    has_ended = Job.objects.filter(
+        id=OuterRef("job_id"), status__in=TERMINAL, stopped_at__lt=now - FORGOTTEN_AFTER
+    )
+    unsettled = kept.filter(Exists(has_ended), settled_at__isnull=True)
+    asked = kept.filter(remove_asked_at__lt=now - FORGOTTEN_AFTER)
+    old = kept.filter(settled_at__lte=now - _retention())
     measured_before = now - MEASURE_EVERY
     running = Attempt.objects.filter(
         Q(job__checkpoint__measured_at__isnull=True)
@@ -106,7 +108,7 @@ def _due(now: datetime) -> Iterable[QuerySet[Checkpoint, UUID] | QuerySet[Attemp
     return (
         unsettled.order_by("created_at").values_list("job_id", flat=True),
         asked.order_by("remove_asked_at").values_list("job_id", flat=True),
-        old.order_by("created_at").values_list("job_id", flat=True),
+        old.order_by("settled_at").values_list("job_id", flat=True),
         running.order_by("node_id").values_list("job_id", flat=True),
     )
 
