@@ -78,7 +78,7 @@ def test_all_kinds_stand_side_by_side(client: Client, boss: User) -> None:
     assert "$0.0272" in html
     assert "$0.0444" in html
     # Its part of m5.large: (1/2 + 1/4) / 2 = 3/8 of 0.1.
-    assert "its part of m5.large; alone there, $0.1000 an hour" in html
+    assert "Its part of m5.large; alone there, $0.1000 an hour." in html
     assert "$0.0375" in html
     # Spot: 3/8 of 0.04; Fargate Spot: 30 % of 0.04937.
     assert "$0.0150" in html
@@ -90,10 +90,10 @@ def test_all_kinds_stand_side_by_side(client: Client, boss: User) -> None:
 @pytest.mark.parametrize(
     ("kind", "resources", "text"),
     [
-        ("EC2", {"instanceTypes": ["m5.large"]}, "its part of m5.large"),
-        ("SPOT", {"instanceTypes": ["m5"]}, "this queue’s: Spot instance"),
+        ("EC2", {"instanceTypes": ["m5.large"]}, "Its part of m5.large"),
+        ("SPOT", {"instanceTypes": ["m5"]}, "This queue’s: Spot instance"),
         ("FARGATE", {}, "1 vCPU with 2 GiB"),
-        ("EC2", {"instanceTypes": ["t3.nano"]}, "none of its instance types is large enough"),
+        ("EC2", {"instanceTypes": ["t3.nano"]}, "None of its instance types is large enough"),
     ],
 )
 def test_the_queues_own_environment_is_priced_as_what_it_is(

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from jobs.models import Capacity
 from jobs.pricing.cost import SECONDS_PER_HOUR
@@ -33,7 +34,7 @@ SECTIONS = {
     "tag": "By tag",
 }
 NO_JOB_LABEL = "Idle time that no job is charged with"
-KIND_LABELS = {str(kind): str(label) for kind, label in Capacity.choices}
+KIND_LABELS = {str(kind): capfirst(str(label)) for kind, label in Capacity.choices}
 
 
 @dataclass(frozen=True, slots=True)
