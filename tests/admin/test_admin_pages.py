@@ -17,6 +17,7 @@ from jobs.models import (
     Budget,
     BulkAction,
     BulkKind,
+    Checkpoint,
     ComputeEnvironment,
     ConsumableChange,
     ConsumableHold,
@@ -160,6 +161,9 @@ def one_of_each(boss: User) -> dict[type[Model], Model]:
     QuotaShare.objects.create(queue=array.queue, name="half", created_at=NOW)
     an_instance_type()
     an_instance()
+    Checkpoint.objects.create(
+        job=attempt.job, engine=attempt.node.engine, volume="v", created_at=NOW
+    )
     SpotPressure.objects.create(engine=attempt.node.engine, pressure="0.5", at=NOW)
     found = {model: model._default_manager.order_by("-pk").first() for model in MODELS}
     return {model: row for model, row in found.items() if row is not None}
