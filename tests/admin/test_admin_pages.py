@@ -22,6 +22,9 @@ from jobs.models import (
     ConsumableChange,
     ConsumableHold,
     ConsumableResource,
+    CostHour,
+    CostMark,
+    CostTagHour,
     Engine,
     ImagePull,
     InstanceType,
@@ -47,6 +50,7 @@ from jobs.models import (
     ServiceEnvironment,
     ShareUsage,
     SpotPressure,
+    StaleCostHour,
     Transition,
     UsageSample,
     WaitReason,
@@ -127,6 +131,10 @@ def one_of_each(boss: User) -> dict[type[Model], Model]:
         created_at=NOW,
         expires_at=NOW,
     )
+    CostHour.objects.create(hour=NOW, environment=attempt.environment, capacity="EC2")
+    CostTagHour.objects.create(hour=NOW, owner=boss, key="team", value="a")
+    CostMark.objects.create(name="hours", until=NOW)
+    StaleCostHour.objects.create(hour=NOW)
     LogGroup.objects.create(name="/lab", created_at=NOW)
     stream = LogStream.objects.create(
         attempt=attempt, owner=attempt.job.owner, name="hello/default/1"
