@@ -116,11 +116,13 @@ class Installation:
         shutil.rmtree(self.var, ignore_errors=True)
 
     def _clear_engine(self) -> None:
-        """Its containers and networks go with it: an engine has room for some thirty networks."""
+        """Its containers, volumes and networks go with it: an engine has room for some thirty networks."""
         client = docker.DockerClient(base_url=self._environment.get("DOCKER_HOST"))
         mine: dict[str, str | list[str] | bool] = {"label": self.containers_label}
         for container in client.containers.list(all=True, filters=mine):
             container.remove(force=True, v=True)
+        for volume in client.volumes.list(filters={"label": self.containers_label}):
+            volume.remove()
         client.networks.prune(filters={"label": self.containers_label})
         client.close()
 

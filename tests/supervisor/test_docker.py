@@ -33,7 +33,7 @@ def docker_connection(row: Engine) -> DockerEngine:
 
 
 class DockerScene(Scene):
-    """On this machine's Docker Engine; its containers are removed at the end."""
+    """On this machine's Docker Engine; its containers and volumes are removed at the end."""
 
     def run(self, script: str) -> tuple[Attempt, str]:
         return self.start("sh", "-c", script, image=self.image)
@@ -50,6 +50,8 @@ def scene(transactional_db: None, docker_engine_url: str) -> Iterator[DockerScen
     yield DockerScene(row, connection, busybox_image(docker_engine_url))
     for container in connection.containers():
         connection.remove(container.id)
+    for volume in connection.volumes():
+        connection.remove_volume(volume.name)
     connection.close()
 
 
