@@ -173,11 +173,11 @@ def test_spot_work_gives_way_to_on_demand_work_and_is_tried_again(
     )
 
     assert installation.wait_for(urgent)["status"] == "SUCCEEDED"
-    for job in installation.wait_for_all(victims, seconds=60):
-        assert job["status"] == "SUCCEEDED", job
-        first = job["attempts"][0]
+    for ended in installation.wait_for_all(victims, seconds=60):
+        assert ended["status"] == "SUCCEEDED", ended
+        first = ended["attempts"][0]
         assert first["status_reason"].startswith("Host EC2 (instance i-")
-        assert len(job["attempts"]) == 2
+        assert len(ended["attempts"]) == 2
     for instance_id in hosts:
         gone = installation.get(f"/instances/{instance_id}/")
         assert gone["end_cause"] == "INTERRUPTED_FOR_ROOM"
