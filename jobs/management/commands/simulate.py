@@ -90,7 +90,7 @@ class Command(BaseCommand):
         )
         capacity.add_argument("--usd-per-gib-hour", help="The same of memory.")
         capacity.add_argument(
-            "--pass-seconds", help="Simulated time from pass to pass under load (default: 10)."
+            "--pass-seconds", help="Simulated time from pass to pass under load (default: 30)."
         )
         output = parser.add_argument_group("output")
         output.add_argument("--json", action="store_true", help="For programs.")

@@ -10,7 +10,7 @@ from jobs.pricing.spot import DEFAULT_BID_PERCENTAGE
 from ..snapshot import DEFAULT_GRACE_SECONDS, Kind, TypeView
 
 # The first news is acted on at once; what comes behind it waits for one pass together.
-DEFAULT_PASS_SECONDS = 10.0
+DEFAULT_PASS_SECONDS = 30.0
 DEFAULT_IDLE_SECONDS = 300
 DEFAULT_NOTICE_SECONDS = 120
 # AWS Fargate in us-east-1, Linux on x86.
