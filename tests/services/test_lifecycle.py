@@ -1,4 +1,4 @@
-"""Random submits, cancels, exits, losses and deaths, in any order: nothing stuck, nothing twice.
+"""Random submits, cancels, interruptions, exits, losses and deaths, in any order: nothing stuck, nothing twice.
 
 Workers are played one task at a time; any of them can die at any call to the engine, before or after it
 took effect. Tasks can be lost and doubled, as when Redis is emptied or a hand-over repeated. At the end
@@ -26,9 +26,11 @@ from jobs.domain.states import CANCELLABLE, PLACED, TERMINAL, JobStatus, is_allo
 from jobs.engines.base import ContainerPhase
 from jobs.engines.fake import FakeEngine
 from jobs.engines.fake.world import SHELL_IMAGE, forget_world
-from jobs.models import Attempt, Engine, Job, Node, Transition
+from jobs.models import Attempt, Checkpoint, Engine, Job, Node, Transition
 from jobs.processes.scheduler import schedule_once
+from jobs.services import checkpoints
 from jobs.services.attempts import connections, launch, reap, stopping
+from jobs.services.attempts.interruptions import interrupt_attempts
 from jobs.services.passes.lease import Lease, Standby
 from jobs.services.passes.sweep import sweep
 from jobs.services.requests.stop import cancel_job, terminate_job
@@ -92,6 +94,9 @@ class MortalEngine(FakeEngine):
     def signal(self, container_id: str, name: str) -> bool:
         return bool(self._mortal(lambda: FakeEngine.signal(self, container_id, name)))
 
+    def put_file(self, container_id: str, path: str, data: bytes) -> None:
+        self._mortal(lambda: FakeEngine.put_file(self, container_id, path, data))
+
     def remove(self, container_id: str) -> None:
         self._mortal(lambda: FakeEngine.remove(self, container_id))
 
@@ -108,7 +113,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.mortal = MortalEngine(url)
         self.world = self.mortal.world
         self.world.stop_clock()
-        for module in (connections, launch, reap, stopping):
+        for module in (connections, launch, reap, stopping, checkpoints):
             self.patch.setattr(module, "connection_to", lambda engine: self.mortal)
         self._slices_last(1000)
         for module in (launch, reap):
@@ -229,6 +234,14 @@ class Lifecycle(RuleBasedStateMachine):
         job = Job.objects.get(id=data.draw(st.sampled_from(self.jobs)).id)
         (terminate_job if terminate else cancel_job)(job=job, reason="enough", now=self.now())
 
+    @precondition(lambda self: Attempt.objects.filter(node=self.node, ended_at=None).exists())
+    @rule(data=st.data(), seconds=st.sampled_from([0, 5, 120]))
+    def an_interruption(self, data: st.DataObject, seconds: int) -> None:
+        live = list(Attempt.objects.filter(node=self.node, ended_at=None).order_by("id"))
+        told = data.draw(st.sampled_from(live))
+        kill_at = self.now() + timedelta(seconds=seconds)
+        interrupt_attempts(attempts=[told], reason="room", kill_at=kill_at, now=self.now())
+
     @rule(seconds=st.sampled_from([1, 10, 40, 200]))
     def time_passes(self, seconds: int) -> None:
         self.world.advance(seconds)
@@ -313,6 +326,8 @@ class Lifecycle(RuleBasedStateMachine):
             jobs.exclude(status__in=TERMINAL).exists()
             or Attempt.objects.filter(node=self.node, removed_at__isnull=True).exists()
             or bool(self.world.containers)
+            # Nobody wrote anything, so none is kept.
+            or Checkpoint.objects.filter(job__queue=self.jobs_queue).exists()
         )
 
     @staticmethod
