@@ -191,4 +191,4 @@ def test_shares_take_turns() -> None:
 
 def test_nothing_at_all_is_over_at_once() -> None:
     outcome = simulate(a_workload([]), a_scenario())
-    assert (outcome.jobs, outcome.done, outcome.usd) == (0, 0, 0)
+    assert (outcome.jobs, outcome.done, outcome.usd) == (0, 0, Decimal(0))

@@ -21,6 +21,7 @@ from jobs.scheduling.simulation.options import (
     scenarios,
     workload_options,
 )
+from jobs.scheduling.simulation.scenario import Scenario
 from jobs.scheduling.simulation.workload import Workload
 from jobs.scheduling.simulation.workload_csv import read_workload, write_workload
 from jobs.scheduling.snapshot import Kind, TypeView
@@ -107,12 +108,13 @@ class Command(BaseCommand):
     def _simulate(self, options: dict[str, Any], now: datetime) -> None:
         wanted = workload_options(options)
         capacity = capacity_options(options)
+        prepared = [] if options["save_workload"] else _scenarios(capacity)
         workload = _workload(wanted, now)
         if options["save_workload"]:
             _write(options["save_workload"], write_workload(workload))
             self.stdout.write(f"Wrote {options['save_workload']}.")
             return
-        cases, notes = _cases(workload, capacity)
+        cases, notes = _cases(workload, prepared)
         quiet = options["json"] or options["csv"]
         if not quiet:
             self.stdout.write(summary(workload))
@@ -175,14 +177,17 @@ def _write(path: str, text: str) -> None:
         raise InvalidInput({"--save-workload": [reason]}) from error
 
 
-def _cases(workload: Workload, capacity: CapacityOptions) -> tuple[list[Case], list[str]]:
-    """What is simulated, and what is to be said of it."""
+def _scenarios(capacity: CapacityOptions) -> list[Scenario]:
     needs_types = any(kind.has_instances for kind in capacity.kinds)
-    types = _types(capacity.type_names) if needs_types else []
+    return scenarios(capacity, _types(capacity.type_names) if needs_types else [])
+
+
+def _cases(workload: Workload, prepared: Sequence[Scenario]) -> tuple[list[Case], list[str]]:
+    """What is simulated, and what is to be said of it."""
     on_its_sizes, left_out = on_fargate(workload)
     cases: list[Case] = []
     notes: list[str] = []
-    for scenario in scenarios(capacity, types):
+    for scenario in prepared:
         if scenario.kind not in FARGATE:
             cases.append((workload, scenario))
         elif left_out:
