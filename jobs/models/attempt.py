@@ -179,8 +179,9 @@ class Attempt(models.Model):
                 condition=Q(ended_at__isnull=True, stop_signalled_at__isnull=False),
                 name="attempt_stopping",
             ),
+            # First what its rows have in common: else SQLite would take `attempt_ended`, with all that ever ended.
             models.Index(
-                fields=["ended_at"],
+                fields=["removed_at", "ended_at"],
                 condition=Q(ended_at__isnull=False, removed_at__isnull=True),
                 name="attempt_to_clean_up",
             ),

@@ -21,6 +21,7 @@ from jobs.models import (
     JobDependency,
     JobQueue,
     JobStatus,
+    NodeState,
     StopKind,
 )
 from jobs.models.job import LIVE_LITERALS
@@ -31,6 +32,7 @@ from jobs.selectors.overview import live_counts, placed_jobs
 from jobs.selectors.queues import find_queue, list_queues
 from jobs.selectors.run_times import run_times
 from jobs.services.attempts.stopping import next_stop_at
+from jobs.services.costs.right_sizing import mark_stale
 from jobs.services.passes.lease import Lease, Standby
 from jobs.services.passes.sweep import sweep
 from jobs.services.requests.stop import stop_jobs
@@ -46,6 +48,7 @@ BIG = {"jobs_job", "jobs_attempt"}
 LIVE_INDICES = {
     *("job_live", "job_submitted", "job_runnable", "job_by_share", "job_to_settle", "job_stopping"),
     *("attempt_live", "attempt_deadline", "attempt_asked_to_stop", "attempt_stopping"),
+    "attempt_interrupted",
     *("attempt_to_clean_up", "attempt_one_live_try"),
 }
 # Fine for rows whose key is known: a job, an array's children, a job's attempts.
@@ -56,6 +59,8 @@ KEYED_INDICES = {
 
 # An environment's attempts by when they ended: with both columns given, those that have not.
 NOT_ENDED = "attempt_environment_ended (environment_id=? AND ended_at=?)"
+# What has ended since the last look, no earlier.
+SINCE = "job_ended_when (status=? AND stopped_at>? AND stopped_at<?)"
 OF_BIG = re.compile(r"(sqlite_autoindex_)?jobs_(job|attempt)_|job_|attempt_|PRIMARY KEY")
 ALIASES = re.compile(r'"?(jobs_job|jobs_attempt)"?\s+(?:AS\s+)?"?(\w+)"?')
 STEP = re.compile(
@@ -172,7 +177,8 @@ def _sqlite_steps(sql: str, values: Sequence[Any]) -> Iterator[str]:
         if index and not OF_BIG.match(index):
             # The same alias of another table.
             continue
-        is_keyed = found["how"] == "SEARCH" and (index in KEYED_INDICES or NOT_ENDED in row)
+        is_bound = index in KEYED_INDICES or NOT_ENDED in row or SINCE in row
+        is_keyed = found["how"] == "SEARCH" and is_bound
         if index not in LIVE_INDICES and not is_keyed:
             yield row
 
@@ -195,7 +201,8 @@ def _postgresql_steps(sql: str, values: Sequence[Any]) -> Iterator[str]:
             condition = step.get("Index Cond", "")
             keyed = index in KEYED_INDICES and condition
             not_ended = index == "attempt_environment_ended" and "ended_at IS NULL" in condition
-            if index not in LIVE_INDICES and not keyed and not not_ended:
+            since = index == "job_ended_when" and "stopped_at >=" in condition
+            if index not in LIVE_INDICES and not keyed and not not_ended and not since:
                 yield f"{step['Node Type']} {index} {condition}"
 
 
@@ -217,6 +224,9 @@ def test_no_query_of_a_scheduling_pass_reads_what_has_ended(
 def test_no_query_of_the_sweep_reads_what_has_ended(queues: list[JobQueue]) -> None:
     live = Attempt.objects.filter(ended_at__isnull=True).order_by("id")
     Attempt.objects.filter(id=live[0].id).update(deadline_at=NOW)
+    a_node(engine=live[0].node.engine, state=NodeState.DOWN)
+    # The first look ever, for right-sizing, is at all definitions: once.
+    mark_stale(now=LATER - timedelta(minutes=5))
     assert bad_steps(statements_of(lambda: sweep(now=LATER))) == []
 
 

@@ -44,23 +44,23 @@ def sweep(*, now: datetime) -> int:
     forget_credentials(now=now)
     found = 0
     for task, attempts, order in (
-        (queueing.STOP, due_kills(now), "stop_signalled_at"),
-        (queueing.STOP, _untold_time_outs(now), "deadline_at"),
-        (queueing.STOP, _unheard_stops(now), "node_id"),
-        (queueing.STOP, _unheard_ends_of_others(now), "stop_asked_at"),
-        (queueing.STOP, due_interruption_kills(now), "interruption_kill_at"),
+        (queueing.STOP, due_kills(now), ("stop_signalled_at",)),
+        (queueing.STOP, _untold_time_outs(now), ("deadline_at",)),
+        (queueing.STOP, _unheard_stops(now), ("node_id",)),
+        (queueing.STOP, _unheard_ends_of_others(now), ("stop_asked_at",)),
+        (queueing.STOP, due_interruption_kills(now), ("interruption_kill_at",)),
         (
             queueing.STOP,
             unheard_interruptions(now, patience=_patience_with_stops()),
-            "interruption_kill_at",
+            ("interruption_kill_at",),
         ),
-        (queueing.REAP, _on_lost_machines(), "node_id"),
-        (queueing.LAUNCH, _stuck_launches(now), "node_id"),
-        (queueing.CLEAN_UP, _left_over_containers(now), "ended_at"),
+        (queueing.REAP, _on_lost_machines(), ("node_id",)),
+        (queueing.LAUNCH, _stuck_launches(now), ("node_id",)),
+        (queueing.CLEAN_UP, _left_over_containers(now), ("removed_at", "ended_at")),
     ):
         # In the order of an index of what is live or due: in that of their making, SQLite would read all
         # attempts ever made.
-        ids = list(attempts.order_by(order).values_list("id", flat=True)[:PORTION])
+        ids = list(attempts.order_by(*order).values_list("id", flat=True)[:PORTION])
         queueing.enqueue_after_commit(task, ids)
         found += len(ids)
     found += sweep_checkpoints(now=now)
