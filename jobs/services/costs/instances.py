@@ -37,7 +37,8 @@ def price_instances(*, instances: Sequence[Instance], now: datetime) -> None:
 
     In the transaction that ends them; their rows are locked, `ended_at` is set on them but not written yet. What an
     attempt that still lives on one has cost by then is settled: its end, whenever that is recorded,
-    adds nothing (`services.costs.attempts`). Attempts are locked after their instance, in the order of their
+    adds nothing (`services.costs.attempts`). The jobs of those that live were locked before the instances, and no
+    job is locked for the first time afterwards (see `locks`): here attempts are locked, in the order of their
     ids; who ends an attempt locks it without asking for the instance's lock.
     """
     prefetch_related_objects(list(instances), "node")

@@ -24,16 +24,20 @@ from jobs.scheduling.plan import End, Launch, Plan
 from jobs.selectors.capacity import current_pressures
 from jobs.services.attempts.interruptions import interrupt_attempts
 from jobs.services.costs.instances import price_instances
+from jobs.services.writing.locks import lock_ids
 
 from .lease import Lease, fence
 
-HOST_LOST = "Its machine is gone, or was started anew."
+MACHINE_GONE = "Its machine is gone."
+STARTED_ANEW = "Its engine was started anew."
 
 
 def advance_instances(*, lease: Lease, now: datetime) -> None:
     """What has happened to instances since the last pass: their machines answer or are gone, they are idle or not.
 
-    One query where there are none. Raises LostLease.
+    An instance whose machine is gone ends with all that is on it. One whose engine was started anew after its
+    launch takes no more jobs: containers may have outlived that, so what is on it ends as the supervisor finds it,
+    and the instance ends with the last. One query where there are no instances. Raises LostLease.
     """
     live = Instance.objects.filter(ended_at__isnull=True)
     if not live.exists():
@@ -44,24 +48,32 @@ def advance_instances(*, lease: Lease, now: datetime) -> None:
         node__state=NodeState.READY,
         node__engine__status=EngineStatus.CONNECTED,
     )
-    # An engine that was started anew has lost what ran on it, as a machine that was.
-    lost = live.filter(
-        Q(node__state=NodeState.DOWN)
-        | Q(
-            node__engine__status=EngineStatus.CONNECTED,
-            node__engine__gap_until__gt=F("launched_at"),
-        )
+    gone = live.filter(node__state=NodeState.DOWN)
+    # What was launched within the gap was so after the restart, for all that can be told.
+    started_anew = live.exclude(state=InstanceState.DRAINING).filter(
+        node__engine__status=EngineStatus.CONNECTED, node__engine__gap_from__gte=F("launched_at")
     )
     newly_idle = live.filter(~busy, idle_since__isnull=True)
     newly_busy = live.filter(busy, idle_since__isnull=False)
-    if not any(rows.exists() for rows in (ready, lost, newly_idle, newly_busy)):
+    news = (ready, gone, started_anew, newly_idle, newly_busy)
+    if not any(rows.exists() for rows in news):
         return
     with transaction.atomic():
         fence(lease)
+        gone_ids = list(gone.order_by().values_list("id", flat=True))
+        # Before their attempts, which are settled with the instances.
+        lock_ids(_jobs_on(gone_ids))
         ready.update(state=InstanceState.RUNNING, running_at=now)
         newly_idle.update(idle_since=now)
         newly_busy.update(idle_since=None)
-        _end(_locked(lost), {}, now)
+        _lose(_locked(live.filter(id__in=gone_ids)), MACHINE_GONE, now)
+        _lose(_locked(started_anew.filter(~busy)), STARTED_ANEW, now)
+        started_anew.update(
+            state=InstanceState.DRAINING,
+            draining_at=now,
+            end_cause=InstanceEndCause.HOST_LOST,
+            end_reason=STARTED_ANEW,
+        )
         changes.publish([changes.ENVIRONMENTS])
 
 
@@ -157,16 +169,30 @@ def _locked(rows: QuerySet[Instance]) -> list[Instance]:
     return list(rows.select_for_update(of=("self",)).order_by("id"))
 
 
+def _jobs_on(instance_ids: Collection[int]) -> list[UUID]:
+    live = Attempt.objects.filter(instance__in=instance_ids, ended_at__isnull=True)
+    return list(live.order_by().values_list("job_id", flat=True))
+
+
+def _lose(rows: Collection[Instance], reason: str, now: datetime) -> None:
+    for row in rows:
+        row.end_cause, row.end_reason = InstanceEndCause.HOST_LOST, reason
+    _write_ends(rows, now)
+
+
 def _end(rows: Collection[Instance], ends: Mapping[int, End], now: datetime) -> None:
-    """What is drained keeps the cause of that; what no end names has lost its machine."""
+    """What is drained keeps the cause of that."""
+    for row in rows:
+        if row.state != InstanceState.DRAINING:
+            row.end_cause = InstanceEndCause(ends[row.id].cause.value)
+            row.end_reason = ends[row.id].reason
+    _write_ends(rows, now)
+
+
+def _write_ends(rows: Collection[Instance], now: datetime) -> None:
     if not rows:
         return
     for row in rows:
-        if row.id not in ends:
-            row.end_cause, row.end_reason = InstanceEndCause.HOST_LOST, HOST_LOST
-        elif row.state != InstanceState.DRAINING:
-            row.end_cause = InstanceEndCause(ends[row.id].cause.value)
-            row.end_reason = ends[row.id].reason
         row.state, row.ended_at = InstanceState.ENDED, now
     price_instances(instances=list(rows), now=now)
     Instance.objects.bulk_update(

@@ -53,8 +53,9 @@ def apply_plan(*, plan: Plan, lease: Lease, with_waits: bool = True) -> int:
     with transaction.atomic():
         fence(lease)
         interrupted = interrupted_jobs(plan)
-        if changed or blocked or interrupted:
-            # All in one order, or two that write several jobs might wait for each other.
+        if changed or blocked or interrupted or plan.ends:
+            # All in one order, or two that write several jobs might wait for each other; and before the
+            # attempts that instances' ends charge with idle time.
             lock_ids(
                 [
                     *(placement.job.id for placement in plan.placements),

@@ -2,7 +2,8 @@
 
 Jobs without children (single ones and arrays' children) in the order of their ids, then the summaries
 of arrays by the arrays' ids, then arrays' parents by their ids. A transaction that moves jobs in several
-steps locks all of them first. A job goes before its attempts. Consumable resources, by their
+steps locks all of them first. A job goes before its attempts, and before the instances that they are on; an instance
+goes before the attempts on it. Consumable resources, by their
 ids, come after all of these, and the use of a share comes last.
 """
 
