@@ -8,6 +8,8 @@ from .errors import InvalidInput
 # So that one look does not add up years.
 MAX_DAYS = 400
 FIRST_YEAR = 2000
+# To say what lived at a moment, all that has ended since is read.
+FIGURES_LAST = timedelta(days=1)
 
 
 class Preset(StrEnum):
@@ -59,6 +61,20 @@ def read_moment(name: str, text: str) -> datetime:
     if moment is None or moment.tzinfo is None or not FIRST_YEAR <= moment.year < 9000:
         raise InvalidInput({name: ["This is a moment, such as 2026-01-31T12:00:00+00:00."]})
     return moment.astimezone(UTC)
+
+
+def check_figure(at: datetime, *, now: datetime) -> None:
+    """Raises InvalidInput where a figure with what ran at that moment is asked for too late."""
+    if now - at > FIGURES_LAST:
+        hours = FIGURES_LAST // timedelta(hours=1)
+        raise InvalidInput(
+            {
+                "at": [
+                    f"What ran at a moment can be asked for within {hours} hours: open the page of costs "
+                    "again, or use from and to."
+                ]
+            }
+        )
 
 
 def check_days(first: date, last: date) -> None:

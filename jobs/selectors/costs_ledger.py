@@ -314,12 +314,14 @@ class Ledger:
         priced = {attempt.pk: (attempt, money) for attempt, money in self.living.attempts}
         if not priced:
             return
-        found = with_tags(self.scope.of_attempts(rows.running(self.times)))
-        for pk, owner, own, of_spec, _ in found.values_list("pk", *OF_TAGS):
-            if pk in priced:
-                attempt, money = priced[pk]
-                for tag in tags_of_row(own, of_spec):
-                    yield (owner, tag), _so_far(attempt, money, self.times.end)
+        for part in rows.running(self.times):
+            found = with_tags(self.scope.of_attempts(part))
+            for pk, owner, own, of_spec, _ in found.values_list("pk", *OF_TAGS):
+                # One that has just ended is found a second time.
+                attempt, money = priced.pop(pk, (None, None))
+                if attempt is not None and money is not None:
+                    for tag in tags_of_row(own, of_spec):
+                        yield (owner, tag), _so_far(attempt, money, self.times.end)
 
 
 def together(parts: Iterable[tuple[K, Amounts]]) -> dict[K, Amounts]:

@@ -1,8 +1,12 @@
 """What lives at a moment, with what it had cost by then: attempts that run, and idle time of instances."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import TypeVar
+
+from django.db.models import Model, QuerySet
 
 from jobs.models import Attempt, Instance
 
@@ -10,6 +14,8 @@ from . import costs_scope as rows
 from .costs_exact import UsdSum
 from .costs_prices import Money, prices_of
 from .costs_scope import CostRange, CostScope
+
+M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +27,11 @@ class Living:
 
 
 def read_living(times: CostRange, scope: CostScope) -> Living:
-    """What lived at the end of a range; nothing if the range leaves that out. At most five queries."""
+    """What lived at the end of a range; nothing if the range leaves that out. At most eight queries."""
     if not times.with_running:
         return Living([], [])
-    attempts = list(scope.of_attempts(rows.running(times)).order_by("id"))
-    instances = list(scope.of_instances(rows.living(times)).order_by("id"))
+    attempts = _by_id(scope.of_attempts(found) for found in rows.running(times))
+    instances = _instances(times, scope)
     on_them = _on(instances, times) if scope.without_job else attempts
     prices = prices_of(on_them, now=times.end, instances=instances)
     money = {each.pk: prices.until(each, times.end) for each in on_them}
@@ -42,7 +48,27 @@ def read_living(times: CostRange, scope: CostScope) -> Living:
 
 def _on(instances: list[Instance], times: CostRange) -> list[Attempt]:
     """What ran on them, whoever is charged with it."""
-    return list(rows.running(times).filter(instance__in=[each.pk for each in instances]))
+    if not instances:
+        return []
+    ids = {each.pk for each in instances}
+    # By instance, all that ever ran on them would be read.
+    return [each for each in _by_id(rows.running(times)) if each.instance_id in ids]
+
+
+def _instances(times: CostRange, scope: CostScope) -> list[Instance]:
+    # By environment, all that it ever had would be read.
+    anywhere = replace(scope, environment=None)
+    found = _by_id(anywhere.of_instances(part) for part in rows.living(times))
+    return [each for each in found if scope.environment in (None, each.environment_id)]
+
+
+def _by_id(parts: Iterable[QuerySet[M]]) -> list[M]:
+    """Each row once, in the order of the ids."""
+    found: dict[int, M] = {}
+    for part in parts:
+        for row in part:
+            found.setdefault(row.pk, row)
+    return [found[pk] for pk in sorted(found)]
 
 
 def _used_by_ended(instances: list[Instance], times: CostRange) -> dict[int | None, Decimal]:

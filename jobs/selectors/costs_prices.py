@@ -14,9 +14,9 @@ from jobs.models import Attempt, Capacity, Engine, Instance, SpotPressure
 from jobs.pricing import cost
 from jobs.pricing.fargate import FargateNeeds, fargate_usd, fargate_usd_per_hour
 from jobs.pricing.instances import instance_usd, part_of, part_usd
-from jobs.pricing.over_time import FARGATE_SPOT_FRACTION, HourlyPrice, Steps, pressure_at
+from jobs.pricing.over_time import FARGATE_SPOT_FRACTION, History, HourlyPrice, Steps, pressure_at
+from jobs.pricing.spot import bid_usd_per_hour
 
-ON_INSTANCES = frozenset({Capacity.EC2, Capacity.SPOT})
 # An engine's clock may go behind ours: its times are before those of our own that caused them.
 CLOCKS_APART = timedelta(minutes=1)
 SPOT_KINDS = frozenset({Capacity.SPOT, Capacity.FARGATE_SPOT})
@@ -141,7 +141,7 @@ def prices_of(
 
 def pressure_histories(
     engine_ids: Collection[int], *, since: datetime, until: datetime
-) -> dict[int, Steps]:
+) -> dict[int, History]:
     """How the pressure on engines changed between two moments, with the step that held at the first. Two queries."""
     rows = SpotPressure.objects.filter(engine__in=list(engine_ids)).order_by("engine_id", "at")
     before = SpotPressure.objects.filter(engine=OuterRef("pk"), at__lte=since).order_by("-at")
@@ -154,13 +154,20 @@ def pressure_histories(
     for part in (held, between):
         for engine_id, at, pressure in part.values_list("engine_id", "at", "pressure"):
             histories[engine_id].append((at, pressure))
-    return dict(histories)
+    return {engine_id: History(steps) for engine_id, steps in histories.items()}
 
 
 def price_of(instance: Instance) -> HourlyPrice:
-    """What an hour of an instance costs, frozen at its launch."""
-    spot = instance.spot_usd_per_hour if instance.is_spot else None
-    return HourlyPrice(instance.usd_per_hour, spot)
+    """What an hour of an instance costs, frozen at its launch: of a Spot instance never more than its bid."""
+    if not instance.is_spot:
+        return HourlyPrice(instance.usd_per_hour)
+    bid = instance.bid_percentage
+    most = (
+        bid_usd_per_hour(on_demand_usd_per_hour=instance.usd_per_hour, bid_percentage=bid)
+        if bid is not None
+        else None
+    )
+    return HourlyPrice(instance.usd_per_hour, instance.spot_usd_per_hour, most)
 
 
 def rates_of(attempt: Attempt) -> cost.Rates:

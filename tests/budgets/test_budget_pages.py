@@ -1,14 +1,17 @@
 """The pages of budgets, who sees which, and the warnings on other pages."""
 
-from datetime import date
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from jobs.domain.budgets import month_of
 from jobs.models import Budget, BudgetAction
 from jobs.selectors.budgets import warnings_seen
 from tests.builders import NOW, a_budget, a_definition, a_queue, a_user
@@ -33,7 +36,8 @@ FORM = {
 def spent(usd: int, **fields: Any) -> Budget:
     """A budget of 10 dollars as the scheduler has left it."""
     marks = {"warned_at": NOW if usd >= 8 else None, "exceeded_at": NOW if usd >= 10 else None}
-    found = {"spent_usd": usd, "month": date(2026, 1, 1), "spent_as_of": NOW}
+    now = timezone.now()
+    found = {"spent_usd": usd, "month": month_of(now), "spent_as_of": now}
     return a_budget(**{**marks, **found, **fields})
 
 
@@ -175,19 +179,23 @@ def test_the_administration_makes_changes_and_deletes_budgets(client: Client, bo
 
 def test_what_is_spent_opens_the_rows_that_it_is_the_sum_of(client: Client, boss: User) -> None:
     queue = a_queue()
-    spent(9, name="of-queue", queue=queue)
+    of_queue = spent(9, name="of-queue", queue=queue)
     spent(9, name="of-tag", tag_value="blue & red")
     spent(9, name="of-any-value")
     a_budget(name="not-added-up")
     page = client.get("/budgets/of-queue/")
     url = page.context["rows_url"]
-    assert url.startswith("/costs/rows/?from=2026-01-01&at=2026-01-05T09")
+    assert of_queue.spent_as_of
+    parts = {"from": of_queue.month, "at": of_queue.spent_as_of.isoformat()}
+    assert url.startswith(f"/costs/rows/?{urlencode(parts)}")
     assert url.endswith(f"&queue={queue.pk}")
     assert "What it is the sum of" in page.text
     assert client.get(url).status_code == 200
     tagged = client.get("/budgets/of-tag/").context["rows_url"]
     assert tagged.endswith("&tag=team&value=blue+%26+red")
-    for name in ("of-any-value", "not-added-up"):
+    # What ran then can not be told for ever.
+    spent(9, name="long-ago", queue=queue, spent_as_of=timezone.now() - timedelta(hours=25))
+    for name in ("of-any-value", "not-added-up", "long-ago"):
         assert client.get(f"/budgets/{name}/").context["rows_url"] == ""
 
 

@@ -187,6 +187,10 @@ def test_the_table_for_spreadsheets_adds_up_to_the_total(client: Client, boss: U
         ("from=yesterday", "from: This is a day, such as 2026-01-31."),
         ("from=2026-01-02&to=2026-01-01", "to: The last day, 2026-01-01, is before the first"),
         ("from=2020-01-01&to=2026-01-01", "from: Ask for at most 400 days at once."),
+        (
+            "from=2026-01-01&at=2026-01-02T00:00:00%2B00:00",
+            "at: What ran at a moment can be asked for within 24 hours: open the page of costs again",
+        ),
         ("from=2026-01-01&at=noon", "at: This is a moment, such as 2026-01-31T12:00:00+00:00."),
         ("from=2026-01-01&to=2026-01-02&part=half", "part: Use one of all, cost, idle, saving."),
         ("from=2026-01-01&to=2026-01-02&capacity=SUN", "capacity: Use one of UNMANAGED, EC2"),

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,8 +9,9 @@ from hypothesis import strategies as st
 from jobs.pricing.cost import Rates
 from jobs.pricing.fargate import FargateNeeds, fargate_usd, fargate_usd_per_hour
 from jobs.pricing.instances import instance_usd, part_usd
-from jobs.pricing.over_time import HourlyPrice, Steps, pressure_at, price_of_time
+from jobs.pricing.over_time import History, HourlyPrice, Steps, pressure_at, price_of_time
 
+MICROSECOND = timedelta(microseconds=1)
 T0 = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 RATES = Rates(Decimal("0.04048"), Decimal("0.004445"))
 STORAGE = Decimal("0.000111")
@@ -120,6 +122,42 @@ histories = st.lists(st.tuples(st.integers(-5000, 5000), pressures), max_size=8)
 )
 moments = st.integers(0, 4_000_000_000).map(lambda us: T0 + timedelta(microseconds=us))
 prices = st.decimals("0.000001", "99", places=6, allow_nan=False)
+
+
+@given(history=histories, spot=prices, ends=st.tuples(moments, moments))
+def test_an_integral_is_the_sum_of_its_pieces(
+    history: Steps, spot: Decimal, ends: tuple[datetime, datetime]
+) -> None:
+    start, end = sorted(ends)
+    price = HourlyPrice(Decimal(100), spot)
+    cuts = [start, *(moment for moment, _ in history if start < moment < end), end]
+    pieces = sum(
+        Fraction(price.at(pressure_at(history, since))) * ((until - since) // MICROSECOND)
+        for since, until in pairwise(cuts)
+    )
+    found = price_of_time(History(history), start, end, price=price)
+    assert found == pieces / 1_000_000 / 3600
+
+
+def test_a_price_over_a_long_history_is_worked_out_once_a_pressure() -> None:
+    history = History([(at(number), Decimal(number % 21) / 20) for number in range(2000)])
+    asked: list[Decimal] = []
+
+    def weight(pressure: Decimal) -> Decimal:
+        asked.append(pressure)
+        return pressure
+
+    # The mean of the pressures is a half; 1995 minutes are 95 rounds of the 21.
+    assert history.integral(at(0), at(1995), weight) == 1995 * 30
+    assert len(asked) == len(set(asked)) == 21
+
+
+def test_a_spot_price_is_never_above_the_bid() -> None:
+    price = HourlyPrice(Decimal("0.096"), Decimal("0.0362"), bid_usd=Decimal("0.048"))
+    # Half an hour at the Spot price, then half an hour over the bid of half the On-Demand price.
+    history = [(at(30), Decimal(1))]
+    assert price_of_time(history, at(0), at(60), price=price) == Fraction("0.0421")
+    assert price.on_demand.at(Decimal(1)) == Decimal("0.096")
 
 
 @given(history=histories, on_demand=prices, spot=prices, ends=st.tuples(moments, moments))

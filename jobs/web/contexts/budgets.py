@@ -8,8 +8,10 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils import timezone
 
 from jobs.domain import budgets as rules
+from jobs.domain.cost_ranges import FIGURES_LAST
 from jobs.domain.errors import NotFound
 from jobs.models import Budget, BudgetAction, BudgetScope
 from jobs.selectors import budgets as selectors
@@ -129,8 +131,10 @@ def build(*, budget: Budget, user: User) -> dict[str, Any]:
 
 
 def _rows_url(budget: Budget) -> str:
-    """The rows that `spent_usd` is the sum of; empty where it is not added up, or is of several tags."""
+    """The rows that `spent_usd` is the sum of; empty where it was not added up lately, or is of several tags."""
     if budget.month is None or budget.spent_as_of is None:
+        return ""
+    if timezone.now() - budget.spent_as_of > FIGURES_LAST:
         return ""
     scopes: dict[str, dict[str, object]] = {
         BudgetScope.QUEUE: {"queue": budget.queue_id},

@@ -95,6 +95,7 @@ def read_query(query: QueryDict, *, now: datetime) -> CostQuery:
     first = domain.read_day("from", query.get("from", ""))
     if "at" in query:
         at = min(domain.read_moment("at", query.get("at", "")), now)
+        domain.check_figure(at, now=now)
         domain.check_days(first, at.date())
         return CostQuery(first, at.date(), at, all_of=all_of)
     last = domain.read_day("to", query.get("to", "")) if query.get("to") else today
