@@ -55,6 +55,11 @@ def overcommitted(milli_vcpus: int, cpu_overcommit: Decimal) -> int:
     return int(milli_vcpus * cpu_overcommit)
 
 
+def whole_vcpus(milli_vcpus: int) -> int:
+    """As AWS counts them: a part of one counts as one."""
+    return -(-milli_vcpus // MILLI)
+
+
 def format_vcpus(milli_vcpus: int) -> str:
     """vCPUs as people write them: "2", "0.25"."""
     return f"{Decimal(milli_vcpus) / MILLI:f}"

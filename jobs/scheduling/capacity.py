@@ -105,7 +105,12 @@ class Capacity:
         most = environment.max_milli_vcpus or 0
         tentative = _Tentative()
         empty = {id_: self.room.nodes[id_].capacity for id_ in environment.node_ids}
+        free: dict[int, Resources] = {}
         for part in job.parts:
+            there = pack([part], free)
+            if there is not None:
+                free[there[0]] = free[there[0]] - part
+                continue
             offer = next(
                 (
                     Offer(type_, node_id)
@@ -118,6 +123,7 @@ class Capacity:
             )
             if offer is None:
                 return False
+            free[len(free)] = offer.type.size - part
             tentative.add(offer)
         return True
 
@@ -221,21 +227,23 @@ class Capacity:
         needs: Resources,
         taken: _Tentative,
     ) -> Offer | Blocker:
-        blocker = Blocker.MACHINE
+        blockers: set[Blocker] = set()
         for type_ in self.in_order(environment, needs):
             live = self.live_milli_vcpus[environment.id] + taken.milli_vcpus
             if live + type_.size.milli_vcpus > (environment.max_milli_vcpus or 0):
-                blocker = Blocker.MAXIMUM
+                blockers.add(Blocker.MAXIMUM)
             elif environment.kind.is_spot and not self.is_within_bid(environment, type_):
-                blocker = Blocker.PRICE
+                blockers.add(Blocker.PRICE)
             else:
                 node_id = self._host_for(environment, type_, taken)
                 if node_id is not None:
                     return Offer(type_, node_id)
-                blocker = Blocker.MACHINE
+                blockers.add(Blocker.MACHINE)
             if not tries_others(managed.strategy):
                 break
-        return blocker
+        # Of several types, what the nearest one lacks: room comes by itself, or can be made.
+        order = (Blocker.MACHINE, Blocker.PRICE, Blocker.MAXIMUM)
+        return next((each for each in order if each in blockers), Blocker.MACHINE)
 
     def take(self, job: JobView, slot: Slot, environment: EnvironmentView) -> None:
         """The job was placed there."""
@@ -267,14 +275,14 @@ class Capacity:
             self.market.remove(instance.node_id, size, is_spot=instance.is_spot)
 
     def interrupt(self, instance: InstanceView, cause: EndCause, reason: str) -> None:
-        """A Spot instance on a machine of the snapshot is given notice."""
+        """An instance on a machine of the snapshot is given notice."""
         seconds = self.notice_seconds(instance.environment_id)
         kill_at = self.now + timedelta(seconds=seconds)
         self.drains[instance.id] = Drain(instance.id, cause, reason, kill_at)
         self.times_grown += 1
         self._close(instance)
         self.note_leaving(instance.node_id)
-        self.market.remove(instance.node_id, instance.type.size, is_spot=True)
+        self.market.remove(instance.node_id, instance.type.size, is_spot=instance.is_spot)
         self.room.give_back(instance.node_id, instance.type.size, after=max(0.001, seconds))
 
     def notice_seconds(self, environment_id: int) -> int:

@@ -1,6 +1,7 @@
 """One scheduling pass: `decide(snapshot, now) -> Plan`.
 
-1. Jobs have their turns in the order of `order`: queue priority, then submission or fair share.
+1. Jobs have their turns in the order of `order`: queue priority, then submission or fair share. What may use Spot
+   capacity comes last there (`rounds`).
 2. A job tries its queue's environments in their order, and in each the nodes on which it leaves the
    least free, so that large holes stay for large jobs. All nodes of a multi-node job start together.
 3. A job that could run but finds no room has a place reserved for it: the earliest that the known ends
@@ -22,10 +23,11 @@ from jobs.domain.resources import Resources
 
 from .capacity import Capacity
 from .judge import Judge
-from .order import LAST_ID, Order
-from .plan import Placement, Plan, Wait
+from .order import LAST_ID
+from .plan import Plan, Wait, WaitCode
 from .reasons import behind_the_front
-from .scaling import scale
+from .rounds import Rounds
+from .scaling import end_drained, scale
 from .snapshot import JobView, Snapshot
 from .timeline import Clock
 
@@ -35,30 +37,18 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
 
     Never places more on a node than it has, nor in an environment more than its maximum.
     """
-    order = Order(snapshot, now)
     judge = Judge(snapshot, Clock(now, snapshot.grace_seconds))
-    placements: list[Placement] = []
-    waits: list[Wait] = []
-    placed = dict.fromkeys((queue.id for queue in snapshot.queues), 0)
-    for job in order.turns():
-        if job.scouted and not judge.has_waiting(job.queue_id):
-            # All before it start, and those right behind them come first.
-            order.done(placed=False)
-            continue
-        verdict = judge.judge(job)
-        order.done(placed=isinstance(verdict, Placement))
-        if isinstance(verdict, Placement):
-            placements.append(verdict)
-            placed[job.queue_id] += 1
-        elif not job.scouted:
-            waits.append(verdict)
-    scale(snapshot, judge.capacity)
+    end_drained(snapshot, judge.capacity)
+    rounds = Rounds(snapshot, judge, now)
+    rounds.run()
+    is_scarce = any(wait.code is WaitCode.CAPACITY for wait in rounds.waits)
+    scale(snapshot, judge.capacity, is_scarce=is_scarce)
     capacity = judge.capacity
     return Plan(
         at=now,
-        placements=tuple(placements),
-        waits=tuple(waits),
-        more=_is_more_to_do(snapshot, order, placed),
+        placements=tuple(rounds.placements),
+        waits=tuple(rounds.waits),
+        more=_is_more_to_do(snapshot, rounds),
         launches=tuple(capacity.launches),
         ends=tuple(capacity.ends.values()),
         drains=tuple(capacity.drains.values()),
@@ -101,15 +91,16 @@ def _pressures(snapshot: Snapshot, capacity: Capacity) -> tuple[tuple[int, Decim
     )
 
 
-def _is_more_to_do(snapshot: Snapshot, order: Order, placed: dict[int, int]) -> bool:
+def _is_more_to_do(snapshot: Snapshot, rounds: Rounds) -> bool:
     """Whether another pass would place more at once: jobs start, and those behind were not looked at."""
+    placed, lines = rounds.placed, rounds.lines
     loaded = dict.fromkeys(placed, 0)
     for job in snapshot.jobs:
         loaded[job.queue_id] += 1
     return any(
         placed[queue.id]
         # If most found no room, the next ones hardly will before something ends.
-        and (order.lines[queue.id].broken_off or 2 * placed[queue.id] >= loaded[queue.id])
+        and (lines[queue.id].broken_off or 2 * placed[queue.id] >= loaded[queue.id])
         for queue in snapshot.queues
-        if queue.has_more or order.lines[queue.id].broken_off
+        if queue.has_more or lines[queue.id].broken_off
     )

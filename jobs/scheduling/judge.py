@@ -2,20 +2,18 @@
 
 from collections.abc import Sequence
 
-from .capacity import Capacity
+from .capacity import Blocker, Capacity
 from .capacity_reasons import no_type_holds
 from .claims import Claims
 from .consumables import Shelf
-from .instance_waits import InstanceWaits
+from .keeping import Keeping
 from .plan import Placement, Wait
 from .reasons import (
     Reason,
     behind,
-    environment_full,
     environment_invalid,
     never_fits,
     no_enabled_environment,
-    no_room,
     share_reserve,
 )
 from .reclaim import Reclaim
@@ -37,12 +35,13 @@ class Judge:
         self.capacity = Capacity(snapshot, self.room)
         self._reclaim = Reclaim(self.capacity, snapshot.running)
         self._claims = Claims(self.room, self.capacity)
-        self._instance_waits = InstanceWaits(self.room, self.capacity, self._reclaim, self._claims)
+        self._keeping = Keeping(self.room, self.capacity, self._reclaim, self._claims)
         self._queues = {queue.id: queue for queue in snapshot.queues}
-        # Who may use Spot capacity himself takes it from nobody: see `order`.
-        self._interrupting = {
-            queue.id for queue in snapshot.queues if not snapshot.uses_spot(queue)
+        # Who tries Spot capacity first takes it from nobody, and who may use it besides does so last: see `turns`.
+        self._preferring_spot = {
+            queue.id for queue in snapshot.queues if snapshot.prefers_spot(queue)
         }
+        self._with_spot = {queue.id for queue in snapshot.queues if snapshot.uses_spot(queue)}
         self._ceilings = _ceilings(snapshot, self.room)
         # The first job of each queue that waits.
         self._heads: dict[int, JobView] = {}
@@ -58,12 +57,35 @@ class Judge:
         queue = self._queues[job.queue_id]
         found = self._find(job, queue)
         if isinstance(found, Slot):
-            self.room.take(job, found)
-            self.capacity.take(job, found, self.room.environments[found.environment_id])
-            self._shelf.take(job)
-            return Placement(job, found.environment_id, found.node_ids)
+            return self._place(job, found)
         self._heads.setdefault(queue.id, job)
         return Wait(job.id, queue.id, *found)
+
+    def judge_on_spot(self, job: JobView) -> Placement | None:
+        """A place on Spot capacity for a job that waits for other, if its queue has some besides."""
+        queue = self._queues[job.queue_id]
+        possible = self.possible(job)
+        is_head = self._heads.get(queue.id) is job
+        if isinstance(possible, tuple) or not (queue.backfill or is_head):
+            return None
+        if self._shelf.refuse(job) is not None:
+            return None
+        slot = self._find_now([env for env in possible if env.kind.is_spot], job)
+        return None if slot is None else self._place(job, slot)
+
+    def leave_for_spot(self, job: JobView) -> bool:
+        """Whether Spot capacity alone could hold the job: then its turn comes with those who prefer that."""
+        possible = self.possible(job)
+        if isinstance(possible, tuple) or not all(env.kind.is_spot for env in possible):
+            return False
+        self._heads.setdefault(job.queue_id, job)
+        return True
+
+    def _place(self, job: JobView, slot: Slot) -> Placement:
+        self.room.take(job, slot)
+        self.capacity.take(job, slot, self.room.environments[slot.environment_id])
+        self._shelf.take(job)
+        return Placement(job, slot.environment_id, slot.node_ids)
 
     def has_waiting(self, queue_id: int) -> bool:
         """Whether a job of the queue waits already."""
@@ -115,6 +137,8 @@ class Judge:
             # A text names another job of the same owner.
             job.owner_id,
         )
+        if queue.id in self._with_spot and queue.id not in self._preferring_spot:
+            possible = [env for env in possible if not env.kind.is_spot] or possible
         refused = self._refuse(job, queue) or self._told.get(key)
         if refused is not None:
             return refused
@@ -151,7 +175,7 @@ class Judge:
     def _refuse(self, job: JobView, queue: QueueView) -> Reason | None:
         """Why the job cannot start, whatever room there is."""
         head = self._heads.get(queue.id)
-        if head is not None and not queue.backfill:
+        if head is not None and head is not job and not queue.backfill:
             return behind(queue, job, head, queue)
         return self._shelf.refuse(job)
 
@@ -166,63 +190,16 @@ class Judge:
         if not free_to_wait_for:
             ahead = self._claims.ahead_of(allowed, job)
             return behind(queue, job, ahead, self._queues[ahead.queue_id]), False
-        if free_to_wait_for[0].kind.has_instances:
-            return self._wait_for_instances(job, queue, free_to_wait_for[0])
-        roomy = [env for env in free_to_wait_for if self.room.below_maximum(env, job)]
-        if roomy:
-            reason = no_room(job, self._claims.free(roomy, job))
-        else:
-            full = free_to_wait_for[0]
-            reason = environment_full(job, full, self.room.used_milli_vcpus)
-        return reason, self._keep_room(job, queue, allowed, waits_for_nodes=bool(roomy))
-
-    def _keep_room(
-        self,
-        job: JobView,
-        queue: QueueView,
-        environments: Sequence[EnvironmentView],
-        *,
-        waits_for_nodes: bool,
-    ) -> bool:
+        blocked = self._keeping.look(job, free_to_wait_for)
+        reason = self._keeping.reason(job, blocked)
         kept = self._reservations.get(queue.id, 0)
-        if kept == RESERVATIONS_PER_QUEUE:
-            return False
-        self._reservations[queue.id] = kept + 1
-        self._shelf.keep(job)
-        if queue.id in self._interrupting:
-            for environment in environments:
-                self._reclaim.interrupt_for(environment, job)
-        slot = self.room.find_later(environments, job)
-        if slot is not None:
-            self.room.reserve(job, slot)
-            environments = [env for env in environments if env.id == slot.environment_id]
-            node_ids = set(slot.node_ids)
-        else:
-            node_ids = (
-                {id_ for env in environments for id_ in self._claims.unclaimed(env, job)}
-                if waits_for_nodes
-                else set()
-            )
-            self.room.keep(job, environments, node_ids)
-        self._claims.claim(
-            job,
-            node_ids=node_ids if waits_for_nodes else (),
-            environment_ids=() if waits_for_nodes else [env.id for env in environments],
-        )
-        return True
-
-    def _wait_for_instances(
-        self, job: JobView, queue: QueueView, environment: EnvironmentView
-    ) -> tuple[Reason, bool]:
-        """Why there is no instance for the job, and whether room is now kept for it."""
-        reason, may_wait = self._instance_waits.why(job, environment)
-        kept = self._reservations.get(queue.id, 0)
-        if not may_wait or kept == RESERVATIONS_PER_QUEUE:
+        if blocked[0].blocker is Blocker.PRICE or kept == RESERVATIONS_PER_QUEUE:
             return reason, False
         self._reservations[queue.id] = kept + 1
         self._shelf.keep(job)
-        may_interrupt = queue.id in self._interrupting
-        return self._instance_waits.keep(job, environment, may_interrupt=may_interrupt), True
+        may_interrupt = queue.id not in self._preferring_spot
+        told = self._keeping.keep(job, blocked, allowed, may_interrupt=may_interrupt)
+        return told or reason, True
 
     def _is_at_ceiling(self, job: JobView, queue: QueueView, environment: EnvironmentView) -> bool:
         key = (queue.id, environment.id)

@@ -1,7 +1,5 @@
 """Whose turn it is: the jobs of all queues, one after the other.
 
-0. Spot capacity is what On-Demand work leaves free: queues that may use it come after all that may not. Else a job
-   that was interrupted for another, and is older, would take the room that it had to give.
 1. Queues with a higher priority come first. Where two are alike, the older job at their heads does.
 2. A first-in-first-out queue goes by submission (ids grow with time, so the order is total).
 3. A fair-share queue gives the turn to the share with the least weighted use (weight factor x decayed
@@ -113,7 +111,7 @@ class Order:
         for run in snapshot.running:
             running[run.queue_id].append(run)
         self.lines: dict[int, Line] = {}
-        self._by_rank: dict[tuple[bool, int], list[Line]] = defaultdict(list)
+        self._by_priority: dict[int, list[Line]] = defaultdict(list)
         for queue in snapshot.queues:
             line: Line
             if queue.fair_share is None:
@@ -122,12 +120,12 @@ class Order:
                 usage = usage_by_share(queue.fair_share, running[queue.id], now)
                 line = ShareLine(jobs[queue.id], queue.fair_share, usage)
             self.lines[queue.id] = line
-            self._by_rank[not snapshot.uses_spot(queue), queue.priority].append(line)
+            self._by_priority[queue.priority].append(line)
         self._current: Line | None = None
 
     def turns(self) -> Iterator[JobView]:
         """Each job at its turn; `done` must be called before the next one is asked for."""
-        for _, lines in sorted(self._by_rank.items(), reverse=True):
+        for _, lines in sorted(self._by_priority.items(), reverse=True):
             heads = [(job.id.int, n) for n, line in enumerate(lines) if (job := line.first())]
             heapq.heapify(heads)
             while heads:

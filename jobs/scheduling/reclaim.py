@@ -1,6 +1,7 @@
 """Room for a job that finds none: idle instances end at once, Spot work gives way after its notice."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from jobs.domain.resources import Resources
@@ -9,6 +10,7 @@ from .capacity import Capacity
 from .plan import EndCause, Interruption
 from .snapshot import EnvironmentView, InstanceView, JobView, RunningView, TypeView
 from .strategies import tries_others
+from .timeline import Reservation
 
 Victim = InstanceView | RunningView
 
@@ -19,12 +21,20 @@ class Reclaim:
     def __init__(self, capacity: Capacity, running: Sequence[RunningView]) -> None:
         self._capacity = capacity
         self._room = capacity.room
-        self._running = [run for run in running if run.attempt_id and run.kill_at is None]
+        self._running = _tries(running)
         self._told: set[int] = set()
+        # Machines on which room is kept for who interrupted Spot work, the newest last.
+        self.coming: list[int] = []
+        self._kept: list[Reservation] = []
+        spot = (each for each in capacity.instances.values() if each.is_spot)
+        self._has_spot_work = any(spot) or any(run.attempt_id for run in running)
         # Idle instances only become fewer: where they were no help they are none later.
         self._in_vain: set[tuple[int, Resources, int]] = set()
         # Few are: most passes have nothing to look at here.
-        self._idle = [each for each in capacity.instances.values() if each.is_idle]
+        self._idle = sorted(
+            (each for each in capacity.instances.values() if each.is_idle),
+            key=lambda each: each.id,
+        )
 
     def end_idle_for(self, environment: EnvironmentView, job: JobView) -> bool:
         """Ends idle instances where that lets the job start; whether it did."""
@@ -32,12 +42,12 @@ class Reclaim:
         key = (environment.id, job.needs, self._capacity.times_grown)
         if job.gang or not self._idle or key in self._in_vain:
             return False
-        for size, type_, hosts in self._wanted(environment, job):
+        for size, type_, hosts in self._wanted(environment, job.needs):
             excess = self._excess(environment, type_) if type_ else 0
             if excess > 0 and environment.id in self._capacity.kept:
                 continue
             for node_id in hosts:
-                victims = self._idle_victims(environment, node_id, size, excess)
+                victims = self._idle_victims(environment, node_id, type_, size, excess)
                 if victims is not None:
                     why = f"{self._capacity.asked_by(job)} needed its room."
                     for each in victims:
@@ -46,30 +56,64 @@ class Reclaim:
         self._in_vain.add(key)
         return False
 
-    def interrupt_for(self, environment: EnvironmentView, job: JobView) -> None:
-        """Interrupts the newest Spot work whose end lets On-Demand work start, unless some is on its way out."""
-        if environment.kind.is_spot or job.gang:
-            return
-        for size, type_, hosts in self._wanted(environment, job):
+    def interrupt_for(self, environment: EnvironmentView, job: JobView) -> bool:
+        """Interrupts the newest Spot work whose end makes room for each node of a job, unless some room is on its way.
+
+        Whether room is coming. On new instances, and for several nodes, it is reserved for the job then.
+        """
+        if environment.kind.is_spot or not self._has_spot_work:
+            return False
+        parts = sorted(
+            job.parts, key=lambda part: (part.gpus, part.milli_vcpus, part.memory_mib), reverse=True
+        )
+        self._kept.clear()
+        # A job of several nodes needs room for all of them: each one's is kept while the next one's is looked for.
+        if all(self._interrupt_for_part(environment, job, part) for part in parts):
+            return True
+        for reservation in self._kept:
+            self._room.forget(reservation)
+        self.coming.clear()
+        return False
+
+    def _interrupt_for_part(
+        self, environment: EnvironmentView, job: JobView, part: Resources
+    ) -> bool:
+        for size, type_, hosts in self._wanted(environment, part):
             if type_ is not None and self._excess(environment, type_) > 0:
                 continue
-            known = self._room.when_free(hosts, size)
-            if known is not None and known[0] <= self._longest_notice():
-                return
-            chosen = min(
+            if self._keep_what_comes(environment, job, size, hosts):
+                return True
+            chosen: Sequence[Victim] = min(
                 (
                     victims
                     for node_id in hosts
                     if not self._room.is_reserved(node_id)
                     and (victims := self._spot_victims(node_id, size))
                 ),
-                key=len,
+                key=lambda victims: (len(victims), max(self._age(each) for each in victims)),
                 default=(),
             )
             for victim in chosen:
                 self._give_notice(victim, job)
             if chosen:
-                return
+                return self._keep_what_comes(environment, job, size, hosts)
+        return False
+
+    def _keep_what_comes(
+        self, environment: EnvironmentView, job: JobView, size: Resources, hosts: Sequence[int]
+    ) -> bool:
+        """Reserves the room that is there within a notice, if there is some."""
+        known = self._room.when_free(hosts, size)
+        if known is None or known[0] > self._longest_notice():
+            return False
+        start, node_id = known
+        if job.gang or environment.kind.has_instances:
+            reservation = self._room.reserve_machine(
+                job, environment.id, start=start, node_id=node_id, size=size
+            )
+            self._kept.append(reservation)
+        self.coming.append(node_id)
+        return True
 
     # Inside
 
@@ -79,15 +123,15 @@ class Reclaim:
         return live - (environment.max_milli_vcpus or 0)
 
     def _wanted(
-        self, environment: EnvironmentView, job: JobView
+        self, environment: EnvironmentView, needs: Resources
     ) -> Iterator[tuple[Resources, TypeView | None, list[int]]]:
         """How much room on a machine would do: for the job, or for an instance that it would run on."""
         if not environment.kind.has_instances:
-            yield job.needs, None, self._room.large_enough(environment, job.needs)
+            yield needs, None, self._room.large_enough(environment, needs)
             return
         managed = environment.managed
         assert managed is not None
-        for type_ in self._capacity.in_order(environment, job.needs):
+        for type_ in self._capacity.in_order(environment, needs):
             if environment.kind.is_spot and not self._capacity.is_within_bid(environment, type_):
                 continue
             yield type_.size, type_, self._capacity.hosts(environment, type_)
@@ -95,36 +139,58 @@ class Reclaim:
                 return
 
     def _idle_victims(
-        self, environment: EnvironmentView, node_id: int, size: Resources, excess: int
+        self,
+        environment: EnvironmentView,
+        node_id: int,
+        type_: TypeView | None,
+        size: Resources,
+        excess: int,
     ) -> list[InstanceView] | None:
         """The idle instances whose end leaves `size` on a machine and takes `excess` vCPUs off the environment."""
         if self._room.is_reserved(node_id):
             return None
         victims: list[InstanceView] = []
-        free, left = self._room.free[node_id], dict(self._capacity.live_milli_vcpus)
-        own_first = sorted(
-            self._idle,
-            key=lambda each: (each.environment_id != environment.id, each.id),
-        )
-        for each in own_first:
+        free = self._room.free[node_id]
+        # The instance that takes their place counts for the minimum, too.
+        given = {environment.id: type_.size.milli_vcpus if type_ else 0}
+        for each in self._candidates(environment, node_id):
             is_own = each.environment_id == environment.id
             helps_node = each.node_id == node_id and not size.fits_in(free)
-            if not (helps_node or (is_own and excess > 0)) or not self._may_end_now(each, left):
+            if not (helps_node or (is_own and excess > 0)):
+                continue
+            # On-Demand work has what Spot instances hold, whatever their minimum.
+            gives_way = each.is_spot and not environment.kind.is_spot
+            if not self._may_end_now(each, given, even_below_minimum=gives_way):
                 continue
             victims.append(each)
-            left[each.environment_id] -= each.type.size.milli_vcpus
-            excess -= each.type.size.milli_vcpus if is_own else 0
+            gone = each.type.size.milli_vcpus
+            given[each.environment_id] = given.get(each.environment_id, 0) - gone
+            excess -= gone if is_own else 0
             free = free + each.type.size if each.node_id == node_id else free
         return victims if victims and size.fits_in(free) and excess <= 0 else None
 
-    def _may_end_now(self, instance: InstanceView, left: dict[int, int]) -> bool:
+    def _candidates(self, environment: EnvironmentView, node_id: int) -> list[InstanceView]:
+        """Idle instances on the machine, or of the environment wherever they are: its own first."""
+        own = [each for each in self._idle if each.environment_id == environment.id]
+        others = [
+            each
+            for each in self._idle
+            if each.node_id == node_id and each.environment_id != environment.id
+        ]
+        return own + others
+
+    def _may_end_now(
+        self, instance: InstanceView, given: Mapping[int, int], *, even_below_minimum: bool
+    ) -> bool:
+        """Whether it is idle, and its environment keeps its minimum with what is `given` to it besides."""
         if not self._capacity.idle(instance) or self._room.is_reserved(instance.place_id):
             return False
         environment = self._capacity.environments.get(instance.environment_id)
-        if environment is None or environment.managed is None:
+        if environment is None or environment.managed is None or even_below_minimum:
             return True
-        least = environment.managed.min_milli_vcpus
-        return left[environment.id] - instance.type.size.milli_vcpus >= least
+        there = self._capacity.live_milli_vcpus[environment.id] + given.get(environment.id, 0)
+        left = there - instance.type.size.milli_vcpus
+        return left >= environment.managed.min_milli_vcpus
 
     def _spot_victims(self, node_id: int, size: Resources) -> Sequence[Victim]:
         """The newest Spot work on a machine whose end makes that room; nothing if all of it would not do."""
@@ -187,3 +253,14 @@ class Reclaim:
             max((env.notice_seconds for env in self._capacity.environments.values()), default=0)
             + 1.0
         )
+
+
+def _tries(running: Iterable[RunningView]) -> list[RunningView]:
+    """Fargate Spot work that may be interrupted: the containers of a try go together, so they are one."""
+    tries: dict[int, RunningView] = {}
+    for run in running:
+        if run.attempt_id and run.kill_at is None:
+            first = tries.get(run.attempt_id)
+            holds = run.holds if first is None else first.holds + run.holds
+            tries[run.attempt_id] = replace(first or run, holds=holds)
+    return list(tries.values())

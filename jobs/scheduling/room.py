@@ -196,11 +196,16 @@ class Room:
 
     def reserve_machine(
         self, job: JobView, environment_id: int, *, start: float, node_id: int, size: Resources
-    ) -> None:
-        """Keeps room for an instance that is to be launched for the job."""
-        self._on_node[node_id].append(
-            Reservation(job, start, NEVER, environment_id, 0, ((node_id, size),))
-        )
+    ) -> Reservation:
+        """Keeps room for an instance that is to be launched for the job, or for one of its nodes."""
+        reservation = Reservation(job, start, NEVER, environment_id, 0, ((node_id, size),))
+        self._on_node[node_id].append(reservation)
+        return reservation
+
+    def forget(self, reservation: Reservation) -> None:
+        """Gives back what `reserve_machine` kept."""
+        for node_id, _ in reservation.parts:
+            self._on_node[node_id].remove(reservation)
 
     def keep(
         self, job: JobView, environments: Sequence[EnvironmentView], node_ids: Iterable[int]

@@ -1,8 +1,6 @@
 """After all jobs had their turns: idle instances end, minima are filled, and Spot work gives way to its price."""
 
-from collections.abc import Iterator
-
-from jobs.domain.resources import Resources
+from jobs.domain.resources import Resources, whole_vcpus
 
 from .capacity import Capacity, Offer
 from .plan import EndCause
@@ -10,10 +8,21 @@ from .snapshot import EnvironmentView, InstanceView, Snapshot
 
 # The least that an instance is launched for where it is not for a job.
 ANYTHING = Resources(1, 1)
+OUTDATED = "Its environment was changed and would not launch it today."
 
 
-def scale(snapshot: Snapshot, capacity: Capacity) -> None:
-    """Ends, drains, interrupts and launches what no job asked for."""
+def end_drained(snapshot: Snapshot, capacity: Capacity) -> None:
+    """Before the turns: what was drained ends with the last on it, and its room is there for who waits for it."""
+    for instance in snapshot.instances:
+        if not instance.is_open and capacity.idle(instance):
+            capacity.end(instance, EndCause.REPLACED, "Nothing runs on it any more.")
+
+
+def scale(snapshot: Snapshot, capacity: Capacity, *, is_scarce: bool) -> None:
+    """After the turns: ends, drains, interrupts and launches what no job asked for.
+
+    `is_scarce`: a job waits for room on machines; then none is taken for the minima of Spot environments.
+    """
     environments = {env.id: env for env in snapshot.environments}
     for instance in snapshot.instances:
         if not capacity.is_leaving(instance):
@@ -21,7 +30,8 @@ def scale(snapshot: Snapshot, capacity: Capacity) -> None:
     for engine_id in capacity.market.engine_ids:
         _interrupt_by_price(engine_id, snapshot, capacity)
     for environment in snapshot.environments:
-        if environment.kind.has_instances and environment.enabled:
+        gives_way = environment.kind.is_spot and is_scarce
+        if environment.kind.has_instances and environment.enabled and not gives_way:
             _fill(environment, capacity)
 
 
@@ -30,16 +40,28 @@ def _look_at(
 ) -> None:
     idle = capacity.idle(instance)
     if not instance.is_open:
-        # It was drained; with the last on it gone, so is it.
-        if idle:
-            capacity.end(instance, EndCause.REPLACED, "Nothing runs on it any more.")
+        if instance.outdated and instance.kill_at is None:
+            _replace_if_due(instance, environment, capacity)
     elif environment is None or environment.is_ending:
         _leave(instance, EndCause.ENVIRONMENT_OFF, "Its environment is being deleted.", capacity)
     elif instance.outdated:
-        why = "Its environment was changed and would not launch it today."
-        _leave(instance, EndCause.REPLACED, why, capacity)
+        _leave(instance, EndCause.REPLACED, OUTDATED, capacity)
     elif idle and capacity.may_end(instance):
         _end_if_due(instance, environment, capacity)
+
+
+def _replace_if_due(
+    instance: InstanceView, environment: EnvironmentView | None, capacity: Capacity
+) -> None:
+    """Interrupts what still runs on an outdated instance when its environment's update policy says so."""
+    since = instance.draining_since
+    if environment is None or environment.managed is None or since is None:
+        return
+    seconds = environment.managed.update_seconds
+    if instance.node_id in capacity.room.nodes and (
+        (capacity.now - since).total_seconds() >= seconds
+    ):
+        capacity.interrupt(instance, EndCause.REPLACED, OUTDATED)
 
 
 def _leave(instance: InstanceView, cause: EndCause, reason: str, capacity: Capacity) -> None:
@@ -65,31 +87,32 @@ def _end_if_due(instance: InstanceView, environment: EnvironmentView, capacity: 
 
 def _interrupt_by_price(engine_id: int, snapshot: Snapshot, capacity: Capacity) -> None:
     """The newest whose bid is passed, one after the other, until the price is no more than what is bid."""
-    while True:
-        over = [
-            each
-            for each in _spot_on(engine_id, snapshot, capacity)
-            if capacity.market.is_over_bid(each)
-        ]
-        if not over:
-            return
-        newest = max(over, key=lambda each: (each.launched_at, each.id))
+    # The price only falls meanwhile, so who is within his bid once stays so.
+    for each in _newest_spot_on(engine_id, snapshot, capacity):
+        if not capacity.market.is_over_bid(each):
+            continue
         reason = (
-            f"The going Spot price of {newest.type.name} passed its bid of "
-            f"{newest.bid_percentage} % of the On-Demand price."
+            f"The going Spot price of {each.type.name} passed its bid of "
+            f"{each.bid_percentage} % of the On-Demand price."
         )
-        if capacity.idle(newest):
-            capacity.end(newest, EndCause.INTERRUPTED_BY_PRICE, reason)
+        if capacity.idle(each):
+            capacity.end(each, EndCause.INTERRUPTED_BY_PRICE, reason)
         else:
-            capacity.interrupt(newest, EndCause.INTERRUPTED_BY_PRICE, reason)
+            capacity.interrupt(each, EndCause.INTERRUPTED_BY_PRICE, reason)
 
 
-def _spot_on(engine_id: int, snapshot: Snapshot, capacity: Capacity) -> Iterator[InstanceView]:
+def _newest_spot_on(engine_id: int, snapshot: Snapshot, capacity: Capacity) -> list[InstanceView]:
     nodes = {node.id for node in snapshot.nodes if node.engine_id == engine_id}
-    for each in snapshot.instances:
-        is_its_turn = each.is_spot and each.kill_at is None and not capacity.is_leaving(each)
-        if is_its_turn and each.node_id in nodes and each.place_id not in capacity.touched:
-            yield each
+    found = [
+        each
+        for each in snapshot.instances
+        if each.is_spot
+        and each.node_id in nodes
+        and each.kill_at is None
+        and not capacity.is_leaving(each)
+        and each.place_id not in capacity.touched
+    ]
+    return sorted(found, key=lambda each: (each.launched_at, each.id), reverse=True)
 
 
 def _fill(environment: EnvironmentView, capacity: Capacity) -> None:
@@ -103,9 +126,10 @@ def _fill(environment: EnvironmentView, capacity: Capacity) -> None:
         for id_ in capacity.ends
         if capacity.instances[id_].environment_id == environment.id
     )
-    target = max(managed.min_milli_vcpus, managed.desired_milli_vcpus - ended)
-    what = "minvCpus" if target == managed.min_milli_vcpus else "desiredvCpus"
-    while capacity.live_milli_vcpus[environment.id] < target:
+    desired = whole_vcpus(managed.desired_milli_vcpus) - whole_vcpus(ended)
+    least = whole_vcpus(managed.min_milli_vcpus)
+    what = "minvCpus" if desired <= least else "desiredvCpus"
+    while whole_vcpus(capacity.live_milli_vcpus[environment.id]) < max(least, desired):
         offer = capacity.offer(environment, ANYTHING)
         if not isinstance(offer, Offer):
             return

@@ -79,6 +79,8 @@ class ManagedView:
     desired_milli_vcpus: int = 0
     bid_percentage: int = 100
     idle_seconds: int = 300
+    # What jobs on an outdated instance still have before they are interrupted.
+    update_seconds: int = 1800
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ class InstanceView:
     kill_at: datetime | None = None
     bid_percentage: int = 100
     outdated: bool = False
+    # Since when it takes no more jobs.
+    draining_since: datetime | None = None
 
     @property
     def place_id(self) -> int:
@@ -222,8 +226,9 @@ class RunningView:
     """A container that holds room, with what is known about its end.
 
     `started_at` is None while it is starting; limit and estimate are those of its job. `node_id` is its
-    machine's or its instance's. `kill_at` is when it is
-    killed, if it was interrupted (FARGATE_SPOT).
+    machine's or its instance's. Of FARGATE_SPOT
+    work, `attempt_id` names its try (all containers of a try have the same), and `kill_at` is when it is killed
+    if it was interrupted.
     """
 
     queue_id: int
@@ -266,5 +271,15 @@ class Snapshot:
 
     def uses_spot(self, queue: QueueView) -> bool:
         """Whether a job of the queue may run on Spot capacity."""
-        ids = set(queue.environment_ids)
-        return any(env.id in ids and env.kind.is_spot for env in self.environments)
+        return any(env.kind.is_spot for env in self._enabled(queue))
+
+    def prefers_spot(self, queue: QueueView) -> bool:
+        """Whether Spot capacity is what its jobs try first."""
+        first = next(iter(self._enabled(queue)), None)
+        return first is not None and first.kind.is_spot
+
+    def _enabled(self, queue: QueueView) -> list[EnvironmentView]:
+        """The queue's environments that take jobs, in its order."""
+        by_id = {env.id: env for env in self.environments}
+        found = [by_id[id_] for id_ in queue.environment_ids if id_ in by_id]
+        return [env for env in found if env.enabled and not env.invalid_reason]

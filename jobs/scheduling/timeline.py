@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 from jobs.domain.resources import Resources
 
@@ -18,27 +19,35 @@ NOTHING = Resources(0, 0)
 
 
 class Timeline:
-    """Amounts that are given back at known times."""
+    """Amounts that are given back at known times.
 
-    __slots__ = ("_ends", "_released", "_sorted", "_steps")
+    Sums are kept as plain numbers, one list a dimension: passes ask for them most of all.
+    """
+
+    __slots__ = ("_ends", "_gpus", "_memory_mib", "_milli_vcpus", "_sorted", "_steps")
 
     def __init__(self) -> None:
-        self._steps: list[tuple[float, Resources]] = []
+        self._steps: list[tuple[float, int, int, int]] = []
         self._sorted = True
         self._ends: list[float] = []
-        self._released: list[Resources] = []
+        # What has come back with each step and those before it.
+        self._milli_vcpus: list[int] = []
+        self._memory_mib: list[int] = []
+        self._gpus: list[int] = []
 
     def add(self, end: float, amount: Resources) -> None:
         """`amount` comes back at `end`; one that never does is no step."""
         if end != NEVER:
-            self._steps.append((end, amount))
+            self._steps.append((end, amount.milli_vcpus, amount.memory_mib, amount.gpus))
             self._sorted = False
 
     def released(self, at: float) -> Resources:
         """What has come back until `at`, that moment included."""
         self._sort()
-        index = bisect_right(self._ends, at)
-        return self._released[index - 1] if index else NOTHING
+        step = bisect_right(self._ends, at) - 1
+        if step < 0:
+            return NOTHING
+        return Resources(self._milli_vcpus[step], self._memory_mib[step], self._gpus[step])
 
     def first(self, needs: Resources, free: Resources) -> float:
         """When `needs` fits in what is `free` now and what has come back; NEVER if it does not."""
@@ -46,12 +55,12 @@ class Timeline:
             return 0.0
         self._sort()
         # What is free only grows, so the first step that is enough can be bisected.
-        index = bisect_left(
-            range(len(self._ends)),
-            True,
-            key=lambda step: needs.fits_in(free + self._released[step]),
+        step = max(
+            bisect_left(self._milli_vcpus, needs.milli_vcpus - free.milli_vcpus),
+            bisect_left(self._memory_mib, needs.memory_mib - free.memory_mib),
+            bisect_left(self._gpus, needs.gpus - free.gpus),
         )
-        return self._ends[index] if index < len(self._ends) else NEVER
+        return self._ends[step] if step < len(self._ends) else NEVER
 
     def ends(self) -> list[float]:
         """The times at which something comes back, in order."""
@@ -61,13 +70,12 @@ class Timeline:
     def _sort(self) -> None:
         if self._sorted:
             return
-        self._steps.sort(key=lambda step: step[0])
-        self._ends = [end for end, _ in self._steps]
-        self._released = []
-        total = NOTHING
-        for _, amount in self._steps:
-            total = total + amount
-            self._released.append(total)
+        self._steps.sort()
+        ends, milli_vcpus, memory_mib, gpus = zip(*self._steps, strict=True)
+        self._ends = list(ends)
+        self._milli_vcpus = list(accumulate(milli_vcpus))
+        self._memory_mib = list(accumulate(memory_mib))
+        self._gpus = list(accumulate(gpus))
         self._sorted = True
 
 

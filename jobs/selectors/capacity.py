@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
 
-from jobs.domain.compute_resources import bid_percentage, idle_seconds
+from jobs.domain.compute_resources import bid_percentage, idle_seconds, update_policy
 from jobs.domain.resources import MILLI, Resources
 from jobs.models import (
     Attempt,
@@ -100,6 +100,10 @@ def instance_views(
 
 def _managed(row: ComputeEnvironment, types: list[TypeView]) -> ManagedView:
     resources = row.compute_resources
+    policy = update_policy({}, row.update_policy)
+    if kind_of(row).is_spot:
+        # What has no Spot price is not to be had as Spot.
+        types = [each for each in types if each.spot_usd_per_hour is not None]
     return ManagedView(
         types=tuple(types),
         strategy=resources["allocationStrategy"],
@@ -108,6 +112,9 @@ def _managed(row: ComputeEnvironment, types: list[TypeView]) -> ManagedView:
         bid_percentage=bid_percentage(resources),
         idle_seconds=idle_seconds(
             resources, own=row.idle_seconds, usual=settings.BATCHWEB_INSTANCE_IDLE_SECONDS
+        ),
+        update_seconds=(
+            0 if policy["terminateJobsOnUpdate"] else 60 * policy["jobExecutionTimeoutMinutes"]
         ),
     )
 
@@ -146,6 +153,7 @@ def _instance(
         kill_at=row.kill_at,
         bid_percentage=row.bid_percentage or DEFAULT_BID_PERCENTAGE,
         outdated=_is_outdated(row, environment),
+        draining_since=row.draining_at,
     )
     return replace(view, used=used.get(view.place_id, NOTHING))
 

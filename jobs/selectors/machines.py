@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from uuid import UUID
 
 from django.conf import settings
 
@@ -51,9 +52,11 @@ def load_running(*, part: float, instance_ids: Collection[int]) -> tuple[Running
             "capacity",
             "interruption_kill_at",
             "id",
+            "job_id",
         )
     )
     estimates: dict[int, float | None] = {}
+    first_of_try: dict[UUID, int] = {}
     views: list[RunningView] = []
     for (
         queue_id,
@@ -70,6 +73,7 @@ def load_running(*, part: float, instance_ids: Collection[int]) -> tuple[Running
         capacity,
         kill_at,
         attempt_id,
+        job_id,
     ) in rows:
         if definition_id not in estimates:
             estimates[definition_id] = run_times.expected(definition_id, part=part)
@@ -83,7 +87,11 @@ def load_running(*, part: float, instance_ids: Collection[int]) -> tuple[Running
                 limit_seconds=limit_seconds,
                 estimate_seconds=estimates[definition_id],
                 share_identifier=share_identifier,
-                attempt_id=attempt_id if capacity == Capacity.FARGATE_SPOT else 0,
+                attempt_id=(
+                    first_of_try.setdefault(job_id, attempt_id)
+                    if capacity == Capacity.FARGATE_SPOT
+                    else 0
+                ),
                 kill_at=kill_at if capacity == Capacity.FARGATE_SPOT else None,
             )
         )

@@ -1,5 +1,6 @@
 """Instances as a pass writes them: launched, running, idle, draining, ended. Only the lease's holder does."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from secrets import token_hex
@@ -9,7 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
 from jobs import changes
-from jobs.domain.resources import MILLI
+from jobs.domain.resources import whole_vcpus
 from jobs.models import (
     Attempt,
     ComputeEnvironment,
@@ -81,7 +82,7 @@ def launch_instances(*, launches: Iterable[Launch], now: datetime) -> dict[int, 
     """Writes a plan's new instances; by the ids that its placements name them by. In the plan's transaction."""
     launches = list(launches)
     rows = Instance.objects.bulk_create([_row(launch, now) for launch in launches])
-    _follow_desired({row.environment_id for row in rows})
+    _follow_desired(rows)
     return {launch.place_id: row for launch, row in zip(launches, rows, strict=True)}
 
 
@@ -112,7 +113,7 @@ def end_and_drain(*, plan: Plan) -> None:
             )
     for each in plan.interruptions:
         interrupt_attempts(
-            attempts=list(Attempt.objects.filter(id=each.attempt_id)),
+            attempts=list(_of_try(each.attempt_id)),
             reason=each.reason,
             kill_at=each.kill_at,
             now=now,
@@ -129,6 +130,12 @@ def interrupted_jobs(plan: Plan) -> list[UUID]:
         return []
     live = Attempt.objects.filter(Q(instance__in=drained) | Q(id__in=told), ended_at__isnull=True)
     return list(live.order_by().values_list("job_id", flat=True))
+
+
+def _of_try(attempt_id: int) -> QuerySet[Attempt]:
+    """The live containers of the try that one of them is of."""
+    job = Attempt.objects.filter(id=attempt_id).values("job_id")
+    return Attempt.objects.filter(job_id__in=job, ended_at__isnull=True)
 
 
 def changed_pressures(plan: Plan) -> list[SpotPressure]:
@@ -198,22 +205,32 @@ def _write_ends(rows: Collection[Instance], now: datetime) -> None:
     Instance.objects.bulk_update(
         rows, ["state", "ended_at", "end_cause", "end_reason", "usd", "idle_usd"]
     )
-    _follow_desired({row.environment_id for row in rows})
+    _follow_desired(rows)
 
 
-def _follow_desired(environment_ids: Collection[int]) -> None:
-    """`desiredvCpus` is what there is, and at least the minimum. Source: AWS Batch API, `ComputeResource`."""
-    if not environment_ids:
+def _follow_desired(changed: Collection[Instance]) -> None:
+    """`desiredvCpus` is at least what there is and the minimum; what has ended is not desired any more.
+
+    What an owner asked for beyond that, and could not be launched yet, stays. Source: AWS Batch API, `ComputeResource`.
+    """
+    if not changed:
         return
-    live = Instance.objects.filter(environment__in=environment_ids, ended_at__isnull=True)
+    ended: dict[int, int] = defaultdict(int)
+    for instance in changed:
+        if instance.ended_at is not None:
+            ended[instance.environment_id] += instance.milli_vcpus
+    ids = {instance.environment_id for instance in changed}
+    live = Instance.objects.filter(environment__in=ids, ended_at__isnull=True)
     totals = dict(live.order_by().values_list("environment_id").annotate(total=Sum("milli_vcpus")))
-    rows = ComputeEnvironment.with_deleted.select_for_update(no_key=True).filter(
-        id__in=environment_ids
-    )
+    rows = ComputeEnvironment.with_deleted.select_for_update(no_key=True).filter(id__in=ids)
     for row in rows.order_by("id"):
         resources = row.compute_resources
-        vcpus = -(-totals.get(row.id, 0) // MILLI)
-        desired = max(vcpus, resources.get("minvCpus", 0))
-        if resources.get("desiredvCpus", desired) != desired:
+        before = resources.get("desiredvCpus")
+        if before is None:
+            continue
+        there = whole_vcpus(totals.get(row.id, 0))
+        left = before - whole_vcpus(ended[row.id])
+        desired = max(left, there, resources.get("minvCpus", 0))
+        if before != desired:
             row.compute_resources = {**resources, "desiredvCpus": desired}
             row.save(update_fields=["compute_resources"])
