@@ -196,6 +196,12 @@ class Attempt(models.Model):
                 condition=Q(instance__isnull=False),
                 name="attempt_of_instance",
             ),
+            # What is on an instance now. With both columns given, SQLite takes it before the one above.
+            models.Index(
+                fields=["instance", "ended_at"],
+                condition=Q(instance__isnull=False, ended_at__isnull=True),
+                name="attempt_on_instance",
+            ),
             models.Index(
                 fields=["interruption_kill_at"],
                 condition=Q(ended_at__isnull=True, interruption_kill_at__isnull=False),

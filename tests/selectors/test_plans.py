@@ -48,12 +48,13 @@ BIG = {"jobs_job", "jobs_attempt"}
 LIVE_INDICES = {
     *("job_live", "job_submitted", "job_runnable", "job_by_share", "job_to_settle", "job_stopping"),
     *("attempt_live", "attempt_deadline", "attempt_asked_to_stop", "attempt_stopping"),
-    "attempt_interrupted",
+    *("attempt_interrupted", "attempt_on_instance"),
     *("attempt_to_clean_up", "attempt_one_live_try"),
 }
 # Fine for rows whose key is known: a job, an array's children, a job's attempts.
 KEYED_INDICES = {
     *("PRIMARY KEY", "sqlite_autoindex_jobs_job_1", "jobs_job_pkey", "jobs_attempt_pkey"),
+    "sqlite_autoindex_jobs_attempt_1",
     *("job_child_unique", "job_children_by_status", "attempt_container_unique"),
 }
 
