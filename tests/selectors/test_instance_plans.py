@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
+from jobs.domain.ids import new_job_id
 from jobs.models import (
     Attempt,
     Capacity,
@@ -48,13 +49,14 @@ def environment() -> ComputeEnvironment:
 
 
 def _have_run(instance: Instance, like: Attempt) -> None:
-    fields = [field.attname for field in Attempt._meta.concrete_fields]
-    values = {name: getattr(like, name) for name in fields} | {"id": None}
-    ended_job = a_job(queue=like.job.queue, status=JobStatus.SUCCEEDED, started_at=NOW)
-    end = {"ended_at": NOW, "stopped_at": NOW, "removed_at": NOW, "job_id": ended_job.pk}
-    Attempt.objects.bulk_create(
-        Attempt(**{**values, **end, "number": number}) for number in range(1, ENDED + 1)
-    )
+    job = a_job(queue=like.job.queue, status=JobStatus.SUCCEEDED, started_at=NOW)
+    of_job = {field.attname: getattr(job, field.attname) for field in Job._meta.concrete_fields}
+    jobs = Job.objects.bulk_create(Job(**{**of_job, "id": new_job_id()}) for _ in range(ENDED))
+    values = {
+        field.attname: getattr(like, field.attname) for field in Attempt._meta.concrete_fields
+    }
+    end = {"id": None, "ended_at": NOW, "stopped_at": NOW, "removed_at": NOW}
+    Attempt.objects.bulk_create(Attempt(**{**values, **end, "job_id": job.id}) for job in jobs)
 
 
 @pytest.fixture
