@@ -11,7 +11,7 @@ from tests.installation import Installation, wait_until
 pytestmark = pytest.mark.processes
 
 # Burns CPU in eight processes for a while, and says how much of it this container was given meanwhile, in thousandths
-# of a CPU. (cgroups, version 2 or 1.)
+# of a CPU, and from when to when, in milliseconds of the machine's clock. (cgroups, version 2 or 1.)
 BURN = """
 cpu_us() {
     if [ -f /sys/fs/cgroup/cpu.stat ]; then sed -n 's/^usage_usec //p' /sys/fs/cgroup/cpu.stat
@@ -21,7 +21,8 @@ now_ms() { cut -d' ' -f1 /proc/uptime | tr -d . | sed 's/$/0/'; }
 for i in 1 2 3 4 5 6 7 8; do while :; do :; done & done
 used=$(cpu_us); began=$(now_ms)
 sleep 4
-echo "milli $((($(cpu_us) - used) / ($(now_ms) - began)))"
+ended=$(now_ms)
+echo "$((($(cpu_us) - used) / (ended - began))) $began $ended"
 kill $(jobs -p)
 """
 
@@ -107,16 +108,26 @@ def test_jobs_share_an_instance_that_ends_when_it_is_idle(installation: Installa
     assert 0 < float(ended["idle_usd"]) < float(ended["usd"])
 
 
-def test_eight_busy_threads_get_the_one_vcpu_of_their_instance(installation: Installation) -> None:
+def test_busy_jobs_together_get_no_more_than_the_one_vcpu_of_their_instance(
+    installation: Installation,
+) -> None:
     queue = a_queue(installation, "noisy", "EC2")
-    job = installation.submit(
-        "burner", queue=queue, definition=define(installation, BURN, vcpus="1")
-    )
+    definition = define(installation, BURN, vcpus="0.5")
+    jobs = [
+        installation.submit(f"burner-{n}", queue=queue, definition=definition) for n in range(2)
+    ]
 
-    assert installation.wait_for(job)["status"] == "SUCCEEDED", installation.log(job)
-    milli = int(installation.log(job).split()[1])
+    ended = installation.wait_for_all(jobs, seconds=30)
+    assert [job["status"] for job in ended] == ["SUCCEEDED"] * 2, ended
+    hosts = [(job["attempts"][0]["host_id"], job["attempts"][0]["instance_type"]) for job in ended]
+    assert hosts[0] == hosts[1]
+    assert hosts[0][1] == "rack.small"
+    milli, began, ended_at = zip(
+        *([int(part) for part in installation.log(job).split()] for job in jobs), strict=True
+    )
+    assert max(began) < min(ended_at), "they did not burn at the same time"
     # The kernel hands out a tenth of a second's quota at a time.
-    assert 300 < milli <= 1050
+    assert 300 < sum(milli) <= 1050
 
 
 def test_fargate_needs_no_instance_and_has_its_sizes(installation: Installation) -> None:
@@ -137,8 +148,10 @@ def test_fargate_needs_no_instance_and_has_its_sizes(installation: Installation)
     )
     job = installation.submit("serverless", queue=queue, definition=definition)
 
-    assert installation.wait_for(job)["status"] == "SUCCEEDED"
-    assert instances(installation, queue) == []
+    ended = installation.wait_for(job)
+    assert ended["status"] == "SUCCEEDED"
+    (attempt,) = ended["attempts"]
+    assert (attempt["capacity"], attempt["instance_type"]) == ("FARGATE", None)
 
 
 def test_spot_work_gives_way_to_on_demand_work_and_is_tried_again(
