@@ -28,6 +28,9 @@ from jobs.engines.fake import FakeEngine
 from jobs.engines.fake.world import SHELL_IMAGE, forget_world
 from jobs.models import Attempt, Checkpoint, Engine, Job, Node, Transition
 from jobs.processes.scheduler import schedule_once
+from jobs.selectors.front import kept_estimates
+from jobs.selectors.queues import kept_counts
+from jobs.selectors.run_times import run_times
 from jobs.services import checkpoints
 from jobs.services.attempts import connections, launch, reap, stopping
 from jobs.services.attempts.interruptions import interrupt_attempts
@@ -104,6 +107,12 @@ class MortalEngine(FakeEngine):
 class Lifecycle(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
+        # Nothing of a run is left for the next one: the sweep would find that, and do other things than
+        # when the same choices were made before.
+        self.rows = transaction.atomic()
+        self.rows.__enter__()
+        for remembered in (run_times, kept_estimates, kept_counts):
+            remembered.forget()
         self.patch = pytest.MonkeyPatch()
         self.queue: list[tuple[str, int]] = []
         self.patch.setattr(queueing, "_enqueue", self._enqueue)
@@ -133,6 +142,8 @@ class Lifecycle(RuleBasedStateMachine):
         try:
             self._everything_comes_to_its_end()
         finally:
+            transaction.set_rollback(True)
+            self.rows.__exit__(None, None, None)
             self.patch.undo()
             forget_world(self.engine.url.removeprefix("fake://"))
 
