@@ -36,6 +36,8 @@ CLEAN_UP = "jobs.tasks.clean_up_attempts"
 BULK = "jobs.tasks.go_on_with_bulk"
 RIGHT_SIZE = "jobs.tasks.right_size"
 TEND = "jobs.tasks.tend_checkpoints"
+BUDGETS = "jobs.tasks.add_up_budgets"
+COSTS = "jobs.tasks.keep_costs"
 
 QUEUE_OF = {
     LAUNCH: "launch",
@@ -46,12 +48,15 @@ QUEUE_OF = {
     BULK: "bulk",
     RIGHT_SIZE: "bulk",
     TEND: "cleanup",
+    BUDGETS: "budgets",
+    COSTS: "costs",
 }
 
 # What is handed over together is shared by all workers: few ids are a task each, many are so many tasks.
 # A launch takes an engine a while; of exits it is quicker to record several at once.
+# Budgets share what is read for all of them.
 SHARES = 16
-SHARES_OF_EXITS = 4
+SHARES_OF = {REAP: 4, BUDGETS: 1}
 # A task stays short, and what dies with a worker little.
 IDS_AT_MOST = 50
 # Nobody knows how many ids the next tasks have before they are taken.
@@ -86,7 +91,7 @@ def _enqueue(task: str, ids: tuple[Id, ...]) -> None:
 
 
 def _portions(task: str, ids: tuple[Id, ...]) -> Iterator[tuple[Id, ...]]:
-    shares = SHARES_OF_EXITS if task == REAP else SHARES
+    shares = SHARES_OF.get(task, SHARES)
     size = min(-(-len(ids) // shares), IDS_AT_MOST)
     for at in range(0, len(ids), size):
         yield ids[at : at + size]

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from jobs.services import checkpoints
 from jobs.services.attempts import launch, pulls, reap, stopping
-from jobs.services.costs import right_sizing
+from jobs.services.costs import budgets, pressures, right_sizing, rollup
 from jobs.services.requests import bulk
 from jobs.services.writing.apart import Apart
 
@@ -91,3 +91,19 @@ def go_on_with_bulk(action_ids: Sequence[int]) -> None:
 def right_size(row_ids: Sequence[int]) -> None:
     """Looks at what definitions' newest runs used."""
     _one_by_one(lambda id_: right_sizing.refresh(row_id=id_, now=timezone.now()), row_ids)
+
+
+@_task
+def add_up_budgets(budget_ids: Sequence[int]) -> None:
+    """Adds up what is spent of budgets."""
+    budgets.bring_up_to_date(now=timezone.now(), budget_ids=budget_ids)
+
+
+@_task
+def keep_costs(_: Sequence[int]) -> None:
+    """Adds up past hours' costs, and forgets old prices; a long history takes several tasks."""
+    now = timezone.now()
+    if rollup.add_up_costs(now=now):
+        rollup.hand_over_costs()
+    else:
+        pressures.forget_pressures(now=now)

@@ -107,6 +107,8 @@ RQ_PULL_TIMEOUT_SECONDS = 2 * 3600
 RQ_QUEUES = {
     # Stops and reaps free capacity, so they go before launches; workers listen in this order.
     "stop": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
+    "budgets": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
+    "costs": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
     "reap": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
     "launch": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
     "bulk": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},

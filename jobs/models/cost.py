@@ -69,19 +69,27 @@ class CostTagHour(models.Model):
 
 
 class StaleCostHour(models.Model):
-    """An hour that is to be added up again: the tags of a job whose cost is in it were changed."""
+    """An hour that is to be added up again: a job's tags were changed, or an end in it was written late.
 
-    hour = models.DateTimeField(primary_key=True)
+    A row for each reason, so that nobody waits for anybody; who has added the hour up takes away those that were
+    there before he looked.
+    """
+
+    hour = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:
         return str(self.hour)
 
 
 class CostMark(models.Model):
-    """Up to which moment hours were added up; one row."""
+    """Up to which moment something was done, such as hours added up.
+
+    `version` grows with each time: who has worked something out beside others sees that one of them was faster.
+    """
 
     name = models.CharField(max_length=32, primary_key=True)
     until = models.DateTimeField()
+    version = models.PositiveBigIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"{self.name} until {self.until}"

@@ -21,7 +21,7 @@ from jobs.scheduling.scouts import Scouts
 from jobs.scheduling.stopping import without_children_of
 from jobs.selectors.snapshot import load_snapshot
 from jobs.services.attempts.stopping import next_stop_at
-from jobs.services.costs.rollup import add_up_costs
+from jobs.services.costs.rollup import hand_over_costs
 from jobs.services.passes.accept import PORTION, accept_submitted
 from jobs.services.passes.array_stop import carry_out_stops
 from jobs.services.passes.budgets import BudgetRounds
@@ -39,9 +39,8 @@ logger = logging.getLogger("batchweb.scheduler")
 
 # How many jobs of each queue a pass looks at. Those behind wait for the next pass.
 FRONT = 100
-# Costs are added up by the hour, so this is often enough; after an upgrade there may be years to add up.
+# Workers add costs up by the hour, so this is often enough; one who finds years to add up goes on by himself.
 COSTS_SECONDS = 60.0
-CATCH_UP_SECONDS = 2.0
 SWEEP_SECONDS = 5.0
 # The first news is acted on at once; what comes in a burst behind it waits for one pass together: so
 # long, and so many times what the pass took, that deciding never takes a machine from who works.
@@ -162,8 +161,8 @@ class Scheduler:
             sweep(now=now)
             self._next_sweep = monotonic + SWEEP_SECONDS
         if monotonic >= self._next_costs:
-            unfinished = add_up_costs(now=now)
-            self._next_costs = monotonic + (CATCH_UP_SECONDS if unfinished else COSTS_SECONDS)
+            hand_over_costs()
+            self._next_costs = monotonic + COSTS_SECONDS
         # Before anything is placed: what a spent budget cancels must not start first.
         cancelling = self._budget_rounds.go_on(lease=self.lease, now=now, monotonic=monotonic)
         with_waits = monotonic >= self._next_waits

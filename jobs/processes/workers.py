@@ -21,7 +21,8 @@ from jobs import changes, queueing
 from .connections import keep_connections
 
 # In order of urgency: what frees capacity goes first.
-SHORT_QUEUES = ("stop", "reap", "launch", "bulk", "cleanup")
+# Costs are seen to before more is started, or a budget would be looked at least when most is spent.
+SHORT_QUEUES = ("stop", "budgets", "costs", "reap", "launch", "bulk", "cleanup")
 PULL_QUEUES = ("pull",)
 PR_SET_PDEATHSIG = 1
 # What the tasks have to say they log themselves; RQ would add several lines for each.

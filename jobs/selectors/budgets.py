@@ -4,11 +4,12 @@ What is spent of each stands in its row (`services.costs.budgets`), so nothing i
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
-from jobs.domain.budgets import has_tag
+from jobs.domain.budgets import has_tag, month_of
 from jobs.models import Budget, BudgetAction, BudgetScope, JobQueue
 
 from .paging import PAGE_SIZE, Page, page_of
@@ -20,7 +21,7 @@ WARNINGS_SHOWN = 10
 # Each submission asks for one, and mostly there is none.
 _refusing = PreparedRow(
     Budget,
-    "exceeded_at IS NOT NULL AND action IN ('REFUSE', 'CANCEL') "
+    "exceeded_at IS NOT NULL AND month = %s AND action IN ('REFUSE', 'CANCEL') "
     "AND (queue_id = %s OR owner_id = %s OR scope = 'TAG')",
 )
 
@@ -46,12 +47,18 @@ def find_budget(*, user: User, name: str) -> Budget | None:
     return visible_budgets(user).filter(name=name).first()
 
 
-def refusing_budgets(*, queue: JobQueue, owner: User, tags: Mapping[str, str]) -> list[Budget]:
-    """The exceeded budgets that refuse such a job, by name. One small query, and another if there are any."""
-    if _refusing.first(queue.pk, owner.pk) is None:
+def refusing_budgets(
+    *, queue: JobQueue, owner: User, tags: Mapping[str, str], now: datetime
+) -> list[Budget]:
+    """The budgets that are exceeded in this month and refuse such a job, by name.
+
+    One small query, and another if there are any.
+    """
+    month = month_of(now)
+    if _refusing.first(month.isoformat(), queue.pk, owner.pk) is None:
         return []
     rows = _concerning(queue.name, owner, tags).filter(
-        exceeded_at__isnull=False, action__in=REFUSING
+        exceeded_at__isnull=False, month=month, action__in=REFUSING
     )
     return _with_tags(rows, tags)
 

@@ -12,6 +12,7 @@ from jobs.models import Attempt, Job, JobQueue
 
 from .costs_exact import UsdSum
 from .costs_ledger import NOTHING, Amounts, Ledger, amounts_of
+from .costs_living import Living, read_living
 from .costs_prices import Prices, cost_so_far, prices_of, rates_of
 from .costs_scope import CostRange, CostScope
 
@@ -20,9 +21,11 @@ __all__ = [
     "CostRange",
     "CostScope",
     "Ledger",
+    "Living",
     "Prices",
     "cost_of_array",
     "cost_so_far",
+    "living_of_month",
     "month_so_far",
     "prices_of",
     "rates_of",
@@ -47,19 +50,26 @@ def spent(
     tag: tuple[str, str] | None = None,
     month_start: datetime,
     now: datetime,
+    living: Living | None = None,
 ) -> Decimal:
     """US dollars that a queue's, a user's or a tag's jobs have cost since then, with what idle time they were
     charged with. What runs counts with what it has cost until `now`. A constant number of queries.
 
-    `tag` is a key and a value; an empty value stands for any.
+    `tag` is a key and a value; an empty value stands for any. `living` is `living_of_month`, where several are
+    asked for.
     """
     times = CostRange(month_start, now, with_running=True)
     if tag is not None and not tag[1]:
         # A job has one value of a key, so none counts twice.
-        values = Ledger(times, CostScope()).tags
+        values = Ledger(times, CostScope(), living=living).tags
         return sum((each.total_usd for (key, _), each in values.items() if key == tag[0]), ZERO)
     scope = CostScope(queue=queue.pk if queue else None, owner=owner.pk if owner else None, tag=tag)
-    return Ledger(times, scope).total.total_usd
+    return Ledger(times, scope, living=living).total.total_usd
+
+
+def living_of_month(*, since: datetime, now: datetime) -> Living:
+    """All that lives, with what it has cost until now, to ask for several sums of the month."""
+    return read_living(CostRange(since, now, with_running=True), CostScope())
 
 
 def cost_of_array(array: Job) -> Amounts:

@@ -148,8 +148,19 @@ def with_tags(found: QuerySet[Attempt]) -> QuerySet[Attempt]:
 class Ledger:
     """The costs of a range and a scope. Each part is read once, when it is asked for first."""
 
-    def __init__(self, times: CostRange, scope: CostScope, *, from_rows: bool = False) -> None:
-        """`from_rows`: whatever was added up already is added up again."""
+    def __init__(
+        self,
+        times: CostRange,
+        scope: CostScope,
+        *,
+        from_rows: bool = False,
+        living: Living | None = None,
+    ) -> None:
+        """`from_rows`: whatever was added up already is added up again.
+
+        `living`: all that lives at the end of the range, of any scope, where that was read already.
+        """
+        self._everywhere = living
         self.times = times
         self.scope = scope
         # Read first: an hour that is added up from here on is read from its rows.
@@ -205,6 +216,8 @@ class Ledger:
     @cached_property
     def living(self) -> Living:
         """What lives at the end of the range."""
+        if self._everywhere is not None:
+            return self._everywhere.of(self.scope)
         return read_living(self.times, self.scope)
 
     @property

@@ -25,6 +25,19 @@ class Living:
     attempts: list[tuple[Attempt, Money]]
     instances: list[tuple[Instance, Decimal]]
 
+    def of(self, scope: CostScope) -> "Living":
+        """The part of all that lives that belongs to a queue, an owner or a tag.
+
+        Of a tag all attempts are left in: the database knows which jobs have it (`Ledger.tags`).
+        """
+        attempts = [
+            each
+            for each in self.attempts
+            if scope.queue in (None, each[0].job.queue_id)
+            and scope.owner in (None, each[0].job.owner_id)
+        ]
+        return Living(attempts, [] if scope.is_of_jobs else self.instances)
+
 
 def read_living(times: CostRange, scope: CostScope) -> Living:
     """What lived at the end of a range; nothing if the range leaves that out. At most eight queries."""

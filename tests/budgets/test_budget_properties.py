@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -119,6 +120,7 @@ class SpentBudgets(TestCase):
         world = World(kinds)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(costs, "spent", lambda **_: world.usd)
+            patch.setattr(timezone, "now", lambda: world.now)
             for step in steps:
                 world.do(*step)
 

@@ -7,7 +7,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from jobs.domain.budgets import month_of, next_month
 from jobs.domain.errors import Conflict, InvalidInput
 from jobs.domain.states import JobStatus
 from jobs.models import Budget, BudgetAction, BulkAction, BulkKind, Job, JobDefinition, JobQueue
@@ -18,10 +20,12 @@ from tests.api.asking import Refused, ask
 from tests.builders import NOW, a_budget, a_definition, a_job, a_queue, a_user
 
 pytestmark = pytest.mark.django_db
-SPENT = {"spent_usd": 12, "usd_per_month": 10, "month": NOW.date().replace(day=1)}
+MONTH = month_of(timezone.now())
+SPENT = {"spent_usd": 12, "usd_per_month": 10, "month": MONTH}
 JSON = {"Accept": "application/json"}
 TOLD = (
-    "The budget lab is spent: $12.00 of $10.00 in January 2026. No new jobs are taken. Wait for February, "
+    f"The budget lab is spent: $12.00 of $10.00 in {MONTH:%B %Y}. No new jobs are taken. "
+    f"Wait for {next_month(MONTH):%B}, "
     "or have an administrator raise the budget."
 )
 
@@ -75,6 +79,14 @@ def test_a_spent_budget_refuses_the_jobs_of_its_scope_alone(
     }
     someone, somewhere, tagged = other[scope]
     submit(someone, somewhere, definition, tags=tagged)
+
+
+def test_what_was_spent_in_another_month_refuses_nothing(
+    owner: User, queue: JobQueue, definition: JobDefinition
+) -> None:
+    exceeded(queue=queue, month=NOW.date().replace(day=1))
+    exceeded(name="of-owner", owner=owner, month=None)
+    assert submit(owner, queue, definition).status == JobStatus.SUBMITTED
 
 
 def test_a_budget_that_only_warns_or_is_not_spent_refuses_nothing(

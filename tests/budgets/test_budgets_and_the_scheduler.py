@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from jobs.models import Attempt, Budget, BudgetAction, Job, JobStatus
+from jobs.tasks import add_up_budgets
 from tests.builders import a_budget, a_job, a_queue, an_attempt
 from tests.installation import wait_until
 from tests.processes.test_scheduler import Running
@@ -27,6 +28,7 @@ def test_what_waits_is_cancelled_before_it_could_start() -> None:
     )
     budget = a_budget(queue=queue, action=BudgetAction.CANCEL)
     waiting = a_job(queue=queue, status=JobStatus.SUBMITTED)
+    add_up_budgets(budget.id)
     one = Running()
     try:
         wait_until(

@@ -1,15 +1,17 @@
 """Budgets of action CANCEL: what waits in their scope ends, what runs goes on."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from jobs import queueing
 from jobs.domain.errors import LostLease
 from jobs.domain.states import JobStatus
 from jobs.models import Budget, BudgetAction, Job, StopKind
+from jobs.services.costs.budgets import bring_up_to_date, hand_over_budgets
 from jobs.services.passes import budgets as steps
-from jobs.services.passes.budgets import BudgetRounds
+from jobs.services.passes.budgets import BudgetRounds, cancel_portion
 from jobs.services.passes.lease import Lease
 from tests.builders import NOW, a_budget, a_job, a_queue, a_user, an_array
 from tests.services.stepping import a_lease, check_summaries, schedule, status, statuses
@@ -25,6 +27,7 @@ def exceeded(**fields: Any) -> Budget:
 
 
 def a_round(lease: Lease, *, at: int = 0) -> BudgetRounds:
+    bring_up_to_date(now=NOW + timedelta(seconds=at))
     rounds = BudgetRounds()
     while rounds.go_on(lease=lease, now=NOW + timedelta(seconds=at), monotonic=0.0):
         pass
@@ -96,6 +99,7 @@ def test_many_go_in_portions(lease: Lease, monkeypatch: pytest.MonkeyPatch) -> N
     queue = a_queue()
     jobs = [a_job(queue=queue, status=JobStatus.RUNNABLE) for _ in range(5)]
     exceeded(queue=queue)
+    bring_up_to_date(now=NOW)
     monkeypatch.setattr(steps, "SECONDS_AT_ONCE", 0.0)
     rounds = BudgetRounds()
     # No time at all: the round has begun, and is not lost.
@@ -104,6 +108,37 @@ def test_many_go_in_portions(lease: Lease, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(steps, "SECONDS_AT_ONCE", 10.0)
     assert not rounds.go_on(lease=lease, now=NOW, monotonic=1.0)
     assert statuses(jobs) == ["FAILED"] * 5
+
+
+def test_a_mark_of_the_last_month_cancels_nothing_in_the_new_one(lease: Lease) -> None:
+    queue = a_queue()
+    job = a_job(queue=queue, status=JobStatus.RUNNABLE)
+    budget = exceeded(queue=queue)
+    bring_up_to_date(now=NOW)
+    turn = datetime(2026, 2, 1, tzinfo=UTC)
+    rounds = BudgetRounds()
+    assert not rounds.go_on(lease=lease, now=turn, monotonic=0.0)
+    # Nor does a round that was under way.
+    assert cancel_portion(budget_id=budget.id, place=None, lease=lease, now=turn) is None
+    assert status(job) == "RUNNABLE"
+
+
+def test_the_loop_adds_nothing_up_itself(lease: Lease, monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[tuple[str, Any]] = []
+    monkeypatch.setattr(queueing, "is_idle", lambda task: True)
+    monkeypatch.setattr(
+        queueing, "enqueue_after_commit", lambda task, ids: handed.append((task, ids))
+    )
+    queue = a_queue()
+    job = a_job(queue=queue, status=JobStatus.RUNNABLE)
+    budget = exceeded(queue=queue)
+    other = a_budget()
+    BudgetRounds().go_on(lease=lease, now=NOW, monotonic=0.0)
+    assert handed == [(queueing.BUDGETS, [budget.id, other.id])]
+    assert status(job) == "RUNNABLE"
+    bring_up_to_date(now=NOW, budget_ids=[budget.id])
+    assert hand_over_budgets(now=NOW) == 1
+    assert handed[-1] == (queueing.BUDGETS, [other.id])
 
 
 def test_a_job_that_slipped_in_is_found_in_the_next_round(lease: Lease) -> None:
@@ -140,11 +175,11 @@ def test_a_scheduler_that_lost_its_lease_cancels_nothing(lease: Lease) -> None:
     assert status(job) == "RUNNABLE"
 
 
-def test_without_budgets_a_round_is_one_query_and_between_rounds_none(
+def test_without_budgets_a_round_is_two_queries_and_between_rounds_none(
     lease: Lease, django_assert_num_queries: object
 ) -> None:
     rounds = BudgetRounds()
-    with django_assert_num_queries(1):  # type: ignore[operator]
+    with django_assert_num_queries(2):  # type: ignore[operator]
         assert not rounds.go_on(lease=lease, now=NOW, monotonic=0.0)
     with django_assert_num_queries(0):  # type: ignore[operator]
         assert not rounds.go_on(lease=lease, now=NOW, monotonic=5.0)

@@ -8,6 +8,9 @@ import pytest
 
 from jobs.domain.states import JobStatus
 from jobs.models import Attempt, Budget, Job
+from jobs.selectors import costs, costs_ledger
+from jobs.selectors.costs import Living
+from jobs.selectors.costs_living import read_living
 from jobs.services.costs.budgets import bring_up_to_date, spent_of
 from tests.builders import NOW, a_budget, a_job, a_queue, a_user, an_attempt
 
@@ -74,3 +77,34 @@ def test_what_runs_counts_with_what_it_has_cost_so_far() -> None:
     bring_up_to_date(now=NOW)
     budget.refresh_from_db()
     assert budget.exceeded_at == NOW
+
+
+def test_many_budgets_share_one_look_at_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue, owner = a_queue(), a_user()
+    for fields in ({"queue": queue}, {"owner": owner}, {"queue": queue, "owner": owner}, {}):
+        job = a_job(status=JobStatus.RUNNING, attempts_made=1, tags={"team": "blue"}, **fields)
+        an_attempt(job=job, started_at=NOW - timedelta(hours=1))
+    looks: list[object] = []
+
+    def look(*values: Any) -> Living:
+        looks.append(values)
+        return read_living(*values)
+
+    monkeypatch.setattr(costs, "read_living", look)
+    monkeypatch.setattr(costs_ledger, "read_living", look)
+    rows = [
+        a_budget(queue=queue),
+        a_budget(queue=a_queue()),
+        a_budget(owner=owner),
+        a_budget(tag_value="blue"),
+        a_budget(tag_value="red"),
+        a_budget(),
+    ]
+    bring_up_to_date(now=NOW)
+    assert len(looks) == 1
+    # An hour of one vCPU and 512 MiB costs as much of each job.
+    one = spent(rows[2]) / 2
+    found = [Budget.objects.get(pk=row.pk).spent_usd for row in rows]
+    assert found == [2 * one, 0, 2 * one, 4 * one, 0, 4 * one]
+    assert found == [spent(row) for row in rows]
+    assert one > 0

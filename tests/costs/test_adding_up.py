@@ -5,8 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from jobs import queueing, tasks
 from jobs.models import (
     Attempt,
     Capacity,
@@ -17,10 +20,13 @@ from jobs.models import (
     InstanceState,
     Job,
     JobStatus,
+    StaleCostHour,
 )
 from jobs.selectors.costs import CostRange, CostScope, Ledger, month_so_far, spent
+from jobs.services.attempts.finish import AttemptOutcome, finish_attempt
 from jobs.services.costs import rollup
-from jobs.services.costs.rollup import add_up_costs
+from jobs.services.costs.instances import price_instances
+from jobs.services.costs.rollup import add_up_costs, hand_over_costs
 from jobs.services.requests.tags import add_tags
 from tests.builders import NOW, a_job, a_user, an_attempt, an_instance
 
@@ -61,6 +67,18 @@ def ended_instance(minutes: float, *, uncharged: str = "0") -> Instance:
 
 def the_day(scope: CostScope | None = None, *, now: datetime = LATER) -> Ledger:
     return Ledger(CostRange(DAY, now, with_running=True), scope or CostScope())
+
+
+def a_running_attempt(**fields: Any) -> Attempt:
+    job = a_job(status=JobStatus.RUNNING, attempts_made=1)
+    attempt = an_attempt(job=job, **fields)
+    return Attempt.objects.select_related("job__spec", "node", "environment").get(pk=attempt.pk)
+
+
+def an_outcome(stopped_at: datetime) -> AttemptOutcome:
+    return AttemptOutcome(
+        "", "It ended.", started_at=at(0), stopped_at=stopped_at, exit_code=0, succeeded=True
+    )
 
 
 def by_rows() -> Ledger:
@@ -211,3 +229,129 @@ def test_a_look_takes_as_many_queries_however_much_there_is(
             _ = (ledger.cells, ledger.tags)
         for minutes in range(10, 200, 20):
             ended(minutes, "1", tags={"n": str(minutes)})
+
+
+def test_tags_that_change_while_an_hour_is_added_up_make_it_stale(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    attempt = ended(30, "1", tags={"team": "a"})
+    job = Job.objects.get(pk=attempt.job_id)
+    add_tags(row=job, tags={"team": "b"})
+
+    def read_then_change(*values: Any, **more: Any) -> Ledger:
+        found = Ledger(*values, **more)
+        _ = (found.cells, found.tags_by_owner)
+        add_tags(row=job, tags={"team": "c"})
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rollup, "Ledger", read_then_change)
+        assert rollup.add_up_hour(NOW)
+    assert [(row.value, row.usd) for row in CostTagHour.objects.all()] == [("b", Decimal(1))]
+    assert StaleCostHour.objects.get().hour == NOW
+    add_up_costs(now=LATER)
+    assert [(row.value, row.usd) for row in CostTagHour.objects.all()] == [("c", Decimal(1))]
+    assert not StaleCostHour.objects.exists()
+
+
+def test_of_two_workers_at_one_hour_the_slower_one_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended(30, "1")
+
+    def read_slowly(*values: Any, **more: Any) -> Ledger:
+        found = Ledger(*values, **more)
+        _ = (found.cells, found.tags_by_owner)
+        # Meanwhile another one has seen an end more.
+        monkeypatch.setattr(rollup, "Ledger", Ledger)
+        ended(31, "2")
+        assert rollup.add_up_hour(NOW)
+        return found
+
+    monkeypatch.setattr(rollup, "Ledger", read_slowly)
+    assert not rollup.add_up_hour(NOW)
+    assert sum(row.usd for row in CostHour.objects.all()) == 3
+
+
+def test_an_hour_is_read_before_its_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Reading takes seconds, and SQLite has one writer.
+    ended(30, "1", tags={"team": "a"})
+    depth = len(connection.savepoint_ids)
+    depths: list[int] = []
+    statements: list[str] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        depths.append(len(connection.savepoint_ids))
+        statements.append(sql)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        rollup.add_up_hour(NOW)
+    of_attempts = [
+        at for at, sql in zip(depths, statements, strict=True) if 'FROM "jobs_attempt"' in sql
+    ]
+    assert len(of_attempts) == 4
+    assert set(of_attempts) == {depth}
+
+
+def test_an_end_that_is_written_late_is_added_up_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended(30, "1")
+    add_up_costs(now=LATER)
+    attempt = a_running_attempt(started_at=at(0))
+    # Its worker looked at the clock, and was held up for hours then.
+    monkeypatch.setattr(timezone, "now", lambda: LATER)
+    outcome = an_outcome(at(60))
+    assert finish_attempt(attempt=attempt, outcome=outcome, now=at(59))
+    add_up_costs(now=LATER)
+    cost = Attempt.objects.get(pk=attempt.pk).cost_usd
+    assert sum(row.usd for row in CostHour.objects.all()) == 1 + cost
+    assert cost > 0
+
+
+def test_an_end_that_is_written_in_time_marks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt = a_running_attempt(started_at=at(0))
+    monkeypatch.setattr(timezone, "now", lambda: at(61))
+    outcome = an_outcome(at(59))
+    assert finish_attempt(attempt=attempt, outcome=outcome, now=at(59))
+    assert not StaleCostHour.objects.exists()
+
+
+def test_an_instance_whose_end_is_written_late_is_added_up_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add_up_costs(now=LATER)
+    instance = an_instance(launched_at=at(0))
+    instance.ended_at = at(30)
+    monkeypatch.setattr(timezone, "now", lambda: LATER)
+    price_instances(instances=[instance], now=at(30))
+    instance.state = InstanceState.ENDED
+    instance.save()
+    add_up_costs(now=LATER)
+    assert CostHour.objects.get().idle_usd == instance.usd > 0
+
+
+def test_the_loop_hands_costs_to_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[str] = []
+    idle = True
+    monkeypatch.setattr(queueing, "is_idle", lambda task: idle)
+    monkeypatch.setattr(queueing, "enqueue_after_commit", lambda task, ids: handed.append(task))
+    hand_over_costs()
+    idle = False
+    hand_over_costs()
+    assert handed == [queueing.COSTS]
+
+
+def test_a_worker_goes_on_until_all_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended(30, "1")
+    ended(90, "1")
+    handed: list[str] = []
+    monkeypatch.setattr(rollup, "SECONDS_AT_ONCE", -1)
+    monkeypatch.setattr(rollup, "hand_over_costs", lambda: handed.append("more"))
+    monkeypatch.setattr(tasks, "close_old_connections", lambda: None)
+    for _ in range(10):
+        before = len(handed)
+        tasks.keep_costs(rollup.EVERYTHING)
+        if len(handed) == before:
+            break
+    assert len(handed) >= 2
+    assert sum(row.usd for row in CostHour.objects.all()) == 2

@@ -15,6 +15,7 @@ from jobs.models import Attempt, Job
 from jobs.selectors.costs_prices import Money
 from jobs.selectors.plans import is_group
 from jobs.services.costs.attempts import RanFor, price_ends
+from jobs.services.costs.stale_hours import note_end
 from jobs.services.writing.apart import Apart
 from jobs.services.writing.rows import update_rows
 from jobs.services.writing.transition import announce
@@ -65,6 +66,7 @@ def finish_attempt(*, attempt: Attempt, outcome: AttemptOutcome, now: datetime) 
             _move_group_on(job, attempt, outcome, cost_usd, now)
         else:
             end_try(job=job, attempt=attempt, outcome=outcome, cost_usd=cost_usd, now=now)
+        note_end(now)
         changes.publish([changes.ENVIRONMENTS])
     return True
 
@@ -93,6 +95,7 @@ def _finish_together(outcomes: Mapping[Attempt, AttemptOutcome], now: datetime) 
             )
             if ended:
                 end_tries(ends=[ends[id_] for id_ in ended], jobs=jobs, now=now)
+                note_end(now)
                 changes.publish([changes.ENVIRONMENTS])
     except DatabaseError as error:
         logger.warning("%d attempts are ended one by one: %s", len(outcomes), error)

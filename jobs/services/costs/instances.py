@@ -19,6 +19,8 @@ from jobs.selectors.costs_exact import UsdSum
 from jobs.selectors.costs_prices import prices_of
 from jobs.services.writing.rows import update_rows
 
+from .stale_hours import note_end
+
 # Idle time of an instance on which more attempts ran is shared out later, in portions.
 AT_ONCE = 2000
 LATER_AT_ONCE = 20_000
@@ -55,6 +57,8 @@ def price_instances(*, instances: Sequence[Instance], now: datetime) -> None:
             _share_out_idle(instance, portion=AT_ONCE, now=now)
         else:
             _write_idle(instance)
+    if instances:
+        note_end(now)
 
 
 def charge_waiting_idle(*, now: datetime) -> bool:

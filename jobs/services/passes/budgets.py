@@ -16,16 +16,17 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from jobs.domain import budgets
+from jobs.domain.budgets import month_of
 from jobs.domain.states import JobStatus
 from jobs.models import Budget, BudgetAction, BudgetScope, Job, JobQueue, StopKind
 from jobs.models.literals import literals
 from jobs.selectors.tags import tags_of
-from jobs.services.costs.budgets import bring_up_to_date
+from jobs.services.costs.budgets import hand_over_budgets
 from jobs.services.requests.stop import stop_jobs
 
 from .lease import Lease, fence
 
-# Budgets are added up, and what waits is looked through, this often.
+# Workers are asked to add budgets up, and what waits is looked through, this often.
 SECONDS = 15.0
 # So many jobs are looked at in one transaction, and for so long before others have their turn.
 PORTION = 500
@@ -60,9 +61,9 @@ class BudgetRounds:
         """
         if monotonic >= self.next_at:
             self.next_at = monotonic + SECONDS
-            if bring_up_to_date(now=now):
-                for budget_id in _exceeded().values_list("id", flat=True):
-                    self.places.setdefault(budget_id, None)
+            hand_over_budgets(now=now)
+            for budget_id in _exceeded(now).values_list("id", flat=True):
+                self.places.setdefault(budget_id, None)
         until = time.monotonic() + SECONDS_AT_ONCE
         while self.places and time.monotonic() < until:
             budget_id = next(iter(self.places))
@@ -86,7 +87,7 @@ def cancel_portion(
     """
     with transaction.atomic():
         fence(lease)
-        budget = _exceeded().filter(id=budget_id).first()
+        budget = _exceeded(now).filter(id=budget_id).first()
         if budget is None:
             return None
         row_ids = _rows_of(budget)
@@ -108,10 +109,11 @@ def reason_of(budget: Budget) -> str:
     )
 
 
-def _exceeded() -> QuerySet[Budget]:
-    return Budget.objects.filter(action=BudgetAction.CANCEL, exceeded_at__isnull=False).order_by(
-        "id"
-    )
+def _exceeded(now: datetime) -> QuerySet[Budget]:
+    """In this month: a mark of the last one stands until the budget is added up again."""
+    return Budget.objects.filter(
+        action=BudgetAction.CANCEL, exceeded_at__isnull=False, month=month_of(now)
+    ).order_by("id")
 
 
 def _rows_of(budget: Budget) -> list[int]:

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from jobs.domain import budgets, fargate
 from jobs.domain.host_access import host_needs, named_containers, refusals, said_of
@@ -94,7 +95,8 @@ def check_budgets(
     checker: Checker, *, queue: JobQueue, owner: User, tags: Mapping[str, str]
 ) -> None:
     """An error for each budget that is spent and refuses new jobs: the queue's, the owner's, one of a tag."""
-    for budget in refusing_budgets(queue=queue, owner=owner, tags=tags):
+    now = timezone.now()
+    for budget in refusing_budgets(queue=queue, owner=owner, tags=tags, now=now):
         text = budgets.refusal(
             name=budget.name,
             spent_usd=budget.spent_usd,

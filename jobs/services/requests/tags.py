@@ -12,7 +12,7 @@ from jobs.domain.errors import NotFound
 from jobs.domain.validation import Checker
 from jobs.models import Job
 from jobs.selectors.tags import Tagged, tags_of
-from jobs.services.costs.rollup import add_up_again
+from jobs.services.costs.stale_hours import add_up_again
 
 
 def add_tags(*, row: Tagged, tags: Mapping[str, object]) -> None:
