@@ -178,6 +178,12 @@ class Capacity:
         ]
         return Slot(0.0, environment.id, tuple(places))
 
+    def could_place(self, environment: EnvironmentView, job: JobView) -> bool:
+        """Whether the job has room now, on new instances if need be."""
+        if self.room.find_now(environment, job) is not None:
+            return True
+        return environment.kind.has_instances and self._places_for(environment, job) is not None
+
     def launch(self, environment: EnvironmentView, offer: Offer, reason: str) -> int:
         """A new instance; the id of its place."""
         place_id = FIRST_NEW_PLACE - len(self.launches)
@@ -273,6 +279,22 @@ class Capacity:
             self.room.give_back(instance.node_id, size)
         if instance.kill_at is None:
             self.market.remove(instance.node_id, size, is_spot=instance.is_spot)
+
+    def lend(self, instance: InstanceView) -> None:
+        """As if an idle instance had ended, to see what that would help; `take_back` undoes it."""
+        self.times_grown += 1
+        self._close(instance)
+        self.live_milli_vcpus[instance.environment_id] -= instance.type.size.milli_vcpus
+        self.room.give_back(instance.node_id, instance.type.size)
+
+    def take_back(self, instance: InstanceView) -> None:
+        """It has not ended after all."""
+        self.times_grown += 1
+        size = instance.type.size
+        self.room.hold(instance.node_id, size)
+        self.live_milli_vcpus[instance.environment_id] += size.milli_vcpus
+        place = NodeView(instance.place_id, instance.name, size, NOTHING)
+        self.room.add_place(instance.environment_id, place)
 
     def interrupt(self, instance: InstanceView, cause: EndCause, reason: str) -> None:
         """An instance on a machine of the snapshot is given notice."""

@@ -32,7 +32,11 @@ class Reclaim:
         self._in_vain: set[tuple[int, Resources, int]] = set()
         # Few are: most passes have nothing to look at here.
         self._idle = sorted(
-            (each for each in capacity.instances.values() if each.is_idle),
+            (
+                each
+                for each in capacity.instances.values()
+                if each.is_idle and each.node_id in self._room.nodes
+            ),
             key=lambda each: each.id,
         )
 
@@ -40,8 +44,10 @@ class Reclaim:
         """Ends idle instances where that lets the job start; whether it did."""
         self._idle = [each for each in self._idle if self._capacity.idle(each)]
         key = (environment.id, job.needs, self._capacity.times_grown)
-        if job.gang or not self._idle or key in self._in_vain:
+        if not self._idle or key in self._in_vain:
             return False
+        if job.gang:
+            return self._end_idle_for_all_nodes(environment, job)
         for size, type_, hosts in self._wanted(environment, job.needs):
             excess = self._excess(environment, type_) if type_ else 0
             if excess > 0 and environment.id in self._capacity.kept:
@@ -55,6 +61,36 @@ class Reclaim:
                     return True
         self._in_vain.add(key)
         return False
+
+    def _end_idle_for_all_nodes(self, environment: EnvironmentView, job: JobView) -> bool:
+        """Of a job of several nodes: what would help is tried out before anything is ended."""
+        lent: list[InstanceView] = []
+        helps = False
+        for each in self._idle:
+            if (
+                each.is_open
+                and not each.outdated
+                and self._may_end_now(
+                    each, {}, even_below_minimum=each.is_spot and not environment.kind.is_spot
+                )
+            ):
+                self._capacity.lend(each)
+                lent.append(each)
+                helps = self._capacity.could_place(environment, job)
+                if helps:
+                    break
+        needed = lent[-1:] if helps else []
+        for each in reversed(lent[:-1] if helps else lent):
+            self._capacity.take_back(each)
+            if helps and not self._capacity.could_place(environment, job):
+                self._capacity.lend(each)
+                needed.append(each)
+        for each in needed:
+            self._capacity.take_back(each)
+        why = f"{self._capacity.asked_by(job)} needed its room."
+        for each in needed:
+            self._capacity.end(each, EndCause.ROOM_NEEDED, why)
+        return helps
 
     def interrupt_for(self, environment: EnvironmentView, job: JobView) -> bool:
         """Interrupts the newest Spot work whose end makes room for each node of a job, unless some room is on its way.
@@ -87,7 +123,7 @@ class Reclaim:
                 (
                     victims
                     for node_id in hosts
-                    if not self._room.is_reserved(node_id)
+                    if not self._room.is_reserved(node_id, but_for=job)
                     and (victims := self._spot_victims(node_id, size))
                 ),
                 key=lambda victims: (len(victims), max(self._age(each) for each in victims)),
@@ -194,7 +230,7 @@ class Reclaim:
 
     def _spot_victims(self, node_id: int, size: Resources) -> Sequence[Victim]:
         """The newest Spot work on a machine whose end makes that room; nothing if all of it would not do."""
-        free = self._room.free[node_id]
+        free = self._room.unreserved(node_id)
         victims: list[Victim] = []
         for victim in self._newest_spot_work(node_id):
             if size.fits_in(free):

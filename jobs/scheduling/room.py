@@ -80,9 +80,15 @@ class Room:
         else:
             self._node_lines[node_id].add(after, size)
 
-    def is_reserved(self, place_id: int) -> bool:
-        """Whether a job that waits has room kept for it there."""
-        return place_id in self.closed or bool(self._on_node.get(place_id))
+    def is_reserved(self, place_id: int, *, but_for: JobView | None = None) -> bool:
+        """Whether a job that waits (another one than `but_for`) has room kept for it there."""
+        return place_id in self.closed or any(
+            kept.job is not but_for for kept in self._on_node.get(place_id, ())
+        )
+
+    def unreserved(self, node_id: int) -> Resources:
+        """What is free of a machine now, after what is kept there from now on."""
+        return self.free[node_id] - reserved(self._on_node.get(node_id, ()), node_id, 0.0)
 
     def _add_instance(self, instance: InstanceView) -> None:
         if instance.node_id not in self.nodes:
