@@ -92,7 +92,7 @@ def test_live_instances_come_with_their_use_and_price(
     run_on(first)
     run_on(second, gpus=[0], milli_vcpus=500)
     run_on(second, ended_at=LATER)
-    # At 0.75 of the engine the price is half way from 0.04 to 0.1.
+    # At 0.75 of the engine the price is half way from 0.04 to 0.1: over the bid, which is what is paid.
     SpotPressure.objects.create(
         engine=environment.engine, pressure=Decimal("0.75"), at=NOW + timedelta(minutes=30)
     )
@@ -103,9 +103,9 @@ def test_live_instances_come_with_their_use_and_price(
     one, other = live.rows
     assert (one.used, one.live_attempts) == (Resources(1000, 512), 1)
     assert other.used == Resources(500, 512, 1)
-    assert (one.usd_per_hour, one.bid_usd_per_hour) == (Decimal("0.07"), Decimal("0.06"))
-    # Half an hour at each price: 0.02 + 0.035.
-    assert one.usd == Decimal("0.055")
+    assert (one.usd_per_hour, one.bid_usd_per_hour) == (Decimal("0.06"), Decimal("0.06"))
+    # Half an hour at each price: 0.02 + 0.03.
+    assert one.usd == Decimal("0.05")
 
 
 def test_a_machine_shows_what_instances_reserve_of_it(environment: ComputeEnvironment) -> None:
@@ -264,6 +264,28 @@ def test_an_instance_has_a_page_of_its_life_and_its_jobs(
     ComputeEnvironment.objects.update(status="DELETED")
     assert client.get(f"/instances/{instance.instance_id}/").status_code == 200
     assert client.get("/instances/i-00000000000000000/").status_code == 404
+
+
+def test_what_other_peoples_jobs_cost_on_an_instance_is_theirs_to_see(
+    client: Client, visitor: User, boss: User, environment: ComputeEnvironment
+) -> None:
+    instance = launched(environment, gpus=4)
+    costs: dict[str, Any] = {"ended_at": LATER, "stopped_at": LATER, "idle_usd": Decimal("0.0222")}
+    run_on(instance, gpus=["theirs-0"], cost_usd=Decimal("0.0777"), **costs)
+    run_on(instance, owner=visitor, gpus=["mine-0"], cost_usd=Decimal("0.0111"), **costs)
+    url = f"/instances/{instance.instance_id}/"
+    client.force_login(visitor)
+    page = client.get(url).text
+    assert "theirs-0" not in page
+    assert "$0.0777" not in page
+    assert page.count("and $0.0222 idle") == 1
+    assert "mine-0" in page
+    assert "$0.0111" in page
+    mine, theirs = client.get(url, headers=JSON).json()["attempts"]
+    assert (mine["usd"], mine["gpus"]) == ("0.011100000", ["mine-0"])
+    assert (theirs["usd"], theirs["idle_usd"], theirs["gpus"]) == (None, None, None)
+    client.force_login(boss)
+    assert "$0.0777" in client.get(url).text
 
 
 def test_what_ran_on_an_instance_comes_page_by_page(environment: ComputeEnvironment) -> None:

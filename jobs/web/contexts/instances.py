@@ -16,7 +16,7 @@ from jobs.domain.errors import NotFound
 from jobs.domain.resources import format_vcpus
 from jobs.models import Attempt, ComputeEnvironment, Instance, InstanceState
 from jobs.selectors import instances as selectors
-from jobs.selectors.instances import InstanceRow, LiveInstances
+from jobs.selectors.instances import AttemptRow, InstanceRow, LiveInstances
 from jobs.selectors.jobs import may_see
 
 from .lazily import lazily
@@ -75,16 +75,13 @@ def build(*, row: InstanceRow, after: str) -> dict[str, Any]:
 
 
 def as_json(*, row: InstanceRow, after: str, user: User | AnonymousUser) -> dict[str, Any]:
-    """An instance with what runs and ran on it; jobs that the user may not see have no names."""
+    """An instance with what runs and ran on it; of jobs that the user may not see neither names nor costs."""
     page = selectors.attempts_on(instance=row.instance, now=timezone.now(), after=after)
     url = reverse("instance", args=[row.instance.instance_id])
     return {
         **live_as_json(row, user=user),
         "environment": row.instance.environment.name,
-        "attempts": [
-            {**_attempt(each.attempt, user), "usd": each.usd, "idle_usd": each.attempt.idle_usd}
-            for each in page.rows
-        ],
+        "attempts": [{**_attempt(each.attempt, user), **_costs(each, user)} for each in page.rows],
         "next": f"{url}?after={page.next}" if page.next else None,
     }
 
@@ -143,10 +140,18 @@ def _attempt(attempt: Attempt, user: User | AnonymousUser) -> dict[str, Any]:
         "queue": job.queue.name,
         "vcpus": format_vcpus(attempt.milli_vcpus),
         "memory_mib": attempt.memory_mib,
-        "gpus": attempt.gpus,
+        "gpus": attempt.gpus if is_seen else None,
         "placed_at": attempt.placed_at,
         "started_at": attempt.started_at,
         "ended_at": attempt.ended_at,
+    }
+
+
+def _costs(row: AttemptRow, user: User | AnonymousUser) -> dict[str, Any]:
+    is_seen = may_see(user, row.attempt.job)
+    return {
+        "usd": row.usd if is_seen else None,
+        "idle_usd": row.attempt.idle_usd if is_seen else None,
     }
 
 
