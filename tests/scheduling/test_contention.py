@@ -250,8 +250,7 @@ def contended(draw: st.DrawFn) -> Fleet:
                 kind=kind,
                 nodes=node_ids,
                 max_vcpus=maximum,
-                # What others' minima hold for good, no job could ever have.
-                min_vcpus=draw(st.integers(0, 2)) if kind is Kind.SPOT else 0,
+                # No minimum: what others hold for good, a job may wait for in vain.
                 desired_vcpus=draw(st.integers(0, 4)),
                 strategy=draw(st.sampled_from(("BEST_FIT", "BEST_FIT_PROGRESSIVE"))),
                 idle=draw(st.sampled_from((0, 30, 300))),
