@@ -67,6 +67,9 @@ class Attempt(models.Model):
     ephemeral_gib = models.PositiveSmallIntegerField(
         default=0, help_text="Of Fargate: storage beyond what is included."
     )
+    usd_per_ephemeral_gib_hour = models.DecimalField(
+        max_digits=12, decimal_places=6, default=Decimal(0), help_text="Of that storage."
+    )
 
     placed_at = models.DateTimeField()
     waits_for_others = models.BooleanField(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.conf import settings
 from django.db.models import OuterRef, Subquery
 
 from jobs.domain.resources import Resources
@@ -199,5 +198,5 @@ def _fargate_hourly(attempt: Attempt) -> Decimal:
     return fargate_usd_per_hour(
         FargateNeeds(attempt.milli_vcpus, attempt.memory_mib, attempt.ephemeral_gib),
         rates=rates_of(attempt),
-        usd_per_ephemeral_gib_hour=settings.BATCHWEB_FARGATE_USD_PER_EPHEMERAL_GIB_HOUR,
+        usd_per_ephemeral_gib_hour=attempt.usd_per_ephemeral_gib_hour,
     )

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from jobs.models import (
     Attempt,
@@ -154,13 +154,16 @@ def test_an_engine_whose_clock_runs_ahead_never_makes_idle_time_negative() -> No
     ],
 )
 def test_what_has_no_instance_is_priced_by_its_environments_rates(
-    capacity: str, ephemeral_gib: int, usd: str, on_demand: str
+    capacity: str, ephemeral_gib: int, usd: str, on_demand: str, settings: Settings
 ) -> None:
+    settings.BATCHWEB_FARGATE_USD_PER_EPHEMERAL_GIB_HOUR = Decimal(9)
     job = a_job(status=JobStatus.RUNNING, attempts_made=1)
     attempt = an_attempt(
         job=job,
         capacity=capacity,
         ephemeral_gib=ephemeral_gib,
+        # Of its start, whatever is set by its end.
+        usd_per_ephemeral_gib_hour=Decimal("0.000111"),
         milli_vcpus=1000,
         memory_mib=2048,
         started_at=NOW,

@@ -1,8 +1,10 @@
 """Jobs for Fargate: checked when they are registered for it, and when a queue would run them on it."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from jobs.domain.errors import Conflict, InvalidInput
 from jobs.domain.states import JobStatus
@@ -128,8 +130,9 @@ def test_what_fargate_does_not_have_is_not_run_again_there() -> None:
 @pytest.mark.parametrize(("kind", "paid"), [("FARGATE", 30), ("FARGATE_SPOT", 30), ("", 0)])
 @pytest.mark.parametrize("is_group", [False, True])
 def test_storage_beyond_what_is_included_is_paid_for_once(
-    kind: str, paid: int, is_group: bool
+    kind: str, paid: int, is_group: bool, settings: Settings
 ) -> None:
+    settings.BATCHWEB_FARGATE_USD_PER_EPHEMERAL_GIB_HOUR = Decimal("0.5")
     storage = {"ephemeralStorage": {"sizeInGiB": 50}}
     work: dict[str, Any] = {"container": storage}
     if is_group:
@@ -143,3 +146,5 @@ def test_storage_beyond_what_is_included_is_paid_for_once(
     rows = Attempt.objects.order_by("container_index").values_list("capacity", "ephemeral_gib")
     capacity = kind or "UNMANAGED"
     assert list(rows) == [(capacity, paid), (capacity, 0)][: 2 if is_group else 1]
+    # The price of a try is the one at its start.
+    assert {row.usd_per_ephemeral_gib_hour for row in Attempt.objects.all()} == {Decimal("0.5")}

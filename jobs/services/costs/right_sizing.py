@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
@@ -132,13 +131,12 @@ def _saving(advice: Advice, whole: Decimal) -> Decimal | None:
 
 def _run(attempt: Attempt, samples: Sequence[Sample], since: datetime) -> Run:
     instance = attempt.instance
-    storage = settings.BATCHWEB_FARGATE_USD_PER_EPHEMERAL_GIB_HOUR
     return Run(
         asked=Resources(attempt.milli_vcpus, attempt.memory_mib, len(attempt.gpus)),
         samples=samples,
         usd=attempt.cost_usd,
         rates=rates_of(attempt),
-        fixed_usd_per_hour=attempt.ephemeral_gib * storage,
+        fixed_usd_per_hour=attempt.ephemeral_gib * attempt.usd_per_ephemeral_gib_hour,
         size=Resources(instance.milli_vcpus, instance.memory_mib, instance.gpus)
         if instance
         else None,

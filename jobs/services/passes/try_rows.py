@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.conf import settings
+
 from jobs.domain.fargate import extra_ephemeral_gib
 from jobs.domain.groups import Place, waits_at_first
 from jobs.domain.plans import Work, plan_of
@@ -136,6 +138,7 @@ def rows_of(
             # The price of a try is the one at its start, whatever the owner changes later.
             usd_per_vcpu_hour=environment.usd_per_vcpu_hour,
             usd_per_gib_hour=environment.usd_per_gib_hour,
+            usd_per_ephemeral_gib_hour=settings.BATCHWEB_FARGATE_USD_PER_EPHEMERAL_GIB_HOUR,
             placed_at=now,
             **fields,
         )
