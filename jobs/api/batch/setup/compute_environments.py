@@ -150,8 +150,9 @@ OPERATIONS: dict[str, Operation] = {
     "UpdateComputeEnvironment": Operation(
         update_compute_environment,
         differs="An environment that is still `CREATING` or `UPDATING` may be changed again at once. Instances "
-        "that it would launch no more take no new jobs and end with their last; what still runs there after the time of "
-        "the `updatePolicy` is interrupted, and tried again where its retry strategy says so. A `maxvCpus` below the instances that jobs are on is refused.",
+        "that it would launch no more take no new jobs and end with their last; what still runs there after the "
+        "time of the `updatePolicy` is interrupted, and tried again where its retry strategy says so. A "
+        "`maxvCpus` below the instances that jobs are on is refused.",
         names=NAMES,
     ),
     "DeleteComputeEnvironment": Operation(
