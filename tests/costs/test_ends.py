@@ -91,6 +91,25 @@ def test_idle_time_is_charged_in_proportion_to_cost() -> None:
     assert charged(row) == row.usd
 
 
+def test_idle_time_is_charged_by_size_where_all_ran_too_short_to_cost_anything() -> None:
+    # An `echo` whose start and end are the same moment of the engine's clock. 0.1 an hour for 6 min: 0.01, of
+    # which a job of a half of the instance pays two thirds, and one of a quarter a third.
+    instance = an_instance()
+    large, small = on(instance), on(instance, milli_vcpus=500, memory_mib=1024)
+    never = on(instance)
+    Attempt.objects.filter(pk=never.pk).update(started_at=None)
+    for attempt in (large, small):
+        assert end(attempt, 0).cost_usd == 0
+    row = end_instance(instance, 6)
+    shares = Attempt.objects.filter(instance=instance).order_by("id")
+    assert list(shares.values_list("idle_usd", flat=True)) == [
+        Decimal("0.006666667"),
+        Decimal("0.003333333"),
+        Decimal(0),
+    ]
+    assert (row.uncharged_idle_usd, charged(row)) == (0, row.usd)
+
+
 def test_idle_time_of_an_instance_that_nobody_used_stays_its_environments() -> None:
     row = end_instance(an_instance(), 5)
     # Five minutes of 0.1 an hour: 0.008333333...

@@ -13,8 +13,9 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import Count, QuerySet, prefetch_related_objects
 
+from jobs.domain.resources import Resources
 from jobs.models import Attempt, Instance
-from jobs.pricing.instances import share_out
+from jobs.pricing.instances import part_of, rounded_down, share_out
 from jobs.selectors.costs_exact import UsdSum
 from jobs.selectors.costs_prices import prices_of
 from jobs.services.writing.rows import update_rows
@@ -116,13 +117,11 @@ def _share_out_idle(instance: Instance, *, portion: int, now: datetime) -> None:
     rows = list(
         Attempt.objects.filter(instance=instance)
         .order_by("id")
-        .values_list("id", "cost_usd", "idle_usd")
+        .only("cost_usd", "idle_usd", "started_at", "milli_vcpus", "memory_mib", "gpus")
     )
-    shares = share_out(instance.idle_usd, [cost_usd for _, cost_usd, _ in rows])
+    shares = share_out(instance.idle_usd, _weights(instance, rows))
     due = [
-        (id_, share)
-        for (id_, _, written), share in zip(rows, shares, strict=True)
-        if share != written
+        (row.pk, share) for row, share in zip(rows, shares, strict=True) if share != row.idle_usd
     ]
     if due:
         update_rows(Attempt, {id_: {"idle_usd": share} for id_, share in due[:portion]})
@@ -131,6 +130,23 @@ def _share_out_idle(instance: Instance, *, portion: int, now: datetime) -> None:
     if not due[portion:]:
         instance.idle_charged_at = now
     _write_idle(instance)
+
+
+def _weights(instance: Instance, attempts: Sequence[Attempt]) -> list[Decimal]:
+    """What idle time is shared out by: what the attempts cost, or the parts that they held if all ran for too
+    short a time to cost anything."""
+    costs = [each.cost_usd for each in attempts]
+    if any(costs):
+        return costs
+    size = Resources(instance.milli_vcpus, instance.memory_mib, instance.gpus)
+    return [
+        Decimal(0) if each.started_at is None else rounded_down(part_of(_held_by(each), size))
+        for each in attempts
+    ]
+
+
+def _held_by(attempt: Attempt) -> Resources:
+    return Resources(attempt.milli_vcpus, attempt.memory_mib, len(attempt.gpus))
 
 
 def _write_idle(instance: Instance) -> None:
