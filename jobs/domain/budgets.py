@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_FLOOR, Decimal
 
-from .validation import FieldError, is_empty, read_decimal, read_integer, read_text
+from .validation import FieldError, is_empty, read_decimal, read_integer, read_text, text_at_most
 from .variables import MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS
 
 SCOPES = ("QUEUE", "OWNER", "TAG")
@@ -135,10 +135,7 @@ def tag_key(value: object) -> str:
 
 def tag_value(value: object) -> str:
     """The value of a tag's budget; empty: any value. Raises FieldError."""
-    text = read_text(value)
-    if len(text) > MAX_TAG_VALUE_CHARACTERS:
-        raise FieldError(f"A tag's value has at most {MAX_TAG_VALUE_CHARACTERS} characters.")
-    return text
+    return text_at_most(value, MAX_TAG_VALUE_CHARACTERS, of="A tag's value")
 
 
 def _one_of(value: object, known: tuple[str, ...], told: str) -> str:

@@ -10,7 +10,7 @@ from math import log2
 from typing import Any
 
 from .plans import Work
-from .resources import MIB_PER_GIB, format_vcpus
+from .resources import MIB_PER_GIB, Resources, format_vcpus
 
 CAPABILITY = "FARGATE"
 INCLUDED_EPHEMERAL_GIB = 20
@@ -68,6 +68,14 @@ def nearest_sizes(milli_vcpus: int, memory_mib: int) -> list[tuple[int, int]]:
         return abs(log2(pair[0] / max(milli_vcpus, 1))) + abs(log2(pair[1] / max(memory_mib, 1)))
 
     return sorted(sorted(pairs, key=distance)[:PAIRS_NAMED])
+
+
+def sizes_holding(needs: Resources) -> Iterator[Resources]:
+    """The sizes that hold so much, smallest first: by vCPUs, then by memory. GPUs are not looked at."""
+    for milli_vcpus, memories in SIZES.items():
+        for memory_mib in memories:
+            if milli_vcpus >= needs.milli_vcpus and memory_mib >= needs.memory_mib:
+                yield Resources(milli_vcpus, memory_mib)
 
 
 def extra_ephemeral_gib(container: Mapping[str, Any]) -> int:

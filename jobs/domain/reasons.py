@@ -13,7 +13,6 @@ ESSENTIAL_EXITED = "Essential container in task exited"
 OTHER_EXITED = "Container in task exited"
 TIMED_OUT = "Job attempt duration exceeded timeout"
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
-OUT_OF_MEMORY_EXIT_CODE = 137
 TERMINATED_BY_USER = "Terminated by user"
 CANCELLED_BY_USER = "Cancelled by user"
 ARRAY_CHILD_FAILED = "Array Child Job failed"

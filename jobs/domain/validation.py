@@ -241,20 +241,22 @@ def timeout_seconds(value: object) -> int | None:
     return amount
 
 
+def text_at_most(value: object, characters: int, *, of: str) -> str:
+    """A text of at most so many characters. `of` begins what is said of a longer one. Raises FieldError."""
+    text = read_text(value)
+    if len(text) > characters:
+        raise FieldError(f"{of} has at most {characters} characters.")
+    return text
+
+
 def reason(value: object) -> str:
     """Why somebody cancels or terminates a job."""
-    text = read_text(value)
-    if len(text) > MAX_REASON_CHARACTERS:
-        raise FieldError(f"A reason has at most {MAX_REASON_CHARACTERS} characters.")
-    return text
+    return text_at_most(value, MAX_REASON_CHARACTERS, of="A reason")
 
 
 def description(value: object) -> str:
     """What a definition is for, in a line."""
-    text = read_text(value)
-    if len(text) > MAX_DESCRIPTION_CHARACTERS:
-        raise FieldError(f"A description has at most {MAX_DESCRIPTION_CHARACTERS} characters.")
-    return text
+    return text_at_most(value, MAX_DESCRIPTION_CHARACTERS, of="A description")
 
 
 def priority(value: object) -> int:

@@ -9,6 +9,9 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
+from jobs.domain.fargate import sizes_holding
+from jobs.domain.resources import Resources
+
 from .cost import Rates, usd_per_hour
 from .instances import rounded
 from .over_time import FARGATE_SPOT_FRACTION, Steps, price_of_time
@@ -24,6 +27,16 @@ class FargateNeeds:
     milli_vcpus: int
     memory_mib: int
     ephemeral_gib: int = 0
+
+
+def cheapest_size(needs: Resources, *, rates: Rates) -> Resources | None:
+    """The cheapest size of Fargate's that holds these; None if none does."""
+
+    def by_price(size: Resources) -> tuple[Decimal, int, int]:
+        hourly = usd_per_hour(milli_vcpus=size.milli_vcpus, memory_mib=size.memory_mib, rates=rates)
+        return hourly, size.milli_vcpus, size.memory_mib
+
+    return min(sizes_holding(needs), default=None, key=by_price)
 
 
 def fargate_usd_per_hour(

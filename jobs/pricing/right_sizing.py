@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 
-from jobs.domain.fargate import SIZES
 from jobs.domain.resources import MIB_PER_GIB, MILLI, Resources
 
 from .cost import Rates, usd_per_hour
+from .fargate import cheapest_size
 from .instances import part_of, rounded_down
 
 # Fewer runs tell too little.
@@ -99,7 +99,7 @@ def advise(runs: Sequence[Run], *, on_fargate: bool) -> Advice:
             ),
         )
     if fits is not None and on_fargate:
-        fits = fargate_size(fits, rates=runs[0].rates)
+        fits = cheapest_size(fits, rates=runs[0].rates)
     counted = [run for run in runs if run.counts]
     return Advice(
         runs=len(measured),
@@ -139,21 +139,6 @@ def in_memory_steps(memory_mib: int) -> int:
         if memory_mib <= limit:
             return _up(memory_mib, step)
     return _up(memory_mib, MIB_PER_GIB)
-
-
-def fargate_size(needs: Resources, *, rates: Rates) -> Resources | None:
-    """The cheapest size of Fargate's that holds these; None if none does."""
-    sizes = [
-        Resources(milli_vcpus, memory_mib)
-        for milli_vcpus, memories in SIZES.items()
-        for memory_mib in memories
-        if milli_vcpus >= needs.milli_vcpus and memory_mib >= needs.memory_mib
-    ]
-    return min(
-        sizes,
-        default=None,
-        key=lambda size: (_hourly(size, rates), size.milli_vcpus, size.memory_mib),
-    )
 
 
 def saving(runs: Iterable[Run], fits: Resources) -> Decimal:

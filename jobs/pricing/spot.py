@@ -13,7 +13,6 @@ from functools import lru_cache
 STEP = Decimal("0.05")
 # Spot work counts half, for it gives way: an engine that is full of it alone is no dearer than an idle one.
 SPOT_WEIGHT = Decimal("0.5")
-DEFAULT_BID_PERCENTAGE = 100
 # AWS Fargate pricing: Fargate Spot is up to 70 % off.
 FARGATE_SPOT_RATIO = Decimal("0.3")
 QUANTUM = Decimal("0.000001")

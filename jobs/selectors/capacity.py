@@ -7,7 +7,12 @@ from decimal import Decimal
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
 
-from jobs.domain.compute_resources import bid_percentage, idle_seconds, update_policy
+from jobs.domain.compute_resources import (
+    DEFAULT_BID_PERCENTAGE,
+    bid_percentage,
+    idle_seconds,
+    update_policy,
+)
 from jobs.domain.resources import MILLI, Resources
 from jobs.models import (
     Attempt,
@@ -20,7 +25,6 @@ from jobs.models import (
     InstanceType,
     SpotPressure,
 )
-from jobs.pricing.spot import DEFAULT_BID_PERCENTAGE
 from jobs.scheduling.snapshot import (
     EnvironmentView,
     InstanceView,

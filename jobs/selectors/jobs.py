@@ -285,12 +285,6 @@ class RunSeconds(NamedTuple):
     p90: float
 
 
-def median_run_seconds(definition: JobDefinition) -> float | None:
-    """The median of `run_seconds`; None without any run."""
-    found = run_seconds(definition)
-    return found.median if found else None
-
-
 def run_seconds(definition: JobDefinition, *, sample: int = 50) -> RunSeconds | None:
     """The run times of succeeded jobs of a definition's newest revisions; None without any.
 

@@ -5,7 +5,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.domain.errors import Conflict, InvalidInput
-from jobs.models import EnvironmentState
+from jobs.models import Engine, EnvironmentState, Node
+from jobs.selectors.environments import EnvironmentRow
 from jobs.services.setup.engines import update_engine, update_node
 from jobs.services.setup.environments import (
     create_environment,
@@ -108,10 +109,7 @@ def node(request: HttpRequest, name: str, instance_id: str) -> HttpResponse:
     try:
         update_node(node=found, fields=fields)
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build(row=row, refused=(found, error))
-        return answers.page(request, "environments/detail.html", context, status=400)
+        return _refused(request, row, found, error)
     return answers.done(
         request,
         to=reverse("environment", args=[name]),
@@ -129,16 +127,23 @@ def engine(request: HttpRequest, name: str) -> HttpResponse:
     try:
         found = update_engine(engine=found, fields=answers.posted(request))
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build(row=row, refused=(found, error))
-        return answers.page(request, "environments/detail.html", context, status=400)
+        return _refused(request, row, found, error)
     return answers.done(
         request,
         to=reverse("environment", args=[name]),
         message=f"{found.name} hands out {found.cpu_overcommit.normalize():f} vCPUs for each.",
         as_json={"name": found.name, "url": found.url, "cpu_overcommit": found.cpu_overcommit},
     )
+
+
+def _refused(
+    request: HttpRequest, row: EnvironmentRow, found: Node | Engine, error: InvalidInput
+) -> HttpResponse:
+    """The environment's page with what is wrong; the error itself for scripts."""
+    if answers.wants_json(request):
+        raise error
+    context = contexts.build(row=row, refused=(found, error))
+    return answers.page(request, "environments/detail.html", context, status=400)
 
 
 def _create(request: HttpRequest) -> HttpResponse:

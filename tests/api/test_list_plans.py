@@ -19,7 +19,7 @@ from django.test.utils import CaptureQueriesContext
 
 from jobs.domain.ids import new_job_id
 from jobs.models import Job, JobDefinition, JobQueue, JobStatus
-from jobs.selectors.jobs import JobFilters, list_jobs, matching_ids, median_run_seconds
+from jobs.selectors.jobs import JobFilters, list_jobs, matching_ids, run_seconds
 from tests.api.asking import ask
 from tests.builders import (
     NOW,
@@ -131,7 +131,7 @@ def test_the_jobs_page_finds_jobs_of_a_status_in_each_queue(status: str, queue: 
 
 def test_what_is_known_of_a_definition_s_run_times_is_found_in_each_queue(queue: JobQueue) -> None:
     definition = JobDefinition.objects.get(name="common")
-    used = indices_of(lambda: median_run_seconds(definition))
+    used = indices_of(lambda: run_seconds(definition))
     assert used <= {"job_definition_queue_newest", *CHILDREN, *BY_KEY}
 
 

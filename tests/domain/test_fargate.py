@@ -13,8 +13,10 @@ from jobs.domain.fargate import (
     nearest_sizes,
     problems,
     size_problem,
+    sizes_holding,
 )
 from jobs.domain.plans import Work
+from jobs.domain.resources import Resources
 from jobs.domain.work import work_of_group
 from tests.builders import containers_of, nodes_of
 
@@ -136,3 +138,9 @@ def test_containers_count_together_and_each_is_looked_at() -> None:
 )
 def test_storage_beyond_what_is_included_is_paid_for(container: dict[str, Any], extra: int) -> None:
     assert extra_ephemeral_gib(container) == extra
+
+
+def test_the_sizes_that_hold_so_much_come_smallest_first() -> None:
+    found = list(sizes_holding(Resources(400, 3500)))
+    assert found[:3] == [Resources(500, 4096), Resources(1000, 4096), Resources(1000, 5120)]
+    assert not list(sizes_holding(Resources(32000, 300000)))

@@ -12,6 +12,7 @@ from jobs.domain.fargate import SIZES
 from jobs.domain.resources import Resources
 from jobs.pricing import right_sizing
 from jobs.pricing.cost import Rates
+from jobs.pricing.fargate import cheapest_size
 from jobs.pricing.right_sizing import Run, Sample, Spread, advise
 
 # 2 vCPUs and 4 GiB cost 2 x 0.04 + 4 x 0.005 = 0.10 dollars an hour.
@@ -106,7 +107,7 @@ def test_on_fargate_it_is_the_cheapest_size_that_holds_it(
     needs: tuple[int, int], fits: tuple[int, int] | None
 ) -> None:
     expected = None if fits is None else Resources(*fits)
-    assert right_sizing.fargate_size(Resources(*needs), rates=RATES) == expected
+    assert cheapest_size(Resources(*needs), rates=RATES) == expected
 
 
 def test_five_runs_with_measurements_are_needed() -> None:

@@ -14,7 +14,7 @@ from jobs.scheduling.order import in_order
 from jobs.scheduling.scouts import Scouts
 from jobs.selectors import fronts
 from jobs.selectors.fronts import SEVERAL, SHARES_WITH_SEVERAL
-from jobs.selectors.jobs import median_run_seconds
+from jobs.selectors.jobs import RunSeconds, run_seconds
 from jobs.selectors.run_times import REFRESH_SECONDS, TYPICAL, run_times
 from jobs.selectors.snapshot import load_snapshot
 from tests.builders import (
@@ -220,7 +220,7 @@ def test_an_array_itself_is_no_run_but_each_of_its_children_is() -> None:
     array.children.update(stopped_at=NOW + timedelta(seconds=20))
     run_times.refresh()
     assert run_times.expected(definition.id, part=1.0) == 20.0
-    assert median_run_seconds(definition) == 20.0
+    assert run_seconds(definition) == RunSeconds(20.0, 20.0)
 
 
 def test_the_median_run_is_of_all_newest_revisions() -> None:
@@ -228,8 +228,8 @@ def test_the_median_run_is_of_all_newest_revisions() -> None:
     second = a_definition(name="same", revision=2)
     for seconds, definition in ((10.0, first), (30.0, second), (20.0, first)):
         ended(seconds, ago=0, definition=definition)
-    assert median_run_seconds(second) == 20.0
-    assert median_run_seconds(a_definition()) is None
+    assert run_seconds(second) == RunSeconds(20.0, 30.0)
+    assert run_seconds(a_definition()) is None
 
 
 def test_ends_are_looked_at_every_now_and_then_and_each_once() -> None:

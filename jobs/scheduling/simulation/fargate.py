@@ -1,6 +1,6 @@
 """Workloads on Fargate: jobs get the smallest of its sizes that holds them."""
 
-from jobs.domain.fargate import SIZES
+from jobs.domain.fargate import sizes_holding
 from jobs.domain.resources import Resources
 
 from .workload import Workload, a_workload
@@ -10,11 +10,7 @@ def size_for(needs: Resources) -> Resources | None:
     """The size with the fewest vCPUs, then the least memory, that holds so much; None where there is none."""
     if needs.gpus:
         return None
-    for milli_vcpus, memories in SIZES.items():
-        for memory_mib in memories:
-            if needs.milli_vcpus <= milli_vcpus and needs.memory_mib <= memory_mib:
-                return Resources(milli_vcpus, memory_mib)
-    return None
+    return next(sizes_holding(needs), None)
 
 
 def on_fargate(workload: Workload) -> tuple[Workload, int]:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from jobs.domain.compute_resources import DEFAULT_BID_PERCENTAGE
 from jobs.domain.resources import Resources
 from jobs.pricing.cost import Rates
-from jobs.pricing.spot import DEFAULT_BID_PERCENTAGE
 
 from ..snapshot import DEFAULT_GRACE_SECONDS, Kind, TypeView
 

@@ -5,12 +5,13 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from jobs.domain.fargate import SIZES, extra_ephemeral_gib
+from jobs.domain.fargate import extra_ephemeral_gib
 from jobs.domain.plans import plan_of
 from jobs.domain.resources import Resources
 from jobs.models import Capacity, ComputeEnvironment
 from jobs.pricing.cost import Rates
 from jobs.pricing.estimates import HourlyEstimate, by_fargate, by_instances, by_rates
+from jobs.pricing.fargate import cheapest_size
 from jobs.pricing.spot import FARGATE_SPOT_RATIO
 from jobs.selectors.capacity import kind_of
 from jobs.selectors.costs_other_kinds import fargate_rates, offer_of, offers
@@ -110,32 +111,21 @@ def _on_fargate(
     problem = _not_on_fargate(request)
     if problem:
         return KindEstimate(str(capacity.label), None, runs, problem)
-    sizes = [_fargate_size(node, rates) for node in request.nodes]
+    sizes = [cheapest_size(node, rates=rates) for node in request.nodes]
     hourly = by_fargate(
-        [size for size in sizes if size],
+        [(size.milli_vcpus, size.memory_mib) for size in sizes if size],
         rates=rates,
         ephemeral_gib=request.ephemeral_gib,
         usd_per_ephemeral_gib_hour=settings.BATCHWEB_FARGATE_USD_PER_EPHEMERAL_GIB_HOUR,
         fraction=FARGATE_SPOT_RATIO if capacity == Capacity.FARGATE_SPOT else Decimal(1),
     )
-    if not all(sizes):
+    if None in sizes or sizes[0] is None:
         return KindEstimate(str(capacity.label), None, runs, TOO_LARGE)
-    return KindEstimate(str(capacity.label), hourly, runs, size=sizes[0])
+    size = (sizes[0].milli_vcpus, sizes[0].memory_mib)
+    return KindEstimate(str(capacity.label), hourly, runs, size=size)
 
 
 def _not_on_fargate(request: Request) -> str:
     if request.is_multi_node:
         return MULTI_NODE
     return WITH_GPUS if request.has_gpus else ""
-
-
-def _fargate_size(node: Resources, rates: Rates) -> tuple[int, int] | None:
-    """The cheapest of Fargate's pairs that holds the node."""
-    fitting = [
-        Resources(milli_vcpus, memory_mib)
-        for milli_vcpus, memories in SIZES.items()
-        for memory_mib in memories
-        if milli_vcpus >= node.milli_vcpus and memory_mib >= node.memory_mib
-    ]
-    best = min(fitting, key=lambda size: by_rates([size], rates).usd, default=None)
-    return (best.milli_vcpus, best.memory_mib) if best else None
