@@ -43,7 +43,14 @@ class RightSizing(models.Model):
         decimal_places=9,
         null=True,
         blank=True,
-        help_text="What of that they would not have cost with the request that fits.",
+        help_text="What of that those of the definition's size would not have cost with the request that fits.",
+    )
+    overrides_saving_usd = models.DecimalField(
+        max_digits=20,
+        decimal_places=9,
+        null=True,
+        blank=True,
+        help_text="The same of jobs that asked for another size than the definition's.",
     )
     is_estimate = models.BooleanField(
         default=False, help_text="Whether the saving is worked out from a part of those jobs."

@@ -1,5 +1,6 @@
 """The pages of right-sizing: the list, a definition with its runs, a run's samples, the panel, the next revision."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -134,3 +135,22 @@ def test_the_administration_shows_what_was_found(
 ) -> None:
     five_runs(large)
     assert "large" in client.get(reverse("admin:jobs_rightsizing_changelist")).text
+
+
+def test_a_definition_that_asks_for_what_fits_is_behind_those_that_a_revision_would_change(
+    client: Client, boss: User
+) -> None:
+    fits = a_definition(name="fits", milli_vcpus=1000, memory_mib=1024)
+    for _ in range(4):
+        a_run(fits, [(900, 850)])
+    a_run(fits, [(900, 850)], milli_vcpus=8000, memory_mib=8192, cost_usd=Decimal(9))
+    looked_at(fits)
+    five_runs(a_definition(name="wide", milli_vcpus=1000, memory_mib=2048))
+    found = client.get("/right-sizing/", headers=JSON).json()["results"]
+    assert [row["definition"] for row in found] == ["wide", "fits"]
+    assert Decimal(found[1]["saving_usd_30_days"]) == 0
+    assert Decimal(found[1]["overrides_saving_usd_30_days"]) == Decimal("7.875")
+    assert "overrides: $7.88" in client.get("/right-sizing/").text
+    page = client.get("/right-sizing/fits/").text
+    assert "It asks for what fits." in page
+    assert "$7.88" in page

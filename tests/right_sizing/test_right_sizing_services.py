@@ -236,3 +236,14 @@ def test_while_workers_are_busy_nothing_is_handed_over(monkeypatch: pytest.Monke
     a_run(a_definition())
     assert hand_over_stale(now=NOW) == 0
     assert RightSizing.objects.filter(stale_at=NOW).count() == 1
+
+
+def test_what_a_revision_would_save_is_told_apart_from_jobs_that_asked_for_another_size() -> None:
+    definition = a_definition(milli_vcpus=1000, memory_mib=GIB)
+    for _ in range(4):
+        a_run(definition, [(900, 850)])
+    # Four times as much as fits: three quarters of 0.10 would be left over.
+    a_run(definition, [(900, 850)], milli_vcpus=4000, memory_mib=4 * GIB)
+    found = looked_at(definition)
+    assert (found.fitting_milli_vcpus, found.fitting_memory_mib) == (1000, GIB)
+    assert (found.saving_usd, found.overrides_saving_usd) == (Decimal(0), Decimal("0.075"))

@@ -18,7 +18,16 @@ from jobs.domain.fargate import CAPABILITY
 from jobs.domain.resources import Resources
 from jobs.domain.states import TERMINAL
 from jobs.models import Attempt, Capacity, CostMark, Job, JobDefinition, RightSizing
-from jobs.pricing.right_sizing import Advice, Run, Sample, Spread, advise, extrapolated, spread
+from jobs.pricing.right_sizing import (
+    Advice,
+    Run,
+    Sample,
+    Spread,
+    advise,
+    extrapolated,
+    saving,
+    spread,
+)
 from jobs.selectors.costs import rates_of
 from jobs.selectors.right_sizing import cost_of_name, newest_runs, samples_of
 
@@ -100,6 +109,10 @@ def _found(name: str, now: datetime) -> dict[str, Any]:
     runs = [_run(each, samples.get(each.pk, ()), since) for each in attempts]
     on_fargate = any(_is_of_fargate(each) for each in attempts[:1])
     advice = advise(runs, on_fargate=on_fargate)
+    overriding = None
+    if advice.fits is not None:
+        others = [run for each, run in zip(attempts, runs, strict=True) if _overrides(each)]
+        overriding = saving([run for run in others if run.counts], advice.fits)
     count, usd = cost_of_name(name=name, since=since)
     # What was added up may lack the present hour, what was looked at the jobs before the newest.
     is_estimate = count > sum(run.counts for run in runs)
@@ -117,16 +130,29 @@ def _found(name: str, now: datetime) -> dict[str, Any]:
         "fitting_memory_mib": advice.fits.memory_mib if advice.fits else None,
         "is_fargate": on_fargate,
         "usd": whole,
-        "saving_usd": _saving(advice, whole),
+        "saving_usd": _of_all(_less(advice.saving_usd, overriding), advice, whole),
+        "overrides_saving_usd": _of_all(overriding, advice, whole),
         "is_estimate": is_estimate,
         "runs": [_stored(each, run) for each, run in zip(attempts, runs, strict=True)],
     }
 
 
-def _saving(advice: Advice, whole: Decimal) -> Decimal | None:
-    if advice.saving_usd is None or whole == advice.usd:
-        return advice.saving_usd
-    return extrapolated(advice.saving_usd, of_usd=advice.usd, to_usd=whole)
+def _less(saving_usd: Decimal | None, overriding: Decimal | None) -> Decimal | None:
+    return saving_usd if saving_usd is None or overriding is None else saving_usd - overriding
+
+
+def _of_all(saving_usd: Decimal | None, advice: Advice, whole: Decimal) -> Decimal | None:
+    """A saving on the runs that were looked at, as one on all that cost `whole`."""
+    if saving_usd is None or whole == advice.usd:
+        return saving_usd
+    return extrapolated(saving_usd, of_usd=advice.usd, to_usd=whole)
+
+
+def _overrides(attempt: Attempt) -> bool:
+    """Whether its job asked for another size than its definition does: no revision changes what such jobs cost."""
+    definition = attempt.job.definition
+    asked = (attempt.milli_vcpus, attempt.memory_mib)
+    return asked != (definition.milli_vcpus, definition.memory_mib)
 
 
 def _run(attempt: Attempt, samples: Sequence[Sample], since: datetime) -> Run:

@@ -65,6 +65,12 @@ class Sizing:
         return -saving if saving is not None and saving < 0 else None
 
     @property
+    def overrides_saving_usd(self) -> Decimal | None:
+        """What jobs of another size than the definition's would have cost less; None where that is nothing."""
+        saving = self.found.overrides_saving_usd
+        return saving if saving is not None and saving > 0 else None
+
+    @property
     def trouble(self) -> str:
         """Why there is no request that fits; empty if there is one."""
         if self.has_advice:
@@ -98,7 +104,7 @@ def build_list(*, query: QueryDict) -> dict[str, Any]:
 
 
 def list_as_json(*, query: QueryDict) -> dict[str, Any]:
-    """`results`, the largest saving first."""
+    """`results`, those first of which a new revision would save most."""
     return {"results": [summary(row) for row in _rows(_search(query))]}
 
 
@@ -164,6 +170,9 @@ def summary(sizing: Sizing) -> dict[str, Any]:
         "out_of_memory_runs": found.out_of_memory_runs,
         "usd_30_days": str(found.usd),
         "saving_usd_30_days": None if found.saving_usd is None else str(found.saving_usd),
+        "overrides_saving_usd_30_days": None
+        if found.overrides_saving_usd is None
+        else str(found.overrides_saving_usd),
         "is_estimate": found.is_estimate,
         "computed_at": found.computed_at,
         "url": reverse("right_sizing_of", args=[found.definition_name]),
@@ -199,7 +208,15 @@ def run_as_json(context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rows(search: str) -> list[Sizing]:
-    return [_drawn(row) for row in selectors.list_sizing(search=search)]
+    """Those first of which a new revision would save most; behind them those that ask for what fits already."""
+    rows = [_drawn(row) for row in selectors.list_sizing(search=search)]
+    return sorted(rows, key=_rank)
+
+
+def _rank(sizing: Sizing) -> int:
+    if sizing.found.saving_usd is None:
+        return 2
+    return int(sizing.fits_already or sizing.found.saving_usd <= 0)
 
 
 def _drawn(row: SizingRow) -> Sizing:
