@@ -6,7 +6,9 @@ understood of it.
 """
 
 import io
+import math
 import tarfile
+import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -39,12 +41,18 @@ class FileEntry:
 
 
 class Incomplete(Exception):
-    """The archive broke off: what it was made of changed meanwhile, or its engine went away."""
+    """The archive broke off: what it was made of changed meanwhile, its engine went away, or time was up."""
 
 
-def entries(blocks: Iterator[bytes]) -> Generator[FileEntry, None, None]:
-    """What is in the archive, the directory itself first (as ""). Raises Incomplete where it breaks off."""
-    with closing(_Members(blocks)) as members:
+def entries(
+    blocks: Iterator[bytes], *, until: float = math.inf
+) -> Generator[FileEntry, None, None]:
+    """What is in the archive, the directory itself first (as ""). Raises Incomplete where it breaks off.
+
+    It breaks off at `until` (of `time.monotonic`), also in the middle of a file: the way to the next leads through
+    all bytes of the one before.
+    """
+    with closing(_Members(blocks, until)) as members:
         for member in members:
             entry = _entry(member)
             if entry is not None:
@@ -85,9 +93,9 @@ def rewritten(blocks: Iterator[bytes], *, root: str) -> Generator[bytes, None, N
 class _Members:
     """The members of an archive, in one pass; none is remembered."""
 
-    def __init__(self, blocks: Iterator[bytes]) -> None:
+    def __init__(self, blocks: Iterator[bytes], until: float = math.inf) -> None:
         self._blocks = blocks
-        self._source = _Source(blocks)
+        self._source = _Source(blocks, until)
         self._members = self._read()
 
     def __iter__(self) -> Iterator[tarfile.TarInfo]:
@@ -137,8 +145,9 @@ class _Members:
 class _Source:
     """Blocks as a file that can only be read on."""
 
-    def __init__(self, blocks: Iterator[bytes]) -> None:
+    def __init__(self, blocks: Iterator[bytes], until: float) -> None:
         self._blocks = blocks
+        self._until = until
         self._rest = b""
         # By who reads.
         self.received = 0
@@ -146,6 +155,8 @@ class _Source:
     def read(self, size: int) -> bytes:
         pieces, missing = [self._rest], size - len(self._rest)
         while missing > 0:
+            if time.monotonic() > self._until:
+                raise Incomplete("time is up")
             block = next(self._blocks, None)
             if block is None:
                 break

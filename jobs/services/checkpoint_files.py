@@ -50,13 +50,12 @@ def list_folder(*, checkpoint: Checkpoint, node_index: int, path: str) -> Folder
     blocks = _read(checkpoint, node_index, path)
     found: dict[str, Child] = {}
     folder = Folder()
-    until = time.monotonic() + SECONDS
-    with closing(entries(blocks)) as listed:
+    with closing(entries(blocks, until=time.monotonic() + SECONDS)) as listed:
         try:
             for entry in listed:
                 if not entry.path and entry.kind is not FileKind.DIRECTORY:
                     raise _not_found(path)
-                if time.monotonic() > until or len(found) > CHILDREN_AT_MOST:
+                if len(found) > CHILDREN_AT_MOST:
                     folder.is_partial = True
                     break
                 _add(found, entry)

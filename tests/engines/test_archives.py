@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -127,6 +128,36 @@ def test_who_stops_reading_closes_the_source() -> None:
     next(blocks)
     blocks.close()
     assert closed == [True, True]
+
+
+def test_what_is_read_for_too_long_breaks_off_in_the_middle_of_a_file() -> None:
+    """A sparse file costs who wrote it nothing, and who wants to know what comes after it all of its bytes."""
+    closed = []
+
+    def endless() -> Iterator[bytes]:
+        try:
+            yield b"".join(folder_and_huge_file())
+            zeros = bytes(1 << 20)
+            for _ in range(50_000):
+                yield zeros
+        finally:
+            closed.append(True)
+
+    found: list[tuple[str, int]] = []
+    with pytest.raises(Incomplete, match="time is up"):
+        found.extend(
+            (each.path, each.size_bytes)
+            for each in entries(endless(), until=time.monotonic() + 0.1)
+        )
+    assert found == [("", 0), ("huge", 50 << 30)]
+    assert closed == [True]
+
+
+def folder_and_huge_file() -> Iterator[bytes]:
+    huge = tarfile.TarInfo("c/huge")
+    huge.size = 50 << 30
+    for header in (folder("c")[0], huge):
+        yield header.tobuf(tarfile.GNU_FORMAT)
 
 
 def source_of_one(closed: list[bool]) -> Iterator[bytes]:

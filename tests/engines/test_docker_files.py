@@ -1,5 +1,6 @@
 """Files of volumes on Docker: what real containers see of them and do to them. Docker Engine only."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from uuid import uuid4
@@ -8,7 +9,7 @@ import docker
 import pytest
 
 from jobs.domain import names
-from jobs.engines.archives import FileKind
+from jobs.engines.archives import FileKind, Incomplete, entries
 from jobs.engines.base import ContainerSpec, Engine, HostMount, VolumeMount
 from jobs.engines.docker_engine import files
 
@@ -183,6 +184,22 @@ class TestWhatContainersSee(DockerFixtures, EngineFixtures):
         }
         assert {below[name].kind for name in ("fifo", "null")} == {FileKind.OTHER}
         assert below["old"].modified_at == 1
+
+    def test_a_huge_sparse_file_is_told_at_once_and_left_at_the_deadline(
+        self, engine: Engine, run: Callable[..., str], kept: VolumeMount
+    ) -> None:
+        container_id = run(["truncate", "-s", "50G", "/kept/open/a", "/kept/open/b"], mounts=[kept])
+        listed: list[tuple[str, int]] = []
+        blocks = engine.read_files(kept, "open")
+        with pytest.raises(Incomplete, match="time is up"):
+            listed.extend(
+                (each.path, each.size_bytes) for each in entries(blocks, until=time.monotonic() + 1)
+            )
+        assert listed == [("", 0), ("a", 50 << 30)]
+        # Nothing of the read is left that would hold the volume.
+        engine.remove(container_id)
+        engine.remove_volume(kept.volume)
+        assert engine.volumes() == []
 
     def test_a_reader_whose_process_died_is_found_hours_later(
         self,
