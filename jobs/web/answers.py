@@ -221,12 +221,17 @@ def error(
 def posted(request: HttpRequest) -> dict[str, object]:
     """The fields of a form post or of a JSON object; the CSRF token is left out.
 
-    Raises BadRequest on a body that is neither, or that holds text which is not valid Unicode.
+    A form's line ends are LF, as typed: browsers send each as CR LF (HTML, "Constructing the entry list"), which
+    would break scripts. Raises BadRequest on a body that is neither, or that holds text which is not valid Unicode.
     """
     if request.content_type == "application/json":
         return json_object(request.body)
     form: QueryDict = request.POST
-    return {name: form.get(name) for name in form if name != "csrfmiddlewaretoken"}
+    return {name: _with_lf(form.get(name)) for name in form if name != "csrfmiddlewaretoken"}
+
+
+def _with_lf(text: str | None) -> str | None:
+    return None if text is None else text.replace("\r\n", "\n")
 
 
 def json_object(body: bytes) -> dict[str, object]:

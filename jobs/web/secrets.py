@@ -23,7 +23,7 @@ def secrets(request: HttpRequest) -> HttpResponse:
     query = contexts.list_query(request.GET)
     if request.method != "POST":
         return _list(request, query)
-    fields = contexts.posted_fields(request)
+    fields = answers.posted(request)
     try:
         made = create_secret(owner=user_of(request), fields=fields, now=timezone.now())
     except InvalidInput as error:
@@ -52,7 +52,7 @@ def secret(request: HttpRequest, secret_id: int) -> HttpResponse:
             contexts.build(secret=found),
             as_json=lambda: contexts.summary(found),
         )
-    fields = contexts.posted_fields(request)
+    fields = answers.posted(request)
     try:
         changed = update_secret(
             secret=found, by=user_of(request), fields=fields, now=timezone.now()

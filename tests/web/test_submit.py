@@ -83,6 +83,12 @@ def test_the_form_submits_and_leads_to_the_job(page: Client) -> None:
 
 
 @pytest.mark.usefixtures("queue", "hello")
+def test_line_ends_that_a_browser_sends_as_cr_lf_are_those_that_were_typed(page: Client) -> None:
+    page.post("/jobs/", filled(command="sh -c 'echo one\r\necho two\r\n'"))
+    assert Job.objects.get().command == ["sh", "-c", "echo one\necho two\n"]
+
+
+@pytest.mark.usefixtures("queue", "hello")
 def test_retry_rules_and_a_time_limit_are_given_in_the_form(page: Client) -> None:
     rules = '[{"onExitCode": "137", "action": "retry"}]'
     refused = page.post("/jobs/", filled(evaluate_on_exit="[{}]", timeout_seconds="59"))

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.http import HttpRequest, QueryDict
+from django.http import QueryDict
 from django.urls import reverse
 
 from jobs.models import Secret
 from jobs.selectors import secrets as selectors
 
-from .. import answers
 from .forms import errors_elsewhere
 from .lazily import lazily
 from .named import NameQuery, read_query
@@ -76,15 +75,6 @@ def told(fields: Mapping[str, object], secret: Secret) -> str:
     if secret.shared:
         return f"Everybody’s jobs may use the secret {secret.name} now."
     return f"Only the jobs of {secret.owner.get_username()} may use the secret {secret.name} now."
-
-
-def posted_fields(request: HttpRequest) -> dict[str, object]:
-    """What was posted; line ends as they were typed, where a form has made them into CR LF."""
-    fields = answers.posted(request)
-    value = fields.get("value")
-    if request.content_type != "application/json" and isinstance(value, str):
-        fields["value"] = value.replace("\r\n", "\n")
-    return fields
 
 
 def _errors(errors: Mapping[str, list[str]] | None) -> dict[str, Any]:
