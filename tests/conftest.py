@@ -16,6 +16,7 @@ import pytest
 import redis
 from django.contrib.auth.models import User
 from django.test import Client
+from hypothesis import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from batchweb.embedded import find_redis_server
@@ -24,6 +25,10 @@ from jobs.selectors.queues import kept_counts
 from jobs.selectors.run_times import run_times
 from tests.builders import a_user
 from tests.chromium import chromium_path
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("any machine", parent=settings(), deadline=None)
+settings.load_profile("any machine")
 
 # A place of this run's own, which the test settings made.
 _var = Path(os.environ["BATCHWEB_TEST_VAR"])
