@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 MILLI = 1000
 MIB_PER_GIB = 1024
@@ -60,11 +61,14 @@ def whole_vcpus(milli_vcpus: int) -> int:
     return -(-milli_vcpus // MILLI)
 
 
+# Texts of waiting are made by the thousand, with few amounts.
+@lru_cache(maxsize=4096)
 def format_vcpus(milli_vcpus: int) -> str:
     """vCPUs as people write them: "2", "0.25"."""
     return f"{Decimal(milli_vcpus) / MILLI:f}"
 
 
+@lru_cache(maxsize=4096)
 def format_memory(memory_mib: int) -> str:
     """Memory with the unit that reads best: "512 MiB", "2 GiB", "23.5 GiB"."""
     if memory_mib < MIB_PER_GIB:

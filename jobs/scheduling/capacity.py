@@ -6,14 +6,13 @@ An instance is a reservation on a machine, so launching one takes no time: a job
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
 from enum import Enum
 
 from jobs.domain.resources import Resources
 
-from .market import Market, bid
+from .choice import Choice, Offer, Tentative
+from .market import Market
 from .plan import Drain, End, EndCause, Interruption, Launch
 from .room import Room, Slot, pack
 from .snapshot import (
@@ -25,7 +24,7 @@ from .snapshot import (
     Snapshot,
     TypeView,
 )
-from .strategies import depends_on_capacity, in_order, tries_others
+from .strategies import tries_others
 
 NOTHING = Resources(0, 0)
 # New instances have no rows yet; their places have ids that no row's can be.
@@ -38,28 +37,6 @@ class Blocker(Enum):
     MAXIMUM = "maximum"
     MACHINE = "machine"
     PRICE = "price"
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """An instance that could be launched now: of a type, on a machine."""
-
-    type: TypeView
-    node_id: int
-
-
-@dataclass(slots=True)
-class _Tentative:
-    """What the parts of a job take before it is clear that all of them find a place."""
-
-    milli_vcpus: int = 0
-    offers: list[Offer] = field(default_factory=list)
-    on_node: dict[int, Resources] = field(default_factory=lambda: defaultdict(lambda: NOTHING))
-
-    def add(self, offer: Offer) -> None:
-        self.offers.append(offer)
-        self.milli_vcpus += offer.type.size.milli_vcpus
-        self.on_node[offer.node_id] = self.on_node[offer.node_id] + offer.type.size
 
 
 class Capacity:
@@ -84,12 +61,11 @@ class Capacity:
         self.touched: set[int] = set()
         # Environments whose maximum is kept for a job that waits.
         self.kept: set[int] = set()
-        self._orders: dict[object, list[TypeView]] = {}
-        self._hosts: dict[tuple[int, str], list[int]] = {}
-        self._suitable: dict[tuple[int, Resources], list[TypeView]] = {}
+        self.choice = Choice(room, self.market)
         # Room only shrinks, but for what was ended or interrupted: what was not to be had before is not now.
         self.times_grown = 0
         self._blocked: dict[tuple[int, Resources, int], Blocker] = {}
+        self._without_host: set[tuple[int, str, int]] = set()
         # Machines on which Spot work was given notice.
         self._leaving_on = {
             *(each.node_id for each in snapshot.instances if each.kill_at is not None),
@@ -97,72 +73,6 @@ class Capacity:
         }
         for instance in snapshot.instances:
             self.live_milli_vcpus[instance.environment_id] += instance.type.size.milli_vcpus
-
-    # What there could be
-
-    def could_hold(self, environment: EnvironmentView, job: JobView) -> bool:
-        """Whether instances could hold the job if nothing else ran."""
-        most = environment.max_milli_vcpus or 0
-        tentative = _Tentative()
-        empty = {id_: self.room.nodes[id_].capacity for id_ in environment.node_ids}
-        free: dict[int, Resources] = {}
-        for part in job.parts:
-            there = pack([part], free)
-            if there is not None:
-                free[there[0]] = free[there[0]] - part
-                continue
-            offer = next(
-                (
-                    Offer(type_, node_id)
-                    for type_ in sorted(self.suitable(environment, part), key=_smallest)
-                    if tentative.milli_vcpus + type_.size.milli_vcpus <= most
-                    for node_id in self.hosts(environment, type_)
-                    if (type_.size + tentative.on_node[node_id]).fits_in(empty[node_id])
-                ),
-                None,
-            )
-            if offer is None:
-                return False
-            free[len(free)] = offer.type.size - part
-            tentative.add(offer)
-        return True
-
-    def suitable(self, environment: EnvironmentView, needs: Resources) -> list[TypeView]:
-        """The types that hold so much and that some machine could hold, as the environment names them."""
-        key = (environment.id, needs)
-        if key not in self._suitable:
-            most = environment.max_milli_vcpus or 0
-            self._suitable[key] = [
-                each
-                for each in (environment.managed.types if environment.managed else ())
-                if needs.fits_in(each.size)
-                and each.size.milli_vcpus <= most
-                and self.hosts(environment, each)
-            ]
-        return self._suitable[key]
-
-    def hosts(self, environment: EnvironmentView, type_: TypeView) -> list[int]:
-        """The machines that would hold an instance of the type if nothing else ran on them."""
-        key = (environment.id, type_.name)
-        if key not in self._hosts:
-            nodes = [self.room.nodes[id_] for id_ in environment.node_ids]
-            self._hosts[key] = [
-                node.id
-                for node in nodes
-                # An engine that does not tell is trusted.
-                if node.architecture in ("", type_.architecture)
-                and type_.size.fits_in(node.capacity)
-            ]
-        return self._hosts[key]
-
-    def could_use(self, environment: EnvironmentView, needs: Resources) -> list[int]:
-        """Where one could wait for room: instances, and machines for new ones."""
-        machines = {
-            id_: None
-            for type_ in self.suitable(environment, needs)
-            for id_ in self.hosts(environment, type_)
-        }
-        return [*self.room.large_enough(environment, needs), *machines]
 
     # Launching
 
@@ -205,13 +115,14 @@ class Capacity:
         self.room.add_place(environment.id, NodeView(place_id, offer.type.name, size, NOTHING))
         self.market.add(offer.node_id, size, is_spot=environment.kind.is_spot)
         self.live_milli_vcpus[environment.id] += size.milli_vcpus
+        self.choice.note_change()
         return place_id
 
     def offer(
         self,
         environment: EnvironmentView,
         needs: Resources,
-        tentative: _Tentative | None = None,
+        tentative: Tentative | None = None,
     ) -> Offer | Blocker:
         """The instance to launch for so much, by the environment's strategy; or what stands against it."""
         managed = environment.managed
@@ -221,7 +132,7 @@ class Capacity:
         key = (environment.id, needs, self.times_grown)
         if tentative is None and key in self._blocked:
             return self._blocked[key]
-        found = self._find_offer(environment, managed, needs, tentative or _Tentative())
+        found = self._find_offer(environment, managed, needs, tentative or Tentative())
         if tentative is None and isinstance(found, Blocker):
             self._blocked[key] = found
         return found
@@ -231,14 +142,14 @@ class Capacity:
         environment: EnvironmentView,
         managed: ManagedView,
         needs: Resources,
-        taken: _Tentative,
+        taken: Tentative,
     ) -> Offer | Blocker:
         blockers: set[Blocker] = set()
-        for type_ in self.in_order(environment, needs):
+        for type_ in self.choice.in_order(environment, needs):
             live = self.live_milli_vcpus[environment.id] + taken.milli_vcpus
             if live + type_.size.milli_vcpus > (environment.max_milli_vcpus or 0):
                 blockers.add(Blocker.MAXIMUM)
-            elif environment.kind.is_spot and not self.is_within_bid(environment, type_):
+            elif environment.kind.is_spot and not self.choice.is_within_bid(environment, type_):
                 blockers.add(Blocker.PRICE)
             else:
                 node_id = self._host_for(environment, type_, taken)
@@ -272,6 +183,7 @@ class Capacity:
         """An idle instance gives its room back now."""
         self.ends[instance.id] = End(instance.id, cause, reason)
         self.times_grown += 1
+        self.choice.note_change()
         size = instance.type.size
         self._close(instance)
         self.live_milli_vcpus[instance.environment_id] -= size.milli_vcpus
@@ -353,7 +265,7 @@ class Capacity:
         if not job.gang:
             offer = self.offer(environment, job.needs)
             return [offer] if isinstance(offer, Offer) else None
-        tentative = _Tentative()
+        tentative = Tentative()
         free = {
             id_: self.room.free[id_]
             for id_ in self.room.places[environment.id]
@@ -376,73 +288,22 @@ class Capacity:
             found.append(offer)
         return found
 
-    def in_order(self, environment: EnvironmentView, needs: Resources) -> list[TypeView]:
-        """The types that hold so much, the one first that the environment's strategy prefers."""
-        managed = environment.managed
-        assert managed is not None
-        changing = depends_on_capacity(managed.strategy)
-        key = (environment.id, needs, len(self.launches) + len(self.ends) if changing else 0)
-        if key not in self._orders:
-            self._orders[key] = in_order(
-                self.suitable(environment, needs),
-                needs=needs,
-                strategy=managed.strategy,
-                price=lambda type_: self.price(environment, type_),
-                depth=lambda type_: self._depth(environment, type_),
-            )
-        return self._orders[key]
-
-    def price(
-        self, environment: EnvironmentView, type_: TypeView, *, and_spot: Resources = NOTHING
-    ) -> Decimal:
-        """What an instance of the environment costs now, US dollars per hour; with so much more Spot work."""
-        engine = self.market.engine_of(environment)
-        if not environment.kind.is_spot or engine is None:
-            return type_.usd_per_hour
-        going = self.market.price(type_, self.market.pressure(engine, and_spot=and_spot))
-        return type_.usd_per_hour if going is None else going
-
-    def _depth(self, environment: EnvironmentView, type_: TypeView) -> int:
-        """How many more of the type the machines hold now."""
-        return sum(
-            min(
-                have // want
-                for have, want in (
-                    (max(0, free.milli_vcpus), type_.size.milli_vcpus),
-                    (max(0, free.memory_mib), type_.size.memory_mib),
-                    (max(0, free.gpus), type_.size.gpus),
-                )
-                if want
-            )
-            for free in (self.room.free[id_] for id_ in self.hosts(environment, type_))
-        )
-
-    def is_within_bid(self, environment: EnvironmentView, type_: TypeView) -> bool:
-        """Whether a new Spot instance would cost no more than is bid, its own weight on the price counted."""
-        managed = environment.managed
-        assert managed is not None
-        price = self.price(environment, type_, and_spot=type_.size)
-        return price <= bid(type_, managed.bid_percentage)
-
     def _host_for(
-        self, environment: EnvironmentView, type_: TypeView, taken: _Tentative
+        self, environment: EnvironmentView, type_: TypeView, taken: Tentative
     ) -> int | None:
-        hosts = self.hosts(environment, type_)
-        if not taken.on_node:
-            return self.room.best_of(hosts, type_.size)
-        return next(
-            (
-                id_
-                for id_ in hosts
-                if self.room.best_of([id_], type_.size + taken.on_node[id_]) is not None
-            ),
-            None,
-        )
+        hosts = self.choice.hosts(environment, type_)
+        if taken.on_node:
+            sizes = ((id_, type_.size + taken.on_node[id_]) for id_ in hosts)
+            fitting = (id_ for id_, size in sizes if self.room.best_of([id_], size) is not None)
+            return next(fitting, None)
+        key = (environment.id, type_.name, self.times_grown)
+        if key in self._without_host:
+            return None
+        node_id = self.room.best_of(hosts, type_.size)
+        if node_id is None:
+            self._without_host.add(key)
+        return node_id
 
     def _close(self, instance: InstanceView) -> None:
         if instance.place_id in self.room.places.get(instance.environment_id, ()):
             self.room.close_place(instance.environment_id, instance.place_id)
-
-
-def _smallest(type_: TypeView) -> tuple[int, int]:
-    return type_.size.milli_vcpus, type_.size.memory_mib

@@ -72,7 +72,7 @@ class Claims:
             id_
             for part in dict.fromkeys(job.parts)
             for id_ in (
-                self._capacity.could_use(environment, part)
+                self._capacity.choice.could_use(environment, part)
                 if environment.kind.has_instances
                 else self._room.large_enough(environment, part)
             )

@@ -6,8 +6,9 @@ from typing import Protocol
 
 from jobs.domain.resources import Resources
 
-from .capacity import Blocker, Capacity, Offer
+from .capacity import Blocker, Capacity
 from .capacity_reasons import instances_at_maximum, no_machine_for_instance, over_bid
+from .choice import Offer
 from .claims import Claims
 from .market import bid
 from .reasons import Reason
@@ -52,12 +53,12 @@ class InstanceWaits:
 
     def reason(self, job: JobView, environment: EnvironmentView, blocker: Blocker) -> Reason:
         """The same in words, with numbers."""
-        types = self._capacity.in_order(environment, _largest_part(job))
+        types = self._capacity.choice.in_order(environment, _largest_part(job))
         if blocker is Blocker.PRICE:
             first = types[0]
             managed = environment.managed
             assert managed is not None
-            price = self._capacity.price(environment, first, and_spot=first.size)
+            price = self._capacity.choice.price(environment, first, and_spot=first.size)
             most = bid(first, managed.bid_percentage)
             return over_bid(job, environment, first, price=price, most=most)
         if blocker is Blocker.MAXIMUM:
@@ -75,8 +76,8 @@ class InstanceWaits:
         for each in blocked:
             if each.blocker is not Blocker.MACHINE:
                 continue
-            for type_ in self._capacity.in_order(each.environment, job.needs):
-                hosts = self._capacity.hosts(each.environment, type_)
+            for type_ in self._capacity.choice.in_order(each.environment, job.needs):
+                hosts = self._capacity.choice.hosts(each.environment, type_)
                 known = self._room.when_free(hosts, type_.size)
                 if known is not None:
                     found.append(Machine(known[0], each.environment.id, known[1], type_.size))
@@ -104,7 +105,7 @@ class InstanceWaits:
 
     def _to_run_empty(self, job: JobView, environment: EnvironmentView) -> list[int]:
         """The emptiest instances whose vCPUs together make place for one that holds the job."""
-        sizes = [each.size for each in self._capacity.suitable(environment, job.needs)]
+        sizes = [each.size for each in self._capacity.choice.suitable(environment, job.needs)]
         smallest = min((size.milli_vcpus for size in sizes), default=0)
         live = self._capacity.live_milli_vcpus[environment.id]
         excess = live + smallest - (environment.max_milli_vcpus or 0)

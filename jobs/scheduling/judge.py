@@ -94,7 +94,7 @@ class Judge:
     def possible(self, job: JobView) -> list[EnvironmentView] | Reason:
         """The environments that could hold the job at some time, or why none could."""
         queue = self._queues[job.queue_id]
-        key = (queue.id, job.parts)
+        key = (queue.id, job.gang or job.needs)
         if key not in self._possible:
             self._possible[key] = self._find_possible(job, queue)
         return self._possible[key]
@@ -114,7 +114,7 @@ class Judge:
 
     def _could_hold(self, environment: EnvironmentView, job: JobView) -> bool:
         if environment.kind.has_instances:
-            return self.capacity.could_hold(environment, job)
+            return self.capacity.choice.could_hold(environment, job)
         return self.room.could_hold(environment, job)
 
     def _never_fits(self, job: JobView, environments: list[EnvironmentView]) -> Reason:
@@ -133,7 +133,13 @@ class Judge:
         if isinstance(possible, tuple):
             return possible
         key = (
-            *(queue.id, job.parts, job.limit_seconds, job.estimate_seconds, job.consumables),
+            *(
+                queue.id,
+                job.gang or job.needs,
+                job.limit_seconds,
+                job.estimate_seconds,
+                job.consumables,
+            ),
             # A text names another job of the same owner.
             job.owner_id,
         )

@@ -18,6 +18,7 @@ class Market:
         self._engines = {node.id: node.engine_id for node in snapshot.nodes}
         self._capacity: dict[int, Resources] = defaultdict(lambda: NOTHING)
         self._asked: dict[tuple[int, bool], Resources] = defaultdict(lambda: NOTHING)
+        self.changes = 0
         # Asked for far more often than it changes.
         self._pressures: dict[tuple[int, Resources], Decimal] = {}
         for node in snapshot.nodes:
@@ -28,7 +29,7 @@ class Market:
         kinds = {env.id: env.kind for env in snapshot.environments}
         for run in snapshot.running:
             # Those on instances have places of their own, which are no machines.
-            if run.kill_at is None:
+            if run.kill_at is None and run.node_id in self._engines:
                 self.add(run.node_id, run.holds, is_spot=_is_spot(kinds, run))
 
     def add(self, node_id: int, amount: Resources, *, is_spot: bool) -> None:
@@ -37,6 +38,7 @@ class Market:
             key = (self._engines[node_id], is_spot)
             self._asked[key] = self._asked[key] + amount
             self._pressures.clear()
+            self.changes += 1
 
     @property
     def engine_ids(self) -> list[int]:

@@ -30,6 +30,8 @@ class Reclaim:
         self._has_spot_work = any(spot) or any(run.attempt_id for run in running)
         # Idle instances only become fewer: where they were no help they are none later.
         self._in_vain: set[tuple[int, Resources, int]] = set()
+        # By machine, what would be free of it if all that is idle ended.
+        self._most: dict[int, Resources] = {}
         # Few are: most passes have nothing to look at here.
         self._idle = sorted(
             (
@@ -48,6 +50,7 @@ class Reclaim:
             return False
         if job.gang:
             return self._end_idle_for_all_nodes(environment, job)
+        self._most = self._most_free()
         for size, type_, hosts in self._wanted(environment, job.needs):
             excess = self._excess(environment, type_) if type_ else 0
             if excess > 0 and environment.id in self._capacity.kept:
@@ -153,6 +156,14 @@ class Reclaim:
 
     # Inside
 
+    def _most_free(self) -> dict[int, Resources]:
+        """By machine, what would be free of it if all that is idle ended."""
+        most = dict(self._room.free)
+        for each in self._idle:
+            if each.node_id in most:
+                most[each.node_id] = most[each.node_id] + each.type.size
+        return most
+
     def _excess(self, environment: EnvironmentView, type_: TypeView) -> int:
         """How far one more instance would pass the environment's maximum, in milli-vCPUs."""
         live = self._capacity.live_milli_vcpus[environment.id] + type_.size.milli_vcpus
@@ -167,10 +178,12 @@ class Reclaim:
             return
         managed = environment.managed
         assert managed is not None
-        for type_ in self._capacity.in_order(environment, needs):
-            if environment.kind.is_spot and not self._capacity.is_within_bid(environment, type_):
+        for type_ in self._capacity.choice.in_order(environment, needs):
+            if environment.kind.is_spot and not self._capacity.choice.is_within_bid(
+                environment, type_
+            ):
                 continue
-            yield type_.size, type_, self._capacity.hosts(environment, type_)
+            yield type_.size, type_, self._capacity.choice.hosts(environment, type_)
             if not tries_others(managed.strategy):
                 return
 
@@ -183,7 +196,7 @@ class Reclaim:
         excess: int,
     ) -> list[InstanceView] | None:
         """The idle instances whose end leaves `size` on a machine and takes `excess` vCPUs off the environment."""
-        if self._room.is_reserved(node_id):
+        if not size.fits_in(self._most[node_id]) or self._room.is_reserved(node_id):
             return None
         victims: list[InstanceView] = []
         free = self._room.free[node_id]

@@ -39,6 +39,8 @@ class Room:
             env.id: [] if env.kind.has_instances else list(env.node_ids)
             for env in snapshot.environments
         }
+        # How often what is free of a machine has changed.
+        self.machine_changes = 0
         # Nodes that are kept, for as long as it takes, for a job of which nobody knows when it can start.
         self.closed: set[int] = set()
         self._node_lines: dict[int, Timeline] = defaultdict(Timeline)
@@ -49,9 +51,8 @@ class Room:
         for run in snapshot.running:
             end = clock.end_of_run(run)
             self._node_lines[run.node_id].add(end, run.holds)
-            self._environment_lines[run.environment_id].add(
-                end, Resources(run.holds.milli_vcpus, 0)
-            )
+            # Of these, only vCPUs are ever asked for.
+            self._environment_lines[run.environment_id].add(end, run.holds)
         for instance in snapshot.instances:
             self._add_instance(instance)
 
@@ -71,11 +72,13 @@ class Room:
 
     def hold(self, node_id: int, size: Resources) -> None:
         """An instance takes this of a machine."""
+        self.machine_changes += 1
         self.free[node_id] = self.free[node_id] - size
 
     def give_back(self, node_id: int, size: Resources, *, after: float = 0.0) -> None:
         """A machine has this again: now, or so many seconds from now."""
         if after <= 0:
+            self.machine_changes += 1
             self.free[node_id] = self.free[node_id] + size
         else:
             self._node_lines[node_id].add(after, size)
@@ -153,6 +156,7 @@ class Room:
         end = self.clock.end_of(job)
         for node_id, part in zip(slot.node_ids, job.parts, strict=True):
             self.free[node_id] = self.free[node_id] - part
+            self.machine_changes += node_id > 0
             self._node_lines[node_id].add(end, part)
         self.used_milli_vcpus[slot.environment_id] += job.milli_vcpus
         self._environment_lines[slot.environment_id].add(end, Resources(job.milli_vcpus, 0))
@@ -273,11 +277,11 @@ class Room:
         """Of these, where so much is free from `start` to `end` after all that is kept: the fullest."""
         best: tuple[int, int, int] | None = None
         for node_id in candidates:
-            if node_id in self.closed:
-                continue
             free = self.free[node_id] if start <= 0 else self._free_at(node_id, start)
+            if not needs.fits_in(free) or node_id in self.closed:
+                continue
             key = (free.gpus, free.milli_vcpus, node_id)
-            if not needs.fits_in(free) or (best is not None and key >= best):
+            if best is not None and key >= best:
                 continue
             if self._on_node.get(node_id) and not needs.fits_in(
                 self._free_throughout(node_id, start, end)
@@ -294,8 +298,10 @@ class Room:
 
     def _free_throughout(self, node_id: int, start: float, end: float) -> Resources:
         """The least that is free on a node between two moments, after what is reserved on it."""
-        kept = self._on_node.get(node_id, ())
+        kept = self._on_node.get(node_id)
         least = self._free_at(node_id, start)
+        if not kept:
+            return least
         for moment in tight_moments(kept, start, end):
             left = self._free_at(node_id, moment) - reserved(kept, node_id, moment)
             least = Resources(
@@ -329,11 +335,14 @@ class Room:
         """When a plain job that only places limit can start: each place is looked at by itself."""
         best, length = NEVER, self.clock.end_of(job)
         for node_id in self.large_enough(environment, job.needs):
-            line, kept = self._node_lines[node_id], self._on_node.get(node_id, ())
+            line, kept = self._node_lines[node_id], self._on_node.get(node_id)
             start = max(after, line.first(job.needs, self.free[node_id]))
             if start >= best or node_id in self.closed:
                 continue
-            changes = {*line.ends(), *(other.end for other in kept)} if kept else ()
+            if not kept:
+                best = start
+                continue
+            changes = {*line.ends(), *(other.end for other in kept)}
             for moment in (start, *sorted(each for each in changes if start < each < best)):
                 if job.needs.fits_in(self._free_throughout(node_id, moment, moment + length)):
                     best = moment

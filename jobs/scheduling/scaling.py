@@ -2,7 +2,8 @@
 
 from jobs.domain.resources import Resources, whole_vcpus
 
-from .capacity import Capacity, Offer
+from .capacity import Capacity
+from .choice import Offer
 from .plan import EndCause
 from .snapshot import EnvironmentView, InstanceView, Snapshot
 

@@ -7,6 +7,7 @@ could hold now.
 
 from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from jobs.domain.resources import MILLI, Resources
 
@@ -68,7 +69,13 @@ def in_order(
 
 
 def _per_vcpu(type_: TypeView, price: Price) -> Decimal:
-    per_vcpu = price(type_) * MILLI / type_.size.milli_vcpus
+    return _rounded_per_vcpu(price(type_), type_.size.milli_vcpus)
+
+
+# A catalogue has hundreds of types, and the price some twenty steps.
+@lru_cache(maxsize=16_384)
+def _rounded_per_vcpu(usd_per_hour: Decimal, milli_vcpus: int) -> Decimal:
+    per_vcpu = usd_per_hour * MILLI / milli_vcpus
     return (per_vcpu / PRICE_STEP).quantize(Decimal(1), rounding=ROUND_HALF_UP)
 
 
