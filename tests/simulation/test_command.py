@@ -63,6 +63,34 @@ def test_the_table_names_every_scenario() -> None:
     assert "UNMANAGED" in table
     assert "FARGATE" in table
     assert "wait: mean" in table
+    assert "Machines that are assumed (--node): 6 of 64 vCPU, 256 GiB." in table
+    assert "Cheapest: UNMANAGED, " in table
+    assert "Quickest: UNMANAGED, " in table
+    # Somebody said how many, and nothing is Spot.
+    assert "some minutes" not in table
+    assert "interrupted: give" not in table
+
+
+def test_without_other_work_it_is_said_that_nothing_is_interrupted() -> None:
+    arguments = (*SMALL, "--type", "FARGATE_SPOT")
+    assert "give --on-demand-load" in simulate(*arguments)
+    assert "give --on-demand-load" not in simulate(*arguments, "--on-demand-load", "0.2")
+
+
+def test_what_is_done_is_told_meanwhile(capsys: pytest.CaptureFixture[str]) -> None:
+    simulate(*SMALL, "--type", "UNMANAGED,FARGATE", "--json")
+    assert capsys.readouterr().err == "1 of 2 done: UNMANAGED\n2 of 2 done: FARGATE\n"
+
+
+def test_what_is_left_undone_is_told_once_for_all_of_which_the_same_is_to_be_said(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "large.csv"
+    path.write_text("submitted,vcpus,memory_mib,run_seconds\n0,4,8192,10\n1,0.25,512,10\n")
+    arguments = ("--type", "UNMANAGED,FARGATE", "--node", "1x4x2", "--processes", "1")
+    table = simulate("--workload", str(path), *arguments)
+    assert table.count("were not over at the end") == 1
+    assert "UNMANAGED, FARGATE: 1 of 2 jobs were not over at the end." in table
 
 
 def test_csv_has_a_line_for_each() -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from jobs.domain.errors import InvalidInput
 from jobs.domain.validation import FieldError
-from jobs.management.simulation.output import as_csv, as_json, as_table, summary
+from jobs.management.simulation.output import as_csv, as_json, as_table, machines, summary
 from jobs.management.simulation.side_by_side import Case, simulate_all
 from jobs.scheduling.simulation.fargate import on_fargate
 from jobs.scheduling.simulation.generate import generate
@@ -21,6 +21,7 @@ from jobs.scheduling.simulation.options import (
     scenarios,
     workload_options,
 )
+from jobs.scheduling.simulation.outcome import Outcome
 from jobs.scheduling.simulation.scenario import Scenario
 from jobs.scheduling.simulation.workload import Workload
 from jobs.scheduling.simulation.workload_csv import read_workload, write_workload
@@ -31,6 +32,9 @@ from jobs.selectors.workloads import recorded_workload
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
 FARGATE = (Kind.FARGATE, Kind.FARGATE_SPOT)
+SPOT = (Kind.SPOT, Kind.FARGATE_SPOT)
+# Named where nobody said how many: done within seconds.
+FEWER_JOBS = 2000
 
 
 class Command(BaseCommand):
@@ -115,18 +119,42 @@ class Command(BaseCommand):
             self.stdout.write(f"Wrote {options['save_workload']}.")
             return
         cases, notes = _cases(workload, prepared)
-        quiet = options["json"] or options["csv"]
-        if not quiet:
-            self.stdout.write(summary(workload))
-            for note in notes:
-                self.stdout.write(note)
-        outcomes = list(simulate_all(cases, processes=capacity.processes))
+        if not (options["json"] or options["csv"]):
+            notes = [summary(workload), machines(capacity.base.nodes), *notes]
+            notes += _hints(options, wanted, capacity)
+            self.stdout.write("\n".join(notes))
+            self.stdout.flush()
+        outcomes = self._follow(cases, processes=capacity.processes)
         if options["json"]:
             self.stdout.write(as_json(workload, outcomes, notes))
         elif options["csv"]:
             self.stdout.write(as_csv(outcomes), ending="")
         else:
             self.stdout.write(f"\n{as_table(outcomes)}")
+
+    def _follow(self, cases: Sequence[Case], *, processes: int | None) -> list[Outcome]:
+        """The outcomes; says on the error output which are there, as it may take minutes."""
+        outcomes: list[Outcome] = []
+        for outcome in simulate_all(cases, processes=processes):
+            outcomes.append(outcome)
+            self.stderr.write(f"{len(outcomes)} of {len(cases)} done: {outcome.name}", str)
+        return outcomes
+
+
+def _hints(
+    options: dict[str, Any], wanted: WorkloadOptions, capacity: CapacityOptions
+) -> list[str]:
+    """What somebody who gave no options may not expect."""
+    hints: list[str] = []
+    is_made_up = wanted.path is None and wanted.history_days is None
+    if is_made_up and options["jobs"] is None:
+        hints.append(f"So many take some minutes; --jobs {FEWER_JOBS} takes less.")
+    if any(kind in SPOT for kind in capacity.kinds) and not any(capacity.base.on_demand_load):
+        hints.append(
+            "No other On-Demand work is assumed, so no Spot work is ever interrupted: give --on-demand-load, "
+            "such as 0.1-0.6."
+        )
+    return hints
 
 
 def _workload(wanted: WorkloadOptions, now: datetime) -> Workload:

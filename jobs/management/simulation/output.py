@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from jobs.domain.resources import Resources
 from jobs.scheduling.simulation.outcome import Outcome, Spread
 from jobs.scheduling.simulation.workload import Workload
 
@@ -24,8 +26,15 @@ def summary(workload: Workload) -> str:
     )
 
 
+def machines(nodes: Sequence[Resources]) -> str:
+    """What was imagined to run them on, in a line."""
+    counts = Counter(nodes)
+    listed = "; ".join(f"{count} of {size}" for size, count in counts.items())
+    return f"Machines that are assumed (--node): {listed}."
+
+
 def as_table(outcomes: Sequence[Outcome]) -> str:
-    """A line for each, and below it what was left undone."""
+    """A line for each, below them what was left undone, and what follows."""
     rows = [HEADINGS, *(_cells(each) for each in outcomes)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     lines = [
@@ -35,13 +44,37 @@ def as_table(outcomes: Sequence[Outcome]) -> str:
         ).rstrip()
         for row in rows
     ]
-    lines += [
-        f"{each.name}: {each.unfinished} of {each.jobs} jobs were not over at the end. "
-        f"{each.why_unfinished}".rstrip()
-        for each in outcomes
-        if each.unfinished
+    return "\n".join([*lines, *_left_undone(outcomes), *_conclusion(outcomes)])
+
+
+def _left_undone(outcomes: Sequence[Outcome]) -> list[str]:
+    """A line for all scenarios of which the same is to be said."""
+    names: dict[tuple[int, str], list[str]] = {}
+    for each in outcomes:
+        if each.unfinished:
+            names.setdefault((each.unfinished, each.why_unfinished), []).append(each.name)
+    return [
+        f"{', '.join(of)}: {unfinished} of {outcomes[0].jobs} jobs were not over at the end. {why}".rstrip()
+        for (unfinished, why), of in names.items()
     ]
-    return "\n".join(lines)
+
+
+def _conclusion(outcomes: Sequence[Outcome]) -> list[str]:
+    """The cheapest and the quickest of those in which most jobs got done; nothing where there is one only."""
+    most = max(each.done for each in outcomes)
+    compared = [each for each in outcomes if each.done == most]
+    if len(compared) < 2:
+        return []
+    cheapest = min(compared, key=lambda each: each.usd)
+    quickest = min(compared, key=lambda each: (each.waits.mean, each.usd))
+    among = "" if len(compared) == len(outcomes) else f" of the {len(compared)} that got most done"
+    return [
+        "",
+        f"Cheapest{among}: {cheapest.name}, {cheapest.usd:.2f} USD, {duration(cheapest.waits.mean)} of waiting "
+        "in the mean.",
+        f"Quickest{among}: {quickest.name}, {duration(quickest.waits.mean)} of waiting in the mean, "
+        f"{quickest.usd:.2f} USD.",
+    ]
 
 
 def as_json(workload: Workload, outcomes: Sequence[Outcome], notes: Sequence[str]) -> str:
