@@ -15,7 +15,7 @@
    idle ones and Spot work give way (`reclaim`), and what nobody needs is ended (`scaling`).
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -24,7 +24,7 @@ from jobs.domain.resources import Resources
 from .capacity import Capacity
 from .judge import Judge
 from .order import LAST_ID
-from .plan import Plan, Wait, WaitCode
+from .plan import EndCause, Plan, Wait, WaitCode
 from .reasons import behind_the_front
 from .rounds import Rounds
 from .scaling import end_drained, scale
@@ -48,7 +48,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
         at=now,
         placements=tuple(rounds.placements),
         waits=tuple(rounds.waits),
-        more=_is_more_to_do(snapshot, rounds),
+        more=_is_more_to_do(snapshot, rounds) or _has_made_room(judge.capacity),
         launches=tuple(capacity.launches),
         ends=tuple(capacity.ends.values()),
         drains=tuple(capacity.drains.values()),
@@ -62,19 +62,62 @@ def explain(snapshot: Snapshot, *, queue_id: int, needs: Resources, now: datetim
 
     The queue is one of the snapshot's.
     """
-    return explain_job(snapshot, JobView(LAST_ID, queue_id, needs, attempts_made=0), now)
+    return explain_job(snapshot, JobView(LAST_ID, queue_id, needs, attempts_made=0), now).wait
 
 
-def explain_job(snapshot: Snapshot, job: JobView, now: datetime) -> Wait | None:
-    """The same for any job, whatever its id."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a job would be told: why it would not start now (`wait`; None if it would).
+
+    `notice_seconds`: Spot work would be interrupted for it, and has so long to make room; None if none would.
+    """
+
+    wait: Wait | None
+    notice_seconds: float | None = None
+
+
+def explain_job(snapshot: Snapshot, job: JobView, now: datetime) -> Answer:
+    """The same for any job, whatever its id, and whether it would interrupt Spot work."""
     job = replace(job, id=LAST_ID)
     queue = next(queue for queue in snapshot.queues if queue.id == job.queue_id)
     plan = decide(replace(snapshot, jobs=(*snapshot.jobs, job)), now)
     wait = next((wait for wait in plan.waits if wait.job_id == job.id), None)
     if wait is not None:
-        return wait
+        return Answer(wait, _notice_seconds(plan, snapshot))
     unheard = all(placement.job.id != job.id for placement in plan.placements)
-    return Wait(job.id, queue.id, *behind_the_front(queue)) if unheard or queue.has_more else None
+    if unheard or queue.has_more:
+        return Answer(Wait(job.id, queue.id, *behind_the_front(queue)))
+    return Answer(None)
+
+
+def _notice_seconds(plan: Plan, without_it: Snapshot) -> float | None:
+    """The longest that is left to the Spot work that the plan interrupts and one without the job would not."""
+    if not _notices(plan):
+        return None
+    anyway = _notices(decide(without_it, plan.at))
+    own = [kill_at for victim, kill_at in _notices(plan).items() if victim not in anyway]
+    return (max(own) - plan.at).total_seconds() if own else None
+
+
+def _notices(plan: Plan) -> dict[tuple[str, int], datetime]:
+    """When what the plan interrupts to make room must be gone, by what that is."""
+    cause = EndCause.INTERRUPTED_FOR_ROOM
+    drains = {
+        ("instance", each.instance_id): each.kill_at
+        for each in plan.drains
+        if each.cause is cause and each.kill_at is not None
+    }
+    attempts = {
+        ("attempt", each.attempt_id): each.kill_at
+        for each in plan.interruptions
+        if each.cause is cause
+    }
+    return {**drains, **attempts}
+
+
+def _has_made_room(capacity: Capacity) -> bool:
+    """Whether a job that waits has room now that it had not at its turn."""
+    return any(end.cause is EndCause.INTERRUPTED_FOR_ROOM for end in capacity.ends.values())
 
 
 def _pressures(snapshot: Snapshot, capacity: Capacity) -> tuple[tuple[int, Decimal], ...]:

@@ -210,7 +210,7 @@ def test_the_pass_ends_where_the_next_job_of_the_next_share_is_not_known() -> No
     assert placed(plan) == [1]
     assert plan.more
     assert plan.waits == ()
-    unheard = explain_job(a_snapshot(*jobs, queues=queues), a_job(9, share="b"), NOW)
+    unheard = explain_job(a_snapshot(*jobs, queues=queues), a_job(9, share="b"), NOW).wait
     assert unheard is not None
     assert unheard.code is WaitCode.TURN
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.pricing.spot import going_price, pressure_of
+from jobs.scheduling.decide import explain_job
 from jobs.scheduling.plan import EndCause, WaitCode
 from jobs.scheduling.snapshot import EnvironmentView, Kind
 from tests.scheduling.fleet import LARGE, SMALL, Fleet, a_managed
@@ -56,6 +57,23 @@ def test_on_demand_work_interrupts_spot_work_and_starts_after_its_notice(
     fleet.step(1)
     assert [run.job.id.int for run in fleet.runs] == [2]
     assert [id_.int for id_ in fleet.interrupted] == [1]
+
+
+@pytest.mark.parametrize("kind", [Kind.SPOT, Kind.FARGATE_SPOT])
+def test_who_thinks_of_a_job_is_told_whether_it_would_interrupt_spot_work(kind: Kind) -> None:
+    fleet = a_fleet(a_managed(1, kind=kind, notice=90), a_managed(2), vcpus=2)
+    fleet.submit(a_job(1, vcpus=2))
+    fleet.step()
+
+    on_demand = explain_job(fleet.snapshot(), a_job(2, queue=2, vcpus=2), fleet.now)
+    spot = explain_job(fleet.snapshot(), a_job(2, queue=1, vcpus=2), fleet.now)
+    # Another's job would interrupt it already: one behind that interrupts nothing more.
+    fleet.submit(a_job(3, queue=2, vcpus=2))
+    behind = explain_job(fleet.snapshot(), a_job(4, queue=2, vcpus=2), fleet.now)
+
+    assert on_demand.notice_seconds == 90
+    assert [spot.notice_seconds, behind.notice_seconds] == [None, None]
+    assert all(each.wait is not None for each in (on_demand, spot, behind))
 
 
 def test_the_newest_spot_instance_goes_first_and_no_more_than_needed() -> None:

@@ -10,7 +10,16 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import Job, JobDefinition, JobQueue
-from tests.builders import NOW, a_definition, a_job, a_queue, an_attempt, an_environment
+from tests.builders import (
+    NOW,
+    a_definition,
+    a_job,
+    a_node,
+    a_queue,
+    an_attempt,
+    an_engine,
+    an_environment,
+)
 
 CHECK_QUERIES = 22
 HTMX = {"HX-Request": "true", "Accept": "text/html"}
@@ -201,6 +210,24 @@ def test_the_form_says_beforehand_what_the_scheduler_would_say(page: Client) -> 
     assert not Job.objects.filter(status="SUBMITTED").exists()
     # It is advice: who submits all the same may be about to add the machine.
     assert page.post("/jobs/", filled(vcpus="64")).status_code == 302
+
+
+@pytest.mark.usefixtures("hello")
+def test_the_form_says_beforehand_that_spot_work_would_be_interrupted(page: Client) -> None:
+    engine = an_engine()
+    node = a_node(engine=engine, milli_vcpus=2000)
+    spot = an_environment(
+        engine=engine,
+        type="MANAGED",
+        compute_resources={"type": "FARGATE_SPOT", "maxvCpus": 4},
+        interruption_seconds=90,
+    )
+    job = a_job(status="RUNNING", queue=a_queue(spot), attempts_made=1, milli_vcpus=2000)
+    an_attempt(job=job, environment=spot, node=node, milli_vcpus=2000, capacity="FARGATE_SPOT")
+    a_queue(an_environment(engine=engine), name="default")
+    told = " ".join(outlook(page, vcpus="1").split())
+    assert "Spot work would be interrupted for it, with up to 1 min 30 s of notice" in told
+    assert "It would wait" not in told
 
 
 @pytest.mark.usefixtures("hello")

@@ -53,11 +53,13 @@ class Estimate:
 class Outlook:
     """What the scheduler would say to the job if it came now: `wait` is None if it would start.
 
-    `failed` is a job that it waits for and that has failed, so that it would fail at once.
+    `failed` is a job that it waits for and that has failed, so that it would fail at once. `notice_seconds`:
+    Spot work would be interrupted for it, and has so long to make room.
     """
 
     wait: Wait | None
     failed: Job | None = None
+    notice_seconds: float | None = None
 
 
 def estimate(submission: Submission) -> Estimate | None:
@@ -90,7 +92,8 @@ def outlook(submission: Submission, *, user: User) -> Outlook | None:
     queue_id = submission.queue.id
     if all(queue.id != queue_id for queue in snapshot.queues):
         return None
-    return Outlook(explain_job(snapshot, _as_waiting(submission, user), timezone.now()))
+    answer = explain_job(snapshot, _as_waiting(submission, user), timezone.now())
+    return Outlook(answer.wait, notice_seconds=answer.notice_seconds)
 
 
 def _as_waiting(submission: Submission, user: User) -> JobView:
