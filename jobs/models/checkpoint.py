@@ -22,6 +22,9 @@ class Checkpoint(models.Model):
     size_bytes = models.BigIntegerField(null=True, blank=True)
     file_count = models.PositiveIntegerField(null=True, blank=True)
     measured_at = models.DateTimeField(null=True, blank=True)
+    measure_again_at = models.DateTimeField(
+        null=True, blank=True, help_text="From when on it is measured again if its job still runs."
+    )
     is_partial = models.BooleanField(
         default=False, help_text="Whether there was more than could be measured in time."
     )

@@ -1,6 +1,6 @@
 """Looking after what jobs keep in their checkpoint directories: measuring, removing.
 
-Each directory is looked at by a worker (`tend_checkpoints`): while the job runs at most every minute, at the end
+Each directory is looked at by a worker (`tend_checkpoints`): now and then while the job runs, at the end
 of each attempt, and when it is to go. Whatever dies in between, the sweep finds what is still to be done
 in the rows.
 """
@@ -33,8 +33,10 @@ from jobs.services.writing.transition import announce
 
 logger = logging.getLogger("batchweb.checkpoints")
 
-# While a job runs its directory is measured so often at most.
+# While a job runs its directory is measured so often at most, and for a fiftieth of the time at most: an engine
+# has to read all of it.
 MEASURE_EVERY = timedelta(minutes=1)
+MEASURE_PAUSE = 50.0
 # Measuring reads all that is there: of what takes longer is told that it is at least so much.
 SECONDS = 5.0
 # What nobody looked at so long after its job's end was forgotten.
@@ -95,12 +97,11 @@ def _due(now: datetime) -> Iterable[QuerySet[Checkpoint, UUID] | QuerySet[Attemp
     unsettled = kept.filter(Exists(has_ended), settled_at__isnull=True)
     asked = kept.filter(remove_asked_at__lt=now - FORGOTTEN_AFTER)
     old = kept.filter(settled_at__lte=now - _retention())
-    measured_before = now - MEASURE_EVERY
     running = Attempt.objects.filter(
-        Q(job__checkpoint__measured_at__isnull=True)
-        | Q(job__checkpoint__measured_at__lt=measured_before),
+        Q(job__checkpoint__measure_again_at__isnull=True)
+        | Q(job__checkpoint__measure_again_at__lte=now),
         ended_at__isnull=True,
-        started_at__lt=measured_before,
+        started_at__lt=now - MEASURE_EVERY,
         node__engine__status=EngineStatus.CONNECTED,
         job__checkpoint__removed_at__isnull=True,
         job__checkpoint__isnull=False,
@@ -122,7 +123,9 @@ def _tend(checkpoint: Checkpoint, now: datetime) -> None:
         return
     if not _is_to_be_measured(checkpoint, now, is_over=is_over):
         return
+    began = time.monotonic()
     found = measure(checkpoint=checkpoint)
+    pause = timedelta(seconds=MEASURE_PAUSE * (time.monotonic() - began))
     if is_over and not (found.file_count or found.is_partial):
         _remove(checkpoint, now)
         # Nobody would miss it, and most jobs write none.
@@ -133,6 +136,7 @@ def _tend(checkpoint: Checkpoint, now: datetime) -> None:
         file_count=found.file_count,
         is_partial=found.is_partial,
         measured_at=now,
+        measure_again_at=now + max(MEASURE_EVERY, pause),
         settled_at=now if is_over else None,
     )
     announce([job.pk])
@@ -174,8 +178,9 @@ def _measure(engine: base.Engine, checkpoint: Checkpoint, node_index: int, until
 def _is_to_be_measured(checkpoint: Checkpoint, now: datetime, *, is_over: bool) -> bool:
     if is_over or checkpoint.measured_at is None:
         return checkpoint.settled_at is None
-    if checkpoint.measured_at <= now - MEASURE_EVERY:
-        return checkpoint.job.status == JobStatus.RUNNING
+    again_at = checkpoint.measure_again_at
+    if checkpoint.job.status == JobStatus.RUNNING and (again_at is None or again_at <= now):
+        return True
     newest = Attempt.objects.filter(job_id=checkpoint.job_id).aggregate(at=Max("ended_at"))["at"]
     return newest is not None and newest > checkpoint.measured_at
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
@@ -19,7 +20,12 @@ from jobs.services import checkpoints
 from jobs.services.attempts.belongings import remove_left_over
 from jobs.services.attempts.checkpoints import kept_in, mount_of
 from jobs.services.attempts.containers import container_spec
-from jobs.services.checkpoints import ask_to_delete, sweep_checkpoints, tend_checkpoints
+from jobs.services.checkpoints import (
+    Measure,
+    ask_to_delete,
+    sweep_checkpoints,
+    tend_checkpoints,
+)
 from tests.builders import a_definition, a_job, an_attempt
 
 from .conftest import Spot
@@ -142,6 +148,42 @@ class TestMeasuring:
         tend(running, after=MINUTE)
         assert (kept(running).size_bytes, kept(running).file_count) == (8, 2)
         assert kept(running).settled_at is None
+
+    def test_what_takes_long_to_measure_is_measured_less_often(
+        self, running: Spot, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(queueing, "is_idle", lambda _task: True)
+        clock = [100.0]
+
+        def measure(**_: object) -> Measure:
+            clock[0] += 3.0
+            return Measure(5, 1)
+
+        monkeypatch.setattr(checkpoints, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+        monkeypatch.setattr(checkpoints, "measure", measure)
+        now = running.told_at + MINUTE
+        tend_checkpoints(job_ids=[running.attempt.job_id], now=now)
+        assert kept(running).measure_again_at == now + timedelta(seconds=150)
+        for seconds, found in ((149, 0), (150, 1)):
+            later = now + timedelta(seconds=seconds)
+            assert sweep_checkpoints(now=later) == found
+            tend_checkpoints(job_ids=[running.attempt.job_id], now=later)
+        assert kept(running).measured_at == later
+
+    def test_it_is_measured_after_an_attempt_however_long_ago_it_was_last(
+        self, running: Spot
+    ) -> None:
+        tend(running)
+        write(running, "state", b"12345")
+        running.interrupt()
+        running.stop()
+        running.stop(120)
+        assert running.reap().status == JobStatus.RUNNABLE
+        tend(running, after=10 * MINUTE)
+        assert kept(running).size_bytes == 5
+        write(running, "state", b"123456")
+        tend(running, after=20 * MINUTE)
+        assert kept(running).size_bytes == 5
 
     def test_the_notice_is_not_counted(self, running: Spot) -> None:
         running.interrupt()
