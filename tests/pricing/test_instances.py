@@ -1,8 +1,11 @@
+import csv
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,19 +125,22 @@ def test_parts_and_idle_time_are_the_whole_whatever_runs_beside_what(
 
 
 def test_the_worked_example_of_the_documentation() -> None:
-    # docs/costs.md: an m5.large as Spot, 9:00 to 10:00, with two jobs.
+    # docs/costs.md: an m5.large of the catalogue as Spot, 9:00 to 10:00, with two jobs.
     def at(minutes: int) -> datetime:
         return T0 + timedelta(minutes=minutes)
 
-    price = HourlyPrice(Decimal("0.096"), Decimal("0.0362"))
+    with (Path(settings.BASE_DIR) / "jobs/data/instance_types.csv").open(newline="") as file:
+        (row,) = (row for row in csv.DictReader(file) if row["name"] == "m5.large")
+    price = HourlyPrice(Decimal(row["usd_per_hour"]), Decimal(row["spot_usd_per_hour"]))
+    assert (price.on_demand_usd, price.spot_usd) == (Decimal("0.096"), Decimal("0.0305"))
     history = [(at(0), Decimal("0.4")), (at(30), Decimal("0.75")), (at(40), Decimal(1))]
     whole = instance_usd(price=price, history=history, launched_at=at(0), ended_at=at(60))
     costs = [
         part_usd(price=price, history=history, start=at(start), end=at(end), part=part)
         for start, end, part in ((0, 30, Fraction(1, 2)), (20, 35, Fraction(1, 4)))
     ]
-    assert whole == Decimal("0.061116667")
-    assert costs == [Decimal("0.00905"), Decimal("0.002885416")]
+    assert whole == Decimal("0.057791667")
+    assert costs == [Decimal("0.007625"), Decimal("0.002588541")]
     idle = whole - sum(costs)
-    assert idle == Decimal("0.049181251")
-    assert share_out(idle, costs) == [Decimal("0.037291563"), Decimal("0.011889688")]
+    assert idle == Decimal("0.047578126")
+    assert share_out(idle, costs) == [Decimal("0.035519827"), Decimal("0.012058299")]
