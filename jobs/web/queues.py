@@ -31,8 +31,10 @@ def queues(request: HttpRequest) -> HttpResponse:
 
 @answers.allow("GET")
 def new(request: HttpRequest) -> HttpResponse:
+    """The form; `?environment=` chooses the first environment beforehand."""
     require_staff(request)
-    return answers.page(request, "queues/form.html", contexts.build_form(values=NEW))
+    values = {**NEW, "environments": request.GET.getlist("environment")[:1]}
+    return answers.page(request, "queues/form.html", contexts.build_form(values=values))
 
 
 @answers.allow("GET", "POST")

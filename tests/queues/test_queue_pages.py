@@ -179,6 +179,15 @@ def test_a_queue_is_made_and_changed_with_plain_forms(client: Client, boss: User
     assert (row.queue.priority, [each.name for each in row.environments]) == (5, ["a"])
 
 
+def test_an_environment_without_a_queue_leads_to_a_new_one_on_it(
+    client: Client, boss: User
+) -> None:
+    an_environment(name="there")
+    url = "/new/queue/?environment=there"
+    assert f'href="{url}"' in client.get("/environments/there/").text
+    assert "<option selected>there</option>" in client.get(url).text
+
+
 def test_a_refused_form_keeps_what_was_typed(client: Client, boss: User) -> None:
     a_queue(an_environment(name="a"), name="q")
     page = client.post("/queues/", {"name": "q", "priority": "x", "environments": ["a", "a"]})
