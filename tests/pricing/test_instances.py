@@ -2,16 +2,15 @@ import csv
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.domain.resources import Resources
 from jobs.pricing.instances import instance_usd, part_of, part_usd, share_out
 from jobs.pricing.over_time import HourlyPrice
+from jobs.services.setup.instance_catalogue import SHIPPED_FILE
 
 T0 = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 SIZE = Resources(4000, 16384, 2)
@@ -129,8 +128,8 @@ def test_the_worked_example_of_the_documentation() -> None:
     def at(minutes: int) -> datetime:
         return T0 + timedelta(minutes=minutes)
 
-    with (Path(settings.BASE_DIR) / "jobs/data/instance_types.csv").open(newline="") as file:
-        (row,) = (row for row in csv.DictReader(file) if row["name"] == "m5.large")
+    lines = [line for line in SHIPPED_FILE.read_text().splitlines() if not line.startswith("#")]
+    (row,) = (row for row in csv.DictReader(lines) if row["name"] == "m5.large")
     price = HourlyPrice(Decimal(row["usd_per_hour"]), Decimal(row["spot_usd_per_hour"]))
     assert (price.on_demand_usd, price.spot_usd) == (Decimal("0.096"), Decimal("0.0305"))
     history = [(at(0), Decimal("0.4")), (at(30), Decimal("0.75")), (at(40), Decimal(1))]
