@@ -47,16 +47,16 @@ QUEUE_OF = {
     CLEAN_UP: "cleanup",
     BULK: "bulk",
     RIGHT_SIZE: "bulk",
-    TEND: "cleanup",
+    TEND: "checkpoints",
     BUDGETS: "budgets",
     COSTS: "costs",
 }
 
 # What is handed over together is shared by all workers: few ids are a task each, many are so many tasks.
 # A launch takes an engine a while; of exits it is quicker to record several at once.
-# Budgets share what is read for all of them.
+# Budgets share what is read for all of them. A checkpoint may take seconds: each is a task of its own.
 SHARES = 16
-SHARES_OF = {REAP: 4, BUDGETS: 1}
+SHARES_OF = {REAP: 4, BUDGETS: 1, TEND: 1000}
 # A task stays short, and what dies with a worker little.
 IDS_AT_MOST = 50
 # Nobody knows how many ids the next tasks have before they are taken.

@@ -115,6 +115,8 @@ RQ_QUEUES = {
     # Image pulls take minutes; a worker of their own keeps them from holding up launches.
     "pull": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_PULL_TIMEOUT_SECONDS},
     "cleanup": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
+    # How long it takes to measure what a job wrote is up to the job: no other task waits for that.
+    "checkpoints": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
 }
 # `queueing` defers to after the commit itself, so that it can hand over many tasks at once.
 RQ = {"COMMIT_MODE": "auto"}

@@ -25,6 +25,9 @@ class Checkpoint(models.Model):
     measure_again_at = models.DateTimeField(
         null=True, blank=True, help_text="From when on it is measured again if its job still runs."
     )
+    tended_until = models.DateTimeField(
+        null=True, blank=True, help_text="Until when a worker that looks at it has it for itself."
+    )
     is_partial = models.BooleanField(
         default=False, help_text="Whether there was more than could be measured in time."
     )

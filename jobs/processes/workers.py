@@ -24,6 +24,7 @@ from .connections import keep_connections
 # Costs are seen to before more is started, or a budget would be looked at least when most is spent.
 SHORT_QUEUES = ("stop", "budgets", "costs", "reap", "launch", "bulk", "cleanup")
 PULL_QUEUES = ("pull",)
+CHECKPOINT_QUEUES = ("checkpoints",)
 PR_SET_PDEATHSIG = 1
 # What the tasks have to say they log themselves; RQ would add several lines for each.
 LOGGING_LEVEL = "WARNING"
@@ -75,29 +76,34 @@ class ShortTaskWorker(SimpleWorker):
 
 
 class Pool(WorkerPool):
-    """RQ's pool, but with some of its workers kept for image pulls, which take minutes."""
+    """RQ's pool, but with some of its workers kept for what may take long: image pulls, and one for checkpoints."""
 
-    def __init__(self, *, short_workers: int, pull_workers: int) -> None:
+    def __init__(
+        self, *, short_workers: int, pull_workers: int, checkpoint_workers: int = 1
+    ) -> None:
         queues = [django_rq.get_queue(name) for name in SHORT_QUEUES]
         super().__init__(
             queues=queues,
             connection=queues[0].connection,
-            num_workers=short_workers + pull_workers,
+            num_workers=short_workers + pull_workers + checkpoint_workers,
             worker_class=ShortTaskWorker,
             queue_class=Queue,
         )
-        self._pull_workers = pull_workers
-        self._pulling: set[str] = set()
+        self._kept = {PULL_QUEUES: pull_workers, CHECKPOINT_QUEUES: checkpoint_workers}
+        # Those that are kept, by name.
+        self._queues_of: dict[str, Sequence[str]] = {}
 
     def get_worker_process(
         self, name: str, burst: bool, _sleep: float = 0, logging_level: str = "INFO"
     ) -> BaseProcess:
-        """A process for the pull queue while one of those is missing, else for the short tasks."""
-        self._pulling &= set(self.worker_dict)
+        """A process for the queues of a kept worker that is missing, else for the short tasks."""
+        living = self.worker_dict
+        self._queues_of = {key: found for key, found in self._queues_of.items() if key in living}
         queue_names: Sequence[str] = SHORT_QUEUES
-        if len(self._pulling) < self._pull_workers:
-            self._pulling.add(name)
-            queue_names = PULL_QUEUES
+        for kept, count in self._kept.items():
+            if list(self._queues_of.values()).count(kept) < count:
+                self._queues_of[name] = queue_names = kept
+                break
         self._queue_names = list(queue_names)
         # RQ starts a worker in place of a dead one at INFO, whatever the pool was started with.
         return super().get_worker_process(name, burst, _sleep, LOGGING_LEVEL)

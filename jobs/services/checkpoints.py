@@ -39,6 +39,10 @@ MEASURE_EVERY = timedelta(minutes=1)
 MEASURE_PAUSE = 50.0
 # Measuring reads all that is there: of what takes longer is told that it is at least so much.
 SECONDS = 5.0
+# Nobody else looks at it meanwhile: longer than a task may last.
+CLAIM = timedelta(minutes=3)
+# How long one is left alone with which its engine did not do what it was to.
+LATER = timedelta(minutes=1)
 # What nobody looked at so long after its job's end was forgotten.
 FORGOTTEN_AFTER = timedelta(seconds=30)
 PORTION = 200
@@ -61,11 +65,30 @@ def tend_checkpoints(*, job_ids: Sequence[UUID], now: datetime) -> None:
     apart = Apart()
     for checkpoint in kept.order_by("job_id"):
         with apart.each(checkpoint.pk):
-            try:
-                _tend(checkpoint, now)
-            except EngineError as error:
-                logger.warning("checkpoint of %s is left for later: %s", checkpoint.pk, error)
+            if _claim(checkpoint, now):
+                _tend_claimed(checkpoint, now)
     apart.done()
+
+
+def _claim(checkpoint: Checkpoint, now: datetime) -> bool:
+    """Whether this is the only one to look at it now. Who dies over it holds others up for a while only."""
+    free = Checkpoint.objects.filter(
+        Q(tended_until__isnull=True) | Q(tended_until__lte=now), pk=checkpoint.pk
+    )
+    if not free.update(tended_until=now + CLAIM):
+        return False
+    checkpoint.refresh_from_db(fields=["measured_at", "measure_again_at", "settled_at"])
+    return True
+
+
+def _tend_claimed(checkpoint: Checkpoint, now: datetime) -> None:
+    until = None
+    try:
+        _tend(checkpoint, now)
+    except EngineError as error:
+        logger.warning("checkpoint of %s is left for later: %s", checkpoint.pk, error)
+        until = now + LATER
+    Checkpoint.objects.filter(pk=checkpoint.pk).update(tended_until=until)
 
 
 def ask_to_delete(*, job: Job, now: datetime) -> None:
@@ -89,7 +112,11 @@ def sweep_checkpoints(*, now: datetime) -> int:
 
 def _due(now: datetime) -> Iterable[QuerySet[Checkpoint, UUID] | QuerySet[Attempt, UUID]]:
     """Job ids, each found by an index of what is live, asked for or old."""
-    kept = Checkpoint.objects.filter(removed_at__isnull=True, engine__status=EngineStatus.CONNECTED)
+    kept = Checkpoint.objects.filter(
+        Q(tended_until__isnull=True) | Q(tended_until__lte=now),
+        removed_at__isnull=True,
+        engine__status=EngineStatus.CONNECTED,
+    )
     # A join would let the database begin with all jobs that have ever ended.
     has_ended = Job.objects.filter(
         id=OuterRef("job_id"), status__in=TERMINAL, stopped_at__lt=now - FORGOTTEN_AFTER
@@ -100,6 +127,7 @@ def _due(now: datetime) -> Iterable[QuerySet[Checkpoint, UUID] | QuerySet[Attemp
     running = Attempt.objects.filter(
         Q(job__checkpoint__measure_again_at__isnull=True)
         | Q(job__checkpoint__measure_again_at__lte=now),
+        Q(job__checkpoint__tended_until__isnull=True) | Q(job__checkpoint__tended_until__lte=now),
         ended_at__isnull=True,
         started_at__lt=now - MEASURE_EVERY,
         node__engine__status=EngineStatus.CONNECTED,
@@ -159,17 +187,18 @@ def measure(*, checkpoint: Checkpoint) -> Measure:
 
 def _measure(engine: base.Engine, checkpoint: Checkpoint, node_index: int, until: float) -> Measure:
     size_bytes = file_count = 0
+    if time.monotonic() > until:
+        # To begin with it costs time as well, and there may be very many nodes.
+        return Measure(is_partial=True)
     try:
         blocks = engine.read_files(kept_in(checkpoint, node_index), DIRECTORY)
     except NoSuchFile:
         return Measure()
-    with closing(entries(blocks)) as found:
+    with closing(entries(blocks, until=until)) as found:
         try:
             for entry in found:
                 size_bytes += entry.size_bytes
                 file_count += entry.kind is not FileKind.DIRECTORY
-                if time.monotonic() > until:
-                    return Measure(size_bytes, file_count, is_partial=True)
         except Incomplete:
             return Measure(size_bytes, file_count, is_partial=True)
     return Measure(size_bytes, file_count)

@@ -8,6 +8,7 @@ import pytest
 
 from jobs import queueing
 from jobs.processes.workers import (
+    CHECKPOINT_QUEUES,
     IDS_AT_MOST,
     PULL_QUEUES,
     SHORT_QUEUES,
@@ -23,19 +24,31 @@ def _arguments(process: Any) -> dict[str, Any]:
 
 
 def test_a_worker_in_place_of_a_dead_one_is_as_quiet_as_the_first() -> None:
-    pool = Pool(short_workers=1, pull_workers=0)
+    pool = Pool(short_workers=1, pull_workers=0, checkpoint_workers=0)
     again = _arguments(pool.get_worker_process("again", burst=False))
     assert again["logging_level"] == "WARNING"
 
 
-def test_a_pull_worker_that_died_is_followed_by_another() -> None:
+def test_a_kept_worker_that_died_is_followed_by_another() -> None:
     pool = Pool(short_workers=1, pull_workers=1)
-    first = _arguments(pool.get_worker_process("first", burst=False))
+    found = []
+    for name in ("died", "pulls", "looks after checkpoints", "is short"):
+        found.append(tuple(_arguments(pool.get_worker_process(name, burst=False))["queues"]))
+        if name != "died":
+            pool.worker_dict[name] = cast("Any", object())
     # It is not among the living, so the next one takes its place.
-    second = _arguments(pool.get_worker_process("second", burst=False))
-    assert first["queues"] == second["queues"] == list(PULL_QUEUES)
-    pool.worker_dict["second"] = cast("Any", object())
-    assert _arguments(pool.get_worker_process("third", burst=False))["queues"] == list(SHORT_QUEUES)
+    assert found == [PULL_QUEUES, PULL_QUEUES, CHECKPOINT_QUEUES, SHORT_QUEUES]
+    del pool.worker_dict["looks after checkpoints"]
+    again = _arguments(pool.get_worker_process("again", burst=False))
+    assert again["queues"] == list(CHECKPOINT_QUEUES)
+
+
+def test_what_looks_after_checkpoints_is_none_of_the_workers_that_start_and_stop_jobs() -> None:
+    """However long it takes, nothing else waits for it."""
+    assert queueing.QUEUE_OF[queueing.TEND] in CHECKPOINT_QUEUES
+    others = {name for task, name in queueing.QUEUE_OF.items() if task != queueing.TEND}
+    assert others.isdisjoint(CHECKPOINT_QUEUES)
+    assert set(CHECKPOINT_QUEUES).isdisjoint({*SHORT_QUEUES, *PULL_QUEUES})
 
 
 def test_the_more_is_done_in_a_moment_the_more_is_taken_along() -> None:
