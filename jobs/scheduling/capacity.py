@@ -234,7 +234,7 @@ class Capacity:
         return (
             instance.is_idle
             and instance.place_id not in self.touched
-            and instance.id not in self.ends
+            and not self.is_leaving(instance)
         )
 
     def is_making_room(self, node_id: int) -> bool:

@@ -281,7 +281,10 @@ class Reclaim:
     def _give_notice(self, victim: Victim, job: JobView) -> None:
         reason = f"{self._capacity.asked_by(job)} needed its room for On-Demand work."
         if isinstance(victim, InstanceView):
-            self._capacity.interrupt(victim, EndCause.INTERRUPTED_FOR_ROOM, reason)
+            if self._capacity.idle(victim):
+                self._capacity.end(victim, EndCause.INTERRUPTED_FOR_ROOM, reason)
+            else:
+                self._capacity.interrupt(victim, EndCause.INTERRUPTED_FOR_ROOM, reason)
             return
         self._told.add(victim.attempt_id)
         seconds = self._capacity.notice_seconds(victim.environment_id)
