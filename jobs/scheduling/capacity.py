@@ -13,8 +13,9 @@ from jobs.domain.resources import Resources
 
 from .choice import Choice, Offer, Tentative
 from .market import Market
+from .packing import pack
 from .plan import Drain, End, EndCause, Interruption, Launch
-from .room import Room, Slot, pack
+from .room import Room, Slot
 from .snapshot import (
     EnvironmentView,
     InstanceView,

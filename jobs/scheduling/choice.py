@@ -7,7 +7,8 @@ from decimal import Decimal
 from jobs.domain.resources import Resources
 
 from .market import Market, bid
-from .room import Room, pack
+from .packing import pack
+from .room import Room
 from .snapshot import EnvironmentView, JobView, TypeView
 from .strategies import depends_on_capacity, in_order
 
