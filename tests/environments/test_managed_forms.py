@@ -107,6 +107,11 @@ def test_an_on_demand_environment_is_made(client: Client, boss: User) -> None:
     }
 
 
+def test_several_types_may_stand_in_one_row(client: Client, boss: User) -> None:
+    row = made(client, {**EC2, "instanceTypes": ["", " m5.large,c5", ", "]})
+    assert row.compute_resources["instanceTypes"] == ["m5.large", "c5"]
+
+
 @pytest.mark.parametrize("strategy", ["SPOT_PRICE_CAPACITY_OPTIMIZED", "BEST_FIT"])
 def test_a_spot_environment_is_made(strategy: str, client: Client, boss: User) -> None:
     row = made(client, {**SPOT, "allocationStrategy": strategy})
@@ -127,7 +132,7 @@ def test_a_fargate_environment_is_made(client: Client, boss: User) -> None:
     ("data", "field", "said"),
     [
         ({**EC2, "instanceTypes": [""]}, "instanceTypes", "instanceTypes: This is required."),
-        ({**EC2, "instanceTypes": ["m5.larg"]}, "instanceTypes", "instanceTypes[0]: There is no"),
+        ({**EC2, "instanceTypes": ["m5.larg"]}, "instanceTypes", "m5.larg: There is no"),
         ({**EC2, "maxvCpus": ""}, "maxvCpus", "maxvCpus: This is required."),
         ({**EC2, "maxvCpus": "many"}, "maxvCpus", "maxvCpus: This is a whole number of vCPUs"),
         ({**EC2, "minvCpus": "17"}, "minvCpus", "minvCpus: This is at most maxvCpus, which is 16."),

@@ -5,7 +5,7 @@ UNMANAGED, or the type of the compute resources.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -76,6 +76,9 @@ STRATEGIES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 _MEMBER = re.compile(r"(\w+)")
+_TYPE_AT = re.compile(r"instanceTypes\[(\d+)\]")
+# A row is for one name, but people type several.
+_BETWEEN_NAMES = re.compile(r"[\s,;]+")
 
 
 def kind_of(environment: ComputeEnvironment) -> str:
@@ -96,7 +99,7 @@ def build_form(
 ) -> dict[str, Any]:
     """The form with these values; with `row` it changes that environment."""
     kind = asked_kind(read_text(values.get("kind")))
-    shown = _by_input(errors or {})
+    shown = _by_input(errors or {}, _type_rows(values.get("instanceTypes")))
     has_instances = kind in STRATEGIES
     return {
         "row": row,
@@ -172,7 +175,9 @@ def posted_fields(
         ]
     type_rows = posted_rows(request, "instanceTypes")
     if type_rows is not None:
-        typed["instanceTypes"] = [name.strip() for (name,) in type_rows]
+        typed["instanceTypes"] = [
+            name for (row,) in type_rows for name in _BETWEEN_NAMES.split(row) if name
+        ]
     if "kind" not in typed:
         return typed, typed
     return _as_fields(typed, environment), typed
@@ -249,12 +254,21 @@ def _type_rows(value: object) -> list[str]:
     return rows or [""]
 
 
-def _by_input(errors: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Errors of compute resources under the member that they begin with, where that has an input."""
+def _by_input(errors: Mapping[str, list[str]], type_rows: Sequence[str]) -> dict[str, list[str]]:
+    """Errors of compute resources under the member that they begin with, where that has an input.
+
+    An instance type is called by its name there, not by its index.
+    """
     found = {field: list(texts) for field, texts in errors.items() if field != "compute_resources"}
     for text in errors.get("compute_resources", ()):
         start = _MEMBER.match(text)
         member = start[1] if start else ""
         field = member if member in RESOURCE_FIELDS else "compute_resources"
-        found.setdefault(field, []).append(text)
+        found.setdefault(field, []).append(
+            _TYPE_AT.sub(lambda at: _at(type_rows, int(at[1])) or at[0], text)
+        )
     return found
+
+
+def _at(rows: Sequence[str], index: int) -> str:
+    return rows[index] if index < len(rows) else ""
