@@ -1,5 +1,6 @@
 """A job's checkpoint directory: its files, downloads, and its deletion. The owner's and administrators' only."""
 
+import asyncio
 from collections.abc import AsyncIterator, Generator
 from uuid import UUID
 
@@ -105,9 +106,16 @@ def _download(
 
 
 async def _in_thread(blocks: Generator[bytes, None, None]) -> AsyncIterator[bytes]:
+    reading: asyncio.Future[bytes | None] | None = None
     try:
-        while (block := await read_in_thread(next, blocks, None)) is not None:
+        while True:
+            reading = asyncio.ensure_future(read_in_thread(next, blocks, None))
+            # The thread goes on with its block when the viewer has gone: so it is waited for.
+            if (block := await asyncio.shield(reading)) is None:
+                return
             yield block
     finally:
         # Also when the viewer has gone: what it was read through goes, too.
+        if reading is not None:
+            await asyncio.gather(reading, return_exceptions=True)
         await read_in_thread(blocks.close)

@@ -1,8 +1,10 @@
 """A job's checkpoint directory in the browser and for scripts, and what its page says of interruptions."""
 
+import asyncio
 import io
 import tarfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +17,7 @@ from jobs.domain import names
 from jobs.engines.fake.files import FakeFile, Files
 from jobs.engines.fake.world import forget_world, world
 from jobs.models import Attempt, Capacity, Checkpoint, Instance, Job
+from jobs.web import checkpoints as pages
 from jobs.web.contexts import checkpoints as contexts
 from tests.builders import NOW, a_job, an_attempt, an_engine
 
@@ -197,6 +200,32 @@ class TestDownloads:
                 assert f"{root}.tar" in stream.headers["content-disposition"]
 
         run(test)
+
+
+def test_a_viewer_who_leaves_in_the_middle_of_a_block_ends_the_read() -> None:
+    entered, leave, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def blocks() -> Generator[bytes, None, None]:
+        try:
+            yield b"first"
+            entered.set()
+            assert leave.wait(10)
+            yield b"second"
+        finally:
+            closed.set()
+
+    async def test() -> None:
+        download = pages._in_thread(blocks())
+        assert await anext(download) == b"first"
+        waiting = asyncio.ensure_future(anext(download))
+        assert await asyncio.to_thread(entered.wait, 10)
+        waiting.cancel()
+        leave.set()
+        await asyncio.wait([waiting])
+        assert waiting.cancelled()
+
+    run(test)
+    assert closed.is_set()
 
 
 class TestDeleting:
