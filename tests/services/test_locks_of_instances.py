@@ -2,16 +2,15 @@
 
 import threading
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
 
-from jobs.models import Attempt, Capacity, EnvironmentType, Instance, NodeState
+from jobs.models import Attempt, Capacity, Instance, NodeState
 from jobs.services.attempts.tries import lock_job
 from jobs.services.passes.instances import advance_instances
 from jobs.services.passes.lease import Standby
-from tests.builders import NOW, a_group, a_job, a_queue, an_environment, an_instance, containers_of
+from tests.builders import NOW, a_group, an_instance, containers_of
 
 
 def is_waited_for() -> bool:
