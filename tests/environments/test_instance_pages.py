@@ -323,6 +323,27 @@ def test_the_history_of_the_price_goes_in_steps(environment: ComputeEnvironment)
     assert (fargate.part_of_on_demand, fargate.types) == (Decimal("0.3"), [])
 
 
+@pytest.mark.parametrize("kind", ["SPOT", "EC2"])
+def test_types_in_use_come_first_and_those_that_are_too_large_last(
+    kind: str, client: Client, visitor: User, environment: ComputeEnvironment
+) -> None:
+    sizes = {f"m5.{number:02}": 1000 * number for number in range(1, 12)}
+    for name, milli_vcpus in {**sizes, "c5.large": 2000}.items():
+        an_instance_type(name, milli_vcpus=milli_vcpus)
+    resources = {**environment.compute_resources, "type": kind, "instanceTypes": ["m5", "c5"]}
+    ComputeEnvironment.objects.update(compute_resources=resources)
+    launched(environment, type_name="c5.large", is_spot=kind == "SPOT")
+    page = client.get("/environments/here/")
+    prices = page.context["type_prices"]()
+    # The machine has 8 vCPUs; m5.large has 2.
+    fitting = ["m5.01", "m5.02", "m5.large", *(f"m5.{number:02}" for number in range(3, 9))]
+    assert [each.name for each in prices.shown] == ["c5.large", *fitting[:7]]
+    assert [each.name for each in prices.more] == [*fitting[7:], "m5.09", "m5.10", "m5.11"]
+    assert "5 more types" in page.text
+    assert page.text.count("in use") == 1
+    assert page.text.count("too large for the machines") == 3
+
+
 @pytest.mark.parametrize("kind", ["FARGATE", "FARGATE_SPOT"])
 def test_a_fargate_environment_shows_what_its_jobs_use(
     kind: str, client: Client, visitor: User, environment: ComputeEnvironment

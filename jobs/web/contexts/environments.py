@@ -28,9 +28,10 @@ from jobs.models import (
 )
 from jobs.selectors import environments as selectors
 from jobs.selectors.instances import ended_instances, live_instances
+from jobs.selectors.offered_types import offered_types
 
 from . import instances as instance_contexts
-from . import spot
+from . import spot, type_prices
 from .environment_form import KIND_NAMES, STRATEGIES, kind_of
 from .lazily import lazily
 from .named import NameQuery, read_query
@@ -96,6 +97,7 @@ def build(
     environment, kind = row.environment, kind_of(row.environment)
     now = timezone.now()
     ended = lazily(lambda: ended_instances(environment=environment, after=ended_after))
+    going = lazily(lambda: spot.build(environment=environment, kind=kind, now=now))
     return {
         "row": row,
         "environment": environment,
@@ -116,7 +118,8 @@ def build(
         "ended": ended,
         "ended_url": lazily(lambda: _ended_url(environment.name, ended().next)),
         "first_ended_url": reverse("environment", args=[environment.name]) if ended_after else "",
-        "spot": lazily(lambda: spot.build(environment=environment, kind=kind, now=now)),
+        "spot": going,
+        "type_prices": lazily(lambda: _type_prices(environment, going())),
         "resources": resources_of(environment),
         "advice": advice(environment.engine),
         "lends_all": any(
@@ -132,6 +135,19 @@ def build(
         "refused": subject,
         "refusal": [text for texts in error.errors.values() for text in texts] if error else [],
     }
+
+
+def _type_prices(
+    environment: ComputeEnvironment, going: spot.SpotView | None
+) -> type_prices.TypePrices | None:
+    """None where there are no instances."""
+    if going is not None:
+        return type_prices.table(going.types)
+    if kind_of(environment) not in STRATEGIES:
+        return None
+    return type_prices.table(
+        [type_prices.on_demand(each) for each in offered_types(environment=environment)]
+    )
 
 
 def _ended_url(name: str, after: str) -> str:

@@ -1,6 +1,6 @@
 """The going Spot price as pages and JSON show it: what types cost now, and how that came to be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,33 +8,18 @@ from typing import Any
 
 from jobs.domain.compute_resource_members import FARGATE_SPOT, SPOT
 from jobs.domain.compute_resources import bid_percentage
-from jobs.models import ComputeEnvironment, InstanceType
+from jobs.models import ComputeEnvironment
 from jobs.pricing.over_time import FARGATE_SPOT_FRACTION, HourlyPrice, Steps, pressure_at
-from jobs.pricing.spot import bid_usd_per_hour
-from jobs.selectors.instance_types import types_named
 from jobs.selectors.instances import PRICE_HISTORY, spot_steps
+from jobs.selectors.offered_types import offered_types
 
-# More types, and more changes of the price, than these are not shown.
-TYPES_SHOWN = 8
+from . import type_prices
+from .type_prices import TypePrice, as_spot, hourly
+
+# More changes of the price than these are not shown.
 STEPS_SHOWN = 20
 # The box of the chart: its top is the On-Demand price.
 WIDTH, HEIGHT, MARGIN = 100.0, 30.0, 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class TypePrice:
-    """What an hour of a type costs as Spot: on an idle engine, now, and at most by the bid."""
-
-    name: str
-    on_demand_usd: Decimal
-    spot_usd: Decimal
-    going_usd: Decimal
-    bid_usd: Decimal
-
-    @property
-    def is_too_dear(self) -> bool:
-        """Whether none is launched at this price."""
-        return self.going_usd > self.bid_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +40,29 @@ class SpotView:
     bid_percentage: int | None
     sample: str
     types: Sequence[TypePrice]
-    hidden_types: int
     steps: Sequence[Step]
     points: str
     bid_y: float | None
 
 
 def build(*, environment: ComputeEnvironment, kind: str, now: datetime) -> SpotView | None:
-    """The Spot price as this environment sees it; None where it has none. Three queries."""
+    """The Spot price as this environment sees it; None where it has none. Five queries."""
     if kind not in (SPOT, FARGATE_SPOT):
         return None
     resources = environment.compute_resources
     steps = spot_steps(engine=environment.engine, now=now)
     pressure = pressure_at(steps, now)
-    types = _spot_types(resources) if kind == SPOT else []
-    sample = min(types, key=lambda each: (each.milli_vcpus, each.memory_mib), default=None)
-    price = _hourly(sample) if sample else FARGATE_SPOT_FRACTION
+    types = offered_types(environment=environment) if kind == SPOT else []
+    rows = [each.row for each in types]
+    sample = min(rows, key=lambda row: (row.milli_vcpus, row.memory_mib), default=None)
+    price = hourly(sample) if sample else FARGATE_SPOT_FRACTION
     bid = bid_percentage(resources) if kind == SPOT else None
     return SpotView(
         pressure=pressure,
         part_of_on_demand=_part(price, pressure),
         bid_percentage=bid,
         sample=sample.name if sample else "",
-        types=[_type_price(each, pressure, bid or 100) for each in types[:TYPES_SHOWN]],
-        hidden_types=max(0, len(types) - TYPES_SHOWN),
+        types=[as_spot(each, pressure=pressure, bid_percentage=bid or 100) for each in types],
         steps=[Step(at, each, _part(price, each)) for at, each in reversed(steps[-STEPS_SHOWN:])],
         points=_points(steps, price, now),
         bid_y=None if bid is None else _y(Decimal(bid) / 100),
@@ -93,38 +77,9 @@ def as_json(*, environment: ComputeEnvironment, kind: str, now: datetime) -> dic
     return {
         "pressure": view.pressure,
         "bid_percentage": view.bid_percentage,
-        "types": [
-            {
-                "name": each.name,
-                "on_demand_usd_per_hour": each.on_demand_usd,
-                "spot_usd_per_hour": each.spot_usd,
-                "going_usd_per_hour": each.going_usd,
-                "bid_usd_per_hour": each.bid_usd,
-            }
-            for each in view.types
-        ],
+        "types": [type_prices.as_json(each) for each in view.types],
         "history": [{"at": each.at, "pressure": each.pressure} for each in view.steps],
     }
-
-
-def _spot_types(resources: Mapping[str, Any]) -> list[InstanceType]:
-    found = types_named(resources.get("instanceTypes", []))
-    return [row for row in found if row.spot_usd_per_hour is not None]
-
-
-def _hourly(row: InstanceType) -> HourlyPrice:
-    return HourlyPrice(row.usd_per_hour, row.spot_usd_per_hour)
-
-
-def _type_price(row: InstanceType, pressure: Decimal, bid: int) -> TypePrice:
-    price = _hourly(row)
-    return TypePrice(
-        name=row.name,
-        on_demand_usd=row.usd_per_hour,
-        spot_usd=price.at(Decimal(0)),
-        going_usd=price.at(pressure),
-        bid_usd=bid_usd_per_hour(on_demand_usd_per_hour=row.usd_per_hour, bid_percentage=bid),
-    )
 
 
 def _part(price: HourlyPrice, pressure: Decimal) -> Decimal:
