@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_FLOOR, Decimal
 
+from .money import dollars
 from .validation import FieldError, is_empty, read_decimal, read_integer, read_text, text_at_most
 from .variables import MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS
 
 SCOPES = ("QUEUE", "OWNER", "TAG")
 ACTIONS = ("WARN", "REFUSE", "CANCEL")
 DEFAULT_WARN_PERCENTAGE = 80
-CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +72,25 @@ def spent_of(*, name: str, spent_usd: Decimal, usd_per_month: Decimal, month: da
     return f"the budget {name} is spent: {amounts}{when}."
 
 
-def refusal(*, name: str, spent_usd: Decimal, usd_per_month: Decimal, month: date | None) -> str:
-    """What is said to whoever submits a job that an exceeded budget refuses."""
+def refusal(
+    *,
+    name: str,
+    spent_usd: Decimal,
+    usd_per_month: Decimal,
+    month: date | None,
+    may_raise: bool = False,
+) -> str:
+    """What is said to whoever submits a job that an exceeded budget refuses; `may_raise`: to an administrator."""
     spent = spent_of(name=name, spent_usd=spent_usd, usd_per_month=usd_per_month, month=month)
     wait = f"{next_month(month):%B}" if month else "the next month"
-    return (
-        f"{spent[0].upper()}{spent[1:]} No new jobs are taken. Wait for {wait}, or have an "
-        "administrator raise the budget."
-    )
+    who = "raise" if may_raise else "have an administrator raise"
+    return f"{spent[0].upper()}{spent[1:]} No new jobs are taken. Wait for {wait}, or {who} the budget."
 
 
 def cancelled(*, name: str, spent_usd: Decimal, usd_per_month: Decimal, month: date | None) -> str:
     """The status reason of a job that waited when its budget was exceeded."""
     spent = spent_of(name=name, spent_usd=spent_usd, usd_per_month=usd_per_month, month=month)
     return f"Cancelled, because {spent}"
-
-
-def dollars(amount: Decimal) -> str:
-    """An amount to the cent; what is less than a cent is not called nothing."""
-    return f"${amount:,.6f}" if 0 < amount < CENT else f"${amount:,.2f}"
 
 
 def scope(value: object) -> str:

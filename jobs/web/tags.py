@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from jobs.domain import exit_rules, ids, reasons, resources
+from jobs.domain import exit_rules, ids, money, reasons, resources
 from jobs.models import ArraySummary, Attempt, Job, JobStatus
 from jobs.scheduling.reasons import split_reason
 from jobs.selectors import jobs as selectors
@@ -290,15 +290,7 @@ def memory(memory_mib: int | None) -> str:
 @register.filter
 def usd(amount: Decimal | None) -> str:
     """Dollars with as many decimals as still say something: "$12.30", "$0.0042", "$0.000021"."""
-    if amount is None:
-        return "–"
-    if amount == 0:
-        return "$0"
-    if abs(amount) >= 1:
-        return f"${amount:,.2f}"
-    if abs(amount) >= Decimal("0.001"):
-        return f"${amount:.4f}"
-    return f"${amount:.6f}"
+    return "–" if amount is None else money.dollars(amount)
 
 
 @register.filter

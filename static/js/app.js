@@ -152,9 +152,18 @@
       }
     }
     if (event.target.matches("input[type=checkbox]")) showBulk();
+    if (event.target.matches("select")) showChosen();
     const form = event.target.form;
     if (form && "submitOnChange" in form.dataset && event.target.matches("select")) form.requestSubmit();
   });
+
+  // Fields that only one choice of a select needs are shown with that choice, and sent with it alone.
+  function showChosen() {
+    for (const part of document.querySelectorAll("[data-shown-by]")) {
+      part.hidden = document.getElementById(part.dataset.shownBy).value !== part.dataset.shownFor;
+      for (const field of part.querySelectorAll("input, select")) field.disabled = part.hidden;
+    }
+  }
 
   // The bulk buttons say how many rows they will act on.
   function showBulk() {
@@ -191,7 +200,7 @@
       !(detail.attrName === "open" && element.matches("details, dialog")),
   });
 
-  document.addEventListener("htmx:after:swap", () => { refreshTimes(); showBulk(); });
+  document.addEventListener("htmx:after:swap", () => { refreshTimes(); showBulk(); showChosen(); });
   document.addEventListener("htmx:error", (event) => {
     // A live part tries again by itself with the next signal.
     if (event.detail?.ctx?.request?.headers?.["X-Live-Regions"]) return;
@@ -202,6 +211,7 @@
     document.documentElement.classList.add("bw-js");
     refreshTimes();
     showBulk();
+    showChosen();
     setInterval(() => { refreshTimes(); ageToasts(); }, 1000);
   };
   start();

@@ -76,3 +76,19 @@ def test_a_spot_environment_is_made_in_the_form_and_followed_on_its_page(
 def publish() -> None:
     with transaction.atomic():
         changes.publish([changes.ENVIRONMENTS])
+
+
+def test_a_budgets_form_asks_for_what_its_scope_needs(visit: Visit, user: User) -> None:
+    a_queue(name="fast")
+    page = visit("/new/budget/")
+    expect(page.get_by_label("Queue")).to_be_visible()
+    expect(page.get_by_label("User", exact=True)).to_be_hidden()
+    page.get_by_label("Name").fill("folding")
+    page.get_by_label("Queue").select_option("fast")
+    page.get_by_label("What it counts").select_option("TAG")
+    # What was chosen for another scope is not sent.
+    expect(page.get_by_label("Queue")).to_be_hidden()
+    page.get_by_label("Tag", exact=True).fill("project")
+    page.get_by_label("US dollars a month").fill("250")
+    page.get_by_role("button", name="Make the budget").click()
+    expect(page.locator("body")).to_contain_text("The budget folding is made.")

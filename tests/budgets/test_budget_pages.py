@@ -204,3 +204,26 @@ def test_who_does_not_see_all_rows_is_offered_none(client: Client, visitor: User
     spent(9, name="of-queue", queue=a_queue())
     assert client.get("/budgets/mine/").context["rows_url"]
     assert client.get("/budgets/of-queue/").context["rows_url"] == ""
+
+
+def test_an_administrator_is_led_to_the_budget_that_refuses_and_all_figures_are_the_same(
+    client: Client, boss: User
+) -> None:
+    queue, definition = a_queue(name="fast"), a_definition()
+    spent(
+        12,
+        name="lab",
+        queue=queue,
+        action=BudgetAction.REFUSE,
+        spent_usd=Decimal("0.0164"),
+        usd_per_month=Decimal("0.01"),
+    )
+    form = {"name": "job", "queue": queue.name, "definition": definition.name}
+    page = client.post("/jobs/", form).text
+    assert "or raise the budget." in page
+    assert "an administrator" not in page
+    assert page.count("$0.0164 of $0.0100") == 2
+    assert 'href="/budgets/lab/edit/">Raise it</a>' in page
+    assert "every 15 s" in client.get("/budgets/lab/").text
+    client.force_login(a_user())
+    assert "Raise it" not in client.post("/jobs/", form).text

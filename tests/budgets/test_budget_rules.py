@@ -96,10 +96,18 @@ def test_who_is_refused_learns_which_budget_how_much_and_what_to_do() -> None:
         "The budget lab is spent: $250.13 of $250.00 in December 2026. No new jobs are taken. Wait for "
         "January, or have an administrator raise the budget."
     )
+    told_an_administrator = budgets.refusal(
+        name="lab",
+        spent_usd=Decimal(12),
+        usd_per_month=Decimal(10),
+        month=date(2026, 12, 1),
+        may_raise=True,
+    )
+    assert told_an_administrator.endswith("Wait for January, or raise the budget.")
     reason = budgets.cancelled(
         name="lab", spent_usd=Decimal("0.004"), usd_per_month=Decimal("0.01"), month=None
     )
-    assert reason == "Cancelled, because the budget lab is spent: $0.004000 of $0.01."
+    assert reason == "Cancelled, because the budget lab is spent: $0.0040 of $0.0100."
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,7 @@ def check_budgets(
             spent_usd=budget.spent_usd,
             usd_per_month=budget.usd_per_month,
             month=budget.month,
+            may_raise=owner.is_staff,
         )
         checker.add(FIELD_OF_SCOPE.get(BudgetScope(budget.scope), ""), text)
 

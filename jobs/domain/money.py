@@ -1,0 +1,17 @@
+"""US dollars as people read them, the same in messages and on pages."""
+
+from decimal import Decimal
+
+LEAST_IN_CENTS = Decimal(1)
+LEAST_OF_FOUR_DECIMALS = Decimal("0.001")
+
+
+def dollars(amount: Decimal) -> str:
+    """Dollars with as many decimals as still say something: "$12.30", "$0.0042", "$0.000021"."""
+    if amount == 0:
+        return "$0"
+    if abs(amount) >= LEAST_IN_CENTS:
+        return f"${amount:,.2f}"
+    if abs(amount) >= LEAST_OF_FOUR_DECIMALS:
+        return f"${amount:.4f}"
+    return f"${amount:.6f}"
