@@ -15,6 +15,11 @@ LOG_OPTIONS = frozenset({"mode", "max-buffer-size"})
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 # AWS lists them among the options of tmpfs, but the kernel cannot do them there.
 _NO_TMPFS = frozenset({"bind", "rbind", "remount"})
+# What is deeper is in archives of what is above it: Docker takes 255 levels for links in a circle, and some of
+# them are its own.
+LEVELS_AT_MOST = 240
+# NAME_MAX of Linux.
+NAME_BYTES_AT_MOST = 255
 _PERMISSIONS = re.compile("r?w?m?")
 
 
@@ -132,10 +137,17 @@ _CHECKS: tuple[Callable[[ContainerSpec], Iterator[str]], ...] = (
 )
 
 
+def _can_be(name: str) -> bool:
+    """Whether a file system may have a file of this name."""
+    if name in {"", ".", ".."} or "\0" in name:
+        return False
+    return len(name.encode("utf-8", "surrogatepass")) <= NAME_BYTES_AT_MOST
+
+
 def parts_of(path: str) -> list[str]:
     """The names on the way of a relative path; none for the whole. Raises NoSuchFile for what leads elsewhere."""
     parts = path.split("/") if path else []
-    if any(part in {"", ".", ".."} or "\0" in part for part in parts):
+    if len(parts) > LEVELS_AT_MOST or not all(map(_can_be, parts)):
         raise NoSuchFile(f"{path!r} is no path of a file")
     return parts
 

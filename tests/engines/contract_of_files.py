@@ -163,15 +163,23 @@ class FilesContract(EngineFixtures):
         write(kept, "open/real/secret", b"1")
         link(kept, "open/away", "/etc/passwd")
         link(kept, "open/back", "real")
+        link(kept, "open/round", "round")
         below = found(engine, kept, "open")
         assert (below["away"].kind, below["away"].target) == (FileKind.LINK, "/etc/passwd")
-        assert set(below) == {"", "away", "back", "real", "real/secret"}
-        for path in ("open/away", "open/back", "open/back/secret"):
+        assert set(below) == {"", "away", "back", "round", "real", "real/secret"}
+        for path in ("open/away", "open/back", "open/back/secret", "open/round", "open/round/x"):
             with pytest.raises(NoSuchFile):
                 engine.read_files(kept, path)
 
-    @pytest.mark.parametrize("wrong", ["..", "open/../..", "/etc", "open//x", ".", "a\0b", "open/"])
-    def test_a_path_that_leads_elsewhere_is_refused(
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            *("..", "open/../..", "/etc", "open//x", ".", "a\0b", "open/"),
+            pytest.param("open/" + 128 * "\u00e9", id="too long a name"),
+            pytest.param("open" + 300 * "/d", id="too deep"),
+        ],
+    )
+    def test_a_path_that_leads_elsewhere_or_cannot_be_is_refused(
         self, engine: Engine, holder: str, kept: VolumeMount, wrong: str
     ) -> None:
         with pytest.raises(NoSuchFile):

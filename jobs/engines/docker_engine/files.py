@@ -38,6 +38,7 @@ from .stream import Stream
 _STALE_AFTER = timedelta(hours=12)
 _ROOT = "/mounted"
 _OPEN_MODE = 0o1777
+_LINKS_IN_A_CIRCLE = "too many links"
 # Go's own bits of a file's mode (os.FileMode), as Docker tells them.
 _GO_DIRECTORY, _GO_LINK = 1 << 31, 1 << 27
 
@@ -177,6 +178,9 @@ class Files:
         )
         if response.status_code == 404:
             raise NoSuchFile("There is no such file")
+        if response.status_code == 500:
+            # Why, is told to a GET only.
+            self._archive_of(reader, path).close()
         expect(response)
         told = base64.b64decode(response.headers["X-Docker-Container-Path-Stat"])
         found: Mapping[str, Any] = json.loads(told)
@@ -196,6 +200,8 @@ class Files:
         if not response.ok:
             said = message(response)
             stream.close()
+            if _LINKS_IN_A_CIRCLE in said:
+                raise NoSuchFile(said)
             raise EngineError(said)
         return stream
 
