@@ -24,6 +24,7 @@ from tests.builders import NOW, a_job, an_attempt, an_engine
 from .asgi import open_stream
 from .test_live import cookie_of, run
 
+ONLY_IN_ARCHIVE = "only in the archive of all"
 HOSTILE = ("<script>alert(1)", "new\nline\u202e", "\udcff", "-rf *", "a&b=c#d?e%2F+f")
 
 
@@ -121,7 +122,18 @@ class TestLooking:
 
     @pytest.mark.parametrize(
         "query",
-        ["?path=none", "?path=..", "?path=../../etc", "?path=link/x", "?path=link", "?path=state"],
+        [
+            *(
+                "?path=none",
+                "?path=..",
+                "?path=../../etc",
+                "?path=link/x",
+                "?path=link",
+                "?path=state",
+            ),
+            pytest.param(f"?path={256 * 'n'}", id="too long a name"),
+            pytest.param(f"?path={300 * 'd/'}", id="too deep"),
+        ],
     )
     def test_what_is_no_directory_is_not_found(
         self, script: Client, kept: tuple[Checkpoint, Files], query: str
@@ -130,6 +142,28 @@ class TestLooking:
         row, files = kept
         files.write(row.volume, "checkpoint/link", FakeFile(target="/"))
         assert script.get(url(kept, query)).status_code == 404
+
+    def test_what_is_too_deep_to_be_opened_is_told_without_a_link(
+        self, script: Client, page: Client, kept: tuple[Checkpoint, Files]
+    ) -> None:
+        path = "/".join(["d"] * 238)
+        write(kept, f"{path}/last", b"")
+        row, files = kept
+        there = files._files[row.volume]
+        there[f"checkpoint/{path}/last"] = FakeFile()
+        there[f"checkpoint/{path}/last/too deep"] = FakeFile(b"1")
+        (last,) = script.get(url(kept, f"?path={path}")).json()["files"]
+        (too_deep,) = script.get(last["url"]).json()["files"]
+        assert (too_deep["name"], too_deep["url"]) == ("too deep", None)
+        assert ONLY_IN_ARCHIVE in page.get(last["url"]).content.decode()
+
+    def test_what_has_a_name_that_is_no_text_is_told_to_be_in_the_archive(
+        self, page: Client, kept: tuple[Checkpoint, Files]
+    ) -> None:
+        write(kept, "state")
+        assert ONLY_IN_ARCHIVE not in page.get(url(kept)).content.decode()
+        write(kept, "\udcff")
+        assert ONLY_IN_ARCHIVE in page.get(url(kept)).content.decode()
 
     @pytest.mark.parametrize("query", ["?page=x", "?page=-1", "?node=1e3", "?node=\u0661"])
     def test_what_is_no_number_is_refused(

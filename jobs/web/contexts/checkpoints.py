@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from jobs.domain.states import TERMINAL
 from jobs.engines.archives import FileKind
+from jobs.engines.checks import LEVELS_AT_MOST
 from jobs.models import Checkpoint, Job
 from jobs.services.checkpoint_files import Child, Folder
 from jobs.web import plaintext
@@ -168,6 +169,9 @@ def _url(job: Job, query: CheckpointQuery, child: Child) -> str:
     if child.kind not in routes or not _is_text(child.name):
         return ""
     path = f"{query.path}/{child.name}" if query.path else child.name
+    # The checkpoint directory itself is a level, too.
+    if 1 + len(path.split("/")) > LEVELS_AT_MOST:
+        return ""
     return url_of(job, routes[child.kind], path=path, node=query.node)
 
 
