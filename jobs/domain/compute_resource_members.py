@@ -13,6 +13,7 @@ from .members import (
     a_list,
     a_map_of_texts,
     a_number,
+    a_set,
     a_text,
     an_object,
     one_of,
@@ -38,6 +39,9 @@ STRATEGIES = (BEST_FIT, "BEST_FIT_PROGRESSIVE", *EC2_STRATEGIES, *SPOT_STRATEGIE
 
 # What a vCPU limit of ours holds, in whole vCPUs.
 MAX_VCPUS = 1_000_000
+# Of ours, AWS names none: more types than there are, and more networks than a region has.
+MAX_INSTANCE_TYPES = 1000
+MAX_IDS = 200
 MIN_SCALE_DOWN_MINUTES = 20
 MAX_SCALE_DOWN_MINUTES = 10_080
 INSTANCE_TYPE_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}(\.[a-z0-9-]{1,63})?")
@@ -91,13 +95,14 @@ def _template(readers: Mapping[str, Reader], required: Collection[str] = ()) -> 
     return read
 
 
-_instance_types = a_list(
+_instance_types = a_set(
     text_like(
         INSTANCE_TYPE_PATTERN,
         "This is an instance type or family, such as m5.large or c5, or optimal.",
-    )
+    ),
+    at_most=MAX_INSTANCE_TYPES,
 )
-_texts = a_list(a_text)
+_ids = a_set(a_text, at_most=MAX_IDS)
 _MEMBERS: dict[str, Reader] = {
     "type": _type,
     "allocationStrategy": one_of(STRATEGIES),
@@ -106,8 +111,8 @@ _MEMBERS: dict[str, Reader] = {
     "desiredvCpus": a_number(0, MAX_VCPUS, "vCPUs"),
     "instanceTypes": _instance_types,
     "imageId": a_text,
-    "subnets": _texts,
-    "securityGroupIds": _texts,
+    "subnets": _ids,
+    "securityGroupIds": _ids,
     "ec2KeyPair": a_text,
     "instanceRole": a_text,
     "tags": a_map_of_texts,

@@ -93,6 +93,20 @@ def a_list(reader: Reader, *, at_most: int | None = None) -> Reader:
     return read
 
 
+def a_set(reader: Reader, *, at_most: int) -> Reader:
+    """Reads a list in which equal items count once, and none is empty."""
+    read_list = a_list(reader, at_most=at_most)
+
+    def read(value: object) -> list[Any]:
+        clean: list[Any] = read_list(value)
+        empty = [(f"[{index}]", REQUIRED) for index, item in enumerate(clean) if not is_given(item)]
+        if empty:
+            raise FieldError(problems=empty)
+        return list(dict.fromkeys(clean))
+
+    return read
+
+
 def a_text(value: object) -> str:
     """Any text of a sensible length."""
     text = read_text(value)
