@@ -39,7 +39,8 @@ class Cost:
     minimum_seconds: int = cost.MINIMUM_SECONDS
     idle_usd: Decimal = Decimal(0)
     saving_usd: Decimal = Decimal(0)
-    rule: str = BY_SECOND
+    # How it is billed; empty until it is placed somewhere.
+    rule: str = ""
 
 
 def prices_of_live(attempts: Sequence[Attempt], *, now: datetime) -> Prices:
@@ -69,7 +70,7 @@ def cost_of(attempts: Sequence[Attempt], now: datetime) -> Cost:
         usd_per_second=None,
         idle_usd=sum((each.idle_usd for each in attempts), Decimal(0)),
         saving_usd=sum((each.saving_usd for each in amounts), Decimal(0)),
-        rule=RULES[Capacity(attempts[-1].capacity)] if attempts else BY_SECOND,
+        rule=RULES[Capacity(attempts[-1].capacity)] if attempts else "",
     )
     running = [each for each in attempts if _runs(each)]
     if not running:
