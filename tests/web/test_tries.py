@@ -219,3 +219,25 @@ def test_a_try_runs_while_a_container_of_it_runs(page: Client) -> None:
     sidecar = html.partition(f'id="attempt-{metrics.pk}"')[2].partition("</tr>")[0]
     assert "Asked to stop" in sidecar
     assert "because web had ended." in sidecar
+
+
+@pytest.mark.parametrize(("status", "attempts_made"), [("RUNNABLE", 1), ("STARTING", 2)])
+def test_an_interrupted_job_says_on_top_that_it_goes_on_and_the_reason_once(
+    page: Client, status: str, attempts_made: int
+) -> None:
+    job = a_job(status=status, attempts_made=attempts_made, attempts_allowed=3)
+    reason = "A job of the queue urgent needed its room."
+    told = {"interrupted_at": NOW, "interruption_reason": reason}
+    an_attempt(job=job, number=1, **ended(exit_code=143, explanation=reason, **told))
+    if status == "STARTING":
+        an_attempt(job=job, number=2)
+    html = page.get(f"/jobs/{job.pk}/").content.decode()
+    assert "the job goes on as attempt 2" in html
+    assert html.count(reason) == 1
+
+
+def test_how_a_job_is_billed_is_not_said_before_it_is_placed(page: Client) -> None:
+    job = a_job(status="RUNNABLE")
+    assert "by the second" not in page.get(f"/jobs/{job.pk}/").content.decode()
+    an_attempt(job=job, number=1)
+    assert "by the second" in page.get(f"/jobs/{job.pk}/").content.decode()

@@ -93,6 +93,13 @@ class Try:
         return min(told, key=lambda each: (each.interrupted_at, each.pk), default=None)
 
     @property
+    def interruption_reason(self) -> str:
+        """Why it was interrupted; empty where that is said already of how it ended."""
+        cut = self.interrupted
+        said = f"{self.decider.explanation} {self.decider.status_reason}" if self.has_ended else ""
+        return "" if cut is None or cut.interruption_reason in said else cut.interruption_reason
+
+    @property
     def resumed(self) -> Attempt | None:
         """What went on after its interruption, once that has started."""
         following = self.next_one if self.interrupted is not None else None

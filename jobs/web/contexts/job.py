@@ -65,6 +65,7 @@ def build(
         "explanation": lazily(lambda: explanation_of(job, attempts())),
         "checkpoint": lazily(lambda: checkpoints.panel(checkpoint_of(job))),
         "interruption": lazily(lambda: interruption_of(job, attempts())),
+        "goes_on": lazily(lambda: goes_on_after(job, attempts())),
         "deadline": lazily(lambda: deadline_of(job, attempts())),
         "neighbours": lazily(lambda: array_selectors.neighbours_of(job)),
         "array_id": ids.parent_id(job.pk) if job.parent_id else None,
@@ -149,7 +150,8 @@ def _step(
         status=name,
         state=state,
         at=entered.get(name) if name in reached else None,
-        seconds=None if name in TERMINAL else spent.get(name),
+        # What an earlier attempt spent there stays out of sight until this one gets there.
+        seconds=None if name in TERMINAL or state == "ahead" else spent.get(name),
         since=entered.get(name) if grows else None,
     )
 
@@ -206,6 +208,15 @@ def deadline_of(job: Job, attempts: Sequence[Attempt]) -> datetime | None:
         return None
     deadlines = (each.deadline_at for each in newest_try(attempts))
     return min((each for each in deadlines if each is not None), default=None)
+
+
+def goes_on_after(job: Job, attempts: Sequence[Attempt]) -> Attempt | None:
+    """The container of the try before that was interrupted first, while the next try does not run yet."""
+    if job.status not in (JobStatus.RUNNABLE, JobStatus.STARTING):
+        return None
+    ended = [each for each in attempts if each.ended_at is not None]
+    told = [each for each in newest_try(ended) if each.interrupted_at] if ended else []
+    return min(told, key=lambda each: (each.interrupted_at, each.pk), default=None)
 
 
 def interruption_of(job: Job, attempts: Sequence[Attempt]) -> Attempt | None:
