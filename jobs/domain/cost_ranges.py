@@ -13,15 +13,16 @@ FIGURES_LAST = timedelta(days=1)
 
 
 class Preset(StrEnum):
-    """Days up to now, by UTC."""
+    """Days, by UTC; up to now, but for yesterday."""
 
     TODAY = "today"
+    YESTERDAY = "yesterday"
     WEEK = "7d"
     DAYS_30 = "30d"
     MONTH = "month"
 
 
-DAYS_BEFORE = {Preset.TODAY: 0, Preset.WEEK: 6, Preset.DAYS_30: 29}
+DAYS_BEFORE = {Preset.TODAY: 0, Preset.YESTERDAY: 1, Preset.WEEK: 6, Preset.DAYS_30: 29}
 
 
 def first_day(preset: Preset, today: date) -> date:
@@ -29,6 +30,11 @@ def first_day(preset: Preset, today: date) -> date:
     if preset is Preset.MONTH:
         return today.replace(day=1)
     return today - timedelta(days=DAYS_BEFORE[preset])
+
+
+def last_day(preset: Preset, today: date) -> date:
+    """The day on which it ends: all but yesterday go on."""
+    return today - timedelta(days=1) if preset is Preset.YESTERDAY else today
 
 
 def read_preset(text: str) -> Preset:

@@ -221,6 +221,11 @@ class Ledger:
         return read_living(self.times, self.scope)
 
     @property
+    def living_idle_usd(self) -> Decimal:
+        """Idle time so far of instances that live, which attempts are charged with when they end."""
+        return sum((usd for _, usd in self.living.instances), Decimal(0))
+
+    @property
     def so_far(self) -> Amounts:
         """The part of the total that is not final yet: of what lives at the end of the range."""
         return sum((amounts for _, amounts in self._running()), NOTHING)

@@ -60,6 +60,13 @@ class CostRow:
     at: datetime | None
     attempt: Attempt | None
     instance: Instance | None
+    # Of a saving: what was paid.
+    paid_usd: Decimal | None = None
+
+    @property
+    def on_demand_usd(self) -> Decimal | None:
+        """Of a saving: what the same would have cost On-Demand."""
+        return None if self.paid_usd is None else self.paid_usd + self.usd
 
     @property
     def environment(self) -> ComputeEnvironment:
@@ -136,8 +143,10 @@ def _running(ledger: Ledger, part: Part, after: Place, count: int) -> Read:
         living = [each for each in living if each[0].capacity in SPOT_KINDS]
     for attempt, money in living[:count]:
         amounts = amounts_of(attempt.capacity, 1, money.usd, money.on_demand_usd)
-        usd = amounts.saving_usd if part is Part.SAVING else amounts.usd
-        yield CostRow(CostKind.RUNNING, usd, None, attempt, attempt.instance), attempt.pk
+        usd, paid = amounts.usd, None
+        if part is Part.SAVING:
+            usd, paid = amounts.saving_usd, amounts.usd
+        yield CostRow(CostKind.RUNNING, usd, None, attempt, attempt.instance, paid), attempt.pk
 
 
 def _living(ledger: Ledger, _part: Part, after: Place, count: int) -> Read:
@@ -155,9 +164,10 @@ def _ended(ledger: Ledger, part: Part, after: Place, count: int) -> Read:
     if part is Part.SAVING:
         found = found.filter(capacity__in=sorted(SPOT_KINDS))
     for each in _page(_with_relations(found), "ended_at", after, count):
-        saved = each.on_demand_usd - each.cost_usd
-        usd = saved if part is Part.SAVING else each.cost_usd
-        yield CostRow(CostKind.ENDED, usd, each.ended_at, each, each.instance), each.pk
+        usd, paid = each.cost_usd, None
+        if part is Part.SAVING:
+            usd, paid = each.on_demand_usd - each.cost_usd, each.cost_usd
+        yield CostRow(CostKind.ENDED, usd, each.ended_at, each, each.instance, paid), each.pk
 
 
 def _charged(ledger: Ledger, _part: Part, after: Place, count: int) -> Read:

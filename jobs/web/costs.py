@@ -3,6 +3,8 @@
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from jobs.domain.errors import InvalidInput
+
 from . import answers
 from .access import user_of
 from .contexts import cost_rows as row_contexts
@@ -14,7 +16,14 @@ from .contexts.cost_query import read_query, read_rows_query
 def costs(request: HttpRequest) -> HttpResponse:
     """Costs of some days by all that they are told apart by: a page, JSON, or with `format=csv` a table."""
     user = user_of(request)
-    query = read_query(request.GET, now=timezone.now())
+    now = timezone.now()
+    try:
+        query = read_query(request.GET, now=now)
+    except InvalidInput as error:
+        if answers.wants_json(request) or request.GET.get("format") == "csv":
+            raise
+        context = contexts.build_refused(given=request.GET, errors=error.errors, now=now, user=user)
+        return answers.page(request, "costs/costs.html", context, status=400)
     if request.GET.get("format") == "csv":
         response = HttpResponse(
             contexts.as_csv(query=query, user=user), content_type="text/csv; charset=utf-8"

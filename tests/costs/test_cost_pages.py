@@ -17,6 +17,7 @@ from django.utils import timezone
 from jobs.models import Attempt, Capacity, Instance, InstanceState, JobStatus
 from jobs.selectors import costs_rows
 from jobs.services.costs.rollup import add_up_costs
+from jobs.web.contexts.costs import hours_text
 from tests.builders import (
     a_definition,
     a_job,
@@ -183,7 +184,7 @@ def test_the_table_for_spreadsheets_adds_up_to_the_total(client: Client, boss: U
 @pytest.mark.parametrize(
     ("query", "text"),
     [
-        ("range=year", "range: There is no range 'year': use today, 7d, 30d, month."),
+        ("range=year", "range: There is no range 'year': use today, yesterday, 7d, 30d, month."),
         ("from=yesterday", "from: This is a day, such as 2026-01-31."),
         ("from=2026-01-02&to=2026-01-01", "to: The last day, 2026-01-01, is before the first"),
         ("from=2020-01-01&to=2026-01-01", "from: Ask for at most 400 days at once."),
@@ -217,3 +218,67 @@ def test_pages_take_as_many_queries_however_much_there_is(
         with django_assert_max_num_queries(22):
             client.get(f"/costs/rows/?from={ago(72).date()}")
         some_history(boss)
+
+
+def test_days_that_make_no_range_are_told_in_the_form_which_keeps_them(
+    client: Client, boss: User
+) -> None:
+    some_history(boss)
+    answer = client.get("/costs/?from=2026-02-02&to=2026-02-01")
+    assert answer.status_code == 400
+    html = answer.text
+    assert "The last day, 2026-02-01, is before the first, 2026-02-02." in html
+    assert 'value="2026-02-02"' in html
+    assert 'value="2026-02-01"' in html
+    assert "data-figure" not in html
+    answer = client.get("/costs/?from=2026-02-02&to=2026-02-01&format=csv")
+    assert answer.status_code == 400
+
+
+def test_yesterday_is_one_day_that_is_over_and_has_no_chart(client: Client, boss: User) -> None:
+    some_history(boss)
+    yesterday = ago(24).date().isoformat()
+    answer = client.get("/costs/?range=yesterday&format=json").json()
+    assert (answer["from"], answer["to"], answer["at"]) == (yesterday, yesterday, None)
+    assert [line["key"] for line in answer["by_day"]] == [yesterday]
+    html = client.get("/costs/?range=yesterday").text
+    assert "bw-cost-chart" not in html
+    assert "bw-cost-chart" in client.get("/costs/").text
+
+
+def test_what_spot_saved_is_told_with_what_was_paid_and_would_have_been(
+    client: Client, boss: User
+) -> None:
+    ended(2, "0.25", capacity=Capacity.SPOT)
+    day = ago(2).date()
+    url = f"/costs/rows/?from={day}&part=saving"
+    (row,) = client.get(url, headers={"Accept": "application/json"}).json()["results"]
+    assert (row["on_demand_usd"], row["paid_usd"], row["usd"]) == (
+        "0.750000000",
+        "0.250000000",
+        "0.500000000",
+    )
+    html = client.get(url).text
+    assert "0.750000000" in html
+    # An attempt's number says what it is.
+    assert ">Attempt<" not in html
+
+
+def test_idle_time_that_is_not_charged_yet_is_told_apart(client: Client, boss: User) -> None:
+    ended_instance(2, uncharged="0.04")
+    assert "not charged yet" not in client.get("/costs/").text
+    an_instance(launched_at=ago(1))
+    assert "not charged yet: of instances that still run" in client.get("/costs/").text
+    answer = client.get("/costs/?format=json").json()
+    (line,) = [line for line in answer["by_queue"] if line["key"] == "none"]
+    yet = Decimal(answer["uncharged_yet_usd"])
+    assert yet > 0
+    assert Decimal(line["total_usd"]) - yet == Decimal("0.04")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0, ""), (3600, "1.00"), (4_000_000, "1,111.11"), (43, "0.012"), (1, "0.00028")],
+)
+def test_hours_have_as_many_decimals_as_say_something(seconds: int, told: str) -> None:
+    assert hours_text(Decimal(seconds)) == told

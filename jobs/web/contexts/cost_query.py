@@ -18,6 +18,7 @@ from jobs.selectors.costs_rows import KINDS, Part, Place
 IDS = ("queue", "environment", "definition", "owner")
 PRESET_WORDS = {
     Preset.TODAY: "Today",
+    Preset.YESTERDAY: "Yesterday",
     Preset.WEEK: "7 days",
     Preset.DAYS_30: "30 days",
     Preset.MONTH: "This month",
@@ -90,8 +91,9 @@ def read_query(query: QueryDict, *, now: datetime) -> CostQuery:
     all_of = query.get("all", "")
     if not {"from", "to", "at"} & query.keys():
         preset = domain.read_preset(query.get("range") or Preset.WEEK)
-        first = domain.first_day(preset, today)
-        return CostQuery(first, today, now, preset=preset, all_of=all_of)
+        first, last = domain.first_day(preset, today), domain.last_day(preset, today)
+        at = now if last == today else None
+        return CostQuery(first, last, at, preset=preset, all_of=all_of)
     first = domain.read_day("from", query.get("from", ""))
     if "at" in query:
         at = min(domain.read_moment("at", query.get("at", "")), now)

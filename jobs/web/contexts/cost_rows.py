@@ -82,6 +82,7 @@ def build(*, query: RowsQuery, user: User) -> dict[str, Any]:
     return {
         "query": query,
         "days": query.days,
+        "is_saving": query.part is Part.SAVING,
         "title": PART_WORDS[query.part],
         "usd": lazily(lambda: figure.usd),
         "facts": lazily(figure.facts),
@@ -109,12 +110,20 @@ def _results(page: CostRows) -> Iterator[dict[str, Any]]:
         yield {
             "kind": row.kind,
             "usd": f"{row.usd:f}",
+            **_saved(row),
             "ended_at": row.at,
             **_attempt(row),
             "instance": row.instance.instance_id if row.instance else None,
             "environment": row.environment.name,
             "capacity": row.capacity,
         }
+
+
+def _saved(row: CostRow) -> dict[str, str]:
+    """Of what a saving is the difference."""
+    if row.paid_usd is None:
+        return {}
+    return {"paid_usd": f"{row.paid_usd:f}", "on_demand_usd": f"{row.on_demand_usd:f}"}
 
 
 def _attempt(row: CostRow) -> dict[str, Any]:

@@ -4,11 +4,12 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.http import QueryDict
 from django.urls import reverse
 from django.utils.text import capfirst
 
@@ -20,7 +21,7 @@ from jobs.selectors.costs_names import Named, Names, names_of
 from jobs.selectors.costs_other_kinds import other_kinds
 from jobs.selectors.costs_rows import Part, amount_of
 
-from .cost_query import NO_JOB, PRESET_WORDS, CostQuery
+from .cost_query import NO_JOB, PRESET_WORDS, CostQuery, read_query
 from .lazily import lazily
 
 # What the page lists of each; its JSON and CSV have all.
@@ -33,6 +34,8 @@ SECTIONS = {
     "owner": "By owner",
     "tag": "By tag",
 }
+# "12.34", "0.012", "0.00012".
+HOUR_DECIMALS = (2, 3, 4, 5)
 NO_JOB_LABEL = "Idle time that no job is charged with"
 KIND_LABELS = {str(kind): capfirst(str(label)) for kind, label in Capacity.choices}
 
@@ -58,6 +61,8 @@ class Line:
     # Of the largest total of its table, 0 to 1.
     part: float = 0.0
     is_deleted: bool = False
+    # Idle time of instances that live: at their end jobs are charged with it.
+    uncharged_yet_usd: Decimal = Decimal(0)
 
     def figure(self, part: Part) -> Figure:
         return Figure(amount_of(self.amounts, part), self.query.rows_url(part, self.scope))
@@ -153,7 +158,10 @@ class Costs:
         for (value,), amounts in self.ledger.by(key).items():
             if value is None:
                 scope: dict[str, object] = {"job": NO_JOB}
-                yield Line(NO_JOB_LABEL, NO_JOB, "", amounts, self.query, scope)
+                yet = self.ledger.living_idle_usd
+                yield Line(
+                    NO_JOB_LABEL, NO_JOB, "", amounts, self.query, scope, uncharged_yet_usd=yet
+                )
                 continue
             named = self._named(key, value)
             yield Line(
@@ -195,12 +203,26 @@ class Costs:
         )
 
 
+def build_refused(
+    *, given: Mapping[str, str], errors: Mapping[str, list[str]], now: datetime, user: User
+) -> dict[str, Any]:
+    """The page with what was asked for and what is wrong with it, and no figures."""
+    shown = build(query=read_query(QueryDict(), now=now), user=user)
+    return {
+        **shown,
+        "presets": [(words, url, False) for words, url, _ in shown["presets"]],
+        "errors": [text for texts in errors.values() for text in texts],
+        "given": {"first": given.get("from", ""), "last": given.get("to", "")},
+    }
+
+
 def build(*, query: CostQuery, user: User) -> dict[str, Any]:
     """Read when drawn; see `lazily`."""
     costs = Costs(query, user)
     days = lazily(costs.days)
     return {
         "query": query,
+        "given": {"first": query.first.isoformat(), "last": query.last.isoformat()},
         "presets": [
             (words, f"{reverse('costs')}?range={preset}", preset == query.preset)
             for preset, words in PRESET_WORDS.items()
@@ -210,8 +232,8 @@ def build(*, query: CostQuery, user: User) -> dict[str, Any]:
         "days": days,
         "bars": lazily(lambda: bars(days())),
         "sections": lazily(costs.sections),
-        "vcpu_hours": lazily(lambda: _hours(costs.ledger.total.work.vcpu_seconds)),
-        "gib_hours": lazily(lambda: _hours(costs.ledger.total.work.gib_seconds)),
+        "vcpu_hours": lazily(lambda: hours_text(costs.ledger.total.work.vcpu_seconds)),
+        "gib_hours": lazily(lambda: hours_text(costs.ledger.total.work.gib_seconds)),
         "other_kinds": lazily(
             lambda: [
                 (KIND_LABELS[each.capacity], each.usd, each.type_name)
@@ -223,8 +245,11 @@ def build(*, query: CostQuery, user: User) -> dict[str, Any]:
     }
 
 
-def _hours(seconds: Decimal) -> str:
-    return f"{seconds / SECONDS_PER_HOUR:,.2f}" if seconds else ""
+def hours_text(seconds: Decimal) -> str:
+    """Hours with as many decimals as still say something; empty for none."""
+    hours = seconds / SECONDS_PER_HOUR
+    decimals = next((each for each in HOUR_DECIMALS if hours >= Decimal(10) ** (1 - each)), 6)
+    return f"{hours:,.{decimals}f}" if seconds else ""
 
 
 def as_json(*, query: CostQuery, user: User) -> dict[str, Any]:
@@ -235,6 +260,7 @@ def as_json(*, query: CostQuery, user: User) -> dict[str, Any]:
         "to": query.last,
         "at": query.at,
         "total": _line_as_json(costs.total),
+        "uncharged_yet_usd": f"{costs.ledger.living_idle_usd:f}",
         "so_far_usd": f"{costs.ledger.so_far.total_usd:f}",
         "by_day": [_line_as_json(line) for line in costs.days().lines],
         **{
@@ -305,7 +331,8 @@ def _cell_text(costs: Costs, key: str, value: Any) -> str:
 def bars(days: Section) -> list[Bar]:
     """The chart of days: what attempts cost, and idle time above it."""
     highest = max((line.amounts.total_usd for line in days.lines), default=Decimal(0))
-    if not highest:
+    # A single one would fill the whole chart and show nothing.
+    if not highest or len(days.lines) < 2:
         return []
     width = 100 / len(days.lines)
     found = []
