@@ -6,7 +6,7 @@ A status reason is what the API returns and what retry rules match; an explanati
 import signal
 from collections.abc import Sequence
 
-from .resources import format_memory
+from .resources import format_memory, format_vcpus
 
 ESSENTIAL_EXITED = "Essential container in task exited"
 # Ours: AWS has no words for one whose end does not end its task.
@@ -69,6 +69,14 @@ def explain_interruption(why: str, *, has_run: bool) -> str:
     """One sentence for people about an attempt whose Spot capacity was taken away."""
     told = f"Interrupted: {why}" if why else "Interrupted."
     return told if has_run else f"{told} Its container had not been started."
+
+
+def minimum_out_of_reach(minimum: int, total: int) -> str:
+    """What is said of a managed environment's minimum that all of its machines together do not have."""
+    return (
+        f"minvCpus asks for {format_vcpus(minimum)} vCPUs, but all machines of its engine together have "
+        f"{format_vcpus(total)}. Instances are launched as far as there is room. Lower minvCpus, or add machines."
+    )
 
 
 def cannot_look(detail: str) -> str:

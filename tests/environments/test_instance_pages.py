@@ -143,6 +143,17 @@ def test_the_page_shows_instances_jobs_price_and_bounds(
     assert f'id="instance-{idle.pk}"' in page
 
 
+@pytest.mark.parametrize(("minimum", "told"), [(8, False), (9, True)])
+def test_a_minimum_that_all_machines_together_do_not_have_is_told(
+    admin_client: Client, environment: ComputeEnvironment, minimum: int, told: bool
+) -> None:
+    environment.compute_resources["minvCpus"] = minimum
+    environment.save()
+    html = admin_client.get("/environments/here/").content.decode()
+    warning = "minvCpus asks for 9 vCPUs, but all machines of its engine together have 8."
+    assert (warning in html) is told
+
+
 def test_an_environment_without_instances_says_when_they_come(
     client: Client, visitor: User, environment: ComputeEnvironment
 ) -> None:

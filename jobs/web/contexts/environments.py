@@ -1,7 +1,7 @@
 """What the pages of compute environments, their forms and their JSON are drawn from."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.domain import compute_resources
+from jobs.domain import compute_resources, reasons
 from jobs.domain.compute_resource_members import FARGATE_TYPES
 from jobs.domain.errors import InvalidInput, NotFound
 from jobs.domain.host_paths import THE_WHOLE_MACHINE
@@ -25,6 +25,7 @@ from jobs.models import (
     EnvironmentState,
     EnvironmentStatus,
     Node,
+    NodeState,
 )
 from jobs.selectors import environments as selectors
 from jobs.selectors.instances import ended_instances, live_instances
@@ -98,6 +99,7 @@ def build(
     now = timezone.now()
     ended = lazily(lambda: ended_instances(environment=environment, after=ended_after))
     going = lazily(lambda: spot.build(environment=environment, kind=kind, now=now))
+    nodes = lazily(lambda: selectors.list_nodes(environment=environment))
     return {
         "row": row,
         "environment": environment,
@@ -129,12 +131,21 @@ def build(
             dollars(environment.usd_per_vcpu_hour),
             dollars(environment.usd_per_gib_hour),
         ],
-        "nodes": lazily(lambda: selectors.list_nodes(environment=environment)),
+        "nodes": nodes,
+        "out_of_reach": lazily(lambda: _out_of_reach(environment, nodes())),
         "queues": lazily(lambda: selectors.queues_using(environment=environment)),
         "topics": TOPICS,
         "refused": subject,
         "refusal": [text for texts in error.errors.values() for text in texts] if error else [],
     }
+
+
+def _out_of_reach(environment: ComputeEnvironment, nodes: Sequence[selectors.NodeRow]) -> str:
+    """What there is to say of a minimum that its machines will never have, were they all its own."""
+    minimum = environment.compute_resources.get("minvCpus", 0) * MILLI
+    ready = [each for each in nodes if each.node.state == NodeState.READY]
+    total = sum(each.total.milli_vcpus for each in ready)
+    return reasons.minimum_out_of_reach(minimum, total) if ready and minimum > total else ""
 
 
 def _type_prices(
