@@ -165,11 +165,30 @@ class TestLooking:
         write(kept, "\udcff")
         assert ONLY_IN_ARCHIVE in page.get(url(kept)).content.decode()
 
-    @pytest.mark.parametrize("query", ["?page=x", "?page=-1", "?node=1e3", "?node=\u0661"])
-    def test_what_is_no_number_is_refused(
-        self, script: Client, kept: tuple[Checkpoint, Files], query: str
+    @pytest.mark.parametrize(
+        ("query", "said"),
+        [
+            ("?page=x", "page: this is a whole number, 1 to 999999."),
+            ("?page=0", "page: this is a whole number, 1 to 999999."),
+            ("?page=-1", "page: this is a whole number, 1 to 999999."),
+            ("?node=-1", "node: this is a whole number, 0 to 999999."),
+            ("?node=1e3", "node: this is a whole number, 0 to 999999."),
+            ("?node=\u0661", "node: this is a whole number, 0 to 999999."),
+        ],
+    )
+    def test_what_is_no_such_number_is_refused(
+        self, script: Client, kept: tuple[Checkpoint, Files], query: str, said: str
     ) -> None:
-        assert script.get(url(kept, query)).status_code == 400
+        answer = script.get(url(kept, query))
+        assert (answer.status_code, answer.json()["message"]) == (400, said)
+
+    @pytest.mark.parametrize("rest", ["", "archive/", "file/"])
+    def test_a_node_that_there_is_not_is_not_found(
+        self, script: Client, kept: tuple[Checkpoint, Files], rest: str
+    ) -> None:
+        answer = script.get(url(kept, f"{rest}?path=x&node=1"))
+        assert answer.status_code == 404
+        assert answer.json()["message"] == "This job has no node 1: its last is 0."
 
     def test_an_engine_that_is_away_is_a_readable_error(
         self, page: Client, kept: tuple[Checkpoint, Files]

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.core.exceptions import BadRequest
 from django.urls import reverse
 
+from jobs.domain.errors import NotFound
 from jobs.domain.states import TERMINAL
 from jobs.engines.archives import FileKind
 from jobs.engines.checks import LEVELS_AT_MOST
@@ -45,18 +46,21 @@ class Row:
 
 
 def read_query(job: Job, given: Mapping[str, str]) -> CheckpointQuery:
-    """Raises BadRequest for what is no number; a node that there is not is the last."""
-    node = _number(given.get("node", "0"))
+    """Raises BadRequest for what is no such number, and NotFound for a node that there is not."""
+    node = _number(given, "node", at_least=0)
+    if node >= job.node_count:
+        raise NotFound(f"This job has no node {node}: its last is {job.node_count - 1}.")
     return CheckpointQuery(
         path=given.get("path", "").strip("/"),
-        node=min(node, job.node_count - 1),
-        page=max(_number(given.get("page", "1")), 1),
+        node=node,
+        page=_number(given, "page", at_least=1),
     )
 
 
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 6):
-        raise BadRequest(f"{text!r} is no number.")
+def _number(given: Mapping[str, str], name: str, *, at_least: int) -> int:
+    text = given.get(name, str(at_least))
+    if not (text.isascii() and text.isdigit() and len(text) <= 6 and int(text) >= at_least):
+        raise BadRequest(f"{name}: this is a whole number, {at_least} to 999999.")
     return int(text)
 
 
