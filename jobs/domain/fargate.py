@@ -16,6 +16,8 @@ CAPABILITY = "FARGATE"
 INCLUDED_EPHEMERAL_GIB = 20
 # How many of the pairs next to what was asked for are named.
 PAIRS_NAMED = 3
+# Before the size that it has not.
+NO_SUCH_SIZE = "Fargate has no "
 NOT_ON_FARGATE = "Fargate has nothing of the kind. Leave it out."
 USE_REQUIREMENTS = "Jobs on Fargate say this in resourceRequirements."
 NO_NODES = "A multi-node parallel job cannot run on Fargate."
@@ -57,7 +59,7 @@ def size_problem(*, milli_vcpus: int, memory_mib: int) -> str:
     if memory_mib in SIZES.get(milli_vcpus, ()):
         return ""
     named = ", ".join(_pair(*pair) for pair in nearest_sizes(milli_vcpus, memory_mib))
-    return f"Fargate has no {_pair(milli_vcpus, memory_mib)}. The nearest that it has: {named}."
+    return f"{NO_SUCH_SIZE}{_pair(milli_vcpus, memory_mib)}. The nearest that it has: {named}."
 
 
 def nearest_sizes(milli_vcpus: int, memory_mib: int) -> list[tuple[int, int]]:

@@ -4,6 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 from pytest_django import Settings
 
 from jobs.domain.errors import Conflict, InvalidInput
@@ -148,3 +150,17 @@ def test_storage_beyond_what_is_included_is_paid_for_once(
     assert list(rows) == [(capacity, paid), (capacity, 0)][: 2 if is_group else 1]
     # The price of a try is the one at its start.
     assert {row.usd_per_ephemeral_gib_hour for row in Attempt.objects.all()} == {Decimal("0.5")}
+
+
+def test_the_form_marks_both_parts_of_a_size_that_fargate_has_not_and_prices_it_elsewhere(
+    client: Client, boss: User
+) -> None:
+    a_definition(name="hello")
+    a_fargate_queue()
+    typed = {"name": "a", "definition": "hello", "queue": "fargate", "loaded": "hello"}
+    begun = client.get("/submit/?definition=hello&queue=fargate")
+    refused = client.post("/jobs/", {**typed, "vcpus": "1", "memory_mib": "512"})
+    for page in (begun, refused):
+        assert NONE_OF_ITS in page.text
+        assert page.text.count('is-invalid" id="id_') == 2
+        assert "On-Demand instance" in page.text

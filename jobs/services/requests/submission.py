@@ -106,8 +106,12 @@ class Submission:
         return Work(**{field.name: getattr(self, field.name) for field in dataclass_fields(Work)})
 
 
-def check_submission(*, owner: User, fields: Mapping[str, object]) -> Submission:
+def check_submission(
+    *, owner: User, fields: Mapping[str, object], but_for_fargate: bool = False
+) -> Submission:
     """The clean submission, or InvalidInput with every field that is wrong. Writes nothing.
+
+    `but_for_fargate`: what a queue of Fargate would refuse passes, to say what other kinds would cost.
 
     Required: `name`, `queue` (its name), `definition` (`name` for the newest active revision, or
     `name:revision`); on a queue with fair share `share_identifier`, and `scheduling_priority` unless the
@@ -137,6 +141,9 @@ def check_submission(*, owner: User, fields: Mapping[str, object]) -> Submission
     submission = _assemble(name, queue, definition, work, asked)
     submission = _with_dependencies(checker, submission, owner, asked["depends_on"] or ())
     _check_together(checker, submission, asked, owner)
+    if not but_for_fargate:
+        size_field = next((field for field in SIZE_FIELDS if asked[field]), "definition")
+        check_fargate(checker, submission.work, submission.queue, size_field=size_field)
     checker.done()
     return submission
 
@@ -239,8 +246,6 @@ def _check_together(
     check_budgets(checker, queue=queue, owner=owner, tags=submission.tags)
     plan = plan_of(submission.work)
     check_host_access(checker, plan, queue)
-    size_field = next((field for field in SIZE_FIELDS if asked[field]), "definition")
-    check_fargate(checker, submission.work, queue, size_field=size_field)
     check_secrets_exist(checker, plan, owner)
     check_consumables_exist(
         checker,

@@ -10,6 +10,7 @@ from django.http import HttpRequest, QueryDict
 
 from jobs.domain.errors import InvalidInput
 from jobs.domain.exit_rules import rules_text
+from jobs.domain.fargate import NO_SUCH_SIZE
 from jobs.domain.ids import id_of, text_of
 from jobs.domain.parameters import names_in
 from jobs.domain.plans import plan_of
@@ -27,7 +28,7 @@ from jobs.selectors.choices import (
     usual_queue_name,
 )
 from jobs.selectors.plans import work_of_definition
-from jobs.services.requests.submission import Submission, check_submission
+from jobs.services.requests.submission import SIZE_FIELDS, Submission, check_submission
 
 from .. import answers
 from ..access import user_of
@@ -40,6 +41,8 @@ from .overridden import ecs_overrides_of, node_overrides_of
 Policy = Callable[[], SchedulingPolicy | None]
 # Of one container: a definition of several has them in each.
 OF_ONE_CONTAINER = ("command", "vcpus", "memory_mib", "gpus", "image")
+# Fargate has certain sizes: what is wrong with one is wrong with both.
+PAIR = ("vcpus", "memory_mib")
 # What a definition gives a default for.
 FROM_DEFINITION = (
     *OF_ONE_CONTAINER,
@@ -165,11 +168,14 @@ def build(
     if definition is not None and (given is None or (is_new and not errors)):
         given = definition.propagate_tags
     values["propagate_tags"] = is_checked(given)
-    marked = dict(errors or {})
     policy = lazily(lambda: policy_of_queue(values["queue"]))
+    marked = _size_errors(user, values, policy) if errors is None else dict(errors)
     return {
         "values": values,
         "errors": marked,
+        "is_wrong_pair": any(
+            NO_SUCH_SIZE in text for name in PAIR for text in marked.get(name, ())
+        ),
         "form_errors": errors_elsewhere(errors, fields=FIELDS),
         "definition": definition,
         "is_group": is_group(definition),
@@ -217,6 +223,10 @@ def _needs_priority(definition: JobDefinition | None, policy: SchedulingPolicy |
 
 def _forecast(user: User, values: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     submission = lazily(lambda: _valid_submission(user, values, policy))
+    # What Fargate would not take has a price elsewhere.
+    priced = lazily(
+        lambda: submission() or _valid_submission(user, values, policy, but_for_fargate=True)
+    )
     tags = values.get("tags")
     return {
         "budget_warnings": warnings(
@@ -226,23 +236,41 @@ def _forecast(user: User, values: Mapping[str, Any], policy: Policy) -> dict[str
                 tags=tags if isinstance(tags, Mapping) else {},
             )
         ),
-        "estimate": lazily(lambda: estimate(found) if (found := submission()) else None),
+        "estimate": lazily(lambda: estimate(found) if (found := priced()) else None),
         "outlook": lazily(lambda: outlook(found, user=user) if (found := submission()) else None),
     }
 
 
-def _valid_submission(user: User, values: Mapping[str, Any], policy: Policy) -> Submission | None:
+def _valid_submission(
+    user: User, values: Mapping[str, Any], policy: Policy, *, but_for_fargate: bool = False
+) -> Submission | None:
     """What is filled in; None until queue, definition and amounts are valid."""
+    try:
+        fields = _for_forecast(values, policy)
+        return check_submission(owner=user, fields=fields, but_for_fargate=but_for_fargate)
+    except InvalidInput:
+        return None
+
+
+def _for_forecast(values: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     fields = {name: value for name, value in values.items() if name in OF_FORECAST}
     # Neither price nor place depends on the name: without one there is an estimate as well.
     fields["name"] = "estimate"
     if policy() is not None:
         fields["share_identifier"] = fields["share_identifier"] or "estimate"
         fields["scheduling_priority"] = fields["scheduling_priority"] or "0"
+    return fields
+
+
+def _size_errors(user: User, values: Mapping[str, Any], policy: Policy) -> dict[str, list[str]]:
+    """What is wrong with the size that the form begins with, such as one that Fargate does not have."""
+    if not (values["queue"] and values["definition"]):
+        return {}
     try:
-        return check_submission(owner=user, fields=fields)
-    except InvalidInput:
-        return None
+        check_submission(owner=user, fields=_for_forecast(values, policy))
+    except InvalidInput as error:
+        return {name: texts for name, texts in error.errors.items() if name in SIZE_FIELDS}
+    return {}
 
 
 def _gathered(fields: dict[str, object], query: QueryDict) -> dict[str, object]:
