@@ -12,6 +12,7 @@ from .members import (
     a_flag,
     a_list,
     a_map_of_texts,
+    a_name,
     a_number,
     a_set,
     a_text,
@@ -102,7 +103,7 @@ _instance_types = a_set(
     ),
     at_most=MAX_INSTANCE_TYPES,
 )
-_ids = a_set(a_text, at_most=MAX_IDS)
+_ids = a_list(a_name, at_most=MAX_IDS)
 _MEMBERS: dict[str, Reader] = {
     "type": _type,
     "allocationStrategy": one_of(STRATEGIES),

@@ -94,17 +94,9 @@ def a_list(reader: Reader, *, at_most: int | None = None) -> Reader:
 
 
 def a_set(reader: Reader, *, at_most: int) -> Reader:
-    """Reads a list in which equal items count once, and none is empty."""
+    """Reads a list in which equal items count once."""
     read_list = a_list(reader, at_most=at_most)
-
-    def read(value: object) -> list[Any]:
-        clean: list[Any] = read_list(value)
-        empty = [(f"[{index}]", REQUIRED) for index, item in enumerate(clean) if not is_given(item)]
-        if empty:
-            raise FieldError(problems=empty)
-        return list(dict.fromkeys(clean))
-
-    return read
+    return lambda value: list(dict.fromkeys(read_list(value)))
 
 
 def a_text(value: object) -> str:
@@ -112,6 +104,14 @@ def a_text(value: object) -> str:
     text = read_text(value)
     if len(text) > MAX_TEXT_CHARACTERS:
         raise FieldError(f"This has at most {MAX_TEXT_CHARACTERS} characters.")
+    return text
+
+
+def a_name(value: object) -> str:
+    """Any text of a sensible length that is not empty."""
+    text = a_text(value)
+    if not text:
+        raise FieldError(REQUIRED)
     return text
 
 

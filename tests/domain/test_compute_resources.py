@@ -20,10 +20,9 @@ def resources(**changes: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("member", ["instanceTypes", "subnets", "securityGroupIds"])
-def test_what_is_named_twice_counts_once_and_in_its_first_place(member: str) -> None:
-    clean = new_resources(resources(**{member: ["m5.large", "c5.large", "m5.large"]}))
-    assert clean[member] == ["m5.large", "c5.large"]
+def test_a_type_that_is_named_twice_counts_once_and_in_its_first_place() -> None:
+    clean = new_resources(resources(instanceTypes=["m5.large", "c5.large", "m5.large"]))
+    assert clean["instanceTypes"] == ["m5.large", "c5.large"]
 
 
 @pytest.mark.parametrize("member", ["subnets", "securityGroupIds"])
