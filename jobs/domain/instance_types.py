@@ -80,6 +80,10 @@ def type_name(value: object) -> str:
     text = read_text(value)
     if not text:
         raise FieldError("Give a name, such as rack.large.")
+    if INSTANCE_TYPE_PATTERN.fullmatch(f"{text}.large") and "." not in text:
+        raise FieldError(
+            f"A type's name is its family, a dot and its size: {text}.large, for instance."
+        )
     if "." not in text or not INSTANCE_TYPE_PATTERN.fullmatch(text):
         raise FieldError(
             "A type's name is its family, a dot and its size, such as rack.large: lower-case letters, "

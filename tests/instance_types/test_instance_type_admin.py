@@ -36,6 +36,7 @@ def test_errors_stand_beside_their_fields_in_the_service_s_words(
 ) -> None:
     form = client.post(reverse(ADD), {"name": "rack", "vcpus": "x"}).context["adminform"].form
     assert set(form.errors) == {"name", "vcpus", "memory_mib"}
+    assert "rack.large, for instance" in form.errors["name"][0]
     assert form.errors["vcpus"] == ["vCPUs are a number such as 1 or 0.25."]
     assert not InstanceType.objects.exists()
 

@@ -176,10 +176,11 @@ def test_what_an_attempt_used_is_drawn_against_what_it_asked_for(page: Client) -
             attempt=attempt,
             at=NOW + timedelta(seconds=second),
             milli_vcpus=milli_vcpus,
-            memory_mib=100,
+            memory_mib=0,
         )
     html = page.get(f"/jobs/{job.pk}/").content.decode()
     assert "0.5 of 1, at most 0.75" in html
+    assert "under 1 MiB of" in html
     lines = usage_lines(attempt)
     assert lines is not None
     assert lines.cpu.points == "0.0,22.9 50.0,8.6 100.0,15.7"

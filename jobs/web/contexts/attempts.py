@@ -245,9 +245,14 @@ def usage_lines(attempt: Attempt | None) -> UsageLines | None:
             places,
             [each.memory_mib for each in samples],
             attempt.memory_mib,
-            resources.format_memory,
+            _memory,
         ),
     )
+
+
+def _memory(mib: int) -> str:
+    """Whole MiB are measured: 0 is not nothing."""
+    return resources.format_memory(mib) if mib else "under 1 MiB"
 
 
 def as_json(job: Job, attempt: Attempt, now: datetime, prices: Prices) -> dict[str, Any]:
