@@ -1,5 +1,6 @@
 """What is counted while a simulation goes on: money, vCPU-seconds, waits, interruptions."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from datetime import datetime
 from decimal import Decimal
@@ -89,7 +90,10 @@ class Ledger:
         )
         launched_at, ended_at = self._fleet.moment(instance.launched), self._fleet.moment(now)
         self._usd += instance_usd(
-            price=price, history=self._history, launched_at=launched_at, ended_at=ended_at
+            price=price,
+            history=self._history_of(launched_at, ended_at),
+            launched_at=launched_at,
+            ended_at=ended_at,
         )
         self._on_demand_usd += instance_usd(
             price=price.on_demand, history=(), launched_at=launched_at, ended_at=ended_at
@@ -127,6 +131,12 @@ class Ledger:
             ),
         )
 
+    def _history_of(self, start: datetime, end: datetime) -> list[tuple[datetime, Decimal]]:
+        """The steps that count between two moments: all of a week, for each run, would take most of the time."""
+        first = bisect_right(self._history, start, key=lambda step: step[0]) - 1
+        behind = bisect_right(self._history, end, key=lambda step: step[0])
+        return self._history[max(first, 0) : behind]
+
     def _price_run(self, run: Run, now: float) -> None:
         start, end = self._fleet.moment(run.started), self._fleet.moment(now)
         nodes = run.job.task.nodes
@@ -134,7 +144,8 @@ class Ledger:
         self._on_demand_usd += on_demand
         if self._scenario.kind is Kind.FARGATE_SPOT:
             hourly = self._hourly(run.job.task.needs)
-            price = fargate_usd(hourly=hourly, start=start, end=end, spot_history=self._history)
+            history = self._history_of(start, end)
+            price = fargate_usd(hourly=hourly, start=start, end=end, spot_history=history)
             self._usd += price * nodes
         else:
             self._usd += on_demand
