@@ -22,6 +22,7 @@ from jobs.scheduling.reasons import split_reason
 from jobs.selectors import jobs as selectors
 
 from . import plaintext
+from .joblinks import with_job_links
 
 register = template.Library()
 
@@ -183,9 +184,12 @@ def brief_reason(job: Job) -> str:
 
 @register.simple_tag
 def wait_reason(text: str) -> SafeString:
-    """Why a job waits: the code as a small label that may break at its joints, then the words."""
+    """Why a job waits: the code as a small label that may break at its joints, then the words.
+
+    A job that they name by its id, which they do to its owner alone, is a link.
+    """
     code, detail = split_reason(text)
-    words = format_html("<span>{}</span>", plaintext.visible(detail))
+    words = format_html("<span>{}</span>", with_job_links(detail))
     if code is None:
         return words
     return format_html("{} {}", wait_code(code), words)

@@ -1,7 +1,11 @@
 """Small words of the pages."""
 
+from uuid import UUID
+
 import pytest
 
+from jobs.domain.ids import child_id
+from jobs.web.joblinks import with_job_links
 from jobs.web.tags import relative
 
 
@@ -21,3 +25,14 @@ from jobs.web.tags import relative
 )
 def test_times_are_told_as_past_or_to_come(seconds: float, words: str) -> None:
     assert relative(seconds) == words
+
+
+def test_a_job_that_a_reason_names_is_a_link() -> None:
+    job_id = "0198c4a0-0000-7000-8000-000000000000"
+    link = '<a href="/jobs/{0}/">{0}</a>'
+    told = with_job_links(f"behind <b> ({job_id}), which needs 2")
+    assert told == f"behind &lt;b&gt; ({link.format(job_id)}), which needs 2"
+    assert with_job_links(f"{job_id}:12.") == link.format(f"{job_id}:12") + "."
+    # The child of a child.
+    child = str(child_id(UUID(job_id), 1))
+    assert with_job_links(f"{child}:1") == f"{child}:1"
