@@ -107,7 +107,7 @@ def test_idle_time_is_charged_by_size_where_all_ran_too_short_to_cost_anything()
         Decimal("0.003333333"),
         Decimal(0),
     ]
-    assert (row.uncharged_idle_usd, charged(row)) == (0, row.usd)
+    assert (row.uncharged_idle_usd, charged(row)) == (Decimal(0), row.usd)
 
 
 def test_idle_time_of_an_instance_that_nobody_used_stays_its_environments() -> None:
