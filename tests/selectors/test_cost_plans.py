@@ -12,6 +12,7 @@ from jobs.models import InstanceState, JobStatus
 from jobs.selectors.costs import CostRange, CostScope
 from jobs.selectors.costs_living import read_living
 from tests.builders import NOW, a_job, a_node, an_attempt, an_instance
+from tests.selectors.test_instance_plans import have_run
 from tests.selectors.test_plans import statements_of
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +65,11 @@ def test_what_lives_is_found_without_reading_what_has_ended(scope: CostScope) ->
         an_instance(node=node, state=InstanceState.ENDED, ended_at=NOW)
     instance = an_instance(node=node)
     job = a_job(status=JobStatus.RUNNING, attempts_made=1)
-    an_attempt(job=job, node=node, instance=instance, started_at=NOW)
+    live = an_attempt(job=job, node=node, instance=instance, started_at=NOW)
+    have_run(instance, live)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
     times = CostRange(NOW - timedelta(days=20), NOW + timedelta(hours=1), with_running=True)
     statements = statements_of(lambda: read_living(times, scope))
     found = {step for sql, values in statements for step in steps_of(sql, values)}

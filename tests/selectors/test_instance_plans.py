@@ -41,14 +41,15 @@ def environment() -> ComputeEnvironment:
         job = a_job(queue=queue, status=JobStatus.RUNNING, attempts_made=1, started_at=NOW)
         of_it = {"environment": found, "node": instance.node, "capacity": Capacity.SPOT}
         live = an_attempt(job=job, instance=instance, started_at=NOW, **of_it)
-        _have_run(instance, live)
+        have_run(instance, live)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
     return found
 
 
-def _have_run(instance: Instance, like: Attempt) -> None:
+def have_run(instance: Instance, like: Attempt) -> None:
+    """Hundreds of jobs as that one's have run on an instance, and ended."""
     job = a_job(queue=like.job.queue, status=JobStatus.SUCCEEDED, started_at=NOW)
     of_job = {field.attname: getattr(job, field.attname) for field in Job._meta.concrete_fields}
     jobs = Job.objects.bulk_create(Job(**{**of_job, "id": new_job_id()}) for _ in range(ENDED))
