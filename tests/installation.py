@@ -242,7 +242,8 @@ class Installation:
     def _post(self, path: str, **body: Any) -> dict[str, Any]:
         answer = self._http.post(self.url + path, **body, timeout=30)
         if not answer.ok:
-            raise requests.HTTPError(f"{path}: {answer.status_code} {answer.text[:500]}")
+            told = f"{path}: {answer.status_code} {answer.text[:500]}"
+            raise requests.HTTPError(told, response=answer)
         return dict(answer.json())
 
     def submit(self, name: str, **fields: Any) -> str:

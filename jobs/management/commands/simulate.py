@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, ProgrammingError
 from django.utils import timezone
 
 from jobs.domain.errors import InvalidInput
@@ -108,6 +109,11 @@ class Command(BaseCommand):
         except InvalidInput as error:
             lines = [f"{field}: {text}" for field, texts in error.errors.items() for text in texts]
             raise CommandError("\n".join(lines)) from error
+        except (OperationalError, ProgrammingError) as error:
+            raise CommandError(
+                "The database with the catalogue of instance types cannot be read. Start the server "
+                f"once, or run manage.py migrate and manage.py instance_types load. ({error})"
+            ) from error
 
     def _simulate(self, options: dict[str, Any], now: datetime) -> None:
         wanted = workload_options(options)
