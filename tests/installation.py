@@ -119,7 +119,7 @@ class Installation:
         """Its containers, volumes and networks go with it: an engine has room for some thirty networks."""
         client = docker.DockerClient(base_url=self._environment.get("DOCKER_HOST"))
         mine: dict[str, str | list[str] | bool] = {"label": self.containers_label}
-        for container in client.containers.list(all=True, filters=mine):
+        for container in client.containers.list(all=True, filters=mine, ignore_removed=True):
             container.remove(force=True, v=True)
         for volume in client.volumes.list(filters={"label": self.containers_label}):
             volume.remove()

@@ -90,7 +90,7 @@ def assert_nothing_is_left(installation: Installation, job_id: str) -> None:
 
     def left() -> list[str]:
         found = [
-            *(each.name for each in client.containers.list(all=True)),
+            *(each.name for each in client.containers.list(all=True, ignore_removed=True)),
             *(each.name for each in client.networks.list()),
             *(each.name for each in client.volumes.list()),
         ]
