@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from jobs.domain.budgets import month_of
 from jobs.models import Budget, BudgetAction
@@ -135,11 +136,11 @@ def test_overview_and_queue_show_the_budgets_that_are_at_their_warning(
 
 @pytest.mark.parametrize("count", [1, 5])
 def test_warnings_cost_one_query_however_many_there_are(
-    client: Client, boss: User, count: int, django_assert_num_queries: object
+    client: Client, boss: User, count: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for _ in range(count):
         spent(9, queue=a_queue())
-    with django_assert_num_queries(1):  # type: ignore[operator]
+    with django_assert_num_queries(1):
         assert [row.queue.name for row in warnings_seen(user=boss) if row.queue]
 
 

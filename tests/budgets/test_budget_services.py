@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from jobs import changes
 from jobs.domain.errors import InvalidInput, NotFound
@@ -166,6 +167,6 @@ def test_who_comes_late_with_older_figures_changes_nothing(spend: Spend) -> None
     assert (budget.spent_usd, budget.exceeded_at) == (Decimal(10), NOW)
 
 
-def test_without_budgets_it_is_one_query(django_assert_num_queries: object) -> None:
-    with django_assert_num_queries(1):  # type: ignore[operator]
+def test_without_budgets_it_is_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    with django_assert_num_queries(1):
         assert bring_up_to_date(now=NOW) == 0

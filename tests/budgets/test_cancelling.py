@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from jobs import queueing
 from jobs.domain.errors import LostLease
@@ -176,10 +177,10 @@ def test_a_scheduler_that_lost_its_lease_cancels_nothing(lease: Lease) -> None:
 
 
 def test_without_budgets_a_round_is_two_queries_and_between_rounds_none(
-    lease: Lease, django_assert_num_queries: object
+    lease: Lease, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     rounds = BudgetRounds()
-    with django_assert_num_queries(2):  # type: ignore[operator]
+    with django_assert_num_queries(2):
         assert not rounds.go_on(lease=lease, now=NOW, monotonic=0.0)
-    with django_assert_num_queries(0):  # type: ignore[operator]
+    with django_assert_num_queries(0):
         assert not rounds.go_on(lease=lease, now=NOW, monotonic=5.0)

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from jobs.domain.states import JobStatus
 from jobs.models import ConsumableResource
@@ -73,12 +74,12 @@ def test_other_peoples_holds_are_a_number_only(client: Client, visitor: User) ->
 
 
 def test_holds_cost_two_queries_however_many_there_are(
-    boss: User, django_assert_num_queries: object
+    boss: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     resource = a_consumable(total_quantity=100)
     for _ in range(5):
         a_hold(resource=resource)
-    with django_assert_num_queries(2):  # type: ignore[operator]
+    with django_assert_num_queries(2):
         holds = holds_of(resource=resource, user=boss, size=3)
         assert all(hold.job.queue.name and hold.job.owner.pk for hold in holds.rows)
     assert (len(holds.rows), holds.others, holds.others_quantity) == (3, 2, 2)

@@ -5,6 +5,7 @@ import json
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from jobs.domain.states import JobStatus
 from jobs.models import JobDefinition
@@ -42,11 +43,11 @@ def test_the_list_is_searched_and_paged_by_name() -> None:
 
 
 def test_the_list_costs_as_many_queries_for_many_rows_as_for_one(
-    django_assert_num_queries: object,
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     for _ in range(10):
         a_job(status=JobStatus.RUNNING)
-    with django_assert_num_queries(3):  # type: ignore[operator]
+    with django_assert_num_queries(3):
         rows = list_definitions().rows
     assert [row.live_jobs for row in rows] == [1] * 10
 

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from jobs.domain.resources import Resources
 from jobs.domain.states import JobStatus
@@ -58,13 +59,13 @@ def test_used_is_what_live_attempts_hold_and_total_what_ready_nodes_have() -> No
 
 
 def test_a_node_shows_what_this_and_what_other_environments_hold(
-    django_assert_num_queries: object,
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     engine = a_node().engine
     mine, other = an_environment(engine=engine), an_environment(engine=engine)
     run_in(mine)
     run_in(other)
-    with django_assert_num_queries(4):  # type: ignore[operator]
+    with django_assert_num_queries(4):
         (node,) = list_nodes(environment=mine)
         assert [attempt.job.queue.name for attempt in node.attempts]
     assert (node.used_here, node.used_by_others) == (Resources(1000, 512), Resources(1000, 512))
@@ -72,11 +73,11 @@ def test_a_node_shows_what_this_and_what_other_environments_hold(
 
 
 def test_the_list_costs_as_many_queries_for_many_rows_as_for_one(
-    django_assert_num_queries: object,
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     for _ in range(6):
         run_in(an_environment())
-    with django_assert_num_queries(3):  # type: ignore[operator]
+    with django_assert_num_queries(3):
         rows = list_environments().rows
         assert all(row.environment.engine.name for row in rows)
     assert [row.live_attempts for row in rows] == [1] * 6

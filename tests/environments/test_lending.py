@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from jobs.domain.errors import InvalidInput, NotFound
 from jobs.domain.host_paths import allowed_host_paths
@@ -180,7 +181,7 @@ def test_others_count_no_gpus(client: Client, visitor: User) -> None:
 
 
 def test_gpus_in_use_are_shown_where_there_are_gpus(
-    django_assert_num_queries: object,
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     node = a_node(gpus=4)
     mine = an_environment(engine=node.engine)
@@ -188,11 +189,11 @@ def test_gpus_in_use_are_shown_where_there_are_gpus(
     for environment, gpus in ((mine, [0]), (mine, []), (other, [1, 2])):
         job = a_job(queue=a_queue(environment), status=JobStatus.RUNNING, attempts_made=1)
         an_attempt(job=job, gpus=gpus, milli_vcpus=500, memory_mib=64)
-    with django_assert_num_queries(5):  # type: ignore[operator]
+    with django_assert_num_queries(5):
         (row,) = list_nodes(environment=mine)
     assert (row.used_here, row.used) == (Resources(1000, 128, 1), Resources(1500, 192, 3))
     assert row.total.gpus == 4
-    with django_assert_num_queries(4):  # type: ignore[operator]
+    with django_assert_num_queries(4):
         rows = {each.environment.pk: each for each in list_environments().rows}
     assert (rows[mine.pk].used.gpus, rows[other.pk].used.gpus) == (1, 2)
     assert rows[mine.pk].total.gpus == 4

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import EnvironmentType, InstanceType
 from tests.builders import an_environment, an_instance, an_instance_type, load_catalogue
@@ -136,11 +137,11 @@ def test_a_filter_that_cannot_be_is_refused(client: Client, visitor: User, query
 
 
 def test_the_list_costs_as_many_queries_for_many_types_as_for_one(
-    client: Client, visitor: User, django_assert_max_num_queries: object
+    client: Client, visitor: User, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     load_catalogue()
     # Session, user, families, the page.
-    with django_assert_max_num_queries(4):  # type: ignore[operator]
+    with django_assert_max_num_queries(4):
         client.get("/instance-types/")
 
 

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from jobs.domain import ids
 from jobs.domain.states import JobStatus
@@ -52,11 +53,11 @@ def test_the_list_is_paged_by_name(client: Client, visitor: User) -> None:
 
 
 def test_the_list_costs_as_many_queries_for_many_rows_as_for_one(
-    django_assert_num_queries: object,
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     for _ in range(10):
         a_job(status=JobStatus.RUNNING)
-    with django_assert_num_queries(3):  # type: ignore[operator]
+    with django_assert_num_queries(3):
         rows = list_queues().rows
     assert [row.live_jobs for row in rows] == [1] * 10
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from jobs.domain.errors import InvalidInput
 from jobs.domain.states import JobStatus
@@ -139,7 +140,7 @@ def test_scripts_see_and_set_the_same(client: Client, boss: User) -> None:
 
 
 def test_shares_show_what_they_used_and_use_against_their_weights(
-    django_assert_num_queries: object,
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     policy = a_policy(shares={"light": 0.5, "team*": 2.0}, share_decay_seconds=3600)
     queue = a_queue(scheduling_policy=policy)
@@ -157,7 +158,7 @@ def test_shares_show_what_they_used_and_use_against_their_weights(
         queue=queue, status=JobStatus.RUNNING, share_identifier="light", attempts_made=1
     )
     an_attempt(job=running, milli_vcpus=2000)
-    with django_assert_num_queries(3):  # type: ignore[operator]
+    with django_assert_num_queries(3):
         shares = shares_of(queue=queue, now=NOW)
     rows = {row.share_identifier: row for row in shares.rows}
     assert {share: row.weight_factor for share, row in rows.items()} == {

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import Attempt, JobDefinition
 from tests.builders import a_definition, a_user
@@ -56,12 +57,12 @@ def test_the_list_has_the_largest_saving_first(
 
 
 def test_the_list_takes_as_many_queries_however_long_it_is(
-    client: Client, visitor: User, django_assert_num_queries: object
+    client: Client, visitor: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     five_runs(a_definition())
     five_runs(a_definition())
     # Session, user, what was found, and the newest revisions.
-    with django_assert_num_queries(4):  # type: ignore[operator]
+    with django_assert_num_queries(4):
         client.get("/right-sizing/")
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from jobs import queueing
 from jobs.domain.states import JobStatus
@@ -150,12 +151,12 @@ def test_samples_are_bounded_and_one_long_run_does_not_stand_for_all(
 
 @pytest.mark.parametrize("count", [1, 30])
 def test_runs_are_found_by_as_many_queries_however_many_there_are(
-    count: int, django_assert_max_num_queries: object
+    count: int, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     definition, queue = a_definition(), a_queue()
     for _ in range(count):
         a_run(definition, [], job={"queue": queue})
-    with django_assert_max_num_queries(5):  # type: ignore[operator]
+    with django_assert_max_num_queries(5):
         found = selectors.newest_runs(name=definition.name)
         assert len(found) == count
         assert all(each.job.definition.revision for each in found)
@@ -180,9 +181,11 @@ def test_only_definitions_whose_jobs_have_ended_are_looked_at_again() -> None:
     assert set(stale.values_list("definition_name", flat=True)) == {busy.name, quiet.name}
 
 
-def test_between_two_looks_it_is_one_query(django_assert_num_queries: object) -> None:
+def test_between_two_looks_it_is_one_query(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
     CostMark.objects.create(name=MARK, until=NOW)
-    with django_assert_num_queries(1):  # type: ignore[operator]
+    with django_assert_num_queries(1):
         mark_stale(now=NOW + timedelta(seconds=30))
 
 
