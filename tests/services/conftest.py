@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from jobs.services.passes.lease import Lease
 from tests.builders import a_group, containers_of, nodes_of
 from tests.services.playing import Begin, Play, playing
+from tests.services.stepping import a_lease
 
 
 @pytest.fixture
@@ -41,3 +43,9 @@ def nodes() -> Iterator[Begin]:
             return play
 
         yield begin
+
+
+@pytest.fixture
+def lease() -> Lease:
+    """The right to decide, as the active scheduler has it."""
+    return a_lease()

@@ -14,7 +14,6 @@ from jobs.services.passes.accept import accept_submitted
 from jobs.services.passes.lease import Lease
 from tests.builders import NOW
 from tests.services.stepping import (
-    a_lease,
     check_summaries,
     children,
     end,
@@ -26,11 +25,6 @@ from tests.services.stepping import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def lease() -> Lease:
-    return a_lease()
 
 
 def test_children_are_like_their_parent_and_known_by_their_ids() -> None:

@@ -28,15 +28,10 @@ from tests.builders import (
     an_attempt,
     an_environment,
 )
-from tests.services.stepping import a_lease, submitted
+from tests.services.stepping import submitted
 from tests.services.test_statuses import OVER, advance, disabled_queue, everything, status
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def lease() -> Lease:
-    return a_lease()
 
 
 def test_a_deleted_queue_terminates_its_jobs_and_goes(lease: Lease) -> None:

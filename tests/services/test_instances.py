@@ -19,7 +19,7 @@ from jobs.models import (
 from jobs.processes.scheduler import schedule_once
 from jobs.scheduling.decide import decide
 from jobs.selectors.snapshot import load_snapshot
-from jobs.services.passes.lease import Lease, Standby
+from jobs.services.passes.lease import Lease
 from jobs.services.passes.placement import apply_plan
 from tests.builders import (
     NOW,
@@ -33,13 +33,6 @@ from tests.builders import (
 from tests.services.instances_at_hand import a_managed, a_waiting, end
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def lease() -> Lease:
-    lease = Standby(holder="test").try_acquire(monotonic=0)
-    assert lease is not None
-    return lease
 
 
 def test_a_job_is_placed_on_an_instance_that_its_pass_launches(lease: Lease) -> None:

@@ -37,13 +37,6 @@ from tests.services.instances_at_hand import a_managed, a_waiting, end
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def lease() -> Lease:
-    lease = Standby(holder="test").try_acquire(monotonic=0)
-    assert lease is not None
-    return lease
-
-
 def test_on_demand_work_interrupts_spot_work_with_a_notice(lease: Lease) -> None:
     engine = a_node(engine=an_engine(), milli_vcpus=2000).engine
     spot = a_managed(engine=engine, kind="SPOT")

@@ -16,7 +16,7 @@ from jobs.processes.scheduler import schedule_once
 from jobs.services.costs.instances import price_instances
 from jobs.services.passes import instances, placement
 from jobs.services.passes.instances import advance_instances
-from jobs.services.passes.lease import Lease, Standby
+from jobs.services.passes.lease import Lease
 from tests.builders import (
     NOW,
     a_definition,
@@ -26,13 +26,6 @@ from tests.builders import (
 from tests.services.instances_at_hand import a_managed, a_waiting, end
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def lease() -> Lease:
-    lease = Standby(holder="test").try_acquire(monotonic=0)
-    assert lease is not None
-    return lease
 
 
 def test_a_machine_that_is_gone_takes_its_instances_with_it(lease: Lease) -> None:

@@ -9,19 +9,12 @@ from jobs.scheduling.decide import decide
 from jobs.scheduling.scouts import Scouts
 from jobs.selectors.snapshot import load_snapshot
 from jobs.services.passes.accept import accept_submitted
-from jobs.services.passes.lease import Lease, Standby
+from jobs.services.passes.lease import Lease
 from jobs.services.passes.placement import apply_plan
 from jobs.services.requests.stop import cancel_job
 from tests.builders import NOW, a_definition, a_job, a_node, a_queue, an_environment
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def lease() -> Lease:
-    lease = Standby(holder="test").try_acquire(monotonic=0)
-    assert lease is not None
-    return lease
 
 
 def test_new_jobs_become_runnable_in_one_go(lease: Lease) -> None:

@@ -9,19 +9,12 @@ from jobs.domain.errors import LostLease
 from jobs.models import Job, JobQueue, JobStatus, QueueBlock
 from jobs.scheduling.decide import decide
 from jobs.selectors.snapshot import load_snapshot
-from jobs.services.passes.lease import Lease, Standby
+from jobs.services.passes.lease import Lease
 from jobs.services.passes.placement import apply_plan
 from jobs.services.passes.queue_blocks import newly_blocked
 from tests.builders import NOW, a_job, a_node, a_queue, an_attempt, an_environment
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def lease() -> Lease:
-    lease = Standby(holder="test").try_acquire(monotonic=0)
-    assert lease is not None
-    return lease
 
 
 def a_small_queue(**fields: object) -> JobQueue:

@@ -10,7 +10,6 @@ from jobs.services.passes.lease import Lease
 from jobs.services.requests.rerun import rerun_job
 from tests.builders import NOW, a_policy, a_queue, a_user
 from tests.services.stepping import (
-    a_lease,
     check_summaries,
     child,
     children,
@@ -22,11 +21,6 @@ from tests.services.stepping import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def lease() -> Lease:
-    return a_lease()
 
 
 def an_array_with_failures(lease: Lease, size: int, *failed: int, **fields: object) -> Job:

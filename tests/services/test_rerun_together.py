@@ -12,7 +12,6 @@ from jobs.services.requests.bulk import go_on_with_bulk, start_bulk
 from jobs.services.requests.rerun import rerun_job
 from tests.builders import NOW, a_consumable, a_secret, a_user
 from tests.services.stepping import (
-    a_lease,
     child,
     children,
     end,
@@ -24,11 +23,6 @@ from tests.services.stepping import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def lease() -> Lease:
-    return a_lease()
 
 
 @pytest.fixture

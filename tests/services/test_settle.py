@@ -19,7 +19,6 @@ from jobs.services.passes.settle import settle_ended
 from jobs.services.requests.stop import cancel_job
 from tests.builders import NOW
 from tests.services.stepping import (
-    a_lease,
     check_summaries,
     child,
     children,
@@ -35,11 +34,6 @@ pytestmark = pytest.mark.django_db
 
 class Died(BaseException):
     """The scheduler was killed."""
-
-
-@pytest.fixture
-def lease() -> Lease:
-    return a_lease()
 
 
 def a_fan(lease: Lease) -> tuple[Job, list[Job]]:

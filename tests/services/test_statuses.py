@@ -67,11 +67,6 @@ HEALTHY = ("VALID", "ComputeEnvironment Healthy")
 QUEUE_HEALTHY = ("VALID", "JobQueue Healthy")
 
 
-@pytest.fixture
-def lease() -> Lease:
-    return a_lease()
-
-
 def advance(lease: Lease) -> None:
     while statuses.advance_statuses(lease=lease, now=NOW):
         pass

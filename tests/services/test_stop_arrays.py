@@ -20,7 +20,6 @@ from jobs.services.requests.stop import cancel_job, terminate_job
 from jobs.services.writing.transition import transition
 from tests.builders import NOW, a_queue, an_attempt
 from tests.services.stepping import (
-    a_lease,
     check_summaries,
     child,
     children,
@@ -36,11 +35,6 @@ pytestmark = pytest.mark.django_db
 OVER = AttemptOutcome(
     status_reason="Essential container in task exited", explanation="", exit_code=1
 )
-
-
-@pytest.fixture
-def lease() -> Lease:
-    return a_lease()
 
 
 @pytest.fixture

@@ -10,20 +10,13 @@ from jobs.models import Job, JobQueue, JobStatus, Transition
 from jobs.scheduling.decide import decide
 from jobs.scheduling.plan import WaitCode
 from jobs.selectors.snapshot import load_snapshot
-from jobs.services.passes.lease import Lease, Standby
+from jobs.services.passes.lease import Lease
 from jobs.services.passes.placement import apply_plan
 from jobs.services.passes.time_limit_actions import apply_time_limits
 from jobs.web.contexts.job import explanation_of
 from tests.builders import NOW, a_job, a_node, a_policy, a_queue, an_attempt, an_environment
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def lease() -> Lease:
-    lease = Standby(holder="test").try_acquire(monotonic=0)
-    assert lease is not None
-    return lease
 
 
 def a_strict_queue(code: WaitCode, seconds: int = 600, **fields: object) -> JobQueue:
