@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 
@@ -186,7 +186,7 @@ def _given(fields: Mapping[str, object], current: InstanceType | None) -> dict[s
 
 
 def _together(
-    values: dict[str, object], price: Decimal | None, *, is_custom: bool
+    values: dict[str, Any], price: Decimal | None, *, is_custom: bool
 ) -> InstanceTypeFields:
     """The type of fields that are each right; InvalidInput if they contradict one another."""
     checker = Checker()
@@ -201,8 +201,8 @@ def _together(
         checker.add("usd_per_hour", checks.NO_PRICE)
     checker.done()
     clean = InstanceTypeFields(
-        **values,  # type: ignore[arg-type]
-        usd_per_hour=machine_usd_per_hour(**purchase) if price is None else price,  # type: ignore[arg-type]
+        **values,
+        usd_per_hour=machine_usd_per_hour(**purchase) if price is None else price,
     )
     if clean.usd_per_hour > MAX_USD_PER_HOUR:
         text = checks.TOO_DEAR.format(usd=clean.usd_per_hour, most=MAX_USD_PER_HOUR)
