@@ -116,7 +116,9 @@ def test_jobs_of_a_definition_are_sought_in_their_queue_alone(queue: JobQueue) -
     _copies(a_job(queue=a_queue(name="busy"), definition=definition), 500)
     asked = {"jobQueue": "another", "filters": [{"name": "JOB_DEFINITION", "values": ["common"]}]}
     boss = a_user(is_staff=True)
-    assert indices_of(lambda: pages(boss, asked)) <= {"job_definition_queue_newest", *BY_KEY}
+    # Both begin with the queue; where it has next to no jobs, PostgreSQL may take either.
+    in_the_queue = {"job_definition_queue_newest", "job_queue_newest"}
+    assert indices_of(lambda: pages(boss, asked)) <= {*in_the_queue, *BY_KEY}
     statements = statements_of(lambda: pages(boss, asked))
     assert any('"queue_id" = ' in sql for sql, _ in statements)
 
