@@ -5,6 +5,7 @@ from jobs.domain.names import DEFAULT_LOG_GROUP
 from .access import AccessKey, AccessToken, JobCredentials
 from .array import ArraySummary
 from .attempt import DEFAULT_CONTAINER, Attempt, Capacity, UsageSample
+from .audit import AuditDoor, AuditEntry
 from .bulk import BulkAction, BulkKind
 from .checkpoint import Checkpoint
 from .consumable import ConsumableChange, ConsumableHold, ConsumableResource, ConsumableType
@@ -40,6 +41,17 @@ from .instance import (
 from .job import Job, JobStatus, StopKind
 from .lease import SchedulerLease
 from .logs import LogChunk, LogGroup, LogStream
+from .metric import (
+    Alarm,
+    AlarmChange,
+    AlarmComparison,
+    AlarmMetric,
+    AlarmState,
+    EnvironmentMetric,
+    FollowMark,
+    MetricSpan,
+    QueueMetric,
+)
 from .policy import SchedulingPolicy, ShareUsage
 from .queue import (
     JobQueue,
@@ -52,6 +64,7 @@ from .queue import (
     QuotaShare,
 )
 from .right_sizing import RightSizing
+from .search import JobDocument, SavedView
 from .secret import Secret
 from .service import ServiceEnvironment, ServiceEnvironmentState
 from .spec import JobSpec
@@ -61,9 +74,16 @@ __all__ = [
     "DEFAULT_LOG_GROUP",
     "AccessKey",
     "AccessToken",
+    "Alarm",
+    "AlarmChange",
+    "AlarmComparison",
+    "AlarmMetric",
+    "AlarmState",
     "Architecture",
     "ArraySummary",
     "Attempt",
+    "AuditDoor",
+    "AuditEntry",
     "Budget",
     "BudgetAction",
     "BudgetScope",
@@ -85,9 +105,11 @@ __all__ = [
     "Engine",
     "EngineKind",
     "EngineStatus",
+    "EnvironmentMetric",
     "EnvironmentState",
     "EnvironmentStatus",
     "EnvironmentType",
+    "FollowMark",
     "ImagePull",
     "ImagePullStatus",
     "Instance",
@@ -98,6 +120,7 @@ __all__ = [
     "JobCredentials",
     "JobDefinition",
     "JobDependency",
+    "JobDocument",
     "JobQueue",
     "JobQueueEnvironment",
     "JobQueueServiceEnvironment",
@@ -106,15 +129,18 @@ __all__ = [
     "LogChunk",
     "LogGroup",
     "LogStream",
+    "MetricSpan",
     "Node",
     "NodeState",
     "NodeTransition",
     "QueueBlock",
+    "QueueMetric",
     "QueueState",
     "QueueStatus",
     "QueueType",
     "QuotaShare",
     "RightSizing",
+    "SavedView",
     "SchedulerLease",
     "SchedulingPolicy",
     "Secret",

@@ -1,0 +1,44 @@
+"""Who changed what, by which door."""
+
+from django.conf import settings
+from django.db import models
+
+
+class AuditDoor(models.TextChoices):
+    PAGE = "PAGE", "dashboard or form post"
+    API = "API", "AWS-compatible API"
+    ADMIN = "ADMIN", "administration"
+
+
+class AuditEntry(models.Model):
+    """One request that changed something, or was refused for want of rights.
+
+    Submissions are not listed: each job tells by itself who submitted it, and when.
+    """
+
+    at = models.DateTimeField()
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+    )
+    username = models.CharField(max_length=150, help_text="As it was then.")
+    door = models.CharField(max_length=8, choices=AuditDoor)
+    address = models.CharField(max_length=64, blank=True)
+    action = models.CharField(max_length=128, help_text="Such as queue_edit, or UpdateJobQueue.")
+    target = models.CharField(max_length=512, blank=True, help_text="What it was done to.")
+    status = models.PositiveSmallIntegerField(help_text="Of the answer, by HTTP.")
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["user", "-id"], name="audit_user_newest"),
+            models.Index(fields=["action", "-id"], name="audit_action_newest"),
+            models.Index(fields=["at"], name="audit_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.username}: {self.action} {self.target}"
