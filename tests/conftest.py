@@ -26,8 +26,9 @@ from jobs.selectors.run_times import run_times
 from tests.builders import a_user
 from tests.chromium import chromium_path
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("any machine", parent=settings(), deadline=None)
+# How long an example takes says how busy the machine is. A run repeats; `--hypothesis-profile=explore` tries new ones.
+settings.register_profile("explore", parent=settings(), deadline=None)
+settings.register_profile("any machine", parent=settings(), deadline=None, derandomize=True)
 settings.load_profile("any machine")
 
 # A place of this run's own, which the test settings made.
