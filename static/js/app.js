@@ -181,17 +181,6 @@
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     // Enter on a box of a list would press the form's first button, and so end jobs unasked.
     if (event.key === "Enter" && event.target.matches("input[type=checkbox][name=job], [data-check-all], [data-bulk-all]")) event.preventDefault();
-    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
-    if (event.key === "/") {
-      const search = document.querySelector("[data-search]");
-      if (search) {
-        event.preventDefault();
-        search.focus();
-        search.select();
-      }
-    } else if (event.key === "?" && !document.querySelector("dialog[open]")) {
-      document.getElementById("keys-dialog").showModal();
-    }
   });
 
   // What the viewer has opened stays open when its surroundings are renewed.
