@@ -23,6 +23,9 @@ class FollowMark(models.Model):
 
     name = models.CharField(max_length=32, primary_key=True)
     transition_id = models.BigIntegerField(default=0)
+    until = models.DateTimeField(
+        null=True, blank=True, help_text="Up to when what he makes of them is whole."
+    )
 
     def __str__(self) -> str:
         return f"{self.name}: {self.transition_id}"
@@ -69,7 +72,11 @@ class QueueMetric(models.Model):
 
 
 class EnvironmentMetric(models.Model):
-    """How much of an environment was in use: sums and maxima of `samples` looks at it."""
+    """How much of an environment was in use: sums and maxima of `samples` looks at it.
+
+    Environments may share an engine's machines, so what several of them may use together is never more than
+    their engine has.
+    """
 
     seconds = models.PositiveIntegerField(choices=MetricSpan)
     start = models.DateTimeField()
@@ -84,6 +91,10 @@ class EnvironmentMetric(models.Model):
     used_memory_mib_max = models.PositiveIntegerField(default=0)
     total_memory_mib_sum = models.BigIntegerField(default=0)
     instances_sum = models.BigIntegerField(default=0)
+    engine_milli_vcpus_sum = models.BigIntegerField(
+        default=0, help_text="Of all ready machines of its engine. 0: not known."
+    )
+    engine_memory_mib_sum = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [
