@@ -123,7 +123,7 @@ def read(records: bytes, *, skip: int = 0, limit: int | None = None) -> Iterator
         end = records.find(b"\n", position)
         if end < 0:
             raise DamagedChunk("the last record is cut off")
-        yield _parse(records[position:end])
+        yield parse(records[position:end])
         produced += 1
         position = end + 1
 
@@ -138,7 +138,8 @@ def count_before(records: bytes, ns: int) -> int:
     return before
 
 
-def _parse(line: bytes) -> Record:
+def parse(line: bytes) -> Record:
+    """A record from its line, without the newline. Raises DamagedChunk."""
     ns, _, rest = line.partition(b" ")
     # `rest` starts with source, end flag and a space.
     if not ns.isdigit() or len(rest) < 3 or rest[0] not in _SOURCES:

@@ -64,7 +64,7 @@ def line_at(*, stream: LogStream, ns: int) -> int:
     if found is None:
         return _line_count(stream)
     try:
-        return found.first_line + chunk.count_before(_records(found), ns)
+        return found.first_line + chunk.count_before(records_of(found), ns)
     except chunk.DamagedChunk as error:
         raise LogUnreadable(f"{found}: {error}") from error
 
@@ -102,12 +102,12 @@ def lines_of_chunk(holder: LogChunk, *, skip: int = 0, limit: int | None = None)
 
 def _read(holder: LogChunk, *, skip: int, limit: int | None) -> list[chunk.Record]:
     try:
-        return list(chunk.read(_records(holder), skip=skip, limit=limit))
+        return list(chunk.read(records_of(holder), skip=skip, limit=limit))
     except chunk.DamagedChunk as error:
         raise LogUnreadable(f"{holder}: {error}") from error
 
 
-def _records(holder: LogChunk) -> bytes:
+def records_of(holder: LogChunk) -> bytes:
     """The chunk's records, from the database or its file. Raises DamagedChunk, LogUnreadable."""
     if not holder.path:
         return chunk.decompress(bytes(holder.data))

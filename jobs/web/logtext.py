@@ -5,13 +5,13 @@ classes, other escape sequences are dropped, control characters are shown as sym
 Colours begin anew on each line: lines are shown from anywhere in the log.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
+from jobs.joblogs.terminal import ESCAPE
 from jobs.selectors.logs import LogLine
 
 from .plaintext import symbol, visible
@@ -20,14 +20,6 @@ from .plaintext import symbol, visible
 SHOWN_BYTES = 2048
 # Pieces of one very long line (the engine cuts at 16 KiB) after the first show only their beginning.
 SHOWN_BYTES_OF_PIECE = 256
-
-_ESCAPE = re.compile(
-    r"\x1b\[(?P<parameters>[0-9;:]*)m"
-    # Other CSI sequences, then operating system commands and strings up to their end.
-    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
-    r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|\x9c|$)"
-    r"|\x1b[ -/]*[0-~]"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +132,7 @@ def render_text(text: str) -> str:
 
 def _styled(text: str) -> Iterator[tuple[Style, str]]:
     style, position = PLAIN, 0
-    for match in _ESCAPE.finditer(text):
+    for match in ESCAPE.finditer(text):
         if match.start() > position:
             yield style, text[position : match.start()]
         position = match.end()
