@@ -6,7 +6,7 @@ from .access import AccessKey, AccessToken, JobCredentials
 from .array import ArraySummary
 from .attempt import DEFAULT_CONTAINER, Attempt, Capacity, UsageSample
 from .audit import AuditDoor, AuditEntry
-from .bulk import BulkAction, BulkKind
+from .bulk import BulkAction, BulkKind, BulkOutcome, BulkResult
 from .checkpoint import Checkpoint
 from .consumable import ConsumableChange, ConsumableHold, ConsumableResource, ConsumableType
 from .cost import (
@@ -66,6 +66,7 @@ from .queue import (
 from .right_sizing import RightSizing
 from .search import JobDocument, SavedView
 from .secret import Secret
+from .sent_form import SentForm
 from .service import ServiceEnvironment, ServiceEnvironmentState
 from .spec import JobSpec
 
@@ -89,6 +90,8 @@ __all__ = [
     "BudgetScope",
     "BulkAction",
     "BulkKind",
+    "BulkOutcome",
+    "BulkResult",
     "Capacity",
     "Checkpoint",
     "ComputeEnvironment",
@@ -144,6 +147,7 @@ __all__ = [
     "SchedulerLease",
     "SchedulingPolicy",
     "Secret",
+    "SentForm",
     "ServiceEnvironment",
     "ServiceEnvironmentState",
     "ShareUsage",

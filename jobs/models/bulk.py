@@ -17,7 +17,8 @@ class BulkAction(models.Model):
     `done` counts the jobs of `job_ids` (in their order) that were looked at, so a worker that dies
     goes on from there; `changed` those that something was done to, `refused` those that nothing could be
     done to. `problems` says why, of the first of them. For the rest there was nothing to do; `untouched`
-    says why, of the first of those.
+    says why, of the first of those. What became of each job is in its `results`. One that was stopped has
+    `finished_at` and jobs that it never looked at. `undoes` is the action that it takes back.
     """
 
     kind = models.CharField(max_length=16, choices=BulkKind)
@@ -26,12 +27,16 @@ class BulkAction(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="bulk_actions"
     )
     job_ids = models.JSONField(default=list)
+    total = models.PositiveIntegerField(default=0, help_text="How many jobs.")
     done = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
     problems = models.JSONField(default=list, blank=True, help_text='[{"job": ..., "why": ...}]')
     untouched = models.JSONField(
         default=list, blank=True, help_text='[{"job": ..., "name": ..., "status": ..., "why": ...}]'
+    )
+    undoes = models.OneToOneField(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="undone_by"
     )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -54,4 +59,37 @@ class BulkAction(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} of {len(self.job_ids)} jobs"
+        return f"{self.kind} of {self.total} jobs"
+
+
+class BulkOutcome(models.TextChoices):
+    CHANGED = "CHANGED", "done"
+    UNTOUCHED = "UNTOUCHED", "nothing to do"
+    REFUSED = "REFUSED", "not possible"
+
+
+class BulkResult(models.Model):
+    """What became of one job of a bulk action; written in the transaction that did it.
+
+    `job` and `again` (what runs it again) are ids: of what is gone, or not the action's owner's, the id is kept.
+    """
+
+    action = models.ForeignKey(
+        BulkAction, on_delete=models.CASCADE, related_name="results", db_index=False
+    )
+    position = models.PositiveIntegerField(help_text="In the action's list, from 0.")
+    job = models.UUIDField()
+    outcome = models.CharField(max_length=16, choices=BulkOutcome)
+    why = models.TextField(blank=True)
+    again = models.UUIDField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["action", "position"], name="bulk_result_unique"),
+            models.CheckConstraint(
+                condition=Q(outcome__in=BulkOutcome.values), name="bulk_outcome_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action_id}: {self.job} {self.outcome}"

@@ -32,6 +32,7 @@ from jobs.services.attempts.stopping import (
 )
 from jobs.services.checkpoints import sweep_checkpoints
 from jobs.services.costs.right_sizing import hand_over_stale
+from jobs.services.requests.once import forget_sent_forms
 
 LOST_AFTER = timedelta(seconds=10)
 LONG_AFTER = timedelta(seconds=45)
@@ -40,8 +41,9 @@ PORTION = 500
 
 
 def sweep(*, now: datetime) -> int:
-    """Hands over again what seems lost, and forgets credentials of what has long ended; how many hand-overs."""
+    """Hands over again what seems lost, and forgets what nobody needs any more; how many hand-overs."""
     forget_credentials(now=now)
+    forget_sent_forms(now=now)
     found = 0
     for task, attempts, order in (
         (queueing.STOP, due_kills(now), ("stop_signalled_at",)),

@@ -64,6 +64,7 @@ def start_bulk(
             kind=kind,
             reason=reason,
             owner=owner,
+            total=len(wanted),
             # Jobs that others wait for come before those: of a rerun, the new ones wait in their turn.
             job_ids=[
                 str(job_id) for job_id in (sorted(wanted) if kind == BulkKind.RERUN else wanted)

@@ -1,0 +1,95 @@
+"""The same form, sent twice by a double click or from a stale page, does what it does once.
+
+A form carries a token that was made with it. What is made is noted beside it, in one transaction; who
+sends the same token with the same fields again gets what the first made. Other fields are another request: a
+form that one goes back to and changes is taken. Like the client tokens of AWS's services, but for people.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Generic, TypeVar
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from jobs.domain.validation import Checker, FieldError
+from jobs.models import SentForm
+
+T = TypeVar("T")
+
+FIELD = "request_token"
+MAX_CHARACTERS = 64
+# A page that is older than this was closed long ago.
+KEPT = timedelta(days=7)
+FORGOTTEN_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Once(Generic[T]):
+    """What a form made. `is_again`: by an earlier sending of it."""
+
+    made: T
+    is_again: bool
+
+
+def once(
+    *,
+    owner: User,
+    action: str,
+    fields: Mapping[str, object],
+    make: Callable[[Mapping[str, object]], T],
+    find: Callable[[str], T],
+    now: datetime,
+) -> Once[T]:
+    """Calls `make` with the fields but for their `request_token`, unless the same was sent before with it.
+
+    `action` says what is done, and to what: one token may serve several buttons. What `make` gives has the id (`pk`)
+    by which `find` finds it again. Without a token each sending counts. If `make` raises, the token is not used
+    up. Two at the same time wait for each other. Raises InvalidInput for what is no token.
+    """
+    token = _token(fields.get(FIELD))
+    rest = {name: value for name, value in fields.items() if name != FIELD}
+    if not token:
+        return Once(make(rest), is_again=False)
+    digest = _digest(token, action, rest)
+    with transaction.atomic():
+        row = SentForm(owner=owner, digest=digest, made="", created_at=now)
+        try:
+            with transaction.atomic():
+                row.save(force_insert=True)
+        except IntegrityError:
+            before = SentForm.objects.get(owner=owner, digest=digest)
+            return Once(find(before.made), is_again=True)
+        made = make(rest)
+        SentForm.objects.filter(pk=row.pk).update(made=str(made.pk))  # type: ignore[attr-defined]
+    return Once(made, is_again=False)
+
+
+def forget_sent_forms(*, now: datetime) -> int:
+    """Deletes what was sent some days ago, so many at a time; how many."""
+    old = SentForm.objects.filter(created_at__lt=now - KEPT).order_by("created_at")
+    ids = list(old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+    return SentForm.objects.filter(pk__in=ids).delete()[0] if ids else 0
+
+
+def _token(value: object) -> str:
+    checker = Checker()
+    token = checker.check(FIELD, _checked, value, "")
+    checker.done()
+    return token
+
+
+def _checked(value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > MAX_CHARACTERS:
+        raise FieldError(f"A token is a text of at most {MAX_CHARACTERS} characters.")
+    return value
+
+
+def _digest(token: str, action: str, fields: Mapping[str, object]) -> str:
+    sent = json.dumps([token, action, fields], sort_keys=True, default=str)
+    return sha256(sent.encode("utf-8", "backslashreplace")).hexdigest()
