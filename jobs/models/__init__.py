@@ -64,7 +64,7 @@ from .queue import (
     QuotaShare,
 )
 from .right_sizing import RightSizing
-from .search import JobDocument, SavedView
+from .search import DocumentBlock, JobDocument, SavedView
 from .secret import Secret
 from .sent_form import SentForm
 from .service import ServiceEnvironment, ServiceEnvironmentState
@@ -105,6 +105,7 @@ __all__ = [
     "DefinitionStatus",
     "DefinitionType",
     "DependencyType",
+    "DocumentBlock",
     "Engine",
     "EngineKind",
     "EngineStatus",

@@ -10,8 +10,7 @@ class JobDocument(models.Model):
     """The words by which a job is found, in lower case and with spaces between them (`domain.search`).
 
     Written behind the history by a worker, so that a submission costs nothing for it; a job that fails is written
-    again, with why. Of an array's children only those that failed have one. The database keeps an index of words:
-    FTS5 on SQLite, GIN on PostgreSQL.
+    again, with why. Of an array's children only those that failed have one.
     """
 
     job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="document")
@@ -19,6 +18,31 @@ class JobDocument(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job_id}: {self.text[:60]}"
+
+
+class DocumentBlock(models.Model):
+    """The words of all documents of the jobs from one id on up to another: what the index of words is of.
+
+    Some hundreds of documents have one entry for a word, so that the index is small, and the newest blocks with
+    a word are found at once however many jobs have it (docs/search.md). The newest block has no end and no words:
+    its documents are looked at without an index, and when they are many, they are cut into blocks.
+
+    The database keeps the index: FTS5 with triggers on SQLite, GIN on PostgreSQL. Whoever changes this table's
+    columns makes the triggers anew: SQLite drops them with the table that a changed one takes the place of.
+    """
+
+    first = models.UUIDField(unique=True, help_text="The smallest job id that is in it.")
+    end = models.UUIDField(null=True, blank=True, help_text="The smallest that is behind it.")
+    words = models.TextField(
+        blank=True,
+        help_text="Apart by spaces, and each with its owner's id again (`domain.search.owned`).",
+    )
+
+    class Meta:
+        ordering = ["-first"]
+
+    def __str__(self) -> str:
+        return f"from {self.first}"
 
 
 class SavedView(models.Model):
