@@ -6,6 +6,10 @@ from django.db.models import Q
 from .environment import ComputeEnvironment
 from .queue import JobQueue
 
+# `FollowMark`s of those who write these rows.
+METRICS_MARK = "metrics"
+ALARMS_MARK = "alarms"
+
 
 class MetricSpan(models.IntegerChoices):
     """How much time a row stands for. Each moment is in one row of each span."""
