@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
-from django.contrib import messages
 from django.core.exceptions import BadRequest, TooManyFieldsSent
 from django.http import (
     HttpRequest,
@@ -21,7 +20,9 @@ from django.utils.html import format_html
 
 from jobs.domain.errors import InvalidInput
 
+from . import toasts
 from .tags import FOUND_REGIONS, WANTED_REGIONS
+from .toasts import Undo
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -165,10 +166,11 @@ def done(
     message: str = "",
     as_json: Mapping[str, Any] | None = None,
     status: int = 200,
+    undo: Undo | None = None,
 ) -> HttpResponse:
     """The answer to a form post that worked: go to `to` and show `message`, or JSON for scripts.
 
-    `status` is that of the JSON answer; 201 also brings a Location.
+    `status` is that of the JSON answer; 201 also brings a Location. `undo` is a button beside the message.
     """
     if wants_json(request):
         response: HttpResponse = JsonResponse(dict(as_json or {}), status=status)
@@ -176,7 +178,7 @@ def done(
             response["Location"] = to
         return response
     if message:
-        messages.success(request, message)
+        toasts.tell(request, message, undo=undo)
     if wants_fragment(request):
         response = HttpResponse(status=204)
         response["HX-Redirect"] = to

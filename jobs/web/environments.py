@@ -18,6 +18,8 @@ from . import answers
 from .access import require_staff
 from .contexts import environment_form as forms
 from .contexts import environments as contexts
+from .contexts import undo as undo_contexts
+from .toasts import Undo
 
 
 @answers.allow("GET", "POST")
@@ -178,15 +180,24 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
 def _set_state(request: HttpRequest, name: str, state: EnvironmentState, told: str) -> HttpResponse:
     require_staff(request)
     row = contexts.find(name=name)
+    was_other = row.environment.state != state
     update_environment(environment=row.environment, fields={"state": state})
-    return _done(request, name, told)
+    return _done(
+        request,
+        name,
+        told,
+        undo=undo_contexts.of_state("environment", name, state) if was_other else None,
+    )
 
 
-def _done(request: HttpRequest, name: str, told: str, *, status: int = 200) -> HttpResponse:
+def _done(
+    request: HttpRequest, name: str, told: str, *, status: int = 200, undo: Undo | None = None
+) -> HttpResponse:
     return answers.done(
         request,
         to=reverse("environment", args=[name]),
         message=f"The environment {name} {told}",
         as_json=contexts.summary(contexts.find(name=name)),
         status=status,
+        undo=undo,
     )

@@ -20,7 +20,10 @@ from . import answers
 from .access import user_of
 from .contexts import arrays as array_contexts
 from .contexts import job as contexts
+from .contexts import undo
 from .contexts.dependencies import read_hops
+from .once import AGAIN, once
+from .toasts import Undo
 
 
 @answers.allow("GET")
@@ -66,6 +69,7 @@ def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
         job_id,
         act=cancel_job,
         done=reasons.cancelled,
+        taken_back=undo.of_cancel,
     )
 
 
@@ -87,13 +91,20 @@ def terminate(request: HttpRequest, job_id: UUID) -> HttpResponse:
 def rerun(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Submits a failed job again as it was; of an array, the children that failed. 201 for scripts."""
     user = user_of(request)
-    again = rerun_job(owner=user, job=find_job(user=user, job_id=job_id), now=timezone.now())
+    job = find_job(user=user, job_id=job_id)
+    sent = once(
+        request,
+        make=lambda: rerun_job(owner=user, job=job, now=timezone.now()),
+        find=lambda again_id: find_job(user=user, job_id=UUID(again_id)),
+    )
+    again = sent.made
     return answers.done(
         request,
         to=reverse("job", args=[again.pk]),
-        message=reasons.submitted_again(again.name),
+        message=AGAIN if sent.is_again else reasons.submitted_again(again.name),
         as_json=contexts.summary(find_job(user=user, job_id=again.pk)),
         status=201,
+        undo=None if sent.is_again else undo.of_submission(again),
     )
 
 
@@ -103,6 +114,7 @@ def _end(
     *,
     act: Callable[..., bool],
     done: Callable[[str], str],
+    taken_back: Callable[[Job], Undo | None] = lambda _: None,
 ) -> HttpResponse:
     found = find_job(user=user_of(request), job_id=job_id)
     fields = answers.posted(request)
@@ -119,6 +131,7 @@ def _end(
         to=reverse("job", args=[found.pk]),
         message=done(found.name) if changed else _nothing(found),
         as_json=_as_json(found, changed=changed),
+        undo=taken_back(found) if changed else None,
     )
 
 

@@ -11,6 +11,8 @@ from jobs.services.setup.queues import create_queue, delete_queue, update_queue
 from . import answers
 from .access import require_staff, user_of
 from .contexts import queues as contexts
+from .contexts import undo as undo_contexts
+from .toasts import Undo
 
 NEW: dict[str, object] = {"priority": "1", "state": QueueState.ENABLED, "backfill": True}
 
@@ -127,15 +129,24 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
 def _set_state(request: HttpRequest, name: str, state: QueueState, told: str) -> HttpResponse:
     require_staff(request)
     row = contexts.find(name=name)
+    was_other = row.queue.state != state
     update_queue(queue=row.queue, fields={"state": state})
-    return _done(request, name, told)
+    return _done(
+        request,
+        name,
+        told,
+        undo=undo_contexts.of_state("queue", name, state) if was_other else None,
+    )
 
 
-def _done(request: HttpRequest, name: str, told: str, *, status: int = 200) -> HttpResponse:
+def _done(
+    request: HttpRequest, name: str, told: str, *, status: int = 200, undo: Undo | None = None
+) -> HttpResponse:
     return answers.done(
         request,
         to=reverse("queue", args=[name]),
         message=f"The queue {name} {told}",
         as_json=contexts.summary(contexts.find(name=name)),
         status=status,
+        undo=undo,
     )

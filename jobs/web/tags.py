@@ -1,6 +1,7 @@
 """Template tags and filters of the dashboard; settings make them built in, so no template loads them."""
 
 import re
+import secrets
 import shlex
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -9,6 +10,7 @@ from uuid import UUID
 from django import template
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.messages.storage.base import Message
 from django.template.base import FilterExpression, NodeList, Parser, Token
 from django.templatetags.static import static
 from django.urls import reverse
@@ -21,8 +23,9 @@ from jobs.models import ArraySummary, Attempt, Job, JobStatus
 from jobs.scheduling.reasons import split_reason
 from jobs.selectors import jobs as selectors
 
-from . import plaintext
+from . import plaintext, toasts
 from .joblinks import with_job_links
+from .toasts import Undo
 
 register = template.Library()
 
@@ -116,6 +119,23 @@ def copy(text: object, label: str = "Copy") -> SafeString:
         label,
         icon("copy"),
     )
+
+
+@register.simple_tag
+def request_token() -> SafeString:
+    """A hidden input by which the same form, sent twice, does what it does once (`services.requests.once`).
+
+    Renewing a live part keeps it, so both clicks of a double click send the same.
+    """
+    return format_html(
+        '<input type="hidden" name="request_token" value="{}" data-keep>', secrets.token_urlsafe(18)
+    )
+
+
+@register.filter
+def undo_of(message: Message) -> Undo | None:
+    """The button that takes back what a message tells of, if it has one."""
+    return toasts.undo_of(message)
 
 
 @register.simple_tag

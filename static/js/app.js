@@ -89,17 +89,19 @@
     for (const box of document.querySelectorAll(".bw-toast-success, .bw-toast-info")) {
       if (box.matches(":hover, :focus-within")) continue;
       box.secondsShown = (box.secondsShown ?? 0) + 1;
-      if (box.secondsShown > TOAST_SECONDS) box.remove();
+      if (box.secondsShown > (Number(box.dataset.seconds) || TOAST_SECONDS)) box.remove();
     }
   }
 
+  // Copies the text of `data-copy`, or of the element that `data-copy-of` names.
   async function copy(button) {
+    const text = button.dataset.copy ?? document.getElementById(button.dataset.copyOf).textContent;
     try {
-      await navigator.clipboard.writeText(button.dataset.copy);
+      await navigator.clipboard.writeText(text);
     } catch {
       // No clipboard on plain http: the old way still works.
       const area = document.createElement("textarea");
-      area.value = button.dataset.copy;
+      area.value = text;
       area.className = "bw-offscreen";
       document.body.append(area);
       area.select();
@@ -111,12 +113,12 @@
   }
 
   document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-copy], [data-dismiss], [data-opens], [data-closes], [data-add-row], [data-remove-row]");
+    const target = event.target.closest("[data-copy], [data-copy-of], [data-dismiss], [data-opens], [data-closes], [data-add-row], [data-remove-row]");
     for (const menu of document.querySelectorAll(".bw-menu[open]")) {
       if (!menu.contains(event.target)) menu.open = false;
     }
     if (!target) return;
-    if ("copy" in target.dataset) copy(target);
+    if ("copy" in target.dataset || "copyOf" in target.dataset) copy(target);
     else if ("dismiss" in target.dataset) target.closest("[data-toast]")?.remove();
     else if ("opens" in target.dataset) {
       // The element is a link to a page that does the same; with JavaScript a dialog is nearer.

@@ -6,11 +6,11 @@ form that one goes back to and changes is taken. Like the client tokens of AWS's
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -18,7 +18,14 @@ from django.db import IntegrityError, transaction
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import SentForm
 
-T = TypeVar("T")
+
+class HasId(Protocol):
+    """A row that is stored."""
+
+    pk: Any
+
+
+T = TypeVar("T", bound=HasId)
 
 FIELD = "request_token"
 MAX_CHARACTERS = 64
@@ -38,23 +45,22 @@ class Once(Generic[T]):
 def once(
     *,
     owner: User,
-    action: str,
-    fields: Mapping[str, object],
-    make: Callable[[Mapping[str, object]], T],
+    token: object,
+    sent: object,
+    make: Callable[[], T],
     find: Callable[[str], T],
     now: datetime,
 ) -> Once[T]:
-    """Calls `make` with the fields but for their `request_token`, unless the same was sent before with it.
+    """Calls `make`, unless the same was `sent` before with this token.
 
-    `action` says what is done, and to what: one token may serve several buttons. What `make` gives has the id (`pk`)
-    by which `find` finds it again. Without a token each sending counts. If `make` raises, the token is not used
-    up. Two at the same time wait for each other. Raises InvalidInput for what is no token.
+    `sent` (what JSON can say) is what is asked for, and of what. What `make` gives has the id (`pk`) by which
+    `find` finds it again. Without a token each sending counts. If `make` raises, the token is not used up.
+    Two at the same time wait for each other. Raises InvalidInput for what is no token.
     """
-    token = _token(fields.get(FIELD))
-    rest = {name: value for name, value in fields.items() if name != FIELD}
-    if not token:
-        return Once(make(rest), is_again=False)
-    digest = _digest(token, action, rest)
+    text = _token(token)
+    if not text:
+        return Once(make(), is_again=False)
+    digest = _digest(text, sent)
     with transaction.atomic():
         row = SentForm(owner=owner, digest=digest, made="", created_at=now)
         try:
@@ -63,8 +69,8 @@ def once(
         except IntegrityError:
             before = SentForm.objects.get(owner=owner, digest=digest)
             return Once(find(before.made), is_again=True)
-        made = make(rest)
-        SentForm.objects.filter(pk=row.pk).update(made=str(made.pk))  # type: ignore[attr-defined]
+        made = make()
+        SentForm.objects.filter(pk=row.pk).update(made=str(made.pk))
     return Once(made, is_again=False)
 
 
@@ -90,6 +96,6 @@ def _checked(value: object) -> str:
     return value
 
 
-def _digest(token: str, action: str, fields: Mapping[str, object]) -> str:
-    sent = json.dumps([token, action, fields], sort_keys=True, default=str)
-    return sha256(sent.encode("utf-8", "backslashreplace")).hexdigest()
+def _digest(token: str, sent: object) -> str:
+    text = json.dumps([token, sent], sort_keys=True)
+    return sha256(text.encode("utf-8", "backslashreplace")).hexdigest()

@@ -71,8 +71,10 @@ ROWS = {
     "depends_on": ("depends_on_job", "depends_on_type"),
 }
 SEQUENTIAL = {"type": "SEQUENTIAL"}
-# The form's own: which definition its defaults are from, and the inputs of rows.
-FORM_ONLY = frozenset({"loaded", "sequential", *(name for row in ROWS.values() for name in row)})
+# The form's own: which definition its defaults are from, what it is told apart by, and the inputs of rows.
+FORM_ONLY = frozenset(
+    {"loaded", "sequential", "request_token", *(name for row in ROWS.values() for name in row)}
+)
 FIELDS = (*TEXT_FIELDS, *ROWS, "propagate_tags")
 ARRAY_FIELDS = ("array_size", "depends_on", "sequential")
 MORE_FIELDS = ("image", "evaluate_on_exit", "gpus", "consumables", "tags", "propagate_tags")

@@ -1,0 +1,39 @@
+"""Forms that carry a `request_token`: see `services.requests.once`."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from jobs.services.requests import once as service
+from jobs.services.requests.once import FIELD, HasId, Once
+
+from . import answers
+from .access import user_of
+
+T = TypeVar("T", bound=HasId)
+AGAIN = "This form was sent before, and this is what it made. Reload its page to do it once more."
+
+
+def once(request: HttpRequest, *, make: Callable[[], T], find: Callable[[str], T]) -> Once[T]:
+    """What the post makes, or has made when the same form was sent before (`{% request_token %}`).
+
+    Scripts may send a `request_token` of their own, such as a UUID, to try again safely.
+    """
+    sent: object
+    if request.content_type == "application/json":
+        fields = answers.posted(request) if request.body else {}
+        token, sent = fields.get(FIELD), fields
+    else:
+        token = request.POST.get(FIELD)
+        lists = dict(request.POST.lists())
+        sent = {name: lists[name] for name in lists if name != "csrfmiddlewaretoken"}
+    return service.once(
+        owner=user_of(request),
+        token=token,
+        sent=[request.path, sent],
+        make=make,
+        find=find,
+        now=timezone.now(),
+    )

@@ -1,0 +1,173 @@
+"""A step can be taken back from its toast, and the same form sent twice does what it does once."""
+
+import re
+from html import unescape
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from jobs.models import Job, SentForm
+from jobs.services.requests.once import KEPT, forget_sent_forms
+from tests.builders import a_definition, a_job, a_queue, an_array
+
+TOKEN = re.compile(r'name="request_token" value="([^"]+)"')
+UNDO = re.compile(r'<form method="post" action="([^"]+)" class="bw-undo">(.*?)</form>', re.DOTALL)
+FIELD = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
+
+
+def undo_on(html: str) -> tuple[str, dict[str, str]]:
+    """Where a toast's button posts, and what."""
+    found = UNDO.search(html)
+    assert found is not None
+    return found[1], {name: unescape(value) for name, value in FIELD.findall(found[2])}
+
+
+def submission(**fields: str) -> dict[str, str]:
+    queue, definition = a_queue(), a_definition()
+    return {"name": "hello", "queue": queue.name, "definition": str(definition), **fields}
+
+
+def test_every_form_that_submits_has_a_token_of_its_own(page: Client) -> None:
+    failed = a_job(status="FAILED")
+    tokens = [
+        TOKEN.findall(page.get(url).content.decode())
+        for url in ("/submit/", "/submit/", f"/jobs/{failed.pk}/")
+    ]
+    assert [len(found) for found in tokens] == [1, 1, 1]
+    assert len({found[0] for found in tokens}) == 3
+
+
+def test_the_same_form_sent_twice_submits_one_job_and_says_so(page: Client) -> None:
+    fields = submission(request_token="t1")
+    first = page.post("/jobs/", fields)
+    second = page.post("/jobs/", fields, follow=True)
+    job = Job.objects.get()
+    assert first["Location"] == f"/jobs/{job.pk}/"
+    assert second.redirect_chain == [(f"/jobs/{job.pk}/", 302)]
+    assert "This form was sent before" in second.content.decode()
+
+
+def test_a_form_that_was_changed_meanwhile_submits_another_job(page: Client) -> None:
+    fields = submission(request_token="t1")
+    page.post("/jobs/", fields)
+    page.post("/jobs/", {**fields, "command": "echo other"})
+    assert Job.objects.count() == 2
+
+
+def test_a_refused_form_can_be_sent_again(page: Client) -> None:
+    fields = submission(request_token="t1")
+    refused = page.post("/jobs/", {**fields, "vcpus": "many"})
+    assert refused.status_code == 400
+    assert not SentForm.objects.exists()
+    assert page.post("/jobs/", fields).status_code == 302
+
+
+def test_tokens_of_two_users_have_nothing_to_do_with_each_other(
+    page: Client, bobs_page: Client
+) -> None:
+    fields = submission(request_token="t1")
+    page.post("/jobs/", fields)
+    bobs_page.post("/jobs/", fields)
+    assert Job.objects.count() == 2
+
+
+def test_without_a_token_each_post_counts(script: Client) -> None:
+    fields = submission()
+    for _ in range(2):
+        assert script.post("/jobs/", fields, content_type="application/json").status_code == 201
+    assert Job.objects.count() == 2
+
+
+def test_a_script_may_send_a_token_of_its_own_to_try_again_safely(script: Client) -> None:
+    fields = submission(request_token="mine")
+    answers = [script.post("/jobs/", fields, content_type="application/json") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json()["id"] == answers[1].json()["id"]
+
+
+@pytest.mark.parametrize("token", ["x" * 65, 5, ["x"]])
+def test_what_is_no_token_is_refused_by_name(script: Client, token: object) -> None:
+    body = {**submission(), "request_token": token}
+    answer = script.post("/jobs/", body, content_type="application/json")
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == ["request_token"]
+    assert not Job.objects.exists()
+
+
+def test_a_double_click_on_rerun_makes_one_job(page: Client) -> None:
+    failed = a_job(status="FAILED")
+    answers = [page.post(f"/jobs/{failed.pk}/rerun/", {"request_token": "t"}) for _ in range(2)]
+    again = Job.objects.get(rerun_of=failed)
+    assert [answer["Location"] for answer in answers] == [f"/jobs/{again.pk}/"] * 2
+    page.post(f"/jobs/{failed.pk}/rerun/", {"request_token": "u"})
+    assert Job.objects.filter(rerun_of=failed).count() == 2
+
+
+def test_one_token_serves_several_buttons(page: Client) -> None:
+    first, second = a_job(status="FAILED"), a_job(status="FAILED")
+    for job in (first, second):
+        page.post(f"/jobs/{job.pk}/rerun/", {"request_token": "t"})
+    assert Job.objects.filter(rerun_of__in=[first, second]).count() == 2
+
+
+def test_what_was_sent_is_forgotten_after_some_days(page: Client, admin: User) -> None:
+    page.post("/jobs/", submission(request_token="t1"))
+    assert forget_sent_forms(now=timezone.now()) == 0
+    assert forget_sent_forms(now=timezone.now() + KEPT * 2) == 1
+    assert Job.objects.exists()
+
+
+def test_a_cancel_is_undone_by_submitting_the_job_again_once(page: Client) -> None:
+    job = a_job(status="RUNNABLE")
+    url, fields = undo_on(page.post(f"/jobs/{job.pk}/cancel/", follow=True).content.decode())
+    assert url == f"/jobs/{job.pk}/rerun/"
+    for _ in range(2):
+        page.post(url, fields)
+    assert Job.objects.get(rerun_of=job).status == "SUBMITTED"
+
+
+def test_a_cancel_that_changed_nothing_has_nothing_to_undo(page: Client) -> None:
+    job = a_job(status="SUCCEEDED")
+    html = page.post(f"/jobs/{job.pk}/cancel/", follow=True).content.decode()
+    assert UNDO.search(html) is None
+    assert "had ended already" in html
+
+
+@pytest.mark.parametrize(("children", "offered"), [("RUNNABLE", True), ("RUNNING", False)])
+def test_the_cancel_of_an_array_is_undone_only_if_no_part_of_it_goes_on(
+    page: Client, children: str, offered: bool
+) -> None:
+    array = an_array(2, children=children)
+    html = page.post(f"/jobs/{array.pk}/cancel/", follow=True).content.decode()
+    assert (UNDO.search(html) is not None) == offered
+
+
+def test_a_submission_is_taken_back_from_its_toast(page: Client) -> None:
+    html = page.post("/jobs/", submission(), follow=True).content.decode()
+    url, fields = undo_on(html)
+    page.post(url, fields)
+    job = Job.objects.get()
+    assert (job.status, job.stop_kind) == ("FAILED", "TERMINATE")
+    assert job.status_reason == "Taken back right after it was submitted."
+
+
+@pytest.mark.parametrize("kind", ["queue", "environment"])
+def test_disabling_is_undone_and_that_can_be_undone_as_well(page: Client, kind: str) -> None:
+    queue = a_queue()
+    environment = queue.environments.get()
+    row = queue if kind == "queue" else environment
+    path = f"/{kind}s/{row.name}"
+    url, fields = undo_on(page.post(f"{path}/disable/", follow=True).content.decode())
+    assert url == f"{path}/enable/"
+    html = page.post(url, fields, follow=True).content.decode()
+    row.refresh_from_db()
+    assert row.state == "ENABLED"
+    assert undo_on(html)[0] == f"{path}/disable/"
+
+
+def test_what_was_disabled_before_has_nothing_to_undo(page: Client) -> None:
+    queue = a_queue(state="DISABLED")
+    html = page.post(f"/queues/{queue.name}/disable/", follow=True).content.decode()
+    assert UNDO.search(html) is None
