@@ -38,7 +38,8 @@ class CostHour(models.Model):
     on_demand_usd = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
 
     class Meta:
-        indexes = [models.Index(fields=["hour"], name="cost_hour")]
+        # Sums by the hour are read from the index alone.
+        indexes = [models.Index(fields=["hour", "owner", "usd", "idle_usd"], name="cost_hour_sums")]
 
     def __str__(self) -> str:
         return f"{self.hour}: {self.usd}"

@@ -1,15 +1,14 @@
 """What work cost, or costs so far: of a job's attempts, of a day, of a budget's month. Each is exact."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from django.contrib.auth.models import User
 from django.db.models import Count
 
-from jobs.domain.cost_ranges import start_of
 from jobs.models import Attempt, Job, JobQueue
 
+from .costs_daily import MonthSoFar, month_so_far
 from .costs_exact import UsdSum
 from .costs_ledger import NOTHING, Amounts, Ledger, amounts_of
 from .costs_living import Living, read_living
@@ -22,6 +21,7 @@ __all__ = [
     "CostScope",
     "Ledger",
     "Living",
+    "MonthSoFar",
     "Prices",
     "cost_of_array",
     "cost_so_far",
@@ -33,14 +33,6 @@ __all__ = [
 ]
 
 ZERO = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True)
-class MonthSoFar:
-    """US dollars of today and of all of the month."""
-
-    today_usd: Decimal
-    month_usd: Decimal
 
 
 def spent(
@@ -89,12 +81,3 @@ def cost_of_array(array: Job) -> Amounts:
         ),
         NOTHING,
     )
-
-
-def month_so_far(*, user: User, now: datetime) -> MonthSoFar:
-    """What this month and this day (UTC) have cost of all that this user may see, with what lives."""
-    today = start_of(now.astimezone(UTC).date())
-    times = CostRange(today.replace(day=1), now, with_running=True)
-    ledger = Ledger(times, CostScope().seen_by(user))
-    of_today = ledger.by("day").get((today.date(),), NOTHING)
-    return MonthSoFar(today_usd=of_today.total_usd, month_usd=ledger.total.total_usd)
