@@ -3,17 +3,21 @@
 import sys
 from importlib import import_module
 
-from benchmarks.fresh import prepare
+from benchmarks.fresh import prepare, use_large
 
 # These start an installation with a database of its own.
 WITH_THEIR_OWN = frozenset({"api", "end_to_end"})
+# These build or use the large one.
+WITH_LARGE = frozenset({"big_database", "pages", "viewers"})
 
 
 def main() -> None:
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     name, *arguments = sys.argv[1:]
-    if name not in WITH_THEIR_OWN:
+    if name in WITH_LARGE:
+        use_large()
+    elif name not in WITH_THEIR_OWN:
         prepare()
     # Only now: models cannot be imported before Django is set up.
     import_module(f"benchmarks.{name}").main(arguments)

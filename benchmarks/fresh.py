@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import django
 from django.core.management import call_command
@@ -28,7 +29,7 @@ def prepare() -> None:
     os.environ["BATCHWEB_VAR"] = var
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchweb.settings.dev")
     os.environ.pop("REDIS_URL", None)
-    _start_redis()
+    start_redis()
     django.setup()
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -37,7 +38,25 @@ def prepare() -> None:
     call_command("migrate", verbosity=0)
 
 
-def _start_redis() -> None:
+def use_large() -> None:
+    """Sets Django up on the large database, which stays: what DATABASE_URL names, else a file in `large_folder`."""
+    folder = large_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ["BATCHWEB_VAR"] = str(folder)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchweb.settings.dev")
+    os.environ.setdefault("DATABASE_URL", f"sqlite:///{folder / 'big.sqlite3'}")
+    os.environ.pop("REDIS_URL", None)
+    start_redis()
+    django.setup()
+
+
+def large_folder() -> Path:
+    """Where the large database lies if it is SQLite: BENCH_FOLDER, else `var/big`."""
+    return Path(os.environ.get("BENCH_FOLDER", "var/big")).resolve()
+
+
+def start_redis() -> None:
+    """A Redis in BATCHWEB_VAR, until this process ends."""
     server = subprocess.Popen([sys.executable, "-m", "batchweb.embedded"])
     atexit.register(server.wait)
     atexit.register(server.terminate)

@@ -1,0 +1,1 @@
+"""A database with a year of history: a million jobs. `python -m benchmarks big_database` builds it."""

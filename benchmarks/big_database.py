@@ -1,0 +1,66 @@
+"""Builds the large database that pages are measured on.
+
+    [BENCH_FOLDER=var/big] python -m benchmarks big_database [--jobs 1000000]
+
+A million jobs in a year, of 50 users in 20 queues, with 10 arrays of 10,000 among them and some 2,000 that are not
+over; five million transitions, and with them attempts, reasons of waiting, costs, metrics and the words of search. It
+is `big.sqlite3` in BENCH_FOLDER, or the PostgreSQL database that DATABASE_URL names, which is emptied
+first. Everything is drawn from a seed: two builds differ only in the moment at which the year ends.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.utils import timezone
+
+from benchmarks.big.added_up import AddedUp
+from benchmarks.big.campaigns import JOBS, campaigns
+from benchmarks.big.history import History
+from benchmarks.big.loading import reset_ids, without_indices
+from benchmarks.big.setting import make_setting
+from benchmarks.fresh import analyze, heading, large_folder, machine
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Builds it, and says what it holds."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--jobs", type=int, default=JOBS)
+    options = parser.parse_args(arguments)
+    begun = time.perf_counter()
+    heading(f"{machine()}: a database of {options.jobs:,} jobs")
+    _empty()
+    _build(options.jobs)
+    sys.stdout.write(f"  built in {time.perf_counter() - begun:.0f} s\n")
+
+
+def _empty() -> None:
+    if connection.vendor == "sqlite":
+        connection.close()
+        for file in large_folder().glob("big.sqlite3*"):
+            file.unlink()
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP SCHEMA public CASCADE")
+            cursor.execute("CREATE SCHEMA public")
+    call_command("migrate", verbosity=0)
+
+
+def _build(jobs: int) -> None:
+    at = timezone.now()
+    now = at.timestamp()
+    setting = make_setting(at)
+    added_up = AddedUp(setting, now)
+    history = History(setting, added_up, now)
+    with without_indices(), transaction.atomic():
+        for campaign in campaigns(now, jobs=jobs):
+            history.write(campaign)
+        history.finish()
+        added_up.finish()
+    reset_ids()
+    analyze()
+    for table in (*history.tables(), *added_up.tables()):
+        sys.stdout.write(f"  {table.name:24} {table.written:>10,} rows\n")
