@@ -4,6 +4,7 @@ from django.contrib.auth import views as auth_views
 from django.urls import path, register_converter
 
 from jobs.api import events as api_events
+from jobs.api.documents import job_document
 from jobs.api.table import operations_table
 from jobs.web import (
     access_keys,
@@ -21,6 +22,7 @@ from jobs.web import (
     instance_types,
     instances,
     job,
+    job_api,
     job_credentials,
     jobs,
     live,
@@ -31,6 +33,7 @@ from jobs.web import (
     right_sizing,
     secrets,
     submit,
+    timeline,
     tokens,
 )
 
@@ -61,13 +64,17 @@ urlpatterns = [
         name="job_checkpoint_archive",
     ),
     path("jobs/<job:job_id>/checkpoint/delete/", checkpoints.delete, name="job_checkpoint_delete"),
+    path("jobs/<job:job_id>/timeline/", timeline.timeline, name="job_timeline"),
+    path("jobs/<job:job_id>/api/", job_api.job_api, {"describe": job_document}, name="job_api"),
     path("jobs/<job:job_id>/children/", arrays.children, name="job_children"),
     path(ATTEMPT + "log/", logs.log, name="attempt_log"),
     path(ATTEMPT + "log/rows/", logs.rows, name="attempt_log_rows"),
+    path(ATTEMPT + "log/search/", logs.search, name="attempt_log_search"),
     path(ATTEMPT + "log/live/", logs.live, name="attempt_log_live"),
     path(ATTEMPT + "log/download/", logs.download, name="attempt_log_download"),
     path(CONTAINER + "log/", logs.log, name="attempt_log"),
     path(CONTAINER + "log/rows/", logs.rows, name="attempt_log_rows"),
+    path(CONTAINER + "log/search/", logs.search, name="attempt_log_search"),
     path(CONTAINER + "log/live/", logs.live, name="attempt_log_live"),
     path(CONTAINER + "log/download/", logs.download, name="attempt_log_download"),
     path("submit/", submit.submit, name="submit"),

@@ -22,6 +22,11 @@ def visible(text: str) -> str:
     return _UNSAFE.sub(lambda match: symbol(match.group()), text)
 
 
+def in_json(text: str) -> str:
+    """JSON text with such characters escaped: harmless to look at, and still the same value."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+
+
 def symbol(character: str) -> str:
     """What stands for one character that must not be obeyed."""
     code = ord(character)

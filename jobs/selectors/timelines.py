@@ -1,0 +1,77 @@
+"""When jobs waited, started and ran: for drawing them over time."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+from uuid import UUID
+
+from jobs.domain.states import JobStatus
+from jobs.models import Attempt, Job, Transition
+from jobs.models.expressions import EpochSeconds
+
+# Of one job: one that is tried ten times has some thirty lines of history.
+LINES_A_JOB = 60
+CHILDREN_SHOWN = 50
+
+
+class Run(NamedTuple):
+    """When a child of an array ran, in seconds since the epoch; `stopped` is None while it runs."""
+
+    array_index: int
+    status: str
+    started: float
+    stopped: float | None
+
+
+class Phase(NamedTuple):
+    """From when on a job was in a status."""
+
+    status: str
+    since: float
+
+
+def runs_of_array(array: Job) -> list[Run]:
+    """The newest run of each child that has started, the earliest first. One query, whatever the size."""
+    rows = (
+        Job.objects.filter(parent=array, started_at__isnull=False)
+        .order_by()
+        .values_list(
+            "array_index", "status", EpochSeconds("started_at"), EpochSeconds("stopped_at")
+        )
+    )
+    # A child that is to be tried again does not run now.
+    ended_or_runs = {JobStatus.RUNNING, JobStatus.SUCCEEDED, JobStatus.FAILED}
+    runs = [Run(*row) for row in rows if row[1] in ended_or_runs]
+    return sorted(runs, key=lambda run: (run.started, run.array_index))
+
+
+def children_of(
+    array: Job, *, after: int | None = None, size: int = CHILDREN_SHOWN
+) -> tuple[list[Job], bool]:
+    """Children by index, from behind `after` on, and whether more follow. One query."""
+    rows = Job.objects.filter(parent=array)
+    if after is not None:
+        rows = rows.filter(array_index__gt=after)
+    found = list(rows.order_by("array_index")[: size + 1])
+    return found[:size], len(found) > size
+
+
+def phases_of(job_ids: Collection[UUID]) -> Mapping[UUID, list[Phase]]:
+    """Each job's way through its statuses, oldest first. One query."""
+    found: defaultdict[UUID, list[Phase]] = defaultdict(list)
+    if not job_ids:
+        return found
+    rows = Transition.objects.filter(job__in=job_ids).order_by("id")
+    for job_id, status, since in rows.values_list("job_id", "to_status", EpochSeconds("at"))[
+        : LINES_A_JOB * len(job_ids)
+    ]:
+        found[job_id].append(Phase(status, since))
+    return found
+
+
+def containers_of(job: Job, *, limit: int) -> list[Attempt]:
+    """The first containers of the newest try of a job of several; none of a plain job. One query or none."""
+    if not job.attempts_made or not (job.spec.ecs_properties or job.spec.node_properties):
+        return []
+    newest = Attempt.objects.filter(job=job, number=job.attempts_made)
+    return list(newest.order_by("node_index", "container_index")[:limit])
