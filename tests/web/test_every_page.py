@@ -1,0 +1,20 @@
+"""Each URL has an entry in `tests.pages`, and each page there answers."""
+
+from django.contrib.auth.models import User
+from django.test import Client
+
+from jobs.engines.fake.world import forget_world
+from tests import pages
+from tests.world import build_world
+
+
+def test_each_url_is_known_to_be_a_page_or_none() -> None:
+    assert set(pages.names_of_urls()) == set(pages.PAGES) | pages.NOT_PAGES
+
+
+def test_each_page_answers(page: Client, admin: User) -> None:
+    world = build_world(admin)
+    html = {"Accept": "text/html"}
+    statuses = {path: page.get(path, headers=html).status_code for path in pages.addresses(world)}
+    forget_world(world.environment.engine.url.removeprefix("fake://"))
+    assert {path: status for path, status in statuses.items() if status != 200} == {}
