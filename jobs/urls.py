@@ -27,6 +27,7 @@ from jobs.web import (
     jobs,
     live,
     logs,
+    monitoring,
     overview,
     policies,
     queues,
@@ -150,6 +151,7 @@ urlpatterns = [
     path(
         "job-credentials/<int:attempt_id>", job_credentials.job_credentials, name="job_credentials"
     ),
+    path("monitoring/", monitoring.monitoring, name="monitoring"),
     path("live/", live.live, name="live"),
     path("docs/<slug:name>/", docs.docs, {"table": operations_table}, name="docs"),
     path("events/", events.events, {"write": api_events.events_as_json}, name="events"),

@@ -41,7 +41,7 @@ def usd_by_day(*, scope: CostScope, first: date, now: datetime) -> dict[date, Am
             scope.of_hours(hours)
             .order_by("hour")
             .values_list("hour")
-            .annotate(UsdSum("usd"), UsdSum("idle_usd"))
+            .annotate(usd_sum=UsdSum("usd"), idle_usd_sum=UsdSum("idle_usd"))
         )
         for hour, usd, idle_usd in sums:
             found[hour.astimezone(UTC).date()] += Amounts(usd=usd, idle_usd=idle_usd)
