@@ -10,7 +10,9 @@ lost message costs latency and nothing else. Topics:
 - `queues` (and their scheduling policies), `environments`, `definitions`, `resources` (consumable ones): one
   of these was made or changed;
 - `pulls`: an image pull went on;
-- `budgets`: a budget was made or changed, or what is spent of one.
+- `search`: what jobs are found by was brought up to date;
+- `budgets`: a budget was made or changed, or what is spent of one;
+- `metrics`: a whole minute more is in the metrics; `alarms`: one was made, changed, raised or went out.
 """
 
 import json
@@ -35,6 +37,9 @@ DEFINITIONS = "definitions"
 RESOURCES = "resources"
 PULLS = "pulls"
 BUDGETS = "budgets"
+METRICS = "metrics"
+ALARMS = "alarms"
+SEARCH = "search"
 
 
 def job_topic(job_id: UUID | str) -> str:

@@ -38,6 +38,8 @@ RIGHT_SIZE = "jobs.tasks.right_size"
 TEND = "jobs.tasks.tend_checkpoints"
 BUDGETS = "jobs.tasks.add_up_budgets"
 COSTS = "jobs.tasks.keep_costs"
+METRICS = "jobs.tasks.keep_metrics"
+SEARCH = "jobs.tasks.index_jobs"
 
 QUEUE_OF = {
     LAUNCH: "launch",
@@ -50,6 +52,8 @@ QUEUE_OF = {
     TEND: "checkpoints",
     BUDGETS: "budgets",
     COSTS: "costs",
+    METRICS: "metrics",
+    SEARCH: "search",
 }
 
 # What is handed over together is shared by all workers: few ids are a task each, many are so many tasks.

@@ -14,7 +14,9 @@ from django.utils import timezone
 from jobs.services import checkpoints
 from jobs.services.attempts import launch, pulls, reap, stopping
 from jobs.services.costs import budgets, pressures, right_sizing, rollup
+from jobs.services.metrics import keeping
 from jobs.services.requests import bulk
+from jobs.services.search import follow as search
 from jobs.services.writing.apart import Apart
 
 Task = Callable[..., None]
@@ -107,3 +109,17 @@ def keep_costs(_: Sequence[int]) -> None:
         rollup.hand_over_costs()
     else:
         pressures.forget_pressures(now=now)
+
+
+@_task
+def index_jobs(_: Sequence[int]) -> None:
+    """Writes what jobs are found by, behind the history; a long one takes several tasks."""
+    if search.index_history():
+        search.hand_over_search()
+
+
+@_task
+def keep_metrics(_: Sequence[int]) -> None:
+    """Counts what happened, looks how busy all is, and at alarms; a long history takes several tasks."""
+    if keeping.keep_metrics(now=timezone.now()):
+        keeping.hand_over_metrics()

@@ -7,7 +7,7 @@ version 7 are left to keep two jobs of one millisecond apart.
 """
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import uuid6
@@ -32,6 +32,11 @@ def first_id_of(moment: datetime) -> UUID:
     """No id that was made at this moment or later is smaller, none that was made before is larger."""
     milliseconds = max(int(moment.timestamp() * 1000), 0)
     return UUID(int=milliseconds << _TIME_SHIFT)
+
+
+def made_at(job: UUID) -> datetime:
+    """When an id was made, by the clock of who made it."""
+    return datetime.fromtimestamp((job.int >> _TIME_SHIFT) / 1000, UTC)
 
 
 def child_id(parent: UUID, index: int) -> UUID:

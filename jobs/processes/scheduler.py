@@ -22,6 +22,7 @@ from jobs.scheduling.stopping import without_children_of
 from jobs.selectors.snapshot import load_snapshot
 from jobs.services.attempts.stopping import next_stop_at
 from jobs.services.costs.rollup import hand_over_costs
+from jobs.services.metrics.keeping import hand_over_metrics
 from jobs.services.passes.accept import PORTION, accept_submitted
 from jobs.services.passes.array_stop import carry_out_stops
 from jobs.services.passes.budgets import BudgetRounds
@@ -32,6 +33,7 @@ from jobs.services.passes.settle import settle_ended
 from jobs.services.passes.statuses import advance_statuses
 from jobs.services.passes.sweep import sweep
 from jobs.services.passes.time_limit_actions import apply_time_limits
+from jobs.services.search.follow import hand_over_search
 
 from .connections import keep_connections
 
@@ -41,6 +43,10 @@ logger = logging.getLogger("batchweb.scheduler")
 FRONT = 100
 # Workers add costs up by the hour, so this is often enough; one who finds years to add up goes on by himself.
 COSTS_SECONDS = 60.0
+# How long what is new can be found by its name alone.
+SEARCH_SECONDS = 5.0
+# Charts have a point a minute; an alarm is not much later than its minute.
+METRICS_SECONDS = 15.0
 SWEEP_SECONDS = 5.0
 # The first news is acted on at once; what comes in a burst behind it waits for one pass together: so
 # long, and so many times what the pass took, that deciding never takes a machine from who works.
@@ -127,6 +133,8 @@ class Scheduler:
         self._next_beat = 0.0
         self._next_sweep = 0.0
         self._next_costs = 0.0
+        self._next_metrics = 0.0
+        self._next_search = 0.0
         self._next_waits = 0.0
         self._next_stop_at: datetime | None = None
 
@@ -163,6 +171,12 @@ class Scheduler:
         if monotonic >= self._next_costs:
             hand_over_costs()
             self._next_costs = monotonic + COSTS_SECONDS
+        if monotonic >= self._next_metrics:
+            hand_over_metrics()
+            self._next_metrics = monotonic + METRICS_SECONDS
+        if monotonic >= self._next_search:
+            hand_over_search()
+            self._next_search = monotonic + SEARCH_SECONDS
         # Before anything is placed: what a spent budget cancels must not start first.
         cancelling = self._budget_rounds.go_on(lease=self.lease, now=now, monotonic=monotonic)
         with_waits = monotonic >= self._next_waits

@@ -39,6 +39,7 @@ SHARED_TOPICS = frozenset(
         changes.RESOURCES,
         changes.PULLS,
         changes.BUDGETS,
+        changes.SEARCH,
     }
 )
 JOB_TOPIC = changes.job_topic("")

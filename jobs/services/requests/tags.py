@@ -13,6 +13,7 @@ from jobs.domain.validation import Checker
 from jobs.models import Job
 from jobs.selectors.tags import Tagged, tags_of
 from jobs.services.costs.stale_hours import add_up_again
+from jobs.services.search.follow import index_again
 
 
 def add_tags(*, row: Tagged, tags: Mapping[str, object]) -> None:
@@ -52,4 +53,5 @@ def _change(row: Tagged, change: Callable[[dict[str, str]], dict[str, str]]) -> 
         locked.save(update_fields=["tags"])
         if isinstance(locked, Job):
             add_up_again(locked)
+            index_again([locked.pk])
             changes.publish([changes.job_topic(ids.parent_id(locked.pk))])
