@@ -3,8 +3,9 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import HttpRequest, JsonResponse
@@ -17,18 +18,18 @@ from jobs.domain.ids import text_of
 from jobs.models import Attempt, LogStream
 from jobs.selectors import jobs as job_selectors
 from jobs.selectors import logs as selectors
+from jobs.selectors.log_search import Found, find_lines
 from jobs.threads import read_in_thread
 
-from . import answers
+from . import answers, logspans
 from .access import user_of
-from .contexts.attempts import log_url, query_of
+from .contexts import logs as contexts
+from .contexts.attempts import query_of
 from .hub import hub
-from .logtext import line_time, plain_text, render_lines
+from .logspans import PAGE_LINES
+from .logtext import line_time, plain_text
 from .streaming import LastingResponse, event, event_stream
 
-PAGE_LINES = 500
-MAX_LINES = 2_000
-MAX_LINE_NUMBER = 10**12
 HEARTBEAT_SECONDS = 15.0
 MIN_GAP_SECONDS = 0.1
 # Who follows a log that grows faster than anybody reads is taken to its newest lines.
@@ -37,38 +38,43 @@ NEWEST_LINES = 1_000
 SKIP_GAP_SECONDS = 0.25
 
 
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """Who follows an attempt's log: all of it, or the lines with `text`.
+
+    `may_skip`: when far behind, the newest lines will do.
+    """
+
+    attempt: Attempt
+    text: str = ""
+    may_skip: bool = False
+
+
 @answers.allow("GET")
 def log(
     request: HttpRequest, job_id: UUID, number: int, node: int = 0, container: int = 0
 ) -> HttpResponse:
-    """Some lines (`start`, from 1; `limit`). Without `start` the newest ones for people, the first for scripts."""
+    """Some lines (`start`, from 1, or those before line `before`; `limit`), or of them those with `q`.
+
+    With neither `start` nor `before` the newest come for people, the first for scripts.
+    """
     attempt = _attempt(request, job_id, number, node, container)
     stream = job_selectors.log_stream_of(attempt)
-    count = stream.line_count if stream else 0
-    limit = _number(request, "limit", PAGE_LINES, least=1, most=MAX_LINES)
-    newest = 1 if answers.wants_json(request) else max(1, count - limit + 1)
-    start = _number(request, "start", newest, least=1, most=MAX_LINE_NUMBER)
-    lines = _read(stream, start - 1, limit)
+    asked = logspans.wanted(request)
     if answers.wants_json(request):
-        following = start + len(lines)
-        more = following <= count
-        return JsonResponse(
-            {
-                **_state(stream),
-                "lines": [_line_as_json(line) for line in lines],
-                "next": f"{request.path}?start={following}&limit={limit}" if more else None,
-            }
-        )
+        return JsonResponse(_as_json(request, stream, asked))
+    span = logspans.span(stream, asked)
+    count = stream.line_count if stream else 0
     context = {
-        "attempt": attempt,
-        "job": attempt.job,
-        "download_url": log_url(attempt.job, attempt, "attempt_log_download"),
+        **contexts.page(attempt),
         "stream": stream,
-        "rows": render_lines(lines),
-        "start": start,
-        "end": start + len(lines) - 1,
-        "previous": max(1, start - limit) if start > 1 else None,
-        "next": start + limit if start + limit <= count else None,
+        "log_notice": notice(stream) if stream else "",
+        "rows": span.html,
+        "first": span.first,
+        "last": span.last,
+        "text": asked.text,
+        "previous": span.first if span.first > 1 else None,
+        "next": span.last + 1 if span.last < count else None,
     }
     return answers.page(request, "jobs/log.html", context)
 
@@ -79,14 +85,37 @@ def rows(
 ) -> HttpResponse:
     """What the viewer loads while somebody scrolls: rows as HTML, and how long the log is.
 
-    `start` is the first line, from 1; left out, the newest `limit` lines come.
+    It takes what `log` takes. `first` and `last` say which lines were looked at: with `q` all of them may
+    have been in vain, and who wants more asks for the lines before or after these.
     """
     stream = job_selectors.log_stream_of(_attempt(request, job_id, number, node, container))
-    limit = _number(request, "limit", PAGE_LINES, least=1, most=MAX_LINES)
-    count = stream.line_count if stream else 0
-    start = _number(request, "start", max(1, count - limit + 1), least=1, most=MAX_LINE_NUMBER)
-    html, last = _render(stream, start - 1, limit)
-    return JsonResponse({**_state(stream), "html": html, "first": start, "last": last})
+    span = logspans.span(stream, logspans.wanted(request))
+    return JsonResponse(
+        {**_state(stream), "html": span.html, "first": span.first, "last": span.last}
+    )
+
+
+@answers.allow("GET")
+def search(
+    request: HttpRequest, job_id: UUID, number: int, node: int = 0, container: int = 0
+) -> HttpResponse:
+    """The numbers of lines with `q`, from `start` on or before `before`: at most `limit`, one step's way.
+
+    Lines `first` to `last` were looked at; the next step begins beyond them.
+    """
+    stream = job_selectors.log_stream_of(_attempt(request, job_id, number, node, container))
+    asked = logspans.wanted(request)
+    if not asked.text:
+        raise InvalidInput({"q": ["Say what to look for."]})
+    found = _find(stream, asked) if stream else Found([], 0, 0)
+    return JsonResponse(
+        {
+            **_state(stream),
+            "lines": [each.line.number + 1 for each in found.lines],
+            "first": found.first + 1,
+            "last": found.end,
+        }
+    )
 
 
 @answers.allow("GET")
@@ -115,25 +144,27 @@ def live(
 
     It goes on after the line that `Last-Event-ID` (a browser that reconnects) or `after` names, and
     leaves out none. With `skip=1` a viewer who is far behind gets the newest lines instead: `first`
-    then tells what was left out.
+    then tells what was left out. With `q` the rows are of lines with that text alone, none of which is
+    ever left out; `last` counts all lines.
     """
     attempt = _attempt(request, job_id, number, node, container)
-    after = _number(request, "after", 0, least=0, most=MAX_LINE_NUMBER)
+    after = logspans.number(request, "after", least=0) or 0
     resumed = request.headers.get("Last-Event-ID", "")
     if resumed.isascii() and resumed.isdigit() and len(resumed) <= 13:
         after = int(resumed)
-    may_skip = request.GET.get("skip") == "1"
-    return event_stream(_events(attempt, after, may_skip=may_skip))
+    follower = Follower(
+        attempt, text=logspans.text_of(request), may_skip=request.GET.get("skip") == "1"
+    )
+    return event_stream(_events(follower, after))
 
 
-async def _events(attempt: Attempt, after: int, *, may_skip: bool) -> AsyncIterator[str]:
-    topic = log_topic(attempt.pk)
-    async with hub().viewer([topic]) as viewer:
+async def _events(follower: Follower, after: int) -> AsyncIterator[str]:
+    async with hub().viewer([log_topic(follower.attempt.pk)]) as viewer:
         yield ": hello\n\n"
         while True:
             # What changes while it is read is signalled again, so nothing falls in between.
-            batch = await read_in_thread(_next_batch, attempt, after, may_skip)
-            if batch.html:
+            batch = await read_in_thread(_next_batch, follower, after)
+            if batch.last > after:
                 skipped = batch.first > after + 1
                 after = batch.last
                 yield event("lines", batch.as_json(), event_id=after)
@@ -163,28 +194,34 @@ def _attempt(request: HttpRequest, job_id: UUID, number: int, node: int, contain
     )
 
 
-def _number(request: HttpRequest, name: str, default: int, *, least: int, most: int) -> int:
-    text = request.GET.get(name, "").strip()
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 13):
-        raise InvalidInput({name: [f"A whole number from {least} to {most}."]})
-    return min(max(int(text), least), most)
+def _as_json(
+    request: HttpRequest, stream: LogStream | None, asked: logspans.Wanted
+) -> dict[str, Any]:
+    """The lines themselves, oldest first, and the URL to go on with."""
+    count = stream.line_count if stream else 0
+    start = asked.start or max(1, (asked.before or asked.limit + 1) - asked.limit)
+    lines: list[selectors.LogLine] = []
+    following = start
+    if stream is not None and asked.text:
+        found = _find(stream, replace(asked, start=start))
+        lines, following = [each.line for each in found.lines], found.end + 1
+    elif stream is not None:
+        lines = selectors.read_lines(stream=stream, start=start - 1, limit=asked.limit)
+        following = start + len(lines)
+    query = {"start": following, "limit": asked.limit, **({"q": asked.text} if asked.text else {})}
+    return {
+        **_state(stream),
+        "lines": [_line_as_json(line) for line in lines],
+        "next": f"{request.path}?{urlencode(query)}" if following <= count else None,
+    }
 
 
-def _read(stream: LogStream | None, start: int, limit: int) -> list[selectors.LogLine]:
-    return selectors.read_lines(stream=stream, start=start, limit=limit) if stream else []
-
-
-def _render(stream: LogStream | None, start: int, limit: int) -> tuple[str, int]:
-    """Rows of `limit` lines from index `start` on, and the number (from 1) of the last of them."""
-    # One line more, at the front, tells whether the first goes on with a line begun before.
-    before = 1 if start > 0 else 0
-    lines = _read(stream, start - before, limit + before)
-    within = bool(before and lines and lines[0].continued)
-    shown = lines[before:]
-    last = shown[-1].number + 1 if shown else start
-    return render_lines(shown, within_line=within), last
+def _find(stream: LogStream, asked: logspans.Wanted) -> Found:
+    backward = asked.start is None and asked.before is not None
+    start = asked.before if backward and asked.before is not None else asked.start or 1
+    return find_lines(
+        stream=stream, text=asked.text, start=start - 1, limit=asked.limit, backward=backward
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,29 +239,32 @@ class Batch:
         return json.dumps({**self.state, "html": self.html, "first": self.first, "last": self.last})
 
 
-def _next_batch(attempt: Attempt, after: int, may_skip: bool) -> Batch:
+def _next_batch(follower: Follower, after: int) -> Batch:
+    attempt = follower.attempt
     ended = Attempt.objects.filter(pk=attempt.pk, ended_at__isnull=False).exists()
     # The state first: if the log is complete before its lines are read, none can be missed.
     stream = job_selectors.log_stream_of(attempt)
     state = _state(stream)
-    start, limit = _span(after, state["line_count"]) if may_skip else (after, PAGE_LINES)
     try:
-        html, last = _render(stream, start, limit)
+        span = logspans.span(stream, _following(follower, after, state["line_count"]))
     except selectors.LogUnreadable as error:
         state["notice"] = str(error)
         return Batch(html="", first=after + 1, last=after, is_complete=True, state=state)
     complete = stream.completed_at is not None if stream else ended
-    return Batch(html=html, first=start + 1, last=last, is_complete=complete, state=state)
+    return Batch(
+        html=span.html, first=span.first, last=span.last, is_complete=complete, state=state
+    )
 
 
-def _span(after: int, line_count: int) -> tuple[int, int]:
-    """Where to read on for a viewer who may be taken to the end, and how many lines.
-
-    The span reaches the end of the log, so that the counter counts what is shown.
-    """
-    if line_count - after > FAR_BEHIND_LINES:
-        return line_count - NEWEST_LINES, NEWEST_LINES
-    return after, FAR_BEHIND_LINES
+def _following(follower: Follower, after: int, line_count: int) -> logspans.Wanted:
+    """What to read on for a follower. Who may be taken to the end gets all up to it, so that the counter
+    counts what is shown."""
+    start, limit = after, PAGE_LINES
+    if follower.may_skip and not follower.text:
+        limit = FAR_BEHIND_LINES
+        if line_count - after > FAR_BEHIND_LINES:
+            start, limit = line_count - NEWEST_LINES, NEWEST_LINES
+    return logspans.Wanted(start=start + 1, before=None, limit=limit, text=follower.text)
 
 
 def _state(stream: LogStream | None) -> dict[str, Any]:

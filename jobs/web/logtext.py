@@ -12,6 +12,7 @@ from html import escape
 from typing import Any
 
 from jobs.joblogs.terminal import ESCAPE
+from jobs.selectors.log_search import FoundLine
 from jobs.selectors.logs import LogLine
 
 from .plaintext import symbol, visible
@@ -76,6 +77,11 @@ def render_lines(lines: Iterable[LogLine], *, within_line: bool = False) -> str:
         rows.append(_row(line, is_piece=pieces.get(line.source, False)))
         pieces[line.source] = line.continued
     return "".join(rows)
+
+
+def render_found(found: Iterable[FoundLine]) -> str:
+    """Rows of lines that need not follow each other."""
+    return "".join(_row(each.line, is_piece=each.is_piece) for each in found)
 
 
 def plain_text(line: LogLine) -> str:

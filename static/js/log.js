@@ -1,11 +1,14 @@
 // The log viewer: a window of at most MAX_ROWS rows on a log of any length. It follows the end until the viewer
-// scrolls up, and loads pages above and below as they are scrolled to.
+// scrolls up, and loads pages above and below as they are scrolled to. With a filter its rows are of lines that
+// match; `first` and `last` are then the ends of what was looked at. log-find.js searches, log-links.js points.
 "use strict";
 (() => {
   const PAGE = 500;
   const MAX_ROWS = 4000;
   const FOLLOWED_ROWS = 1000;
   const NEAR = 600;
+  const RETRY_MS = 5000;
+  const { LogFinder, LogLinks } = window.batchweb;
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hour12: false });
   const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 
@@ -15,18 +18,23 @@
   function remember(name, on) {
     try { localStorage.setItem(`batchweb-log-${name}`, on ? "1" : "0"); } catch { /* private mode */ }
   }
+  const numberOf = (row) => Number(row?.dataset.n ?? 0);
 
   class LogView {
     constructor(card) {
       this.card = card;
-      this.box = card.querySelector("[data-log-box]");
-      this.lines = card.querySelector("[data-log-lines]");
-      this.more = card.querySelector("[data-log-more]");
-      this.first = 1;      // number of the first row shown
-      this.last = 0;       // number of the last row shown
+      this.part = (name) => card.querySelector(`[data-log-${name}]`);
+      this.box = this.part("box");
+      this.lines = this.part("lines");
+      this.more = this.part("more");
+      this.isOwnPage = "logOwnPage" in card.dataset;
+      this.first = 1;      // number of the first line of the window
+      this.last = 0;       // number of the last line of the window
       this.count = 0;      // how many lines the log has, as far as is known
       this.complete = false;
       this.sticks = true;
+      this.text = "";      // only lines with it are shown; empty: all
+      this.epoch = 0;      // answers to what was asked in an earlier one are out of date
       this.loading = false;
       this.unseen = 0;
       this.stream = null;
@@ -35,11 +43,17 @@
       this.more.addEventListener("click", () => this.toEnd());
       this.toggle("times", "bw-log-times", "0");
       this.toggle("wrap", "bw-log-wrap", "1");
+      this.links = new LogLinks(this);
+      this.finder = new LogFinder(this, this.part("find"));
+      this.part("line").addEventListener("change", (event) => this.goTo(Number(event.target.value) || 1));
+      this.part("position").addEventListener("change", (event) => this.goTo(Number(event.target.value)));
+      this.part("position").addEventListener("input", (event) => { this.part("line").value = event.target.value; });
+      card.addEventListener("keydown", (event) => this.key(event));
       this.start();
     }
 
     toggle(name, className, usual) {
-      const button = this.card.querySelector(`[data-log-${name}]`);
+      const button = this.part(name);
       const apply = (on) => {
         this.box.classList.toggle(className, on);
         button.setAttribute("aria-pressed", String(on));
@@ -54,63 +68,113 @@
     }
 
     async start() {
-      const wanted = /^#L(\d{1,12})$/.exec(location.hash);
-      if (wanted) {
-        this.sticks = false;
-        await this.show(Math.max(1, Number(wanted[1]) - PAGE / 2));
-        this.point();
+      const typed = this.finder.input.value;
+      if (this.links.shown) {
+        await this.point();
+      } else if (typed) {
+        this.finder.only.checked = true;
+        this.finder.set(typed);
+        return;
+      } else if (this.lines.childElementCount) {
+        this.adopt();
       } else {
         await this.show(null);
         this.bottom();
       }
+      if (typed) this.finder.set(typed);
       if (!this.complete) this.follow();
     }
 
-    // Loads a page: from line `start` on, or the newest lines for null. Gives null if the server did not answer.
-    async load(start) {
-      const query = new URLSearchParams({ limit: String(PAGE) });
-      if (start !== null) query.set("start", String(start));
+    // The page came with its first rows.
+    adopt() {
+      const { first, last, count, complete } = this.lines.dataset;
+      this.dress(this.lines);
+      this.first = Number(first);
+      this.last = Number(last);
+      this.sticks = this.last >= Number(count);
+      this.state({ line_count: Number(count), complete: complete === "1", notice: this.part("notice").textContent });
+      if (this.sticks) this.bottom();
+      this.painted();
+    }
+
+    key(event) {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input")) return;
+      const press = (name) => this.part(name).click();
+      const keys = {
+        "/": () => { this.finder.input.focus(); this.finder.input.select(); },
+        n: () => this.finder.go(false),
+        N: () => this.finder.go(true),
+        m: () => this.finder.toggleOnly(),
+        t: () => press("times"),
+        w: () => press("wrap"),
+        Home: () => this.goTo(1),
+        End: () => this.toEnd(),
+      };
+      if (!Object.hasOwn(keys, event.key)) return;
+      event.preventDefault();
+      event.stopPropagation();
+      keys[event.key]();
+    }
+
+    // Loads a page of the window's lines. Gives null if the server did not answer, or nobody waits for it any more.
+    async load(where) {
+      const query = new URLSearchParams({ limit: String(PAGE), ...(this.text ? { q: this.text } : {}), ...where });
+      const { epoch } = this;
       try {
         const response = await fetch(`${this.card.dataset.logRows}?${query}`, { headers: { Accept: "application/json" } });
         if (!response.ok) throw new Error(String(response.status));
-        return await response.json();
+        const page = await response.json();
+        return epoch === this.epoch ? page : null;
       } catch {
         return null;
       }
     }
 
+    // Shows the log from line `start` on, or the newest lines for null.
     async show(start) {
-      const page = await this.load(start);
+      this.epoch += 1;
+      this.loading = false;
+      const page = await this.load(start === null ? {} : { start });
       if (!page) return;
       this.lines.replaceChildren(...this.rows(page.html));
       this.first = page.first;
       this.last = page.last;
       this.state(page);
+      this.painted();
     }
 
     rows(html) {
       const template = document.createElement("template");
       template.innerHTML = html;
-      for (const time of template.content.querySelectorAll("time")) {
+      this.dress(template.content);
+      return [...template.content.children];
+    }
+
+    // Times in the viewer's zone.
+    dress(rows) {
+      for (const time of rows.querySelectorAll("time")) {
         const at = new Date(time.dateTime);
         time.textContent = clock.format(at);
         time.title = full.format(at);
       }
-      return [...template.content.children];
     }
 
     state(news) {
       this.count = Math.max(this.count, news.line_count, this.last);
       this.complete = news.complete;
       const text = `${this.count.toLocaleString()} ${this.count === 1 ? "line" : "lines"}`;
-      this.card.querySelector("[data-log-count]").textContent = this.count ? text : "";
-      const empty = this.card.querySelector("[data-log-empty]");
+      this.part("count").textContent = this.count ? text : "";
+      const empty = this.part("empty");
       empty.hidden = this.count > 0;
       // The card is kept when its surroundings are renewed, so that the end has to be told here.
       if (this.complete && empty.dataset.logEmpty === "open") empty.textContent = "This attempt wrote nothing.";
-      const notice = this.card.querySelector("[data-log-notice]");
+      const notice = this.part("notice");
       notice.hidden = !news.notice;
       notice.textContent = news.notice;
+      this.part("foot").hidden = this.count <= PAGE;
+      for (const input of [this.part("line"), this.part("position")]) input.max = String(this.count);
+      this.part("total").textContent = this.count.toLocaleString();
+      this.finder.grown(this.count);
     }
 
     follow() {
@@ -118,14 +182,15 @@
       // While older lines are looked at, only the number of new ones is of interest, but they are
       // read from the same stream: it goes on where the log's known end is.
       const after = this.sticks ? this.last : Math.max(this.last, this.count);
-      const stream = new EventSource(`${this.card.dataset.logLive}?skip=1&after=${after}`);
+      const query = new URLSearchParams({ skip: "1", after: String(after), ...(this.text ? { q: this.text } : {}) });
+      const stream = new EventSource(`${this.card.dataset.logLive}?${query}`);
       this.stream = stream;
-      stream.addEventListener("lines", (event) => this.arrived(JSON.parse(event.data)));
+      stream.addEventListener("lines", (event) => { if (stream === this.stream) this.arrived(JSON.parse(event.data)); });
       stream.addEventListener("end", (event) => { this.state(JSON.parse(event.data)); stream.close(); });
       stream.addEventListener("error", () => {
         // The browser reconnects by itself unless the server refused; then there is nothing to follow.
-        if (stream.readyState === EventSource.CLOSED && this.card.isConnected) {
-          setTimeout(() => { if (this.card.isConnected && !this.complete) this.follow(); }, 5000);
+        if (stream.readyState === EventSource.CLOSED && stream === this.stream) {
+          setTimeout(() => { if (stream === this.stream && this.card.isConnected && !this.complete) this.follow(); }, RETRY_MS);
         }
       });
     }
@@ -133,21 +198,36 @@
     arrived(batch) {
       if (!this.card.isConnected) { this.stream.close(); return; }
       const isNext = batch.first <= this.last + 1;
+      const before = this.count;
+      const fresh = this.rows(batch.html);
       if (this.sticks && !isNext) {
         // The log grew faster than it is read: what was left out loads when one scrolls up.
-        this.lines.replaceChildren(...this.rows(batch.html));
+        this.lines.replaceChildren(...fresh);
         this.first = batch.first;
         this.last = batch.last;
-      } else if (isNext && batch.last > this.last && (this.sticks || this.last - this.first < MAX_ROWS - PAGE)) {
-        const fresh = this.rows(batch.html);
-        this.lines.append(...fresh.filter((row) => Number(row.dataset.n) > this.last));
+      } else if (isNext && batch.last > this.last && (this.sticks || this.lines.childElementCount < MAX_ROWS - PAGE)) {
+        this.lines.append(...fresh.filter((row) => numberOf(row) > this.last));
         this.last = batch.last;
         if (this.sticks) this.keepNewest();
       }
-      const before = this.count;
       this.state(batch);
+      this.painted();
       if (this.sticks) this.bottom();
-      else this.tellUnseen(batch.last - before);
+      else this.tellUnseen(this.text ? fresh.filter((row) => numberOf(row) > before).length : batch.last - before);
+    }
+
+    // Rows came or went.
+    painted() {
+      this.links.paint();
+      this.finder.paint();
+      this.tellPosition();
+    }
+
+    tellPosition() {
+      if (this.part("foot").hidden || this.part("foot").contains(document.activeElement)) return;
+      const line = String(this.sticks ? this.count : this.topLine());
+      this.part("line").value = line;
+      this.part("position").value = line;
     }
 
     tellUnseen(added) {
@@ -157,10 +237,13 @@
       this.more.querySelector("span").textContent = words;
     }
 
+    below() {
+      return this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight;
+    }
+
     // Who follows goes on following while rows are still on their way.
     isAtEnd() {
-      const isAtBottom = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 30;
-      return isAtBottom && (this.sticks || this.last >= this.count);
+      return this.below() < 30 && (this.sticks || this.last >= this.count);
     }
 
     bottom() {
@@ -173,43 +256,59 @@
       this.moved = this.box.scrollTop;
     }
 
-    async scrolled() {
+    scrolled() {
       if (this.box.scrollTop === this.moved) return;
       this.moved = null;
       this.sticks = this.isAtEnd();
       if (this.sticks) this.unseen = 0;
       this.tellUnseen(0);
+      this.tellPosition();
+      this.fill();
+    }
+
+    // Loads what is missing around what is in view: with a filter a page may bring few rows, or none.
+    async fill() {
       if (this.loading) return;
-      if (this.box.scrollTop < NEAR && this.first > 1) await this.earlier();
-      else if (this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < NEAR && this.last < this.count) await this.later();
+      this.loading = true;
+      const { epoch } = this;
+      let goesOn = true;
+      while (goesOn && epoch === this.epoch) {
+        if (this.box.scrollTop < NEAR && this.first > 1) goesOn = await this.earlier();
+        else if (!this.sticks && this.below() < NEAR && this.last < this.count) goesOn = await this.later();
+        else goesOn = false;
+        if (this.text) this.finder.tellCount();
+      }
+      if (epoch === this.epoch) this.loading = false;
     }
 
     async earlier() {
-      this.loading = true;
-      const start = Math.max(1, this.first - PAGE);
-      const page = await this.load(start);
-      this.loading = false;
-      if (!page) return;
-      const fresh = this.rows(page.html).filter((row) => Number(row.dataset.n) < this.first);
+      const page = await this.load({ before: String(this.first) });
+      if (!page || page.first >= this.first) return false;
+      const fresh = this.rows(page.html).filter((row) => numberOf(row) < this.first);
       const height = this.box.scrollHeight;
       const top = this.box.scrollTop;
       this.lines.prepend(...fresh);
-      this.first = start;
+      this.first = page.first;
       // The rows that were in view stay where they are.
-      this.moveTo(top + this.box.scrollHeight - height);
-      while (this.lines.childElementCount > MAX_ROWS) this.lines.lastElementChild.remove();
-      this.last = Number(this.lines.lastElementChild?.dataset.n ?? 0);
+      if (this.sticks) this.bottom();
+      else this.moveTo(top + this.box.scrollHeight - height);
+      if (this.lines.childElementCount > MAX_ROWS) {
+        while (this.lines.childElementCount > MAX_ROWS) this.lines.lastElementChild.remove();
+        this.last = numberOf(this.lines.lastElementChild);
+      }
+      this.painted();
+      return true;
     }
 
     async later() {
-      this.loading = true;
-      const page = await this.load(this.last + 1);
-      this.loading = false;
-      if (!page) return;
-      this.lines.append(...this.rows(page.html).filter((row) => Number(row.dataset.n) > this.last));
-      this.last = Math.max(this.last, page.last);
+      const page = await this.load({ start: String(this.last + 1) });
+      if (!page || page.last <= this.last) return false;
+      this.lines.append(...this.rows(page.html).filter((row) => numberOf(row) > this.last));
+      this.last = page.last;
       this.state(page);
       this.trimTop();
+      this.painted();
+      return true;
     }
 
     // Nothing is measured here, which would lay out every row: the box is put to its end afterwards anyway.
@@ -220,7 +319,7 @@
       oldest.setStart(this.lines, 0);
       oldest.setEnd(this.lines, excess);
       oldest.deleteContents();
-      this.first = Number(this.lines.firstElementChild.dataset.n);
+      this.first = numberOf(this.lines.firstElementChild);
     }
 
     trimTop() {
@@ -229,8 +328,26 @@
       const height = this.box.scrollHeight;
       const top = this.box.scrollTop;
       for (let i = 0; i < excess; i += 1) this.lines.firstElementChild.remove();
-      this.first = Number(this.lines.firstElementChild.dataset.n);
+      this.first = numberOf(this.lines.firstElementChild);
       this.moveTo(Math.max(0, top - (height - this.box.scrollHeight)));
+    }
+
+    // Shows only lines with a text, or all again: then what was in view stays in view.
+    async filter(text) {
+      if (text === this.text) return;
+      const line = this.links.shown?.first ?? (this.sticks ? null : this.middleLine());
+      const stays = !text && line;
+      this.text = text;
+      this.stream?.close();
+      this.sticks = !stays;
+      this.unseen = 0;
+      if (stays) await this.goTo(line);
+      else await this.show(null);
+      if (text !== this.text) return;
+      if (this.sticks) this.bottom();
+      this.tellUnseen(0);
+      await this.fill();
+      if (!this.complete && text === this.text) this.follow();
     }
 
     async toEnd() {
@@ -239,16 +356,65 @@
       if (this.last < this.count) await this.show(null);
       this.bottom();
       this.tellUnseen(0);
+      this.tellPosition();
       if (!this.complete) this.follow();
+      await this.fill();
     }
 
-    // Goes to the row that the address names.
-    point() {
-      const row = this.lines.querySelector(`[id="${CSS.escape(location.hash.slice(1))}"]`);
-      if (!row) return;
-      for (const other of this.lines.querySelectorAll(".bw-ll-here")) other.classList.remove("bw-ll-here");
-      row.classList.add("bw-ll-here");
-      row.scrollIntoView({ block: "center" });
+    // Brings a line into view; with a filter that it does not match, the nearest after it.
+    async goTo(number) {
+      const line = Math.min(Math.max(1, number), Math.max(1, this.count));
+      this.sticks = false;
+      if (line < this.first || line > this.last) await this.show(this.text ? line : Math.max(1, line - PAGE / 2));
+      const row = [...this.lines.children].find((each) => numberOf(each) >= line);
+      if (row) {
+        for (const other of this.lines.querySelectorAll(".bw-ll-now")) other.classList.remove("bw-ll-now");
+        row.classList.add("bw-ll-now");
+        row.scrollIntoView({ block: "center", inline: "nearest" });
+        this.moved = null;
+      }
+      this.tellUnseen(0);
+      await this.fill();
+    }
+
+    // Goes to the lines that the address names.
+    async point() {
+      const { first, last } = this.links.shown;
+      this.finder.stopFiltering();
+      this.sticks = false;
+      if (first < this.first || first > this.last) await this.show(Math.max(1, first - PAGE / 2));
+      if (first > this.count) {
+        await this.show(null);
+        this.sticks = true;
+        this.bottom();
+        window.batchweb.toast(`There is no line ${first.toLocaleString()} yet: the log has ${this.count.toLocaleString()} lines.`, "info");
+        return;
+      }
+      await this.goTo(last - first > 20 ? first + 10 : first);
+      this.links.paint();
+    }
+
+    rowAt(y) {
+      const { top } = this.box.getBoundingClientRect();
+      const rows = this.lines.children;
+      let low = 0;
+      let high = rows.length - 1;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (rows[middle].getBoundingClientRect().bottom > top + y) high = middle;
+        else low = middle + 1;
+      }
+      return numberOf(rows[low]);
+    }
+
+    topLine() { return this.rowAt(2) || this.first; }
+    middleLine() { return this.rowAt(this.box.clientHeight / 2) || this.first; }
+    bottomLine() { return this.rowAt(this.box.clientHeight - 2) || this.last; }
+
+    // A log's own page says in its address what is looked for.
+    remember(text) {
+      const query = text ? `?${new URLSearchParams({ q: text })}` : "";
+      history.replaceState(history.state, "", location.pathname + query + location.hash);
     }
   }
 
@@ -259,14 +425,8 @@
     }
   }
   window.addEventListener("hashchange", () => {
-    const card = document.querySelector("[data-log]");
-    const view = card && views.get(card);
-    const wanted = /^#L(\d{1,12})$/.exec(location.hash);
-    if (!view || !wanted) return;
-    view.sticks = false;
-    const number = Number(wanted[1]);
-    if (number >= view.first && number <= view.last) view.point();
-    else view.show(Math.max(1, number - PAGE / 2)).then(() => view.point());
+    const view = views.get(document.querySelector("[data-log]"));
+    if (view?.links.renew()) view.point();
   });
   document.addEventListener("htmx:after:swap", begin);
   begin();

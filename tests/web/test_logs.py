@@ -70,17 +70,29 @@ def test_people_see_the_newest_lines_first_and_can_go_back(page: Client) -> None
     html = page.get(url(attempt), headers=HTML).content.decode()
     assert 'id="L1200"' in html
     assert 'id="L700"' not in html
-    assert "?start=201" in html
-    earlier = page.get(url(attempt, "?start=201"), headers=HTML).content.decode()
+    assert "?before=701" in html
+    earlier = page.get(url(attempt, "?before=701"), headers=HTML).content.decode()
     assert 'id="L201"' in earlier
+    assert 'id="L701"' not in earlier
     assert "?start=701" in earlier
 
 
 @pytest.mark.parametrize(
-    "query", ["start=-1", "start=x", "limit=1e3", "start=%00", "limit=" + "9" * 99]
+    "query",
+    [
+        "start=-1",
+        "start=x",
+        "limit=1e3",
+        "start=%00",
+        "before=x",
+        "limit=" + "9" * 99,
+        "q=" + "x" * 201,
+    ],
 )
-@pytest.mark.parametrize("rest", ["", "rows/"])
-def test_a_bad_line_number_is_a_400(page: Client, query: str, rest: str) -> None:
+@pytest.mark.parametrize("rest", ["", "rows/", "search/", "live/"])
+def test_a_bad_line_number_or_text_is_a_400(page: Client, query: str, rest: str) -> None:
+    if rest == "live/" and not query.startswith("q"):
+        query = "after=x"
     assert page.get(url(a_running_attempt(), f"{rest}?{query}")).status_code == 400
 
 
@@ -113,6 +125,108 @@ def test_a_page_far_into_a_long_log_takes_few_queries(
     Writer(attempt).write(numbered(5000), batch=500)
     with django_assert_max_num_queries(6):
         page.get(url(attempt, "rows/?start=4000&limit=100"))
+
+
+def row_numbers(html: str) -> list[int]:
+    return [int(part.partition('"')[0]) for part in html.split(' id="L')[1:]]
+
+
+def test_only_lines_that_match_are_shown_with_their_own_numbers(page: Client) -> None:
+    attempt = a_running_attempt()
+    Writer(attempt).write(numbered(1200), batch=100)
+    newest = page.get(url(attempt, "rows/?q=LINE 11&limit=50")).json()
+    assert row_numbers(newest["html"]) == list(range(1151, 1201))
+    assert (newest["first"], newest["last"], newest["line_count"]) == (1151, 1200, 1200)
+    before = page.get(url(attempt, "rows/?q=line 11&limit=80&before=1151")).json()
+    assert row_numbers(before["html"]) == [12, *range(111, 121), *range(1101, 1151)]
+    after = page.get(url(attempt, "rows/?q=line 11&limit=3&start=13")).json()
+    assert row_numbers(after["html"]) == [111, 112, 113]
+    assert (after["first"], after["last"]) == (13, 113)
+
+
+def test_the_numbers_of_lines_that_match_are_told_step_by_step(page: Client) -> None:
+    attempt = a_running_attempt()
+    Writer(attempt).write(numbered(1200), batch=100)
+    told = page.get(url(attempt, "search/?q=line 99&limit=4")).json()
+    assert told["lines"] == [100, 991, 992, 993]
+    assert (told["first"], told["last"]) == (1, 993)
+    back = page.get(url(attempt, "search/?q=line 99&limit=1&before=991")).json()
+    assert (back["lines"], back["first"]) == ([100], 100)
+
+
+def test_a_search_says_what_it_needs(page: Client) -> None:
+    answer = page.get(url(a_running_attempt(), "search/?q=%20"))
+    assert answer.status_code == 400
+    assert "Say what to look for." in answer.content.decode()
+
+
+def test_a_search_of_a_log_without_lines_finds_none(page: Client) -> None:
+    assert page.get(url(a_running_attempt(), "search/?q=a")).json()["lines"] == []
+
+
+def test_without_scripts_a_form_shows_the_lines_that_match(page: Client) -> None:
+    attempt = a_running_attempt()
+    Writer(attempt).write([*numbered(600), frame(b"<script>x</script>\n")])
+    html = page.get(url(attempt, "?q=<script>"), headers=HTML).content.decode()
+    assert row_numbers(html) == [601]
+    assert 'value="&lt;script&gt;"' in html
+    assert "<script>x" not in html
+    many = page.get(url(attempt, "?q=line&limit=500"), headers=HTML).content.decode()
+    assert "?before=101&amp;q=line" in many
+
+
+def test_a_script_reads_the_lines_that_match_page_by_page(script: Client) -> None:
+    attempt = a_running_attempt()
+    Writer(attempt).write(numbered(400))
+    told = script.get(url(attempt, "?q=line 3&limit=40")).json()
+    texts = [line["text"] for line in told["lines"]]
+    while told["next"]:
+        told = script.get(told["next"]).json()
+        texts += [line["text"] for line in told["lines"]]
+    assert texts == ["line 3", *(f"line {n}" for n in (*range(30, 40), *range(300, 400)))]
+
+
+def test_a_page_of_matches_takes_few_queries(
+    page: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    attempt = a_running_attempt()
+    Writer(attempt).write(numbered(5000), batch=500)
+    with django_assert_max_num_queries(6):
+        page.get(url(attempt, "rows/?q=7"))
+
+
+def test_the_logs_of_other_attempts_and_containers_are_one_click_away(page: Client) -> None:
+    job = a_job(status="RUNNING", attempts_made=2, attempts_allowed=3)
+    first = an_attempt(job=job, number=1, started_at=NOW, ended_at=NOW, exit_code=1)
+    an_attempt(job=job, number=2, started_at=NOW)
+    html = page.get(url(first), headers=HTML).content.decode()
+    assert f'href="/jobs/{job.pk}/attempts/2/log/"' in html
+    on_job = page.get(f"/jobs/{job.pk}/", headers=HTML).content.decode()
+    assert 'href="?attempt=1" id="tab-try-1"' in on_job
+    assert f'data-log-here="/jobs/{job.pk}/?attempt=2"' in on_job
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_follows_the_lines_that_match_gets_all_of_them_and_no_other() -> None:
+    attempt = a_running_attempt()
+    cookie = cookie_of(attempt.job.owner)
+    writer = Writer(attempt)
+    writer.write(numbered(3500), batch=500)
+
+    async def test() -> None:
+        path = url(attempt, "live/?skip=1&q=line%2034")
+        async with open_stream(path, cookie=cookie) as stream:
+            first = json.loads(await stream.event("lines"))
+            assert row_numbers(first["html"]) == [35, *range(341, 351), *range(3401, 3501)]
+            assert (first["first"], first["last"]) == (1, 3500)
+            await _in_thread(lambda: writer.write(numbered(2, first=3500)))
+            none = json.loads(await stream.event("lines"))
+            assert (none["html"], none["last"], none["line_count"]) == ("", 3502, 3502)
+            await _in_thread(writer.finish)
+            await stream.event("end")
+            await stream.body()
+
+    run(test)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -18,8 +18,8 @@ from jobs.selectors.checkpoints import checkpoint_of
 from jobs.selectors.front import behind_at_least, estimated_start, position_of, turn_of
 
 from . import attempts as attempt_contexts
-from . import checkpoints, dependencies, workload
-from .attempts import Try, chosen, decider_of, log_arguments, tries_of, usage_lines
+from . import checkpoints, dependencies, logs, workload
+from .attempts import Try, chosen, decider_of, tries_of, usage_lines
 from .job_cost import cost_of, prices_of_live
 from .lazily import lazily
 
@@ -53,7 +53,7 @@ def build(
         "tries": lazily(lambda: list(reversed(tries()))),
         "shown_attempt": shown,
         "shown_try": lazily(lambda: _try_of(shown(), tries())),
-        "log_urls": lazily(lambda: log_urls(job, shown())),
+        "log_card": lazily(lambda: logs.card(job, attempts(), shown())),
         "waits": lazily(lambda: selectors.wait_reasons_of(job)),
         "waits_now": lazily(lambda: waits_now(job, now)),
         "position": lazily(lambda: position_of(job=job, now=now)),
@@ -95,19 +95,6 @@ def common(*, job: Job, user: User, now: datetime, hops: int) -> dict[str, Any]:
         # Those it waits for, and those that wait for it, have topics of their own.
         "dependency_topics": f"{topic} {changes.JOBS}",
         "state_topics": f"{topics} {changes.JOBS}" if dependencies.may_wait(job) else topics,
-    }
-
-
-def log_urls(job: Job, attempt: Attempt | None) -> dict[str, str]:
-    """The URLs of an attempt's log, by what they give."""
-    if attempt is None:
-        return {}
-    arguments = log_arguments(job, attempt)
-    return {
-        "page": reverse("attempt_log", args=arguments),
-        "rows": reverse("attempt_log_rows", args=arguments),
-        "live": reverse("attempt_log_live", args=arguments),
-        "download": reverse("attempt_log_download", args=arguments),
     }
 
 

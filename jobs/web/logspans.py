@@ -1,0 +1,107 @@
+"""Runs of a log's lines as rows of the viewer: all of them, or those alone that hold a text."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+
+from jobs.domain.errors import InvalidInput
+from jobs.models import LogStream
+from jobs.selectors import logs as selectors
+from jobs.selectors.log_search import find_lines
+
+from .logtext import render_found, render_lines
+
+PAGE_LINES = 500
+MAX_LINES = 2_000
+MAX_LINE_NUMBER = 10**12
+# A longer text is nobody's search.
+MAX_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Rows, and the numbers (from 1) of the first and the last line that they were made from.
+
+    No line was looked at where `last` is before `first`.
+    """
+
+    html: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request asks of a log: at most `limit` lines with `text` (empty: all lines).
+
+    They begin at line `start` (from 1), or end before line `before`.
+    """
+
+    start: int | None
+    before: int | None
+    limit: int
+    text: str
+
+
+def wanted(request: HttpRequest) -> Wanted:
+    """`start`, `before`, `limit` and `q` of a URL. Raises InvalidInput, naming the one that is wrong."""
+    return Wanted(
+        start=number(request, "start", least=1),
+        before=number(request, "before", least=1),
+        limit=number(request, "limit", least=1, most=MAX_LINES) or PAGE_LINES,
+        text=text_of(request),
+    )
+
+
+def text_of(request: HttpRequest) -> str:
+    """The text to look for, `q`; empty for all lines. Raises InvalidInput."""
+    text = request.GET.get("q", "")
+    if len(text) > MAX_TEXT:
+        raise InvalidInput({"q": [f"At most {MAX_TEXT} characters."]})
+    return text if text.strip() else ""
+
+
+def number(
+    request: HttpRequest, name: str, *, least: int, most: int = MAX_LINE_NUMBER
+) -> int | None:
+    """A number of a URL, moved into its bounds; None if it is left out. Raises InvalidInput."""
+    text = request.GET.get(name, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 13):
+        raise InvalidInput({name: [f"A whole number from {least} to {most}."]})
+    return min(max(int(text), least), most)
+
+
+def span(stream: LogStream | None, asked: Wanted) -> Span:
+    """The rows that are asked for; without `start` and `before` the newest. Raises LogUnreadable."""
+    if stream is None:
+        return Span("", asked.start or 1, (asked.start or 1) - 1)
+    if asked.text:
+        return matching(stream, asked)
+    start = asked.start
+    if start is None:
+        start = max(1, (asked.before or stream.line_count + 1) - asked.limit)
+    limit = min(asked.limit, asked.before - start) if asked.before is not None else asked.limit
+    return every(stream, start, limit)
+
+
+def every(stream: LogStream, start: int, limit: int) -> Span:
+    """`limit` lines from number `start` (from 1) on."""
+    # One line more, at the front, tells whether the first goes on with a line begun before.
+    before = 1 if start > 1 else 0
+    lines = selectors.read_lines(stream=stream, start=start - 1 - before, limit=limit + before)
+    within = bool(before and lines and lines[0].continued)
+    shown = lines[before:]
+    last = shown[-1].number + 1 if shown else start - 1
+    return Span(render_lines(shown, within_line=within), start, last)
+
+
+def matching(stream: LogStream, asked: Wanted) -> Span:
+    """Lines with the text, one step's way: what was looked at may be less than all that there is."""
+    backward = asked.start is None
+    start = (asked.before or stream.line_count + 1) if asked.start is None else asked.start
+    found = find_lines(
+        stream=stream, text=asked.text, start=start - 1, limit=asked.limit, backward=backward
+    )
+    return Span(render_found(found.lines), found.first + 1, found.end)
