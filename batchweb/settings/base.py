@@ -54,6 +54,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "jobs.web.access.AccessMiddleware",
+    # After those who know the user.
+    "jobs.web.auditing.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -191,6 +193,8 @@ BATCHWEB_CHECKPOINT_RETENTION_DAYS = env_int("BATCHWEB_CHECKPOINT_RETENTION_DAYS
 # A directory that all machines of all engines share (and those where workers run), such as an NFS mount: jobs keep
 # their checkpoints there. Empty: each engine has a volume for each job.
 BATCHWEB_CHECKPOINT_ROOT = env_str("BATCHWEB_CHECKPOINT_ROOT")
+# Lines of the audit trail are removed so long after they were written.
+BATCHWEB_AUDIT_RETENTION_DAYS = env_int("BATCHWEB_AUDIT_RETENTION_DAYS", 400)
 # Processes and threads that one container may have: a fork bomb stays in its job.
 BATCHWEB_PIDS_LIMIT = env_int("BATCHWEB_PIDS_LIMIT", 4096)
 # What one attempt may log, before compression.

@@ -8,6 +8,7 @@ from .queue import JobQueue
 
 # `FollowMark`s of those who write these rows.
 METRICS_MARK = "metrics"
+SAMPLES_MARK = "samples"
 ALARMS_MARK = "alarms"
 
 

@@ -132,9 +132,8 @@ class Scheduler:
         self._standby = Standby(holder=f"{socket.gethostname()}:{os.getpid()}")
         self._next_beat = 0.0
         self._next_sweep = 0.0
-        self._next_costs = 0.0
-        self._next_metrics = 0.0
-        self._next_search = 0.0
+        # When each of these is due next.
+        self._hand_overs = dict.fromkeys(HAND_OVERS, 0.0)
         self._next_waits = 0.0
         self._next_stop_at: datetime | None = None
 
@@ -168,15 +167,10 @@ class Scheduler:
         if monotonic >= self._next_sweep or (self._next_stop_at and now >= self._next_stop_at):
             sweep(now=now)
             self._next_sweep = monotonic + SWEEP_SECONDS
-        if monotonic >= self._next_costs:
-            hand_over_costs()
-            self._next_costs = monotonic + COSTS_SECONDS
-        if monotonic >= self._next_metrics:
-            hand_over_metrics()
-            self._next_metrics = monotonic + METRICS_SECONDS
-        if monotonic >= self._next_search:
-            hand_over_search()
-            self._next_search = monotonic + SEARCH_SECONDS
+        for hand_over, due_at in self._hand_overs.items():
+            if monotonic >= due_at:
+                hand_over()
+                self._hand_overs[hand_over] = monotonic + HAND_OVERS[hand_over]
         # Before anything is placed: what a spent budget cancels must not start first.
         cancelling = self._budget_rounds.go_on(lease=self.lease, now=now, monotonic=monotonic)
         with_waits = monotonic >= self._next_waits
@@ -193,6 +187,18 @@ class Scheduler:
             took = time.monotonic() - monotonic
             pause = min(max(PASS_SECONDS, took * PASS_PAUSE), PASS_SECONDS_AT_MOST)
             self._wait(now, monotonic + pause, with_waits=with_waits)
+
+    def _hand_over(self, monotonic: float) -> None:
+        """What workers do by the clock, and not for a job."""
+        if monotonic >= self._next_costs:
+            hand_over_costs()
+            self._next_costs = monotonic + COSTS_SECONDS
+        if monotonic >= self._next_metrics:
+            hand_over_metrics()
+            self._next_metrics = monotonic + METRICS_SECONDS
+        if monotonic >= self._next_search:
+            hand_over_search()
+            self._next_search = monotonic + SEARCH_SECONDS
 
     def _stand_by(self) -> None:
         self.lease = self._standby.try_acquire(monotonic=time.monotonic())

@@ -22,7 +22,17 @@ from .connections import keep_connections
 
 # In order of urgency: what frees capacity goes first.
 # Costs are seen to before more is started, or a budget would be looked at least when most is spent.
-SHORT_QUEUES = ("stop", "budgets", "costs", "reap", "launch", "metrics", "bulk", "cleanup", "search")
+SHORT_QUEUES = (
+    "stop",
+    "budgets",
+    "costs",
+    "reap",
+    "launch",
+    "metrics",
+    "bulk",
+    "cleanup",
+    "search",
+)
 PULL_QUEUES = ("pull",)
 CHECKPOINT_QUEUES = ("checkpoints",)
 PR_SET_PDEATHSIG = 1

@@ -207,7 +207,7 @@ def _rows(environments: list[ComputeEnvironment]) -> list[EnvironmentRow]:
         .values_list("environment_id")
         .annotate(Sum("milli_vcpus"), Sum("memory_mib"), Count("id"))
     }
-    capacity = _capacity(environment.engine_id for environment in environments)
+    capacity = capacity_of_engines(environment.engine_id for environment in environments)
     gpus = _gpus_by_environment(environments, capacity)
     instances = _instances(environments)
     rows = []
@@ -256,8 +256,8 @@ def _gpus_by_environment(
     return held
 
 
-def _capacity(engine_ids: Iterable[int]) -> dict[int, tuple[Resources, int]]:
-    """What the READY nodes of each engine hand out together, and how many they are."""
+def capacity_of_engines(engine_ids: Iterable[int]) -> dict[int, tuple[Resources, int]]:
+    """What the READY nodes of each engine hand out together, and how many they are. One query."""
     found: dict[int, tuple[Resources, int]] = {}
     rows = Node.objects.filter(engine__in=set(engine_ids), state=NodeState.READY)
     for engine_id, overcommit, milli_vcpus, memory_mib, gpus in rows.values_list(

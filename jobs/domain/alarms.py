@@ -1,0 +1,175 @@
+"""Alarms on metrics: what may be asked of one, and whether it is raised. Pure rules.
+
+As CloudWatch's alarms, each looks at the newest so many periods of the same length.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from .validation import FieldError, is_empty, read_decimal, read_integer, read_text
+
+OK = "OK"
+ALARM = "ALARM"
+INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+
+OF_QUEUES = (
+    "WAITING_JOBS",
+    "RUNNING_JOBS",
+    "FAILED_JOBS",
+    "SUCCEEDED_JOBS",
+    "WAIT_P90_SECONDS",
+    "RUN_P90_SECONDS",
+)
+OF_ENVIRONMENTS = ("VCPU_PERCENT", "MEMORY_PERCENT")
+METRICS = (*OF_QUEUES, *OF_ENVIRONMENTS)
+SIGNS = {
+    "GREATER_THAN": ">",
+    "GREATER_OR_EQUAL": "≥",
+    "LESS_THAN": "<",
+    "LESS_OR_EQUAL": "≤",
+}
+# Ours: each alarm reads rows of minutes once a minute, and those are kept for three days.
+MAX_ALARMS = 200
+MAX_MINUTES = 1440
+DEFAULT_PERIOD_MINUTES = 5
+DEFAULT_PERIODS = 1
+
+NOT_LOOKED_YET = "Not looked at yet: the first whole minute is still to come."
+SWITCHED_OFF = "It is switched off, so nobody looks."
+TOO_MANY = f"There are {MAX_ALARMS} alarms, and no more are kept. Delete one first."
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What an alarm is raised by. `metric` is in words."""
+
+    metric: str
+    comparison: str
+    threshold: float
+    period_minutes: int
+    periods: int
+
+    @property
+    def condition(self) -> str:
+        """Such as "jobs failed > 5"."""
+        return f"{self.metric} {SIGNS[self.comparison]} {number(self.threshold)}"
+
+    @property
+    def in_words(self) -> str:
+        """The whole rule."""
+        length = minutes(self.period_minutes)
+        if self.periods == 1:
+            return f"{self.condition} in {length}"
+        return f"{self.condition} in each of {self.periods} times of {length}, one after the other"
+
+    def is_beyond(self, value: float) -> bool:
+        """Whether a value raises it."""
+        return {
+            "GREATER_THAN": value > self.threshold,
+            "GREATER_OR_EQUAL": value >= self.threshold,
+            "LESS_THAN": value < self.threshold,
+            "LESS_OR_EQUAL": value <= self.threshold,
+        }[self.comparison]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How an alarm stands, and why, in a sentence."""
+
+    state: str
+    reason: str
+
+
+def judge(rule: Rule, values: Sequence[float | None], until: datetime) -> Verdict:
+    """How an alarm stands, by the values of its newest periods, oldest first; the last one ends at `until`.
+
+    None stands for a period of which nothing is known. ALARM: all are beyond the threshold. OK: one of them is
+    not. INSUFFICIENT_DATA: neither can be said.
+    """
+    shown = ", ".join("–" if value is None else number(value) for value in values)
+    length = minutes(rule.period_minutes * rule.periods)
+    when = f"in the {length} up to {until.astimezone(UTC):%-d %B %H:%M} UTC"
+    known = [value for value in values if value is not None]
+    within = [value for value in known if not rule.is_beyond(value)]
+    if within:
+        return Verdict(OK, f"It was not so throughout, {when}: {shown}.")
+    if values and len(known) == len(values):
+        return Verdict(ALARM, f"{rule.condition} {when}: {shown}.")
+    if known:
+        return Verdict(INSUFFICIENT_DATA, f"Something is missing {when}: {shown}.")
+    return Verdict(INSUFFICIENT_DATA, f"Nothing was measured {when}.")
+
+
+def number(value: float) -> str:
+    """A value for people: no more digits than say something."""
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.6g}"
+
+
+def minutes(count: int) -> str:
+    """A length of time in words, such as "5 minutes" or "2 hours"."""
+    hours, rest = divmod(count, 60)
+    amount, unit = (hours, "hour") if hours and not rest else (count, "minute")
+    return f"{amount} {unit}{'' if amount == 1 else 's'}"
+
+
+def length_of(period_minutes: int, periods: int) -> timedelta:
+    """All of the time that an alarm looks at."""
+    return timedelta(minutes=period_minutes * periods)
+
+
+def metric(value: object) -> str:
+    """What an alarm is about. Raises FieldError."""
+    return _one_of(value, METRICS, f"The metric is one of {', '.join(METRICS)}.")
+
+
+def comparison(value: object) -> str:
+    """How a value is compared with the threshold. Raises FieldError."""
+    return _one_of(value, tuple(SIGNS), f"The comparison is one of {', '.join(SIGNS)}.")
+
+
+def threshold(value: object) -> float:
+    """What a value is compared with. Raises FieldError."""
+    told = "The threshold is a number that is not negative, such as 100 or 0.5."
+    if is_empty(value):
+        raise FieldError(told)
+    amount = read_decimal(value, told)
+    if amount < 0:
+        raise FieldError(told)
+    return float(amount)
+
+
+def period_minutes(value: object) -> int:
+    """How long a period is. Raises FieldError."""
+    told = f"A period is 1 to {MAX_MINUTES:,} minutes."
+    return _within(DEFAULT_PERIOD_MINUTES if is_empty(value) else value, MAX_MINUTES, told)
+
+
+def periods(value: object) -> int:
+    """How many of them one after the other must be beyond the threshold. Raises FieldError."""
+    told = f"The number of periods is 1 to {MAX_MINUTES:,}."
+    return _within(DEFAULT_PERIODS if is_empty(value) else value, MAX_MINUTES, told)
+
+
+def problem_of_length(period_minutes: int, periods: int) -> str:
+    """What is wrong with so many periods of that length, if anything is."""
+    if period_minutes * periods <= MAX_MINUTES:
+        return ""
+    return (
+        f"All periods together are at most {minutes(MAX_MINUTES)}, and these are "
+        f"{minutes(period_minutes * periods)}. Take fewer or shorter ones."
+    )
+
+
+def _within(value: object, most: int, told: str) -> int:
+    amount = read_integer(value, told)
+    if not 1 <= amount <= most:
+        raise FieldError(told)
+    return amount
+
+
+def _one_of(value: object, known: tuple[str, ...], told: str) -> str:
+    text = read_text(value).upper()
+    if text not in known:
+        raise FieldError(told)
+    return text
