@@ -41,12 +41,15 @@ logger = logging.getLogger("batchweb.scheduler")
 
 # How many jobs of each queue a pass looks at. Those behind wait for the next pass.
 FRONT = 100
-# Workers add costs up by the hour, so this is often enough; one who finds years to add up goes on by himself.
-COSTS_SECONDS = 60.0
-# How long what is new can be found by its name alone.
-SEARCH_SECONDS = 5.0
-# Charts have a point a minute; an alarm is not much later than its minute.
-METRICS_SECONDS = 15.0
+# What workers keep up to date behind the history, and how often they are told to, in seconds.
+HAND_OVERS = {
+    # Costs are by the hour; one who finds years to add up goes on by himself.
+    hand_over_costs: 60.0,
+    # Charts have a point a minute; an alarm is not much later than its minute.
+    hand_over_metrics: 15.0,
+    # So long can what is new be found by its name and the like alone.
+    hand_over_search: 5.0,
+}
 SWEEP_SECONDS = 5.0
 # The first news is acted on at once; what comes in a burst behind it waits for one pass together: so
 # long, and so many times what the pass took, that deciding never takes a machine from who works.
