@@ -5,7 +5,7 @@ from jobs.domain.names import DEFAULT_LOG_GROUP
 from .access import AccessKey, AccessToken, JobCredentials
 from .array import ArraySummary
 from .attempt import DEFAULT_CONTAINER, Attempt, Capacity, UsageSample
-from .audit import AuditDoor, AuditEntry
+from .audit import REFUSED_STATUS, AuditDoor, AuditEntry
 from .bulk import BulkAction, BulkKind, BulkOutcome, BulkResult
 from .checkpoint import Checkpoint
 from .consumable import ConsumableChange, ConsumableHold, ConsumableResource, ConsumableType
@@ -73,6 +73,7 @@ from .spec import JobSpec
 __all__ = [
     "DEFAULT_CONTAINER",
     "DEFAULT_LOG_GROUP",
+    "REFUSED_STATUS",
     "AccessKey",
     "AccessToken",
     "Alarm",

@@ -2,6 +2,11 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
+
+
+# What HTTP answers to who may not.
+REFUSED_STATUS = 403
 
 
 class AuditDoor(models.TextChoices):
@@ -38,6 +43,8 @@ class AuditEntry(models.Model):
             models.Index(fields=["user", "-id"], name="audit_user_newest"),
             models.Index(fields=["action", "-id"], name="audit_action_newest"),
             models.Index(fields=["at"], name="audit_at"),
+            # They are few.
+            models.Index(fields=["-id"], condition=Q(status=REFUSED_STATUS), name="audit_refused"),
         ]
 
     def __str__(self) -> str:
