@@ -191,18 +191,6 @@ class Scheduler:
             pause = min(max(PASS_SECONDS, took * PASS_PAUSE), PASS_SECONDS_AT_MOST)
             self._wait(now, monotonic + pause, with_waits=with_waits)
 
-    def _hand_over(self, monotonic: float) -> None:
-        """What workers do by the clock, and not for a job."""
-        if monotonic >= self._next_costs:
-            hand_over_costs()
-            self._next_costs = monotonic + COSTS_SECONDS
-        if monotonic >= self._next_metrics:
-            hand_over_metrics()
-            self._next_metrics = monotonic + METRICS_SECONDS
-        if monotonic >= self._next_search:
-            hand_over_search()
-            self._next_search = monotonic + SEARCH_SECONDS
-
     def _stand_by(self) -> None:
         self.lease = self._standby.try_acquire(monotonic=time.monotonic())
         if self.lease is None:
