@@ -17,7 +17,13 @@ from tests.selectors.test_plans import statements_of
 
 pytestmark = pytest.mark.django_db
 # Of what lives, and of ends by their time.
-FINE = {"attempt_live", "attempt_ended", "instance_live", "instance_ended"}
+FINE = {
+    "attempt_live",
+    "attempt_one_live_try",
+    "attempt_ended",
+    "instance_live",
+    "instance_ended",
+}
 # An instance's ended attempts are added up, too.
 KEYED = {"jobs_attempt_pkey", "jobs_instance_pkey", "attempt_of_instance"}
 STEP = re.compile(
