@@ -12,6 +12,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from jobs.services import checkpoints
+from jobs.services.access import audit
 from jobs.services.attempts import launch, pulls, reap, stopping
 from jobs.services.costs import budgets, pressures, right_sizing, rollup
 from jobs.services.metrics import keeping
@@ -103,12 +104,13 @@ def add_up_budgets(budget_ids: Sequence[int]) -> None:
 
 @_task
 def keep_costs(_: Sequence[int]) -> None:
-    """Adds up past hours' costs, and forgets old prices; a long history takes several tasks."""
+    """Adds up past hours' costs, forgets old prices and audit lines; a long history takes several tasks."""
     now = timezone.now()
     if rollup.add_up_costs(now=now):
         rollup.hand_over_costs()
     else:
         pressures.forget_pressures(now=now)
+        audit.forget_old(now=now)
 
 
 @_task

@@ -77,6 +77,7 @@ def _head(scope: Mapping[str, Any]) -> Call:
         path=path.decode("latin-1").partition("?")[0],
         query=scope["query_string"].decode("latin-1"),
         headers=headers,
+        address=str((scope.get("client") or ("",))[0]),
     )
 
 

@@ -18,13 +18,14 @@ Request = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request as it came: `path` still percent-encoded, `headers` by lower-case name."""
+    """A request as it came: `path` still percent-encoded, `headers` by lower-case name. `address`: from where."""
 
     method: str
     path: str
     query: str
     headers: Mapping[str, str]
     body: bytes = b""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from jobs.domain.errors import InvalidInput
 from jobs.models import AccessKey
 from jobs.services.access import handed_out
 
+from .auditing import Heard, note_of
 from .bodies import Unread, check_length, has_body
 from .calls import Answer, Call, Caller
 from .catalogue import Service
@@ -38,27 +39,27 @@ PROBLEMS_TOLD = 10
 def answer(call: Call, now: datetime | None = None) -> Answer:
     """The answer to a call. `now` is the time that signatures, and whatever is written, are held against.
 
-    Its `afterwards` notes the use of the key: a read is not to wait for a write, nor to fail with it.
+    Its `afterwards` notes the use of the key, and what the audit trail is to know: a read is not to wait for a write,
+    nor to fail with it.
     """
     service = service_of(call)
     at = now or timezone.now()
-    keys: list[AccessKey] = []
+    heard = Heard()
 
     def respond() -> tuple[str, Any]:
         # Who may not ask at all is not told what there is to ask for.
-        caller = authenticate(call, service.signing_name, at)
-        if caller.key is not None and handed_out.is_use_due(caller.key, at):
-            keys.append(caller.key)
-        return _respond(service, call, caller, at)
+        heard.caller = authenticate(call, service.signing_name, at)
+        return _respond(service, call, heard.caller, at, heard)
 
     found = _safely(service, respond)
-    return replace(found, afterwards=partial(_note_use, keys[0], at)) if keys else found
+    later = [*_uses_to_note(heard.caller, at), *note_of(heard, call, found.status, at)]
+    return replace(found, afterwards=partial(_do_all, later)) if later else found
 
 
 def answer_to(caller: Caller, call: Call, now: datetime) -> Answer:
     """The answer to a call of which it is known who makes it."""
     service = service_of(call)
-    return _safely(service, lambda: _respond(service, call, caller, now))
+    return _safely(service, lambda: _respond(service, call, caller, now, Heard()))
 
 
 def refused_by_head(head: Call) -> Answer | None:
@@ -108,6 +109,17 @@ def _told(error: Exception, request_id: str) -> ApiError:
     return known
 
 
+def _uses_to_note(caller: Caller | None, now: datetime) -> list[Callable[[], None]]:
+    key = caller.key if caller is not None else None
+    due = key is not None and handed_out.is_use_due(key, now)
+    return [partial(_note_use, key, now)] if key is not None and due else []
+
+
+def _do_all(later: list[Callable[[], None]]) -> None:
+    for each in later:
+        each()
+
+
 def _note_use(key: AccessKey, now: datetime) -> None:
     try:
         handed_out.note_use(key, now)
@@ -115,9 +127,12 @@ def _note_use(key: AccessKey, now: datetime) -> None:
         logger.warning("the use of access key %s was not noted: %s", key.access_key_id, error)
 
 
-def _respond(service: Service, call: Call, caller: Caller, now: datetime) -> tuple[str, Any]:
+def _respond(
+    service: Service, call: Call, caller: Caller, now: datetime, heard: Heard
+) -> tuple[str, Any]:
     """The operation asked for, and its output."""
     asked = service.protocol.read(call)
+    heard.operation, heard.params = asked.operation, asked.params
     operation = service.operations.get(asked.operation)
     if operation is None:
         raise ApiError(

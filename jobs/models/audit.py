@@ -4,7 +4,6 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-
 # What HTTP answers to who may not.
 REFUSED_STATUS = 403
 
