@@ -17,6 +17,8 @@ from jobs.models import DocumentBlock, JobDocument
 DOCUMENTS = 256
 # PostgreSQL keeps at most 1 MB of words together (see its "Text Search Limitations").
 BYTES_AT_MOST = 400_000
+# They are cut in one transaction.
+BLOCKS_AT_ONCE = 8
 NOTHING_BEFORE = UUID(int=0)
 
 
@@ -40,7 +42,7 @@ def keep_blocks(documents: Mapping[UUID, str]) -> None:
     late = sorted(job_id for job_id in documents if job_id < open_block.first)
     _keep_late({job_id: documents[job_id] for job_id in late})
     if len(late) < len(documents):
-        _cut_open(open_block)
+        cut_open_block()
 
 
 def _keep_late(documents: Mapping[UUID, str]) -> None:
@@ -67,13 +69,16 @@ def _cut_again(block: DocumentBlock) -> None:
     _write(cuts, block.end)
 
 
-def _cut_open(block: DocumentBlock) -> None:
-    """Cuts whole blocks off what has none, and leaves one of the newest: they change most."""
+def cut_open_block() -> bool:
+    """Cuts some blocks off what has none, and leaves one of the newest: they change most. Whether any was cut."""
+    block = DocumentBlock.objects.get(end=None)
     rows = JobDocument.objects.filter(job__gte=block.first)
-    job_ids = list(rows.order_by("job").values_list("job_id", flat=True))
+    job_ids = list(
+        rows.order_by("job").values_list("job_id", flat=True)[: (BLOCKS_AT_ONCE + 1) * DOCUMENTS]
+    )
     whole = len(job_ids) // DOCUMENTS - 1
     if whole < 1:
-        return
+        return False
     end = job_ids[whole * DOCUMENTS]
     cuts = list(_cuts(rows.filter(job__lt=end)))
     cuts[0] = cuts[0]._replace(first=block.first)
@@ -81,6 +86,7 @@ def _cut_open(block: DocumentBlock) -> None:
     block.first = end
     block.save(update_fields=["first"])
     _write(cuts, end)
+    return True
 
 
 def _cuts(rows: QuerySet[JobDocument]) -> Iterator[_Cut]:
