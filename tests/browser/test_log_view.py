@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from jobs.models import Attempt
 from tests.builders import a_job, an_attempt
-from tests.joblogs.writing import Writer, frame, numbered
+from tests.joblogs.writing import Writer, a_long_log, frame, numbered
 
 pytestmark = pytest.mark.browser
 Visit = Callable[[str], Page]
@@ -135,3 +135,85 @@ def test_times_and_wrapping_are_switched_and_remembered(visit: Visit) -> None:
     page.reload()
     expect(page.locator("#L1 time")).to_be_visible()
     expect(page.get_by_role("button", name="Wrap")).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_million_lines_are_walked_through_and_searched_with_a_bounded_page(visit: Visit) -> None:
+    attempt = a_long_log(1_000_000)
+    page = visit(f"/jobs/{attempt.job_id}/")
+    expect(page.locator("#L1000000")).to_be_visible()
+    page.get_by_label("Line", exact=True).fill("500000")
+    page.keyboard.press("Enter")
+    expect(page.locator("#L500000")).to_be_in_viewport()
+    box = page.locator("[data-log-box]")
+    box.press("Home")
+    expect(page.locator("#L1")).to_be_in_viewport()
+    # In the whole log, from what is in view on, and round from the end to its beginning.
+    box.press("/")
+    page.keyboard.type("77777")
+    found = page.locator("[data-log-found]")
+    expect(found).to_have_text("20 lines")
+    for line in (77778, 177778, 277778):
+        page.keyboard.press("Enter")
+        expect(page.locator(f"#L{line}")).to_be_in_viewport()
+    expect(found).to_have_text("3 of 20 lines")
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator("#L177778")).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    box.press("End")
+    expect(page.locator("#L1000000")).to_be_in_viewport()
+    assert page.locator("[data-log-lines] > div").count() <= 4000
+    assert page.evaluate("CSS.highlights.has('bw-log-find')") is False
+
+
+def test_a_filter_applies_to_new_lines_and_lets_go_where_one_looks(visit: Visit) -> None:
+    attempt = a_running_attempt()
+    writer = Writer(attempt)
+    writer.write(numbered(3000))
+    page = visit(f"/jobs/{attempt.job_id}/")
+    expect(page.locator("#L3000")).to_be_visible()
+    page.get_by_label("Find in the log").fill("line 29")
+    page.get_by_label("Only lines that match").check()
+    shown = "[...document.querySelectorAll('[data-log-lines] > div')].map(r => +r.dataset.n)"
+    expect(page.locator("#L2999")).to_have_count(1)
+    expect(page.locator("#L30")).to_have_count(1)
+    assert page.evaluate(shown) == [30, *range(291, 301), *range(2901, 3001)]
+    expect(page.locator("[data-log-found]")).to_have_text("111 lines")
+    writer.write([frame(b"other\n"), frame(b"a LINE 29 again\n"), frame(b"other\n")])
+    expect(page.locator("#L3002")).to_be_in_viewport()
+    expect(page.locator("[data-log-found]")).to_have_text("112 lines")
+    assert page.locator("#L3001").count() == 0
+    page.locator("#L295 .bw-ln").click()
+    page.get_by_label("Only lines that match").uncheck()
+    expect(page.locator("#L294")).to_be_in_viewport()
+    expect(page.locator("#L295")).to_have_class("bw-ll bw-ll-now bw-ll-here")
+
+
+def test_lines_have_links_that_name_the_attempt(visit: Visit) -> None:
+    attempt = a_running_attempt()
+    Writer(attempt).write(numbered(2000))
+    page = visit(f"/jobs/{attempt.job_id}/#L1200-L1204")
+    expect(page.locator("#L1202")).to_be_in_viewport()
+    expect(page.locator(".bw-ll-here")).to_have_count(5)
+    page.locator("#L1199 .bw-ln").click()
+    expect(page.locator(".bw-ll-here")).to_have_count(1)
+    page.locator("#L1201 .bw-ln").click(modifiers=["Shift"])
+    expect(page.locator(".bw-ll-here")).to_have_count(3)
+    assert page.url.endswith(f"/jobs/{attempt.job_id}/?attempt=1#L1199-L1201")
+    page.evaluate("location.hash = '#L5000'")
+    expect(page.locator("#toasts")).to_contain_text("There is no line 5,000")
+    expect(page.locator("#L2000")).to_be_in_viewport()
+
+
+def test_the_logs_own_page_has_the_same_viewer(visit: Visit) -> None:
+    attempt = a_running_attempt()
+    writer = Writer(attempt)
+    writer.write(numbered(900))
+    page = visit(f"/jobs/{attempt.job_id}/attempts/1/log/")
+    expect(page.locator("#L900")).to_be_in_viewport()
+    writer.write(numbered(2, first=900))
+    expect(page.locator("#L902")).to_be_in_viewport()
+    page.get_by_label("Find in the log").fill("line 90")
+    expect(page.locator("[data-log-found]")).to_have_text("3 lines")
+    page.wait_for_function("location.search === '?q=line+90'")
+    page.reload()
+    expect(page.locator("[data-log-lines] > div")).to_have_count(3)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from jobs.engines.base import LogFrame, LogSource
+from jobs.joblogs import chunk
 from jobs.joblogs.position import Position
-from jobs.models import Attempt, LogStream
+from jobs.models import Attempt, LogChunk, LogStream
 from jobs.services.supervision import logs
 from tests.builders import NOW, an_attempt
 
@@ -46,3 +47,31 @@ class Writer:
     @property
     def stream(self) -> LogStream:
         return LogStream.objects.get(id=self.cursor.stream_id)
+
+
+def a_long_log(count: int, *, line: bytes = b"line %d", rows_of: int = 5000) -> Attempt:
+    """An attempt that has ended and whose log has `count` lines from 0 on, stored as sealed ones are.
+
+    Through the writer, a million lines would take minutes.
+    """
+    writer = Writer()
+    stream = writer.stream
+    chunks = []
+    for first in range(0, count, rows_of):
+        lines = [line % number for number in range(first, min(first + rows_of, count))]
+        at_ns = NOW_NS + first * 1_000_000
+        chunks.append(
+            LogChunk(
+                stream=stream,
+                first_line=first,
+                line_count=len(lines),
+                byte_count=sum(map(len, lines)) + len(lines),
+                first_ns=at_ns,
+                last_ns=at_ns,
+                data=chunk.compress(b"".join(b"%d o. %s\n" % (at_ns, each) for each in lines)),
+            )
+        )
+    LogChunk.objects.bulk_create(chunks, batch_size=50)
+    stream.line_count, stream.completed_at = count, NOW
+    stream.save(update_fields=["line_count", "completed_at"])
+    return writer.attempt

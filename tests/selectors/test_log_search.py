@@ -4,13 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.joblogs import chunk
 from jobs.joblogs.terminal import without_escapes
 from jobs.models import LogChunk
 from jobs.selectors import log_search
 from jobs.selectors.log_search import Found, find_lines
 from jobs.selectors.logs import LogUnreadable
-from tests.joblogs.writing import Writer, frame, numbered
+from tests.joblogs.writing import Writer, a_long_log, frame, numbered
 
 pytestmark = pytest.mark.django_db
 
@@ -92,14 +91,14 @@ def test_a_log_without_lines_has_none_that_match() -> None:
 
 def test_a_step_is_bounded_and_says_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_search, "STEP_BYTES", 2000)
-    stream = _in_rows_of(100, 1000)
-    forward = find_lines(stream=stream.stream, text="line 999", start=0, limit=9)
+    stream = a_long_log(1000, rows_of=100).log_stream
+    forward = find_lines(stream=stream, text="line 999", start=0, limit=9)
     assert (forward.lines, forward.first, forward.end) == ([], 0, 100)
-    backward = find_lines(stream=stream.stream, text="line 0", start=1000, limit=9, backward=True)
+    backward = find_lines(stream=stream, text="line 0", start=1000, limit=9, backward=True)
     assert (backward.lines, backward.first, backward.end) == ([], 900, 1000)
     steps, end = 0, 0
     while end < 1000:
-        forward = find_lines(stream=stream.stream, text="line 999", start=end, limit=9)
+        forward = find_lines(stream=stream, text="line 999", start=end, limit=9)
         steps, end = steps + 1, forward.end
     assert (steps, numbers(forward)) == (10, [999])
 
@@ -121,24 +120,3 @@ def test_a_part_that_cannot_be_read_is_told() -> None:
 def test_no_escape_sequence_reaches_beyond_its_line(text: str) -> None:
     lines = text.split("\n")
     assert without_escapes(text).split("\n") == [without_escapes(line) for line in lines]
-
-
-def _in_rows_of(size: int, count: int) -> Writer:
-    """A log whose rows hold `size` lines each, as sealed ones hold thousands."""
-    writer = Writer()
-    writer.write(numbered(1))
-    stream = writer.stream
-    stream.chunks.all().delete()
-    for first in range(0, count, size):
-        encoded = chunk.encode(numbered(size, first=first))
-        stream.chunks.create(
-            first_line=first,
-            line_count=encoded.line_count,
-            byte_count=encoded.byte_count,
-            first_ns=encoded.first_ns,
-            last_ns=encoded.last_ns,
-            data=chunk.compress(encoded.records),
-        )
-    stream.line_count = count
-    stream.save()
-    return writer
