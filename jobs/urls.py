@@ -8,6 +8,7 @@ from jobs.api.documents import job_document
 from jobs.api.table import operations_table
 from jobs.web import (
     access_keys,
+    access_page,
     arrays,
     budgets,
     bulk,
@@ -144,6 +145,8 @@ urlpatterns = [
     path("new/policy/", policies.new, name="policy_new"),
     path("new/budget/", budgets.new, name="budget_new"),
     path("new/resource/", consumables.new, name="consumable_new"),
+    path("access/", access_page.access, name="access"),
+    path("access/audit/", access_page.audit, name="audit"),
     path("access/keys/", access_keys.access_keys, name="access_keys"),
     path("access/keys/<int:key_id>/revoke/", access_keys.revoke, name="access_key_revoke"),
     path("access/tokens/", tokens.tokens, name="tokens"),

@@ -6,6 +6,9 @@ from django.db.models import Q
 
 # What HTTP answers to who may not.
 REFUSED_STATUS = 403
+ADDRESS_CHARACTERS = 64
+ACTION_CHARACTERS = 128
+TARGET_CHARACTERS = 512
 
 
 class AuditDoor(models.TextChoices):
@@ -31,9 +34,13 @@ class AuditEntry(models.Model):
     )
     username = models.CharField(max_length=150, help_text="As it was then.")
     door = models.CharField(max_length=8, choices=AuditDoor)
-    address = models.CharField(max_length=64, blank=True)
-    action = models.CharField(max_length=128, help_text="Such as queue_edit, or UpdateJobQueue.")
-    target = models.CharField(max_length=512, blank=True, help_text="What it was done to.")
+    address = models.CharField(max_length=ADDRESS_CHARACTERS, blank=True)
+    action = models.CharField(
+        max_length=ACTION_CHARACTERS, help_text="Such as queue_edit, or UpdateJobQueue."
+    )
+    target = models.CharField(
+        max_length=TARGET_CHARACTERS, blank=True, help_text="What it was done to."
+    )
     status = models.PositiveSmallIntegerField(help_text="Of the answer, by HTTP.")
 
     class Meta:

@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError
 
 from jobs.models import AuditDoor, AuditEntry
+from jobs.models.audit import ACTION_CHARACTERS, ADDRESS_CHARACTERS, TARGET_CHARACTERS
 
 logger = logging.getLogger("batchweb.audit")
 
@@ -37,9 +38,9 @@ def note(
             user_id=user.pk,
             username=user.get_username(),
             door=door,
-            address=_fitting(address, "address"),
-            action=_fitting(action, "action"),
-            target=_fitting(target, "target"),
+            address=_fitting(address, ADDRESS_CHARACTERS),
+            action=_fitting(action, ACTION_CHARACTERS),
+            target=_fitting(target, TARGET_CHARACTERS),
             status=status,
         )
     except DatabaseError:
@@ -60,8 +61,7 @@ def forget_old(*, now: datetime) -> int:
     return gone
 
 
-def _fitting(text: str, field: str) -> str:
-    """As much as the column holds, without what no database takes."""
-    at_most = AuditEntry._meta.get_field(field).max_length
+def _fitting(text: str, at_most: int) -> str:
+    """As much as a column of so many characters holds, without what no database takes."""
     clean = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     return clean if len(clean) <= at_most else f"{clean[: at_most - 1]}…"
