@@ -20,6 +20,8 @@ from hypothesis import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from batchweb.embedded import find_redis_server
+from jobs.selectors.earlier_runs import earlier_runs
+from jobs.selectors.free_room import free_room
 from jobs.selectors.front import kept_estimates
 from jobs.selectors.queues import kept_counts
 from jobs.selectors.run_times import run_times
@@ -87,6 +89,8 @@ def _nothing_remembered() -> None:
     run_times.forget()
     kept_estimates.forget()
     kept_counts.forget()
+    earlier_runs.forget()
+    free_room.forget()
 
 
 @pytest.fixture(autouse=True)

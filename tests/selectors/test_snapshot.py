@@ -220,7 +220,7 @@ def test_an_array_itself_is_no_run_but_each_of_its_children_is() -> None:
     array.children.update(stopped_at=NOW + timedelta(seconds=20))
     run_times.refresh()
     assert run_times.expected(definition.id, part=1.0) == 20.0
-    assert run_seconds(definition) == RunSeconds(20.0, 20.0)
+    assert run_seconds(definition) == RunSeconds(20.0, 20.0, 20.0)
 
 
 def test_the_median_run_is_of_all_newest_revisions() -> None:
@@ -228,7 +228,7 @@ def test_the_median_run_is_of_all_newest_revisions() -> None:
     second = a_definition(name="same", revision=2)
     for seconds, definition in ((10.0, first), (30.0, second), (20.0, first)):
         ended(seconds, ago=0, definition=definition)
-    assert run_seconds(second) == RunSeconds(20.0, 30.0)
+    assert run_seconds(second) == RunSeconds(20.0, 30.0, 30.0)
     assert run_seconds(a_definition()) is None
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from jobs.models import ImagePull, Job, JobQueue, Transition, UsageSample, WaitReason
 from jobs.services.attempts.job_credentials import fetch_token
 from jobs.web.contexts import job as contexts
-from jobs.web.contexts.attempts import usage_lines
+from jobs.web.contexts.usage import usage_of
 from jobs.web.tags import duration
 from tests.builders import NOW, a_job, an_attempt
 
@@ -181,9 +181,9 @@ def test_what_an_attempt_used_is_drawn_against_what_it_asked_for(page: Client) -
     html = page.get(f"/jobs/{job.pk}/").content.decode()
     assert "0.5 of 1, at most 0.75" in html
     assert "under 1 MiB of" in html
-    lines = usage_lines(attempt)
-    assert lines is not None
-    assert lines.cpu.points == "0.0,22.9 50.0,8.6 100.0,15.7"
+    cpu, memory = usage_of(attempt, NOW)
+    assert [curve.values for curve in cpu.chart.curves] == [[0.25, 0.75, 0.5], [1.0, 1.0, 1.0]]
+    assert [curve.unit for curve in memory.chart.curves] == ["MiB", "MiB"]
 
 
 @pytest.mark.parametrize("number", ["2", "99", "nonsense", "1e9", "9" * 400, "\0"])

@@ -1,6 +1,6 @@
 """The tries at a job as its page shows them: one row a container, their cost, their use."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -9,15 +9,13 @@ from typing import Any
 
 from django.urls import reverse
 
-from jobs.domain import ids, resources
+from jobs.domain import ids
 from jobs.models import Attempt, Job
 from jobs.selectors import job_details
-from jobs.selectors import jobs as selectors
 from jobs.selectors.costs import Prices
 
 from .job_cost import amounts_so_far, prices_of_live
 
-SPARK_HEIGHT = 30
 # Of a try at a job of a thousand nodes the page shows the first containers; the JSON has them all.
 CONTAINERS_SHOWN = 60
 
@@ -125,23 +123,6 @@ class Try:
         return names[0] if len(names) == 1 else f"{len(names)} machines"
 
 
-@dataclass(frozen=True, slots=True)
-class UsageLine:
-    """A sparkline in a box of 100 by SPARK_HEIGHT, and its numbers in words."""
-
-    points: str
-    asked_y: str
-    newest: str
-    highest: str
-    asked: str
-
-
-@dataclass(frozen=True, slots=True)
-class UsageLines:
-    cpu: UsageLine
-    memory: UsageLine
-
-
 def tries_of(job: Job, attempts: Sequence[Attempt], now: datetime) -> list[Try]:
     """The tries, oldest first; `attempts` are in the order of `selectors.attempts_of`."""
     prices = prices_of_live(attempts, now=now)
@@ -226,35 +207,6 @@ def chosen(job: Job, attempts: Sequence[Attempt], query: str) -> Attempt | None:
     return decider_of(job, newest)
 
 
-def usage_lines(attempt: Attempt | None) -> UsageLines | None:
-    """The two sparklines of an attempt; None while there are fewer than two samples."""
-    samples = selectors.usage_of(attempt) if attempt is not None else []
-    if attempt is None or len(samples) < 2:
-        return None
-    start = samples[0].at
-    span = (samples[-1].at - start).total_seconds() or 1.0
-    places = [(each.at - start).total_seconds() / span for each in samples]
-    return UsageLines(
-        cpu=_line(
-            places,
-            [each.milli_vcpus for each in samples],
-            attempt.milli_vcpus,
-            resources.format_vcpus,
-        ),
-        memory=_line(
-            places,
-            [each.memory_mib for each in samples],
-            attempt.memory_mib,
-            _memory,
-        ),
-    )
-
-
-def _memory(mib: int) -> str:
-    """Whole MiB are measured: 0 is not nothing."""
-    return resources.format_memory(mib) if mib else "under 1 MiB"
-
-
 def as_json(job: Job, attempt: Attempt, now: datetime, prices: Prices) -> dict[str, Any]:
     """One container of a try. `node_id` is that of AWS Batch's multi-node jobs."""
     amounts = amounts_so_far(attempt, now=now, prices=prices)
@@ -292,20 +244,3 @@ def as_json(job: Job, attempt: Attempt, now: datetime, prices: Prices) -> dict[s
         "saving_usd": f"{amounts.saving_usd:f}",
         "log_url": log_url(job, attempt),
     }
-
-
-def _line(
-    places: Sequence[float], values: Sequence[int], asked: int, write: Callable[[int], str]
-) -> UsageLine:
-    top = max(*values, asked, 1) * 1.05
-    points = (
-        f"{place * 100:.1f},{SPARK_HEIGHT * (1 - value / top):.1f}"
-        for place, value in zip(places, values, strict=True)
-    )
-    return UsageLine(
-        points=" ".join(points),
-        asked_y=f"{SPARK_HEIGHT * (1 - asked / top):.1f}",
-        newest=write(values[-1]),
-        highest=write(max(values)),
-        asked=write(asked),
-    )

@@ -15,13 +15,17 @@ from jobs.models import Attempt, ImagePull, Job, QueueStatus, StopKind, Transiti
 from jobs.selectors import arrays as array_selectors
 from jobs.selectors import jobs as selectors
 from jobs.selectors.checkpoints import checkpoint_of
+from jobs.selectors.earlier_runs import earlier_runs
 from jobs.selectors.front import behind_at_least, estimated_start, position_of, turn_of
 
 from . import attempts as attempt_contexts
 from . import checkpoints, dependencies, logs, workload
-from .attempts import Try, chosen, decider_of, tries_of, usage_lines
+from .attempts import Try, chosen, decider_of, tries_of
 from .job_cost import cost_of, prices_of_live
 from .lazily import lazily
+from .needs import needs_of
+from .runs import cost_by_end, earlier_runs_of
+from .usage import usage_of
 
 STEPS = (JobStatus.SUBMITTED, JobStatus.RUNNABLE, JobStatus.STARTING, JobStatus.RUNNING)
 # An array has no container of its own.
@@ -48,6 +52,8 @@ def build(
     attempts = lazily(lambda: selectors.attempts_of(job))
     tries = lazily(lambda: tries_of(job, attempts(), now))
     shown = lazily(lambda: chosen(job, attempts(), log_of))
+    cost = lazily(lambda: cost_of(attempts(), now))
+    runs = lazily(lambda: earlier_runs.get(job.definition))
     return {
         **common(job=job, user=user, now=now, hops=hops),
         "tries": lazily(lambda: list(reversed(tries()))),
@@ -56,12 +62,15 @@ def build(
         "log_card": lazily(lambda: logs.card(job, attempts(), shown())),
         "waits": lazily(lambda: selectors.wait_reasons_of(job)),
         "waits_now": lazily(lambda: waits_now(job, now)),
+        "needs": lazily(lambda: needs_of(job, now)),
         "position": lazily(lambda: position_of(job=job, now=now)),
         "behind_at_least": lazily(lambda: behind_at_least(job=job, now=now)),
         "estimated_start": lazily(lambda: estimated_start(job=job, now=now)),
         "pull": lazily(lambda: pull_of(job, attempts())),
-        "usage": lazily(lambda: usage_lines(shown())),
-        "cost": lazily(lambda: cost_of(attempts(), now)),
+        "usage": lazily(lambda: usage_of(shown(), now)),
+        "cost": cost,
+        "cost_by_end": lazily(lambda: cost_by_end(job, cost(), runs(), now)),
+        "earlier_runs": lazily(lambda: earlier_runs_of(job, runs(), now)),
         "explanation": lazily(lambda: explanation_of(job, attempts())),
         "checkpoint": lazily(lambda: checkpoints.panel(checkpoint_of(job))),
         "interruption": lazily(lambda: interruption_of(job, attempts())),

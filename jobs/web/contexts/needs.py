@@ -1,0 +1,95 @@
+"""Why a job waits, as bars: what it needs beside what is free, in each dimension."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs.domain.resources import Resources, format_memory, format_vcpus
+from jobs.domain.states import JobStatus
+from jobs.models import Job
+from jobs.selectors.free_room import EnvironmentRoom, free_room
+
+WIDTH = 1000
+ENVIRONMENTS_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class NeedBar:
+    """One dimension at one place. `used_width` of the bar is taken, `need_width` from there on is what the job needs;
+    both in thousandths. `fits`: whether so much is free."""
+
+    label: str
+    words: str
+    fits: bool
+    used_width: int
+    need_x: int
+    need_width: int
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsOf:
+    """An environment's bars. `where` says which place they are of; `note` replaces them where there is none."""
+
+    environment: str
+    where: str
+    bars: list[NeedBar]
+    note: str = ""
+
+    @property
+    def fits(self) -> bool:
+        """Whether room alone would let the job start here."""
+        return bool(self.bars) and all(bar.fits for bar in self.bars)
+
+
+def needs_of(job: Job, now: datetime) -> list[NeedsOf]:
+    """Of a RUNNABLE job, the first environments of its queue; nothing of any other."""
+    if job.status != JobStatus.RUNNABLE:
+        return []
+    rooms = free_room.of_queue(job.queue_id, now)
+    return [_needs(job, room) for room in rooms[:ENVIRONMENTS_SHOWN]]
+
+
+def _needs(job: Job, room: EnvironmentRoom) -> NeedsOf:
+    if not room.is_usable:
+        return NeedsOf(room.name, "", [], note="It is disabled or invalid, and takes no jobs.")
+    if room.best is None:
+        return NeedsOf(room.name, "", [], note="It has no machine or instance that is ready.")
+    need = Resources(job.milli_vcpus, job.memory_mib, job.gpus)
+    place = room.best
+    bars = [
+        _bar("vCPU", need.milli_vcpus, place.free.milli_vcpus, place.capacity.milli_vcpus, _vcpus),
+        _bar("Memory", need.memory_mib, place.free.memory_mib, place.capacity.memory_mib, _memory),
+    ]
+    if need.gpus:
+        bars.append(_bar("GPU", need.gpus, place.free.gpus, place.capacity.gpus, str))
+    if room.maximum is not None:
+        whole = need.milli_vcpus * job.node_count
+        bars.append(_bar("Its maximum", whole, room.maximum - room.used, room.maximum, _vcpus))
+    where = f"on {place.name}"
+    if room.places > 1:
+        where += f", which has the most room of {room.places}"
+    return NeedsOf(room.name, where, bars)
+
+
+def _bar(label: str, need: int, free: int, capacity: int, write: Callable[[int], str]) -> NeedBar:
+    free = max(free, 0)
+    used = max(capacity - free, 0)
+    # What does not fit reaches beyond what there is, and is drawn to its end.
+    whole = max(used + need, capacity, 1)
+    x = round(used * WIDTH / whole)
+    return NeedBar(
+        label=label,
+        words=f"needs {write(need)}; {write(free)} of {write(capacity)} free",
+        fits=need <= free,
+        used_width=x,
+        need_x=x,
+        need_width=max(round(need * WIDTH / whole), 4),
+    )
+
+
+def _vcpus(milli_vcpus: int) -> str:
+    return format_vcpus(milli_vcpus)
+
+
+def _memory(mib: int) -> str:
+    return format_memory(mib)
