@@ -7,6 +7,7 @@ from django.contrib import admin
 
 from . import (
     access,
+    alarm,
     array,
     budget,
     bulk,
@@ -29,6 +30,7 @@ from . import (
 
 __all__ = [
     "access",
+    "alarm",
     "array",
     "budget",
     "bulk",

@@ -40,6 +40,8 @@ SHARED_TOPICS = frozenset(
         changes.PULLS,
         changes.BUDGETS,
         changes.SEARCH,
+        changes.METRICS,
+        changes.ALARMS,
     }
 )
 JOB_TOPIC = changes.job_topic("")

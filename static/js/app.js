@@ -159,10 +159,11 @@
     if (form && "submitOnChange" in form.dataset && event.target.matches("select")) form.requestSubmit();
   });
 
-  // Fields that only one choice of a select needs are shown with that choice, and sent with it alone.
+  // Fields that only some choices of a select need are shown with those, and sent with them alone.
   function showChosen() {
     for (const part of document.querySelectorAll("[data-shown-by]")) {
-      part.hidden = document.getElementById(part.dataset.shownBy).value !== part.dataset.shownFor;
+      const chosen = document.getElementById(part.dataset.shownBy).value;
+      part.hidden = !part.dataset.shownFor.split(" ").includes(chosen);
       for (const field of part.querySelectorAll("input, select")) field.disabled = part.hidden;
     }
   }

@@ -1,0 +1,130 @@
+"""Alarms: the list, one with its values and history, making, changing, deleting one."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs.domain.errors import InvalidInput
+from jobs.models import Alarm
+from jobs.services.setup.alarms import (
+    FIELDS,
+    create_alarm,
+    delete_alarm,
+    update_alarm,
+    values_of,
+)
+
+from . import answers
+from .access import require_staff
+from .contexts import alarms as contexts
+from .toasts import Undo
+
+
+@answers.allow("GET", "POST")
+def alarms(request: HttpRequest) -> HttpResponse:
+    """GET: alarms by name. POST: makes one (201 for scripts)."""
+    if request.method == "POST":
+        return _create(request)
+    query = contexts.list_query(request.GET)
+    return answers.page(
+        request,
+        "alarms/list.html",
+        contexts.build_list(query),
+        as_json=lambda: contexts.list_as_json(query),
+    )
+
+
+@answers.allow("GET")
+def new(request: HttpRequest) -> HttpResponse:
+    """The form; any of its fields may stand in the URL."""
+    require_staff(request)
+    given = {name: request.GET[name] for name in request.GET if name in FIELDS}
+    context = contexts.build_form(values={**contexts.NEW, **given})
+    return answers.page(request, "alarms/form.html", context)
+
+
+@answers.allow("GET", "POST")
+def alarm(request: HttpRequest, name: str) -> HttpResponse:
+    """GET: an alarm with its values and its history. POST: changes it; fields that are left out stay."""
+    if request.method == "POST":
+        return _update(request, name)
+    found, before = contexts.find(name=name), request.GET.get("before", "")
+    return answers.page(
+        request,
+        "alarms/detail.html",
+        contexts.build(alarm=found, before=before),
+        as_json=lambda: contexts.as_json(found, before),
+    )
+
+
+@answers.allow("GET")
+def edit(request: HttpRequest, name: str) -> HttpResponse:
+    require_staff(request)
+    found = contexts.find(name=name)
+    context = contexts.build_form(values=values_of(found), alarm=found)
+    return answers.page(request, "alarms/form.html", context)
+
+
+@answers.allow("POST")
+def delete(request: HttpRequest, name: str) -> HttpResponse:
+    """Deletes an alarm; taking that back makes one like it, with a history of its own."""
+    require_staff(request)
+    found = contexts.find(name=name)
+    delete_alarm(alarm=found)
+    return answers.done(
+        request,
+        to=reverse("alarms"),
+        message=f"The alarm {name} is deleted.",
+        as_json={},
+        undo=_making_again(found),
+    )
+
+
+def _create(request: HttpRequest) -> HttpResponse:
+    require_staff(request)
+    fields = answers.posted(request)
+    try:
+        made = create_alarm(fields=fields, now=timezone.now())
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build_form(values=fields, errors=error.errors)
+        return answers.page(request, "alarms/form.html", context, status=400)
+    return answers.done(
+        request,
+        to=reverse("alarm", args=[made.name]),
+        message=f"The alarm {made.name} is made.",
+        as_json=contexts.summary(made),
+        status=201,
+    )
+
+
+def _update(request: HttpRequest, name: str) -> HttpResponse:
+    require_staff(request)
+    found = contexts.find(name=name)
+    fields = answers.posted(request)
+    try:
+        changed = update_alarm(alarm=found, fields=fields, now=timezone.now())
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        values = {**values_of(found), **fields}
+        context = contexts.build_form(values=values, errors=error.errors, alarm=found)
+        return answers.page(request, "alarms/form.html", context, status=400)
+    return answers.done(
+        request,
+        to=reverse("alarm", args=[changed.name]),
+        message=f"The alarm {changed.name} is {_told(found, changed)}.",
+        as_json=contexts.summary(changed),
+    )
+
+
+def _told(before: Alarm, after: Alarm) -> str:
+    if before.is_enabled == after.is_enabled:
+        return "changed"
+    return "switched on" if after.is_enabled else "switched off"
+
+
+def _making_again(alarm: Alarm) -> Undo:
+    fields = {name: str(value) for name, value in values_of(alarm).items()}
+    return Undo(reverse("alarms"), fields=fields)
