@@ -3,6 +3,7 @@
 "use strict";
 (() => {
   const HEIGHT = 190;
+  const SMALL_HEIGHT = 120;
   const AXIS_WIDTH = 62;
   const COLOURS = 8;
   const MIN_DRAG = 8;
@@ -50,6 +51,7 @@
       this.plot.setAttribute("role", "slider");
       this.plot.setAttribute("aria-valuemin", "0");
       this.plot.setAttribute("aria-label", `${figure.querySelector("figcaption")?.textContent.trim() ?? "Chart"}: moment`);
+      this.height = "small" in figure.dataset ? SMALL_HEIGHT : HEIGHT;
       this.table = figure.querySelector("[data-chart-table]");
       this.hidden = new Set();
       this.place = null;
@@ -128,7 +130,7 @@
       const axis = { stroke: () => colour("chart-text"), font: `12px ${getComputedStyle(document.body).fontFamily}`, ticks: { show: false } };
       return {
         width: this.plot.clientWidth,
-        height: HEIGHT,
+        height: this.height,
         tzDate: utc ? (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC") : undefined,
         padding: [10, 12, 0, 0],
         legend: { show: false },
@@ -288,7 +290,7 @@
     fit() {
       if (!this.plot.clientWidth || this.isEmpty) return;
       if (!this.uplot) this.draw();
-      else if (this.uplot.width !== this.plot.clientWidth) this.uplot.setSize({ width: this.plot.clientWidth, height: HEIGHT });
+      else if (this.uplot.width !== this.plot.clientWidth) this.uplot.setSize({ width: this.plot.clientWidth, height: this.height });
     }
 
     repaint() {

@@ -16,7 +16,7 @@ JSON = {"Accept": "application/json"}
 # Session, user, queues to choose from, and the jobs themselves.
 LIST_QUERIES = 4
 # What lives at a moment is looked up twice: what lives still, and what has ended since.
-OVERVIEW_QUERIES = 21
+OVERVIEW_QUERIES = 28
 
 
 def ids(answer: object) -> list[str]:

@@ -51,6 +51,7 @@ class Chart:
     start: int | None = None
     end: int | None = None
     zooms: bool = False
+    is_small: bool = False
     is_utc: bool = False
     nothing: str = "Nothing is known of this time."
 

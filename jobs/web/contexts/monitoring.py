@@ -72,10 +72,10 @@ def build(*, query: MetricQuery, user: User, now: datetime) -> dict[str, Any]:
         "whole_until": lazily(lambda: queues().whole_until),
         "tiles": lazily(lambda: _tiles(queues(), query)),
         "charts": lazily(
-            lambda: [
+            lambda: _in_order(
                 *charts_of_capacity(environments(), query.span),
                 *charts_of_jobs(queues(), query.span),
-            ]
+            )
         ),
         "costs": lazily(lambda: chart_of_costs(query=query, user=user, now=now)),
         "failures": lazily(lambda: _failures(queues(), query)),
@@ -115,7 +115,12 @@ def as_json(*, query: MetricQuery, user: User, now: datetime) -> dict[str, Any]:
     }
 
 
+ORDER = ("vcpus", "depth", "throughput", "wait", "run", "memory", "running", "instances")
 NO_ZOOM = {"from": "", "to": ""}
+
+
+def _in_order(*charts: Chart) -> list[Chart]:
+    return sorted(charts, key=lambda chart: ORDER.index(chart.key))
 
 
 def _queue_series(query: MetricQuery) -> QueueSeries:
@@ -138,22 +143,22 @@ def charts_of_capacity(series: EnvironmentSeries, span: MetricRange) -> list[Cha
     return charts
 
 
-def running_vcpus(series: EnvironmentSeries, span: MetricRange, *, zooms: bool = True) -> Chart:
+def running_vcpus(series: EnvironmentSeries, span: MetricRange, *, is_small: bool = False) -> Chart:
     """vCPUs that jobs hold against those that there are."""
     curves = [
         Curve("in use", "vCPU", series.used_vcpus),
         Curve("in all", "vCPU", series.total_vcpus, colour="chart-8", dash=True),
     ]
-    return _chart("vcpus", "Running vCPUs", "area", span, curves, zooms=zooms)
+    return _chart("vcpus", "Running vCPUs", "area", span, curves, is_small=is_small)
 
 
-def queue_depth(series: QueueSeries, span: MetricRange, *, zooms: bool = True) -> Chart:
+def queue_depth(series: QueueSeries, span: MetricRange, *, is_small: bool = False) -> Chart:
     """Jobs that wait to be placed, by queue where any do."""
     curves = [Curve(name, "jobs", values) for name, values in series.by_queue]
     if not curves:
         curves = [Curve("all queues", "jobs", series.waiting_mean)]
     title = "Queue depth: jobs that wait (RUNNABLE)"
-    return _chart("depth", title, "stacked", span, curves, zooms=zooms)
+    return _chart("depth", title, "stacked", span, curves, is_small=is_small)
 
 
 def charts_of_jobs(series: QueueSeries, span: MetricRange) -> list[Chart]:
@@ -210,7 +215,13 @@ def chart_of_costs(*, query: MetricQuery, user: User, now: datetime) -> Chart:
 
 
 def _chart(
-    key: str, title: str, kind: str, span: MetricRange, curves: list[Curve], *, zooms: bool = True
+    key: str,
+    title: str,
+    kind: str,
+    span: MetricRange,
+    curves: list[Curve],
+    *,
+    is_small: bool = False,
 ) -> Chart:
     return Chart(
         key,
@@ -221,7 +232,9 @@ def _chart(
         step=span.step_seconds,
         start=int(span.start.timestamp()),
         end=int(span.end.timestamp()),
-        zooms=zooms,
+        # A small one is on another page.
+        zooms=not is_small,
+        is_small=is_small,
     )
 
 
