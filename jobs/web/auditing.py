@@ -21,6 +21,7 @@ from .middleware import ADMIN_PATH
 READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # Posts that change nothing, and submissions: each job tells who submitted it.
 NOT_LISTED = frozenset({"jobs", "submit_fill", "submit_check"})
+LOGIN = "login"
 # Fields that say what a post without a name in its URL is about.
 NAMING = ("name", "action", "username")
 
@@ -56,6 +57,8 @@ def _note(request: HttpRequest, response: HttpResponseBase) -> None:
     user, match = _who(request), request.resolver_match
     if user is None or match is None or match.view_name in NOT_LISTED:
         return
+    if match.view_name == LOGIN and _was_known(request):
+        return
     in_admin = request.path_info.startswith(ADMIN_PATH)
     if not (response.status_code == REFUSED_STATUS or _has_changed(response, user, in_admin)):
         return
@@ -72,9 +75,13 @@ def _note(request: HttpRequest, response: HttpResponseBase) -> None:
 
 def _who(request: HttpRequest) -> User | None:
     """Who asked, or who has logged in just now."""
-    before = getattr(request, "audited_user", None)
-    after = getattr(request, "user", None)
-    return next((user for user in (before, after) if isinstance(user, User)), None)
+    name = "audited_user" if _was_known(request) else "user"
+    found = getattr(request, name, None)
+    return found if isinstance(found, User) else None
+
+
+def _was_known(request: HttpRequest) -> bool:
+    return isinstance(getattr(request, "audited_user", None), User)
 
 
 def _has_changed(response: HttpResponseBase, user: User, in_admin: bool) -> bool:

@@ -107,7 +107,8 @@ def build_trail(
     errors: Mapping[str, list[str]] | None = None,
 ) -> dict[str, Any]:
     """The trail, newest first. Without `asked`, which was refused, no line and the errors."""
-    page = lazily(lambda: audit_page(asked) if asked else Page[AuditEntry](rows=[], next=""))
+    none: Page[AuditEntry] = Page(rows=[], next="")
+    page = lazily(lambda: audit_page(asked) if asked else none)
     return {
         "query": query,
         "rows": lazily(lambda: [row_of(each) for each in page().rows]),
