@@ -1,4 +1,4 @@
-"""Users, their access tokens and access keys. Their secrets are nowhere to be seen."""
+"""Users, their access tokens and access keys, and what they did. Their secrets are nowhere to be seen."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +9,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from jobs.models import AccessKey, AccessToken, Job, JobCredentials
+from jobs.models import AccessKey, AccessToken, AuditEntry, Job, JobCredentials
 from jobs.services.access.access_keys import problem_of, revoke_access_key
 from jobs.services.access.tokens import revoke_token
 
-from .base import OfJobAdmin, ReadOnlyAdmin
+from .base import OfJobAdmin, ReadOnlyAdmin, clipped
 
 if TYPE_CHECKING:
     _UserAdmin = UserAdmin[User]
@@ -103,3 +103,12 @@ class JobCredentialsAdmin(OfJobAdmin[JobCredentials]):
     list_select_related = ("attempt",)
     ordering = ("-attempt_id",)
     exclude = ("encrypted_secret", "encrypted_session_token", "session_digest")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
+    list_display = ("at", "username", "action", clipped("target"), "door", "address", "status")
+    list_filter = ("door",)
+    search_fields = ("username", "action", "target")
+    sortable_by = ()
+    ordering = ("-id",)
