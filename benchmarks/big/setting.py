@@ -111,7 +111,7 @@ def _environments(now: datetime) -> tuple[list[ComputeEnvironment], dict[int, li
 def _resources(kind: str) -> dict[str, object]:
     resources: dict[str, object] = {"type": kind, "maxvCpus": 1000}
     if kind in {"EC2", "SPOT"}:
-        resources |= {"minvCpus": 0, "instanceTypes": [INSTANCE_TYPE]}
+        resources |= {"minvCpus": 0, "desiredvCpus": 0, "instanceTypes": [INSTANCE_TYPE]}
         resources |= {"allocationStrategy": "BEST_FIT_PROGRESSIVE"}
     return resources
 

@@ -42,8 +42,9 @@ def usual_queue_name(user: User) -> str:
     Empty if there is no such queue.
     """
     enabled = _taking_jobs()
-    newest = Job.objects.filter(owner=user).order_by("-pk").values_list("queue_id", flat=True)[:1]
-    queue = enabled.filter(pk__in=list(newest)).first()
+    # Of no array's children: there is an index of the others by owner.
+    jobs = Job.objects.filter(owner=user, parent__isnull=True).order_by("-pk")
+    queue = enabled.filter(pk__in=list(jobs.values_list("queue_id", flat=True)[:1])).first()
     if queue is None:
         few = list(enabled.order_by("name")[:2])
         queue = few[0] if len(few) == 1 else None

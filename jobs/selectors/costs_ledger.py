@@ -12,13 +12,12 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from django.db.models import Count, Q, QuerySet, Sum
-from django.db.models.functions import TruncDate
 
 from jobs.domain.resources import MIB_PER_GIB, MILLI
 from jobs.models import Attempt, Capacity, CostHour, CostTagHour
 
 from . import costs_scope as rows
-from .costs_exact import UsdSum, work_sums
+from .costs_exact import UsdSum, UtcDay, work_sums
 from .costs_living import Living, read_living
 from .costs_prices import SPOT_KINDS, Money
 from .costs_scope import NOTHING_ADDED_UP, CostRange, CostScope, added_up_until
@@ -236,7 +235,7 @@ class Ledger:
         hours = CostHour.objects.filter(hour__gte=self._added_up.start, hour__lt=self._added_up.end)
         found = (
             self.scope.of_hours(hours)
-            .values_list(TruncDate("hour", tzinfo=UTC), *OF_HOUR)
+            .values_list(UtcDay("hour"), *OF_HOUR)
             .annotate(
                 **HOUR_SUMS,
                 seconds_sum=Sum("seconds"),
@@ -277,7 +276,7 @@ class Ledger:
         for times in self._rest:
             found = (
                 self.scope.of_instances(rows.uncharged(times))
-                .values_list(TruncDate("ended_at", tzinfo=UTC), "environment_id", "is_spot")
+                .values_list(UtcDay("ended_at"), "environment_id", "is_spot")
                 .annotate(idle_usd_sum=UsdSum("uncharged_idle_usd"))
                 .order_by()
             )
@@ -312,19 +311,20 @@ class Ledger:
 
     def _tags_ended(self) -> Iterator[tuple[OwnerTag, Amounts]]:
         for times in self._rest:
-            found = with_tags(self.scope.of_attempts(rows.ended(times)))
-            for owner, own, of_spec, capacity, usd, on_demand_usd in found.values_list(
-                *OF_TAGS, "cost_usd", "on_demand_usd"
-            ).iterator():
+            found = _by_tags(self.scope.of_attempts(rows.ended(times))).annotate(
+                attempts_sum=Count("pk"),
+                usd_sum=UsdSum("cost_usd"),
+                on_demand_usd_sum=UsdSum("on_demand_usd"),
+            )
+            for owner, own, of_spec, capacity, *sums in found:
+                amounts = amounts_of(capacity, *sums)
                 for tag in tags_of_row(own, of_spec):
-                    yield (owner, tag), amounts_of(capacity, 1, usd, on_demand_usd)
+                    yield (owner, tag), amounts
 
     def _tags_charged(self) -> Iterator[tuple[OwnerTag, Amounts]]:
         for times in self._rest:
-            found = with_tags(self.scope.of_attempts(rows.charged(times)))
-            for owner, own, of_spec, _, idle_usd in found.values_list(
-                *OF_TAGS, "idle_usd"
-            ).iterator():
+            found = _by_tags(self.scope.of_attempts(rows.charged(times)))
+            for owner, own, of_spec, _, idle_usd in found.annotate(idle_usd_sum=UsdSum("idle_usd")):
                 for tag in tags_of_row(own, of_spec):
                     yield (owner, tag), Amounts(idle_usd=idle_usd)
 
@@ -365,5 +365,10 @@ def _so_far(attempt: Attempt, money: Money, moment: datetime) -> Amounts:
     return amounts_of(attempt.capacity, 1, money.usd, money.on_demand_usd, work)
 
 
+def _by_tags(found: QuerySet[Attempt]) -> QuerySet[Attempt, Any]:
+    """Of children that share an array's tags, one row, however many ended."""
+    return with_tags(found).values_list(*OF_TAGS).order_by()
+
+
 def _by_cell(found: QuerySet[Attempt], moment: str) -> QuerySet[Attempt, Any]:
-    return found.values_list(TruncDate(moment, tzinfo=UTC), *OF_ATTEMPT).order_by()
+    return found.values_list(UtcDay(moment), *OF_ATTEMPT).order_by()

@@ -1,7 +1,7 @@
 """Reads of compute environments: what they hold, what is used of it, and by whom."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, Sum
@@ -116,7 +116,7 @@ def list_nodes(*, environment: ComputeEnvironment) -> list[NodeRow]:
         if environment_id == environment.id:
             used_here[node_id] += held
             live_here[node_id] = live_here.get(node_id, 0) + count
-    attempts = _live_attempts(environment)
+    attempts = _live_attempts(environment, nodes)
     return [
         NodeRow(
             node=node,
@@ -150,10 +150,13 @@ def environment_names() -> list[str]:
     return list(rows.order_by("name").values_list("name", flat=True))
 
 
-def _live_attempts(environment: ComputeEnvironment) -> dict[int, list[Attempt]]:
+def _live_attempts(
+    environment: ComputeEnvironment, nodes: Sequence[Node]
+) -> dict[int, list[Attempt]]:
     by_node: dict[int, list[Attempt]] = defaultdict(list)
+    # By their nodes, through the index of what lives: else SQLite walks all attempts in the order of their ids.
     attempts = Attempt.objects.filter(
-        environment=environment, ended_at__isnull=True, instance__isnull=True
+        node__in=nodes, environment=environment, ended_at__isnull=True, instance__isnull=True
     )
     for attempt in attempts.select_related("job__queue").order_by("id")[:ATTEMPTS_SHOWN]:
         by_node[attempt.node_id].append(attempt)
