@@ -8,14 +8,15 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Max, Q, UUIDField
+from django.db.models.functions import Coalesce
 
 from jobs.domain import reasons
 from jobs.domain.states import PLACED, JobStatus
 from jobs.models import Job, Transition
 from jobs.models.job import LIVE_LITERALS, LIVE_STATUSES
 
-from .jobs import visible_jobs
+from .jobs import seen_by, visible_jobs
 
 RUNNING_SHOWN = 12
 FAILURES_SHOWN = 8
@@ -23,7 +24,7 @@ FEED_SHOWN = 14
 # From so many on, nobody needs the exact number.
 COUNTED_UP_TO = 1000
 # What is told together is looked for among so many of the newest.
-TRANSITIONS_LOOKED_AT = 1000
+TRANSITIONS_LOOKED_AT = 5000
 FAILURES_LOOKED_AT = 200
 # Whose own history is asked for has it read from that many of his newest jobs.
 FEED_JOBS = 200
@@ -124,36 +125,35 @@ def _told_together(jobs: Iterable[Job]) -> Iterable[FailureLine]:
 def feed(*, user: User, limit: int = FEED_SHOWN) -> list[FeedLine]:
     """The latest changes of visible jobs, newest first, those of an array's children to the same status as one.
 
-    Looks at so many of the newest changes of all. One query; for who sees only his own jobs three.
+    Looks at so many of the newest changes of all: `number` is of these. Three queries; for who sees only his own
+    jobs, whose newest may be older, five.
     """
+    newest = Transition.objects.aggregate(newest=Max("id"))["newest"] or 0
+    window = seen_by(Transition.objects.filter(id__gt=newest - TRANSITIONS_LOOKED_AT), user)
+    groups = (
+        window.annotate(of=Coalesce("job__parent_id", "job_id", output_field=UUIDField()))
+        .values("of", "to_status")
+        .annotate(last=Max("id"), number=Count("id"))
+        .order_by("-last")
+    )
+    found = {row["last"]: row["number"] for row in groups[:limit]}
+    if not user.is_staff:
+        found |= {id_: found.get(id_, 1) for id_ in _older_changes(user, limit)}
+    columns = ("id", "job_id", "job__name", "job__array_index", "job__parent_id", "to_status", "at")
+    rows = Transition.objects.filter(id__in=found).order_by("-id").values_list(*columns)
     lines: dict[str, FeedLine] = {}
-    for line in _changes(user):
-        before = lines.get(line.key) if line.parent_id else None
-        if before is None:
-            # A job that comes back to a status stands where it was last there.
-            lines.setdefault(line.key, line)
-        else:
-            lines[line.key] = before._replace(number=before.number + 1)
-    return list(islice(lines.values(), limit))
+    for id_, *rest in rows:
+        line = FeedLine._make([*rest, found[id_]])
+        # What came back to a status stands where it was last there.
+        lines.setdefault(line.key, line if line.parent_id else line._replace(number=1))
+    return list(lines.values())[:limit]
 
 
-def _changes(user: User) -> list[FeedLine]:
-    newest = Transition.objects.order_by("-id")
-    if user.is_staff:
-        return [line for _, line in _lines(newest[:TRANSITIONS_LOOKED_AT])]
+def _older_changes(user: User, limit: int) -> list[int]:
     own = visible_jobs(user).filter(parent=None).order_by("-pk")
     jobs = list(own.values_list("pk", flat=True)[:FEED_JOBS])
-    found = _lines(newest.filter(job__in=jobs)[:FEED_SHOWN])
-    # Of children only what is new altogether: no index has an array's history in order.
-    since = newest.values_list("id", flat=True)[TRANSITIONS_LOOKED_AT : TRANSITIONS_LOOKED_AT + 1]
-    of_children = newest.filter(job__owner=user, job__parent__isnull=False)
-    found += _lines(of_children.filter(id__gt=since.first() or 0))
-    return [line for _, line in sorted(found, key=lambda each: -each[0])]
-
-
-def _lines(rows: QuerySet[Transition]) -> list[tuple[int, FeedLine]]:
-    columns = ("id", "job_id", "job__name", "job__array_index", "job__parent_id", "to_status", "at")
-    return [(id_, FeedLine._make([*rest, 1])) for id_, *rest in rows.values_list(*columns)]
+    rows = Transition.objects.filter(job__in=jobs).order_by("-id")
+    return list(rows.values_list("id", flat=True)[:limit])
 
 
 def hour_before(now: datetime) -> datetime:
