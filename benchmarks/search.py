@@ -25,6 +25,7 @@ from jobs.services.search.blocks import cut_open_block
 
 OWNERS = 50
 TIMES = 15
+PAGE = 25
 PORTION = 10_000
 # Ids are made one of these apart.
 MILLISECONDS = 30
@@ -144,22 +145,23 @@ def _sizes() -> None:
 
 
 def _measure(user: User, what: str, text: str) -> None:
-    def find() -> None:
-        nonlocal found, reached
-        wanted = wanted_by(user=user, text=text)
-        assert wanted
-        found, reached = 0, None
-        for window in matching(user=user, wanted=wanted, typed=text, window=25):
-            found, reached = found + len(window.job_ids), window.reached
-            if found >= 25:
-                break
-
-    found, reached = 0, None
-    find()
-    seconds = sorted(seconds_of(find) for _ in range(TIMES))
+    found, reached = _find(user, text)
+    seconds = sorted(seconds_of(lambda: _find(user, text)) for _ in range(TIMES))
     median, most = 1000 * statistics.median(seconds), 1000 * seconds[-1]
-    end = "" if found >= 25 or reached is None else ", looked at so many"
+    end = "" if found >= PAGE or reached is None else ", looked at so many"
     sys.stdout.write(
         f"  {user.username:8} {what:42} {median:8.1f} ms, at most {most:7.1f}  ({found} found{end})\n"
     )
     sys.stdout.flush()
+
+
+def _find(user: User, text: str) -> tuple[int, UUID | None]:
+    """As a page does: how many it finds at least, and where it stopped."""
+    wanted = wanted_by(user=user, text=text)
+    assert wanted is not None
+    found, reached = 0, None
+    for window in matching(user=user, wanted=wanted, typed=text, window=PAGE):
+        found, reached = found + len(window.job_ids), window.reached
+        if found >= PAGE:
+            break
+    return found, reached

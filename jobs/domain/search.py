@@ -164,3 +164,16 @@ def _pieces(text: str, starts: tuple[str, ...]) -> Iterator[Piece]:
             at = found.end()
     if at < len(text):
         yield Piece(text[at:], is_match=False)
+
+
+def excerpt(text: str, beginnings: Iterable[str], *, length: int) -> str:
+    """So much of a long text as can be shown, around the first word that was sought."""
+    if len(text) <= length:
+        return text
+    before = next((piece for piece in pieces(text, beginnings) if not piece.is_match), None)
+    starts_at = 0
+    if before is not None and text.startswith(before.text):
+        starts_at = max(0, len(before.text) - length // 3)
+    part = text[starts_at : starts_at + length]
+    behind = starts_at + length < len(text)
+    return f"{'…' if starts_at else ''}{part}{'…' if behind else ''}"

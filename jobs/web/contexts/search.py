@@ -1,0 +1,218 @@
+"""What the search page and the suggestions below the header's box are drawn from."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.http import QueryDict
+from django.urls import reverse
+
+from jobs.domain import ids, search
+from jobs.domain.errors import InvalidInput
+from jobs.domain.search import Piece
+from jobs.models import Job
+from jobs.selectors import search as selectors
+from jobs.selectors.attempt_ends import ends_of
+from jobs.selectors.search_names import FoundNames, find_names
+from jobs.web import plaintext
+
+from . import job as job_contexts
+from .lazily import lazily
+
+NAMES = 8
+SUGGESTED_JOBS = 6
+SUGGESTED_NAMES = 3
+TEXT_LENGTH = 200
+# Of a reason that holds a whole traceback.
+EXCERPT_LENGTH = 180
+# Text that is shown with what was sought marked.
+Pieces = list[Piece]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """The URL's query: what is sought, and from which job on."""
+
+    text: str
+    before: UUID | None
+
+    def url(self, *, before: UUID | None) -> str:
+        """The URL of the same search, from `before` on."""
+        parts = {"q": self.text, "before": str(before) if before else ""}
+        return f"{reverse('search')}?{urlencode({k: v for k, v in parts.items() if v})}"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundJob:
+    """A job, its name and the end of its id as they match, and what else of it does: (what it is, its text)."""
+
+    job: Job
+    name: Pieces
+    id_end: Pieces
+    why: list[tuple[str, Pieces]]
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A line below the box: what it is, its name as it matches, what tells it apart, and where it leads."""
+
+    kind: str
+    icon: str
+    name: Pieces
+    detail: str
+    url: str
+
+
+def read_query(query: QueryDict) -> SearchQuery:
+    """The query of a URL. Raises InvalidInput, which names the parameter that is wrong."""
+    before = query.get("before", "").strip()
+    try:
+        start = UUID(before) if before else None
+    except ValueError:
+        raise InvalidInput({"before": ["The id of the last job of the page before."]}) from None
+    return SearchQuery(text=query.get("q", "").strip()[:TEXT_LENGTH], before=start)
+
+
+def job_url(*, user: User, query: SearchQuery) -> str | None:
+    """Where the job is whose whole id was typed, if it is his to see."""
+    try:
+        job_id = ids.id_of(query.text)
+    except ValueError:
+        return None
+    found = selectors.find_jobs(user=user, text=query.text, limit=1).jobs
+    return reverse("job", args=[job_id]) if [job.pk for job in found] == [job_id] else None
+
+
+def build(*, user: User, query: SearchQuery) -> dict[str, Any]:
+    """Read when drawn; see `lazily`."""
+    found = lazily(lambda: selectors.find_jobs(user=user, text=query.text, before=query.before))
+    return {
+        "text": query.text,
+        "has_words": bool(search.words(query.text)),
+        "found": found,
+        "jobs": lazily(lambda: _marked(found().jobs, query.text)),
+        "names": lazily(lambda: _names(query)),
+        "looked_back_to": lazily(lambda: _looked_back_to(found())),
+        "next_url": lazily(lambda: _next_url(query, found())),
+        "first_url": query.url(before=None) if query.before else None,
+        "indexed_percent": lazily(selectors.indexed_percent),
+        "shows_owner": user.is_staff,
+    }
+
+
+def as_json(*, user: User, query: SearchQuery) -> dict[str, Any]:
+    """`jobs`, newest first, each with its `matches` by what they are; names of other things; `next`, or null.
+
+    `looked_back_to`: the search ended there before it had found a page full; `next` goes on.
+    """
+    found = selectors.find_jobs(user=user, text=query.text, before=query.before)
+    names = _names(query)
+    return {
+        "jobs": [
+            {**job_contexts.summary(each.job), "matches": {what: _plain(t) for what, t in each.why}}
+            for each in _marked(found.jobs, query.text)
+        ],
+        "definitions": list(names.definitions),
+        "queues": list(names.queues),
+        "environments": list(names.environments),
+        "next": _next_url(query, found),
+        "looked_back_to": _looked_back_to(found),
+    }
+
+
+def suggest(*, user: User, query: SearchQuery) -> dict[str, Any]:
+    """The newest few jobs that match, and what has such a name."""
+    return {"suggestions": list(_suggestions(user, query.text))}
+
+
+def _suggestions(user: User, text: str) -> Iterator[Suggestion]:
+    starts = search.words(text)
+    for job in selectors.find_jobs(user=user, text=text, limit=SUGGESTED_JOBS).jobs:
+        detail = f"{job.status} · {job.queue.name}"
+        url = reverse("job", args=[job.pk])
+        yield Suggestion("Job", "list-details", _pieces(job.name, starts), detail, url)
+    names = find_names(text=text, limit=SUGGESTED_NAMES)
+    for kind, icon, route, found in (
+        ("Definition", "template", "definition", names.definitions),
+        ("Queue", "stack-2", "queue", names.queues),
+        ("Environment", "server-2", "environment", names.environments),
+    ):
+        for name in found:
+            yield Suggestion(kind, icon, _pieces(name, starts), "", reverse(route, args=[name]))
+
+
+def _names(query: SearchQuery) -> FoundNames:
+    """On the first page alone: further ones are of jobs."""
+    return FoundNames() if query.before else find_names(text=query.text, limit=NAMES)
+
+
+def _marked(jobs: Sequence[Job], text: str) -> list[FoundJob]:
+    """Each job with what matches. One query, where some words are not in what jobs' own rows tell."""
+    starts = search.words(text)
+    own = {job.pk: list(_own_texts(job)) for job in jobs}
+    unexplained = [
+        job.pk
+        for job in jobs
+        if job.attempts_made and not _explain(starts, [t for _, t in own[job.pk]])
+    ]
+    ends = ends_of(unexplained)
+    return [
+        FoundJob(
+            job=job,
+            name=_pieces(job.name, starts),
+            id_end=_pieces(selectors.texts_of(job).id_end, starts),
+            why=list(_why([*own[job.pk][2:], *(("Attempt", end) for end in ends[job.pk])], starts)),
+        )
+        for job in jobs
+    ]
+
+
+def _own_texts(job: Job) -> Iterator[tuple[str, str]]:
+    """All that the job's rows tell; first what is shown of each job anyway."""
+    texts = selectors.texts_of(job)
+    yield "Name", texts.name
+    yield "Id", texts.id_end
+    yield "Definition", texts.definition
+    yield "Queue", texts.queue
+    yield "Owner", texts.owner
+    yield "Reason", texts.reason
+    yield "Image", texts.image
+    for key, value in texts.tags.items():
+        yield "Tag", f"{key}={value}"
+
+
+def _explain(starts: Sequence[str], texts: Sequence[str]) -> bool:
+    """Whether each word that was sought is in some of the texts."""
+    have = [word for text in texts for word in search.words(text)]
+    return all(any(word.startswith(start) for word in have) for start in starts)
+
+
+def _why(texts: Sequence[tuple[str, str]], starts: Sequence[str]) -> Iterator[tuple[str, Pieces]]:
+    for what, text in texts:
+        shown = search.excerpt(text, starts, length=EXCERPT_LENGTH)
+        found = _pieces(shown, starts)
+        if any(piece.is_match for piece in found):
+            yield what, found
+
+
+def _pieces(text: str, starts: Sequence[str]) -> Pieces:
+    return [
+        Piece(plaintext.visible(piece.text), piece.is_match)
+        for piece in search.pieces(text, starts)
+    ]
+
+
+def _plain(found: Pieces) -> str:
+    return "".join(piece.text for piece in found)
+
+
+def _looked_back_to(found: selectors.Found) -> datetime | None:
+    return ids.made_at(found.reached) if found.is_cut and found.reached else None
+
+
+def _next_url(query: SearchQuery, found: selectors.Found) -> str | None:
+    return query.url(before=found.reached) if found.reached else None
