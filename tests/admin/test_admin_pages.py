@@ -14,6 +14,8 @@ from jobs.models import (
     AccessKey,
     AccessToken,
     Attempt,
+    AuditDoor,
+    AuditEntry,
     Budget,
     BulkAction,
     BulkKind,
@@ -171,6 +173,9 @@ def one_of_each(boss: User) -> dict[type[Model], Model]:
     an_instance()
     Checkpoint.objects.create(
         job=attempt.job, engine=attempt.node.engine, volume="v", created_at=NOW
+    )
+    AuditEntry.objects.create(
+        at=NOW, user=boss, username="boss", door=AuditDoor.PAGE, action="queue_edit", status=302
     )
     SpotPressure.objects.create(engine=attempt.node.engine, pressure="0.5", at=NOW)
     found = {model: model._default_manager.order_by("-pk").first() for model in MODELS}
