@@ -32,7 +32,9 @@ from benchmarks.big.addresses import addresses
 from benchmarks.big.setting import ADMINISTRATOR, HEAVY_USER
 from benchmarks.fresh import heading, machine, seconds_of
 from jobs.models import Job
-from jobs.selectors.jobs import DEFAULT_PAGE_SIZE, JobFilters, list_jobs, visible_jobs
+from jobs.selectors.job_filters import JobFilters
+from jobs.selectors.job_pages import DEFAULT_PAGE_SIZE, list_jobs
+from jobs.selectors.jobs import visible_jobs
 
 LIMIT_MS = 100.0
 LIVE_PART = re.compile(r'<div id="([^"]+)" class="bw-live[^"]*" data-live=')
@@ -130,7 +132,7 @@ def _alternatives(user: User) -> Iterator[Alternative]:
     rows = rows.select_related("queue", "definition", "owner", "array_summary")
     for what, narrowed, filters in (
         ("all jobs", rows, JobFilters()),
-        ("succeeded", rows.filter(status="SUCCEEDED"), JobFilters(status="SUCCEEDED")),
+        ("succeeded", rows.filter(status="SUCCEEDED"), JobFilters(statuses=("SUCCEEDED",))),
         ("of a queue", rows.filter(queue__name="queue-00"), JobFilters(queue="queue-00")),
     ):
         yield _alternative(user, f"{what}, page 1", 0, narrowed, filters)
@@ -145,7 +147,7 @@ def _alternative(
     before = rows.values_list("id", flat=True)[skipped - 1] if skipped else None
     return (
         what,
-        lambda: list_jobs(user=user, filters=filters, before=before, limit=DEFAULT_PAGE_SIZE),
+        lambda: list_jobs(user=user, filters=filters, after=before, limit=DEFAULT_PAGE_SIZE),
         lambda: list(Paginator(rows, DEFAULT_PAGE_SIZE).get_page(pages + 1)),
     )
 

@@ -15,6 +15,9 @@ TIMED_OUT = "Job attempt duration exceeded timeout"
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 TERMINATED_BY_USER = "Terminated by user"
 CANCELLED_BY_USER = "Cancelled by user"
+# Ours: by the button of a toast, or of a bulk action's page.
+SUBMISSION_TAKEN_BACK = "Taken back right after it was submitted."
+RERUN_TAKEN_BACK = "The rerun was taken back."
 ARRAY_CHILD_FAILED = "Array Child Job failed"
 ARRAY_SUCCEEDED = "All array children succeeded"
 # Clients look for these words; which job, and why, comes behind them.

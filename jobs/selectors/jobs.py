@@ -3,37 +3,31 @@
 import math
 import statistics
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Max, Model, QuerySet
 
-from jobs.domain.errors import InvalidInput, NotFound
+from jobs.domain.errors import NotFound
 from jobs.domain.ids import text_of
-from jobs.domain.states import LIVE
 from jobs.models import (
     Attempt,
     ImagePull,
     ImagePullStatus,
     Job,
     JobDefinition,
-    JobQueue,
     JobStatus,
     LogStream,
     Transition,
     UsageSample,
     WaitReason,
 )
-from jobs.models.job import LIVE_LITERALS
 
 from .newest import newest_in_queues
 
 M = TypeVar("M", bound=Model)
 
-DEFAULT_PAGE_SIZE = 50
-MAX_PAGE_SIZE = 200
 # How far back a definition's run times are looked for.
 REVISIONS_LOOKED_AT = 5
 JOBS_LOOKED_AT = 200
@@ -57,30 +51,6 @@ def seen_by(rows: QuerySet[M], user: User, *, path: str = "job") -> QuerySet[M]:
     return rows if user.is_staff else rows.filter(**{f"{path}__owner": user})
 
 
-@dataclass(frozen=True, slots=True)
-class JobFilters:
-    """What the jobs page is narrowed to; an empty value narrows nothing.
-
-    `definition` is a name or `name:revision`; `name` is what a job's name starts with.
-    """
-
-    queue: str = ""
-    status: str = ""
-    name: str = ""
-    definition: str = ""
-
-    def __bool__(self) -> bool:
-        return bool(self.queue or self.status or self.name or self.definition)
-
-
-@dataclass(frozen=True, slots=True)
-class JobPage:
-    """Jobs, newest first. `next_before` is the id to go on from; None at the end."""
-
-    jobs: list[Job]
-    next_before: UUID | None
-
-
 def find_job(*, user: User | AnonymousUser, job_id: UUID) -> Job:
     """A visible job with queue, definition, owner, spec and array summary (if any).
 
@@ -95,72 +65,6 @@ def find_job(*, user: User | AnonymousUser, job_id: UUID) -> Job:
     if job is None:
         raise NotFound(f"There is no job {text_of(job_id)}.")
     return job
-
-
-def list_jobs(
-    *,
-    user: User | AnonymousUser,
-    filters: JobFilters,
-    before: UUID | None = None,
-    limit: int = DEFAULT_PAGE_SIZE,
-) -> JobPage:
-    """One page of visible jobs that pass the filters, from the newest older than `before` on.
-
-    An array is one job here, and comes with its summary. Raises InvalidInput for a status that there
-    is not. A queue or definition that there is not gives an empty page.
-    """
-    rows = _filtered(visible_jobs(user).filter(parent=None), filters)
-    if before is not None:
-        rows = rows.filter(pk__lt=before)
-    if filters.status and not filters.queue and user.is_staff:
-        rows = Job.objects.filter(pk__in=newest_in_queues(rows, limit + 1))
-    rows = rows.select_related("queue", "definition", "owner", "array_summary")
-    # One more than asked for tells whether there is a next page, without counting.
-    found = list(rows.order_by("-pk")[: limit + 1])
-    page = found[:limit]
-    return JobPage(jobs=page, next_before=page[-1].pk if len(found) > limit else None)
-
-
-def matching_ids(
-    *, user: User | AnonymousUser, filters: JobFilters, statuses: Collection[str], limit: int
-) -> list[UUID]:
-    """The newest visible jobs in one of the statuses that pass the filters, an array as one: at most `limit`."""
-    rows = visible_jobs(user).filter(parent=None, status__in=statuses)
-    rows = _filtered(rows, filters)
-    if LIVE.issuperset(statuses):
-        rows = rows.filter(status__in=LIVE_LITERALS)
-    elif not filters.queue and user.is_staff:
-        return newest_in_queues(rows, limit)
-    return list(rows.order_by("-pk").values_list("pk", flat=True)[:limit])
-
-
-def _filtered(rows: QuerySet[Job], filters: JobFilters) -> QuerySet[Job]:
-    texts = (filters.queue, filters.name, filters.definition)
-    if any("\0" in text for text in texts):
-        return rows.none()
-    if filters.status:
-        if filters.status not in JobStatus.values:
-            raise InvalidInput({"status": [f"A status is one of {', '.join(JobStatus.values)}."]})
-        rows = rows.filter(status=filters.status)
-    if filters.queue:
-        # Of that name there may have been several, of which jobs are kept. By ids, so that an index fits.
-        queues = JobQueue.with_deleted.filter(name=filters.queue)
-        rows = rows.filter(queue__in=list(queues.values_list("pk", flat=True)))
-    if filters.name:
-        rows = rows.filter(name__startswith=filters.name)
-    if filters.definition:
-        rows = _of_definition(rows, filters.definition)
-    return rows
-
-
-def _of_definition(rows: QuerySet[Job], definition: str) -> QuerySet[Job]:
-    name, colon, revision = definition.partition(":")
-    rows = rows.filter(definition__name=name)
-    if not colon:
-        return rows
-    if not (revision.isascii() and revision.isdigit() and len(revision) <= 9):
-        return rows.none()
-    return rows.filter(definition__revision=int(revision))
 
 
 def attempts_of(job: Job) -> list[Attempt]:

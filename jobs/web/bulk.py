@@ -1,5 +1,7 @@
 """Actions on many jobs at once: started here, carried out by workers, watched on a page of their own."""
 
+from collections.abc import Callable
+
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -8,25 +10,37 @@ from jobs.domain.bulk import NONE_MATCHES
 from jobs.domain.errors import InvalidInput
 from jobs.domain.flags import flag
 from jobs.domain.validation import Checker, FieldError
-from jobs.models import BulkKind
+from jobs.models import BulkAction, BulkKind
 from jobs.selectors.bulk import find_bulk
-from jobs.services.requests.bulk import start_bulk
+from jobs.services.requests.bulk import start_bulk, stop_bulk, undo_bulk
+from jobs.services.requests.once import FIELD
 
 from . import answers
 from .access import user_of
 from .contexts import bulk as contexts
+from .contexts import undo as undo_contexts
+from .once import AGAIN, once
 
-FIELDS = frozenset({"action", "job", "all", "query", "reason", "confirmed"})
+FIELDS = frozenset({"action", "job", "all", "query", "reason", "confirmed", FIELD})
 
 
-@answers.allow("POST")
+@answers.allow("GET", "POST")
 def start(request: HttpRequest) -> HttpResponse:
-    """Starts an `action` (cancel, terminate, rerun) on the chosen jobs (`job`, once for each; a list in JSON).
+    """GET: bulk actions, newest first. POST starts one: an `action` (cancel, terminate, rerun) on the chosen jobs
+    (`job`, once for each; a list in JSON).
 
     With `all` it is on all jobs that match the list's filters, which are in `query` as in the list's URL;
     people are asked first. A field or a filter that there is not is refused: a slip must not widen the choice.
     Scripts get 202 and the URL to watch.
     """
+    if request.method != "POST":
+        user = user_of(request)
+        return answers.page(
+            request,
+            "jobs/bulk_list.html",
+            contexts.build_list(user=user, query=request.GET),
+            as_json=lambda: contexts.list_as_json(user=user, query=request.GET),
+        )
     fields = answers.posted(request)
     checker = Checker()
     checker.only(fields, FIELDS)
@@ -34,45 +48,101 @@ def start(request: HttpRequest) -> HttpResponse:
     user, kind = user_of(request), _kind(fields.get("action"))
     reason = answers.text_field(fields, "reason")
     query = answers.text_field(fields, "query")
-    if _flag(fields, "all"):
-        if not answers.wants_json(request) and not _flag(fields, "confirmed"):
-            context = contexts.build_confirmation(
-                user=user, kind=kind, query_string=query, reason=reason
-            )
-            return answers.page(request, "jobs/bulk_confirm.html", context)
-        filters = contexts.read_filters(query)
-        chosen: list[object] = [*contexts.all_that_match(user=user, kind=kind, filters=filters)]
-        if not chosen:
-            raise InvalidInput({"query": [NONE_MATCHES]})
-    else:
-        chosen = _chosen(request, fields)
-    try:
-        action = start_bulk(
-            owner=user, kind=kind, job_ids=chosen, reason=reason, now=timezone.now()
+    takes_all = _flag(fields, "all")
+    if takes_all and not answers.wants_json(request) and not _flag(fields, "confirmed"):
+        context = contexts.build_confirmation(
+            user=user, kind=kind, query_string=query, reason=reason
         )
+        return answers.page(request, "jobs/bulk_confirm.html", context)
+
+    def begin() -> BulkAction:
+        if not takes_all:
+            chosen = _chosen(request, fields)
+        elif not (chosen := contexts.all_that_match(user=user, kind=kind, query_string=query)):
+            raise InvalidInput({"query": [NONE_MATCHES]})
+        return start_bulk(owner=user, kind=kind, job_ids=chosen, reason=reason, now=timezone.now())
+
+    return _started(request, begin)
+
+
+def _started(request: HttpRequest, begin: Callable[[], BulkAction]) -> HttpResponse:
+    user = user_of(request)
+    try:
+        sent = once(request, make=begin, find=lambda pk: find_bulk(user=user, bulk_id=int(pk)))
     except InvalidInput as error:
         # The service's names for what this form calls otherwise.
         raise InvalidInput(
             {"job" if field == "job_ids" else field: texts for field, texts in error.errors.items()}
         ) from None
+    action = sent.made
     return answers.done(
         request,
         to=reverse("bulk", args=[action.pk]),
+        message=AGAIN if sent.is_again else _begun(action),
         as_json=contexts.as_json(action),
         status=202,
+        undo=None if sent.is_again else undo_contexts.of_bulk(action),
     )
 
 
 @answers.allow("GET")
 def bulk(request: HttpRequest, bulk_id: int) -> HttpResponse:
-    """How far an action is."""
-    action = find_bulk(user=user_of(request), bulk_id=bulk_id)
+    """How far an action is, and what became of each job."""
+    user, query = user_of(request), contexts.BulkQuery(request.GET)
+    action = find_bulk(user=user, bulk_id=bulk_id)
     return answers.page(
         request,
         "jobs/bulk.html",
-        contexts.build(action),
-        as_json=lambda: contexts.as_json(action),
+        contexts.build(action, user=user, query=query),
+        as_json=lambda: contexts.with_results(action, user=user, query=query),
     )
+
+
+@answers.allow("POST")
+def stop(request: HttpRequest, bulk_id: int) -> HttpResponse:
+    """Leaves the rest of its jobs as it is."""
+    user = user_of(request)
+    action = find_bulk(user=user, bulk_id=bulk_id)
+    stopped = stop_bulk(action_id=action.pk, now=timezone.now())
+    action = find_bulk(user=user, bulk_id=bulk_id)
+    left = action.total - action.done
+    told = f"Stopped: {left} job{'s' if left != 1 else ''} left as they are."
+    return answers.done(
+        request,
+        to=reverse("bulk", args=[action.pk]),
+        message=told if stopped else "It had finished already.",
+        as_json=contexts.as_json(action),
+    )
+
+
+@answers.allow("POST")
+def undo(request: HttpRequest, bulk_id: int) -> HttpResponse:
+    """Stops the rest, and takes back what was done: by an action of its own (202), the same one each time."""
+    user = user_of(request)
+    action = find_bulk(user=user, bulk_id=bulk_id)
+    made = undo_bulk(owner=user, action_id=action.pk, now=timezone.now())
+    if made is None:
+        action = find_bulk(user=user, bulk_id=bulk_id)
+        return answers.done(
+            request,
+            to=reverse("bulk", args=[action.pk]),
+            message="Nothing was done yet, so there is nothing to take back. The rest is left as it is.",
+            as_json=contexts.as_json(action),
+        )
+    return answers.done(
+        request,
+        to=reverse("bulk", args=[made.pk]),
+        message="What was cancelled is submitted again."
+        if made.kind == BulkKind.RERUN
+        else "What was submitted again is terminated.",
+        as_json=contexts.as_json(made),
+        status=202,
+    )
+
+
+def _begun(action: BulkAction) -> str:
+    verb, _ = contexts.VERBS[BulkKind(action.kind)]
+    return f"{verb} {action.total} job{'s' if action.total != 1 else ''}: begun."
 
 
 def _kind(value: object) -> BulkKind:

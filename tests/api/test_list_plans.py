@@ -19,7 +19,9 @@ from django.test.utils import CaptureQueriesContext
 
 from jobs.domain.ids import new_job_id
 from jobs.models import Job, JobDefinition, JobQueue, JobStatus
-from jobs.selectors.jobs import JobFilters, list_jobs, matching_ids, run_seconds
+from jobs.selectors.job_filters import JobFilters
+from jobs.selectors.job_pages import list_jobs, matching_ids
+from jobs.selectors.jobs import run_seconds
 from tests.api.asking import ask
 from tests.builders import (
     NOW,
@@ -125,7 +127,7 @@ def test_jobs_of_a_definition_are_sought_in_their_queue_alone(queue: JobQueue) -
 
 @pytest.mark.parametrize("status", ["FAILED", "RUNNING"])
 def test_the_jobs_page_finds_jobs_of_a_status_in_each_queue(status: str, queue: JobQueue) -> None:
-    boss, filters = a_user(is_staff=True), JobFilters(status=status)
+    boss, filters = a_user(is_staff=True), JobFilters(statuses=(status,))
     expected = {"job_queue_status_newest", *BY_KEY}
     assert indices_of(lambda: list_jobs(user=boss, filters=filters, limit=2)) <= expected
     assert indices_of(lambda: _failed(boss, filters)) <= expected

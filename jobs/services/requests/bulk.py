@@ -20,7 +20,8 @@ from jobs.domain.errors import Conflict
 from jobs.domain.ids import text_of
 from jobs.domain.states import TERMINAL
 from jobs.domain.validation import Checker, FieldError
-from jobs.models import BulkAction, BulkKind, Job, StopKind
+from jobs.models import BulkAction, BulkKind, BulkOutcome, BulkResult, Job, StopKind
+from jobs.selectors.bulk import changed_ids, reruns_by
 from jobs.selectors.jobs import visible_jobs
 
 from .rerun import rerun_job
@@ -43,6 +44,9 @@ class _Outcome:
     changed: int = 0
     problems: list[dict[str, str]] = field(default_factory=list)
     untouched: list[dict[str, str]] = field(default_factory=list)
+    # Of each job that something was done to, what runs it again, if that is it.
+    again: dict[UUID, UUID | None] = field(default_factory=dict)
+    why: dict[UUID, str] = field(default_factory=dict)
 
 
 def start_bulk(
@@ -58,22 +62,76 @@ def start_bulk(
     nothing: list[UUID] = []
     wanted = checker.check("job_ids", bulk.job_ids, job_ids, nothing)
     checker.done()
-    reason = check_reason(reason)
+    return _started(owner, kind, wanted, check_reason(reason), now)
+
+
+def _started(
+    owner: User,
+    kind: str,
+    wanted: Sequence[UUID],
+    reason: str,
+    now: datetime,
+    *,
+    undoes: BulkAction | None = None,
+) -> BulkAction:
+    # Jobs that others wait for come before those: of a rerun, the new ones wait in their turn.
+    in_order = sorted(wanted) if kind == BulkKind.RERUN else wanted
     with transaction.atomic():
         action = BulkAction.objects.create(
             kind=kind,
             reason=reason,
             owner=owner,
-            total=len(wanted),
-            # Jobs that others wait for come before those: of a rerun, the new ones wait in their turn.
-            job_ids=[
-                str(job_id) for job_id in (sorted(wanted) if kind == BulkKind.RERUN else wanted)
-            ],
+            total=len(in_order),
+            job_ids=[str(job_id) for job_id in in_order],
+            undoes=undoes,
             created_at=now,
             updated_at=now,
         )
         queueing.enqueue_after_commit(queueing.BULK, [action.id])
     return action
+
+
+def stop_bulk(*, action_id: int, now: datetime) -> bool:
+    """Ends an action where it stands: the rest of its jobs is left as it is. Whether there was a rest."""
+    with transaction.atomic():
+        stopped = _stopped(action_id, now)
+    changes.publish([changes.bulk_topic(action_id)])
+    return stopped
+
+
+def _stopped(action_id: int, now: datetime) -> bool:
+    # Under the lock that each portion holds: it is done, or not begun.
+    row = BulkAction.objects.select_for_update(no_key=True).defer("job_ids").get(id=action_id)
+    if row.finished_at is not None:
+        return False
+    BulkAction.objects.filter(id=action_id).update(finished_at=now, updated_at=now)
+    return True
+
+
+def undo_bulk(*, owner: User, action_id: int, now: datetime) -> BulkAction | None:
+    """Takes an action back, as far as it has come: stops the rest, submits again what it cancelled, and
+    terminates what it submitted.
+
+    The action that does so, the same one however often this is asked; None if there is nothing to take back.
+    Raises Conflict for a terminate: what ran is lost.
+    """
+    with transaction.atomic():
+        _stopped(action_id, now)
+        action = BulkAction.objects.defer("job_ids").get(id=action_id)
+        before = BulkAction.objects.defer("job_ids").filter(undoes=action).first()
+        if before is not None:
+            return before
+        if action.kind == BulkKind.TERMINATE:
+            raise Conflict("What was terminated cannot be taken back. Rerun it.")
+        is_cancel = action.kind == BulkKind.CANCEL
+        wanted = changed_ids(action) if is_cancel else reruns_by(action)
+        if not wanted:
+            return None
+        kind = BulkKind.RERUN if is_cancel else BulkKind.TERMINATE
+        reason = "" if is_cancel else reasons.RERUN_TAKEN_BACK
+        undo = _started(owner, kind, wanted, reason, now, undoes=action)
+    changes.publish([changes.bulk_topic(action_id)])
+    return undo
 
 
 def go_on_with_bulk(*, action_id: int, now: datetime, seconds: float = SECONDS) -> None:
@@ -113,6 +171,7 @@ def _portion(action: BulkAction, now: datetime) -> bool:
             fields["problems"] = (row.problems + outcome.problems)[:MAX_PROBLEMS]
         if outcome.untouched and len(row.untouched) < MAX_UNTOUCHED:
             fields["untouched"] = (row.untouched + outcome.untouched)[:MAX_UNTOUCHED]
+        BulkResult.objects.bulk_create(_results(action, row.done, portion, outcome))
         BulkAction.objects.filter(id=action.id).update(
             **fields,
             done=done,
@@ -122,6 +181,24 @@ def _portion(action: BulkAction, now: datetime) -> bool:
             finished_at=now if is_last else None,
         )
         return not is_last
+
+
+def _results(
+    action: BulkAction, start: int, job_ids: Sequence[str], outcome: _Outcome
+) -> list[BulkResult]:
+    """What became of each job of a portion that begins at this position."""
+    refused = {each["job"]: each["why"] for each in outcome.problems}
+    rows = []
+    for position, job_id in enumerate(map(UUID, job_ids), start):
+        row = BulkResult(action=action, position=position, job=job_id)
+        if job_id in outcome.again:
+            row.outcome, row.again = BulkOutcome.CHANGED, outcome.again[job_id]
+        elif (text := text_of(job_id)) in refused:
+            row.outcome, row.why = BulkOutcome.REFUSED, refused[text]
+        else:
+            row.outcome, row.why = BulkOutcome.UNTOUCHED, outcome.why.get(job_id, "")
+        rows.append(row)
+    return rows
 
 
 def _carry_out(
@@ -139,34 +216,36 @@ def _carry_out(
     else:
         changed = stop_jobs(jobs=found, kind=STOP_KIND[kind], reason=action.reason, now=now)
         outcome.changed = len(changed)
-        outcome.untouched = _untouched(jobs.keys() - changed)
+        outcome.again = dict.fromkeys(changed)
+        outcome.untouched, outcome.why = _untouched(jobs.keys() - changed)
     return outcome
 
 
-def _untouched(job_ids: Collection[UUID]) -> list[dict[str, str]]:
-    """The first jobs that there was nothing to end of, as they are now, and why."""
+def _untouched(job_ids: Collection[UUID]) -> tuple[list[dict[str, str]], dict[UUID, str]]:
+    """The first jobs that there was nothing to end of, as they are now, and of all of them why."""
     if not job_ids:
-        return []
-    rows = Job.objects.filter(id__in=job_ids).order_by("id")[:MAX_UNTOUCHED]
-    return [
-        {
-            "job": text_of(job.id),
-            "name": job.name,
-            "status": job.status,
-            "why": reasons.not_ended(
-                "It",
-                has_ended=job.status in TERMINAL,
-                was_asked=job.stop_requested_at is not None,
-            ),
-        }
+        return [], {}
+    rows = list(Job.objects.filter(id__in=job_ids).order_by("id"))
+    why = {
+        job.id: reasons.not_ended(
+            "It",
+            has_ended=job.status in TERMINAL,
+            was_asked=job.stop_requested_at is not None,
+        )
         for job in rows
+    }
+    first = [
+        {"job": text_of(job.id), "name": job.name, "status": job.status, "why": why[job.id]}
+        for job in rows[:MAX_UNTOUCHED]
     ]
+    return first, why
 
 
 def _rerun(action: BulkAction, job: Job, outcome: _Outcome, now: datetime) -> None:
     try:
-        rerun_job(owner=action.owner, job=job, now=now)
+        again = rerun_job(owner=action.owner, job=job, now=now)
         outcome.changed += 1
+        outcome.again[job.id] = again.id
     except Conflict as conflict:
         outcome.problems.append(_problem(job.id, str(conflict)))
 

@@ -1,7 +1,6 @@
 """What the pages of bulk actions are drawn from."""
 
 from typing import Any
-from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.http import QueryDict
@@ -11,13 +10,14 @@ from jobs import changes
 from jobs.domain.bulk import MAX_JOBS
 from jobs.domain.errors import InvalidInput
 from jobs.domain.states import CANCELLABLE, LIVE, JobStatus
-from jobs.models import BulkAction, BulkKind
-from jobs.selectors.jobs import JobFilters, matching_ids
+from jobs.models import BulkAction, BulkKind, BulkOutcome
+from jobs.selectors import bulk as selectors
+from jobs.selectors.job_filters import JobFilters
+from jobs.selectors.job_pages import matching_ids
 
-from .jobs import FILTERS, PARAMETERS, read_query
+from .jobs import read_strictly
+from .lazily import lazily
 
-# More are not told of one query.
-MAX_PROBLEMS = 20
 # Of jobs that match a filter, those that an action could do something to.
 CONCERNS = {
     BulkKind.CANCEL: CANCELLABLE,
@@ -30,19 +30,77 @@ VERBS = {
     BulkKind.TERMINATE: ("Terminate", "told to stop"),
     BulkKind.RERUN: ("Rerun", "submitted again"),
 }
+# What a URL calls the jobs that were not looked at.
+NOT_LOOKED_AT = "REST"
+MAX_POSITION_DIGITS = 6
+MAX_ID_DIGITS = 18
 
 
-def build(action: BulkAction) -> dict[str, Any]:
+class BulkQuery:
+    """The URL of an action's page: which of its jobs, from which place in its list on."""
+
+    def __init__(self, query: QueryDict) -> None:
+        outcome = query.get("outcome", "").strip().upper()
+        if outcome and outcome not in {*BulkOutcome.values, NOT_LOOKED_AT}:
+            names = ", ".join([*BulkOutcome.values, NOT_LOOKED_AT])
+            raise InvalidInput({"outcome": [f"An outcome is one of {names}."]})
+        self.outcome = outcome
+        self.after = _number(query, "after", MAX_POSITION_DIGITS)
+
+    @property
+    def sought(self) -> str | None:
+        """As selectors name it."""
+        return "" if self.outcome == NOT_LOOKED_AT else self.outcome or None
+
+
+def build(action: BulkAction, *, user: User, query: BulkQuery) -> dict[str, Any]:
     """Read when drawn; see `lazily`."""
     verb, done = VERBS[BulkKind(action.kind)]
-    total = len(action.job_ids)
+    results = lazily(
+        lambda: selectors.results_of(
+            user=user, action=action, outcome=query.sought, after=query.after
+        )
+    )
     return {
         "action": action,
         "verb": verb,
         "done_word": done,
-        "total": total,
+        "total": action.total,
         "rest": action.done - action.changed - action.refused,
+        "was_stopped": action.finished_at is not None and action.done < action.total,
+        "can_undo": _can_undo(action),
+        "undone_by": _undone_by(action),
+        "tabs": lazily(lambda: _tabs(action, done, query)),
+        "results": results,
+        "next_url": lazily(lambda: _next_url(query, results().next)),
+        "first_url": _url(query) if query.after is not None else None,
         "topics": changes.bulk_topic(action.pk),
+    }
+
+
+def build_list(*, user: User, query: QueryDict) -> dict[str, Any]:
+    """Bulk actions, newest first."""
+    before = _number(query, "before", MAX_ID_DIGITS)
+    rows = lazily(lambda: selectors.list_bulk_actions(user=user, before=before))
+    size = selectors.ACTIONS_ON_A_PAGE
+    return {
+        "actions": lazily(lambda: rows()[:size]),
+        "next_url": lazily(
+            lambda: f"?before={rows()[size - 1].pk}" if len(rows()) > size else None
+        ),
+        "first_url": reverse("jobs_bulk") if before is not None else None,
+        "shows_owner": user.is_staff,
+        "topics": "jobs",
+    }
+
+
+def list_as_json(*, user: User, query: QueryDict) -> dict[str, Any]:
+    """`results`, newest first, and `next`: the URL of the page that follows, or null."""
+    context = build_list(user=user, query=query)
+    following = context["next_url"]()
+    return {
+        "results": [as_json(action) for action in context["actions"]()],
+        "next": reverse("jobs_bulk") + following if following else None,
     }
 
 
@@ -50,49 +108,32 @@ def build_confirmation(
     *, user: User, kind: BulkKind, query_string: str, reason: str
 ) -> dict[str, Any]:
     """What is about to be done to all jobs that match a filter."""
-    filters = read_filters(query_string)
-    count = len(all_that_match(user=user, kind=kind, filters=filters))
+    query = read_strictly(query_string)
+    count = len(matching(user=user, kind=kind, filters=query.filters))
     return {
         "kind": kind,
         "verb": VERBS[kind][0],
-        "filters": filters,
-        "query_string": _bare(query_string),
+        "filters": query.filters,
+        "dates": query.dates,
+        "query_string": query.query_string(),
         "reason": reason,
         "count": count,
         "is_capped": count >= MAX_JOBS,
-        "back_url": reverse("jobs") + (f"?{_bare(query_string)}" if _bare(query_string) else ""),
+        "back_url": query.url(),
     }
 
 
-def all_that_match(*, user: User, kind: BulkKind, filters: JobFilters) -> list[UUID]:
-    """The newest visible jobs that pass the filters and that the action concerns, at most MAX_JOBS."""
-    return matching_ids(user=user, filters=filters, statuses=CONCERNS[kind], limit=MAX_JOBS)
+def all_that_match(*, user: User, kind: BulkKind, query_string: str) -> list[object]:
+    """The newest visible jobs that pass a list's filters and that the action concerns, at most MAX_JOBS.
 
-
-def read_filters(query_string: str) -> JobFilters:
-    """The filters of the list that a form was on. Raises InvalidInput.
-
-    Unlike the list itself it refuses a filter that there is not: without it the action would be on more
-    jobs than was meant. A question mark in front is left out.
+    Raises InvalidInput for a filter that there is not.
     """
-    query = QueryDict(_bare(query_string))
-    problems = [
-        f"There is no filter {name[:60]!r}. Filters are {', '.join(FILTERS)}."
-        for name in query
-        if name not in PARAMETERS
-    ]
-    problems += [
-        f"The filter {name} is there twice. Give it once."
-        for name in FILTERS
-        if len(query.getlist(name)) > 1
-    ]
-    if problems:
-        raise InvalidInput({"query": problems[:MAX_PROBLEMS]})
-    return read_query(query).filters
+    return [*matching(user=user, kind=kind, filters=read_strictly(query_string).filters)]
 
 
-def _bare(query_string: str) -> str:
-    return query_string.strip().removeprefix("?")
+def matching(*, user: User, kind: BulkKind, filters: JobFilters) -> list[Any]:
+    """The ids of the jobs that `all_that_match` gives."""
+    return matching_ids(user=user, filters=filters, statuses=CONCERNS[kind], limit=MAX_JOBS)
 
 
 def as_json(action: BulkAction) -> dict[str, Any]:
@@ -102,12 +143,81 @@ def as_json(action: BulkAction) -> dict[str, Any]:
         "url": reverse("bulk", args=[action.pk]),
         "action": action.kind.lower(),
         "reason": action.reason,
-        "total": len(action.job_ids),
+        "total": action.total,
         "done": action.done,
         "changed": action.changed,
         "refused": action.refused,
         "problems": action.problems,
         "untouched": action.untouched,
+        "undoes": action.undoes_id,
         "created_at": action.created_at,
         "finished_at": action.finished_at,
     }
+
+
+def with_results(action: BulkAction, *, user: User, query: BulkQuery) -> dict[str, Any]:
+    """The same with a page of `results`: what became of each job; `next` is the URL of the page that follows."""
+    found = selectors.results_of(user=user, action=action, outcome=query.sought, after=query.after)
+    following = _next_url(query, found.next)
+    return {
+        **as_json(action),
+        "results": [
+            {
+                "job": str(row.job_id),
+                "outcome": row.outcome or NOT_LOOKED_AT,
+                "why": row.why,
+                "rerun": str(row.again.pk) if row.again else None,
+            }
+            for row in found.rows
+        ],
+        "next": reverse("bulk", args=[action.pk]) + following if following else None,
+    }
+
+
+def _can_undo(action: BulkAction) -> bool:
+    return action.kind != BulkKind.TERMINATE and action.changed > 0 and not _undone_by(action)
+
+
+def _undone_by(action: BulkAction) -> BulkAction | None:
+    return getattr(action, "undone_by", None)
+
+
+def _tabs(action: BulkAction, done: str, query: BulkQuery) -> list[dict[str, Any]]:
+    counts = selectors.outcome_counts(action)
+    tabs = [
+        ("", "All", action.total),
+        (BulkOutcome.CHANGED, done.capitalize(), counts.get(BulkOutcome.CHANGED, 0)),
+        (BulkOutcome.UNTOUCHED, "Nothing to do", counts.get(BulkOutcome.UNTOUCHED, 0)),
+        (BulkOutcome.REFUSED, "Not possible", counts.get(BulkOutcome.REFUSED, 0)),
+        (NOT_LOOKED_AT, "Not looked at", counts[""]),
+    ]
+    return [
+        {
+            "label": label,
+            "count": count,
+            "url": f"?outcome={name}" if name else "?",
+            "is_current": name == query.outcome,
+        }
+        for name, label, count in tabs
+        if count or not name or name == query.outcome
+    ]
+
+
+def _url(query: BulkQuery, *, after: int | None = None) -> str:
+    parts = [f"outcome={query.outcome}"] if query.outcome else []
+    if after is not None:
+        parts.append(f"after={after}")
+    return "?" + "&".join(parts)
+
+
+def _next_url(query: BulkQuery, after: int | None) -> str | None:
+    return None if after is None else _url(query, after=after)
+
+
+def _number(query: QueryDict, name: str, digits: int) -> int | None:
+    text = query.get(name, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= digits):
+        raise InvalidInput({name: ["The number that a page's own link has."]})
+    return int(text)

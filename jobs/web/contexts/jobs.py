@@ -1,6 +1,7 @@
 """What the list of jobs is drawn from: its filters are in the URL, and nowhere else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -8,91 +9,265 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
 
 from jobs.domain.errors import InvalidInput
 from jobs.models import JobStatus
-from jobs.selectors import jobs as selectors
+from jobs.selectors import job_pages as selectors
+from jobs.selectors.bulk import newest_bulk_actions
 from jobs.selectors.choices import queue_names
-from jobs.selectors.jobs import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, JobFilters, JobPage
+from jobs.selectors.job_counts import StatusCount, status_counts
+from jobs.selectors.job_filters import JobFilters
+from jobs.selectors.job_pages import DEFAULT_PAGE_SIZE, LOOKED_AT, MAX_PAGE_SIZE, JobPage, Sort
+from jobs.selectors.saved_views import saved_views
 
 from . import job as job_contexts
 from .lazily import lazily
 
-FILTERS = ("queue", "status", "name", "definition")
+FILTERS = ("q", "queue", "status", "name", "definition", "tag", "owner", "from", "to")
 # All that the list's URL may have.
-PARAMETERS = frozenset({*FILTERS, "limit", "before", "format"})
+PARAMETERS = frozenset({*FILTERS, "sort", "limit", "before", "format"})
+# These may be there several times.
+REPEATED = frozenset({"status"})
+MAX_FILTER_CHARACTERS = 256
+SORTS = {
+    Sort.NEWEST: "Newest first",
+    Sort.OLDEST: "Oldest first",
+    Sort.ENDED: "Ended last",
+    Sort.LONGEST: "Longest run",
+    Sort.COST: "Most expensive",
+}
+# No job was submitted before the first, and with the last one can still reckon.
+FIRST_YEAR, LAST_YEAR = "1970", "9000"
+A_DATE = "A date such as 2026-11-22, or a moment such as 2026-11-22T15:30 (UTC)."
 
 
 @dataclass(frozen=True, slots=True)
 class JobQuery:
-    """The URL's query: filters, where to go on, and how many to show."""
+    """The URL's query: filters, their order, where to go on, and how many to show.
+
+    `dates` are the texts of `from` and `to`, as they were typed.
+    """
 
     filters: JobFilters
-    before: UUID | None
-    limit: int
+    sort: Sort = Sort.NEWEST
+    before: UUID | None = None
+    limit: int = DEFAULT_PAGE_SIZE
+    dates: tuple[str, str] = ("", "")
 
-    def url(self, *, before: UUID | None) -> str:
-        """The URL of the same list, from `before` on."""
-        parts = {
-            "queue": self.filters.queue,
-            "status": self.filters.status,
-            "name": self.filters.name,
-            "definition": self.filters.definition,
-            "limit": "" if self.limit == DEFAULT_PAGE_SIZE else str(self.limit),
-            "before": str(before) if before else "",
-        }
-        query = urlencode({name: value for name, value in parts.items() if value})
+    def parts(self) -> list[tuple[str, str]]:
+        """The filters and their order as a query has them; what says nothing is left out."""
+        filters, (since, until) = self.filters, self.dates
+        parts = [
+            ("q", filters.text),
+            ("queue", filters.queue),
+            *(("status", status) for status in filters.statuses),
+            ("name", filters.name),
+            ("definition", filters.definition),
+            ("tag", filters.tag),
+            ("owner", filters.owner),
+            ("from", since),
+            ("to", until),
+            ("sort", "" if self.sort is Sort.NEWEST else self.sort.value),
+        ]
+        return [(name, value) for name, value in parts if value]
+
+    def query_string(self, **more: str) -> str:
+        """The same as text, with more parts behind them."""
+        extra = [(name, value) for name, value in more.items() if value]
+        return urlencode(self.parts() + extra)
+
+    def url(self, *, before: UUID | None = None) -> str:
+        """The URL of the same list, from behind the job `before` on."""
+        limit = "" if self.limit == DEFAULT_PAGE_SIZE else str(self.limit)
+        query = self.query_string(limit=limit, before=str(before) if before else "")
         return reverse("jobs") + (f"?{query}" if query else "")
+
+    def sorted_by(self, sort: Sort) -> "JobQuery":
+        return replace(self, sort=sort, before=None)
+
+    def of_status(self, *statuses: str) -> "JobQuery":
+        return replace(self, filters=replace(self.filters, statuses=statuses), before=None)
 
 
 def read_query(query: QueryDict) -> JobQuery:
-    """The query of a URL. Raises InvalidInput, which names the parameter that is wrong."""
+    """The query of a URL. Raises InvalidInput, which names the parameters that are wrong."""
+    errors: dict[str, list[str]] = {}
+    texts = {name: query.get(name, "").strip() for name in FILTERS if name != "status"}
+    for name, text in texts.items():
+        if len(text) > MAX_FILTER_CHARACTERS:
+            errors[name] = [f"At most {MAX_FILTER_CHARACTERS} characters."]
+    since, until = _moment(texts["from"]), _moment(texts["to"], is_end=True)
+    for name, moment in (("from", since), ("to", until)):
+        if texts[name] and moment is None:
+            errors[name] = [A_DATE]
+    statuses = [
+        each.strip().upper() for text in query.getlist("status") for each in text.split(",")
+    ]
+    statuses = [each for each in dict.fromkeys(statuses) if each]
+    if not set(statuses) <= set(JobStatus.values):
+        errors["status"] = [f"A status is one of {', '.join(JobStatus.values)}."]
+    sort = query.get("sort", "").strip() or Sort.NEWEST
+    if sort not in set(Sort):
+        errors["sort"] = [f"An order is one of {', '.join(Sort)}."]
+    if errors:
+        raise InvalidInput(errors)
     filters = JobFilters(
-        queue=query.get("queue", "").strip(),
-        status=query.get("status", "").strip().upper(),
-        name=query.get("name", "").strip(),
-        definition=query.get("definition", "").strip(),
+        queue=texts["queue"],
+        statuses=tuple(statuses),
+        name=texts["name"],
+        definition=texts["definition"],
+        text=texts["q"],
+        tag=texts["tag"],
+        owner=texts["owner"],
+        since=since,
+        until=until,
     )
-    if filters.status and filters.status not in JobStatus.values:
-        raise InvalidInput({"status": [f"A status is one of {', '.join(JobStatus.values)}."]})
     return JobQuery(
-        filters=filters, before=_uuid(query.get("before", "")), limit=_limit(query.get("limit", ""))
+        filters=filters,
+        sort=Sort(sort),
+        before=_uuid(query.get("before", "")),
+        limit=_limit(query.get("limit", "")),
+        dates=(texts["from"], texts["to"]),
     )
+
+
+def read_strictly(query_string: str) -> JobQuery:
+    """The query of the list that a form was on. Raises InvalidInput, of which `query` is the field.
+
+    Unlike the list itself it refuses a filter that there is not: without it the form would be about more jobs than
+    was meant. A question mark in front is left out.
+    """
+    query = QueryDict(query_string.strip().removeprefix("?"))
+    problems = [
+        f"There is no filter {name[:60]!r}. Filters are {', '.join(FILTERS)}."
+        for name in query
+        if name not in PARAMETERS
+    ]
+    problems += [
+        f"The filter {name} is there twice. Give it once."
+        for name in FILTERS
+        if name not in REPEATED and len(query.getlist(name)) > 1
+    ]
+    if problems:
+        raise InvalidInput({"query": problems[:20]})
+    return read_query(query)
 
 
 def build(*, user: User, query: JobQuery) -> dict[str, Any]:
     """Read when drawn; see `lazily`."""
     page = lazily(lambda: _page(user, query))
     return {
+        "query": query,
         "filters": query.filters,
+        "values": {name: value for name, value in query.parts() if name != "status"},
+        "more_is_open": _has_more(query),
         "queue_names": lazily(queue_names),
         "statuses": JobStatus.values,
+        "sorts": [(sort.value, label) for sort, label in SORTS.items()],
+        "sort_urls": {sort.value: query.sorted_by(sort).url() for sort in Sort},
+        "tabs": lazily(lambda: _tabs(user, query)),
+        "looked_at": f"{LOOKED_AT:,}",
         "page": page,
         "next_url": lazily(lambda: _next_url(query, page())),
-        "first_url": query.url(before=None) if query.before else None,
-        "query_string": query.url(before=query.before).partition("?")[2],
+        "first_url": query.url() if query.before else None,
+        "is_by_age": query.sort is Sort.NEWEST,
+        "query_string": query.query_string(),
+        "views": lazily(lambda: _views(user, query)),
+        "bulk_actions": lazily(lambda: newest_bulk_actions(user=user)),
         "shows_owner": user.is_staff,
         "topics": "jobs",
     }
 
 
 def as_json(*, user: User, query: JobQuery) -> dict[str, Any]:
-    """`results`, newest first, and `next`: the URL of the page that follows, or null."""
+    """`results` in their order, and `next`: the URL of the page that follows, or null. `is_cut`: there may be
+    more than so many jobs as were looked at had."""
     page = _page(user, query)
     return {
         "results": [job_contexts.summary(job) for job in page.jobs],
         "next": _next_url(query, page),
+        "is_cut": page.is_cut,
     }
 
 
 def _page(user: User, query: JobQuery) -> JobPage:
     return selectors.list_jobs(
-        user=user, filters=query.filters, before=query.before, limit=query.limit
+        user=user,
+        filters=query.filters,
+        sort=query.sort,
+        after=query.before,
+        limit=query.limit,
+        now=timezone.now(),
     )
 
 
 def _next_url(query: JobQuery, page: JobPage) -> str | None:
-    return query.url(before=page.next_before) if page.next_before else None
+    return query.url(before=page.next_after) if page.next_after else None
+
+
+def _has_more(query: JobQuery) -> bool:
+    """Whether one of the filters that are folded away is in use."""
+    filters = query.filters
+    folded = (filters.name, filters.tag, filters.owner, *query.dates)
+    return any(folded) or len(filters.statuses) > 1
+
+
+def _tabs(user: User, query: JobQuery) -> list[dict[str, Any]]:
+    """The statuses to choose from, each with how many jobs it has, where that is known."""
+    counts = {each.status: each for each in status_counts(user=user, filters=query.filters) or ()}
+    chosen = query.filters.statuses
+    everything = {"label": "All", "url": query.of_status().url(), "is_current": not chosen}
+    return [everything] + [
+        {
+            "label": status.capitalize(),
+            "status": status,
+            "url": query.of_status(status).url(),
+            "is_current": status in chosen,
+            "count": _told(counts.get(status)),
+        }
+        for status in JobStatus.values
+    ]
+
+
+def _told(count: StatusCount | None) -> str:
+    if count is None:
+        return ""
+    return f"{count.count:,}{'+' if count.is_capped else ''}"
+
+
+def _views(user: User, query: JobQuery) -> list[dict[str, Any]]:
+    mine = query.query_string()
+    return [
+        {
+            "id": view.pk,
+            "name": view.name,
+            "url": reverse("jobs") + (f"?{view.query}" if view.query else ""),
+            "is_current": view.query == mine,
+        }
+        for view in saved_views(user=user)
+    ]
+
+
+def _moment(text: str, *, is_end: bool = False) -> datetime | None:
+    """The beginning of a day, or a moment, of UTC; as an end, a day's own end. None for what is neither."""
+    if text[:4] < FIRST_YEAR or text[:4] > LAST_YEAR:
+        return None
+    try:
+        day = parse_date(text)
+        if day is not None:
+            begin = datetime.combine(day, time(), UTC)
+            return begin + timedelta(days=1) if is_end else begin
+        # A plus sign that was not escaped is a space.
+        moment = parse_datetime(text.replace(" ", "+") if "T" in text else text)
+        return None if moment is None else _in_utc(moment)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _uuid(text: str) -> UUID | None:

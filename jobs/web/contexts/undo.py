@@ -2,17 +2,18 @@
 
 from django.urls import reverse
 
+from jobs.domain import reasons
 from jobs.domain.states import PLACED
-from jobs.models import Job
+from jobs.models import BulkAction, BulkKind, Job, SavedView
 
 from ..toasts import Undo
-
-AFTER_SUBMISSION = "Taken back right after it was submitted."
 
 
 def of_submission(job: Job) -> Undo:
     """Ends what was just submitted."""
-    return Undo(reverse("job_terminate", args=[job.pk]), fields={"reason": AFTER_SUBMISSION})
+    return Undo(
+        reverse("job_terminate", args=[job.pk]), fields={"reason": reasons.SUBMISSION_TAKEN_BACK}
+    )
 
 
 def of_cancel(job: Job) -> Undo | None:
@@ -27,3 +28,23 @@ def of_cancel(job: Job) -> Undo | None:
 def of_state(kind: str, name: str, state: str) -> Undo:
     """Gives a `queue` or an `environment` the state that it had before this one."""
     return Undo(reverse(f"{kind}_{'enable' if state == 'DISABLED' else 'disable'}", args=[name]))
+
+
+def of_bulk(action: BulkAction) -> Undo | None:
+    """Stops the rest of an action and takes back what it has done; what was terminated is lost."""
+    if action.kind == BulkKind.TERMINATE:
+        return None
+    return Undo(reverse("bulk_undo", args=[action.pk]))
+
+
+def of_view(view: SavedView, *, query: str | None = None) -> Undo:
+    """Keeps a view again as it was: with its own query, or another."""
+    return Undo(
+        reverse("job_views"),
+        fields={"name": view.name, "query": view.query if query is None else query},
+    )
+
+
+def of_new_view(view: SavedView) -> Undo:
+    """Deletes what was just saved."""
+    return Undo(reverse("job_view_delete", args=[view.pk]))

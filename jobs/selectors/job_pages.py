@@ -1,0 +1,353 @@
+"""The list of jobs: pages of it in several orders, and what a bulk action or an export takes of it.
+
+By age a page goes along the indices of newest jobs, from a key on, and costs what any other costs. What no index
+has (a name's beginning among all jobs, an order by cost) is sought among so many of the newest jobs within the
+dates; whoever asked is told so, and goes on from there.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import connection
+from django.db.models import Expression, F, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
+
+from jobs.domain import ids
+from jobs.domain.states import LIVE
+from jobs.models import Job
+from jobs.models.expressions import EpochSeconds
+
+from .job_filters import JobFilters, Scope, as_ids
+from .job_lists import CLOCKS_APART
+from .newest import newest_in_queues, newest_of_all
+from .search import matching, wanted_by
+
+DEFAULT_PAGE_SIZE = 50
+MAX_PAGE_SIZE = 200
+# So many jobs are looked at for a page at most where no index has what is sought, or its order.
+LOOKED_AT = 20_000
+# The same where they are found by words or by their definition, and read one by one.
+SIFTED = 3000
+WINDOW = 250
+
+
+class Sort(StrEnum):
+    """The orders of the list."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    COST = "cost"
+    LONGEST = "longest"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Jobs in their order. `next_after` is the id to go on from; None at the end.
+
+    `is_cut`: there may be more that fit, beyond so many jobs as were looked at.
+    """
+
+    jobs: list[Job]
+    next_after: UUID | None
+    is_cut: bool = False
+
+
+class _Ids(NamedTuple):
+    """Ids in their order; `reached`: behind which there are more to look at, None at the end."""
+
+    found: list[UUID]
+    reached: UUID | None
+
+
+def list_jobs(
+    *,
+    user: User | AnonymousUser,
+    filters: JobFilters,
+    sort: Sort = Sort.NEWEST,
+    after: UUID | None = None,
+    limit: int = DEFAULT_PAGE_SIZE,
+    now: datetime | None = None,
+) -> JobPage:
+    """One page of visible jobs that pass the filters, behind the job `after`.
+
+    An array is one job here, and comes with its summary. Raises InvalidInput for a status that there
+    is not. A queue, definition or owner that there is not gives an empty page. By LONGEST, what still runs has run
+    until `now`.
+    """
+    scope = Scope(user, filters)
+    if scope.is_empty:
+        return JobPage([], None)
+    if sort in {Sort.NEWEST, Sort.OLDEST} and not (filters.is_by_words and sort is Sort.OLDEST):
+        # One more than asked for tells whether there is a next page, without counting.
+        ids_ = _by_age(user, scope, after, limit + 1, oldest_first=sort is Sort.OLDEST)
+    else:
+        ids_ = _ranked(user, scope, _value(sort, now), after, limit + 1)
+        return _page(ids_, limit, goes_on=False)
+    return _page(ids_, limit, goes_on=True)
+
+
+def matching_ids(
+    *, user: User | AnonymousUser, filters: JobFilters, statuses: Collection[str], limit: int
+) -> list[UUID]:
+    """The newest visible jobs in one of the statuses that pass the filters, an array as one: at most `limit`."""
+    wanted = [each for each in sorted(statuses) if not filters.statuses or each in filters.statuses]
+    if not wanted:
+        # Raises for a status that there is not.
+        Scope(user, filters)
+        return []
+    filters = replace(filters, statuses=tuple(wanted))
+    found: list[UUID] = []
+    for portion in all_ids(user=user, filters=filters, portion=limit):
+        found += portion
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def all_ids(
+    *, user: User | AnonymousUser, filters: JobFilters, portion: int
+) -> Iterator[list[UUID]]:
+    """The ids of all visible jobs that pass the filters, newest first, in portions of so many at most."""
+    scope = Scope(user, filters)
+    after: UUID | None = None
+    while not scope.is_empty:
+        found, reached = _by_age(user, scope, after, portion, oldest_first=False)
+        if found:
+            yield found
+        after = found[-1] if len(found) >= portion else reached
+        if after is None:
+            return
+
+
+def rows_of(job_ids: Sequence[UUID]) -> list[Job]:
+    """These jobs in this order, with queue, definition, owner and array summary; what is gone is left out."""
+    related = ("queue", "definition", "owner", "array_summary")
+    found = Job.objects.select_related(*related).in_bulk(job_ids)
+    return [found[job_id] for job_id in job_ids if job_id in found]
+
+
+def _page(ids_: _Ids, limit: int, *, goes_on: bool) -> JobPage:
+    found = ids_.found[:limit]
+    if len(ids_.found) > limit:
+        return JobPage(rows_of(found), found[-1], is_cut=not goes_on and ids_.reached is not None)
+    return JobPage(
+        rows_of(found), ids_.reached if goes_on else None, is_cut=ids_.reached is not None
+    )
+
+
+def _by_age(
+    user: User | AnonymousUser,
+    scope: Scope,
+    after: UUID | None,
+    limit: int,
+    *,
+    oldest_first: bool,
+) -> _Ids:
+    if scope.filters.is_by_words:
+        return _by_words(user, scope, after, limit)
+    rows = scope.within_dates(Job.objects.filter(parent=None))
+    if after is not None:
+        rows = rows.filter(pk__gt=after) if oldest_first else rows.filter(pk__lt=after)
+    edge = _edge(scope, after, oldest_first=oldest_first) if _needs_edge(scope) else None
+    if edge is not None:
+        rows = rows.filter(pk__lte=edge) if oldest_first else rows.filter(pk__gte=edge)
+    if scope.owner_id is not None:
+        rows = scope.chosen(rows, but=("owner", "status")).filter(owner=scope.owner_id)
+        parts = [rows.filter(status=each) for each in scope.statuses] or [rows]
+        found = newest_of_all(parts, limit, oldest_first=oldest_first)
+    elif scope.definition_ids is not None:
+        rows = scope.chosen(rows, but=("definition", "queue"))
+        parts = _parts_of_definitions(scope, rows, after, limit, oldest_first=oldest_first)
+        found = newest_of_all(parts, limit, oldest_first=oldest_first)
+    else:
+        found = _in_queues(scope, rows, limit, oldest_first=oldest_first)
+    return _Ids(found, edge)
+
+
+def _in_queues(scope: Scope, rows: QuerySet[Job], limit: int, *, oldest_first: bool) -> list[UUID]:
+    rows = scope.chosen(rows, but=("queue", "status"))
+    of_status = [rows.filter(status=each) for each in scope.statuses] or [rows]
+    if scope.queue_ids is not None:
+        parts = [part.filter(queue=id_) for part in of_status for id_ in scope.queue_ids]
+        return newest_of_all(parts, limit, oldest_first=oldest_first)
+    found = [
+        each
+        for part in of_status
+        for each in newest_in_queues(part, limit, oldest_first=oldest_first)
+    ]
+    return sorted(found, reverse=not oldest_first)[:limit]
+
+
+def _needs_edge(scope: Scope) -> bool:
+    """Whether a page could look at any number of jobs that do not pass the filters."""
+    if scope.statuses and LIVE.issuperset(scope.statuses) and scope.definition_ids is None:
+        # What lives is never very much.
+        return False
+    if scope.filters.name:
+        return True
+    if scope.owner_id is not None:
+        return scope.queue_ids is not None or scope.definition_ids is not None
+    return scope.definition_ids is not None and bool(scope.statuses)
+
+
+def _edge(scope: Scope, after: UUID | None, *, oldest_first: bool) -> UUID | None:
+    """The last of the jobs that are looked at for a page; None if there are no more than so many."""
+    rows = scope.within_dates(Job.objects.all())
+    if after is not None:
+        rows = rows.filter(pk__gt=after) if oldest_first else rows.filter(pk__lt=after)
+    sign = "" if oldest_first else "-"
+    if scope.owner_id is not None:
+        parts = [rows.filter(owner=scope.owner_id, parent=None)]
+    elif scope.definition_ids is not None:
+        own = rows.filter(parent=None)
+        parts = _parts_of_definitions(scope, own, after, SIFTED, oldest_first=oldest_first)
+        found = newest_of_all(parts, SIFTED, oldest_first=oldest_first)
+        return found[-1] if len(found) == SIFTED else None
+    elif scope.queue_ids is not None:
+        parts = [rows.filter(queue=id_, parent=None) for id_ in scope.queue_ids]
+    else:
+        # An array's children count here: along the key of all jobs nothing is quicker.
+        parts = [rows]
+    edges = [_at(part.order_by(f"{sign}pk"), LOOKED_AT - 1) for part in parts]
+    known = [each for each in edges if each is not None]
+    if not known:
+        return None
+    return min(known) if oldest_first else max(known)
+
+
+def _at(rows: QuerySet[Job], number: int) -> UUID | None:
+    return rows.values_list("pk", flat=True)[number : number + 1].first()
+
+
+def _parts_of_definitions(
+    scope: Scope, rows: QuerySet[Job], after: UUID | None, limit: int, *, oldest_first: bool
+) -> list[QuerySet[Job]]:
+    """A query for each definition and queue that a page may have jobs of: an index has them in order so."""
+    pairs = _pairs(scope, _bound(scope, after, oldest_first=oldest_first), oldest_first)
+    if not _needs_edge(scope):
+        # Of no other can a job be among the first so many.
+        pairs = pairs[:limit]
+    return [rows.filter(definition=of, queue=queue) for of, queue in pairs]
+
+
+def _pairs(scope: Scope, bound: UUID, oldest_first: bool) -> list[tuple[int, int]]:
+    """Definitions with queues that have a job of theirs behind an id, those with the newest (the oldest) first."""
+    definitions, queues = scope.definition_ids or [], scope.queue_ids
+    if not definitions or queues == []:
+        return []
+    order, sign = ("ASC", ">") if oldest_first else ("DESC", "<")
+    among = "" if queues is None else f" AND q.id IN ({_places(queues)})"
+    sql = (
+        "SELECT d.id, q.id, (SELECT j.id FROM jobs_job j WHERE j.definition_id = d.id"  # noqa: S608
+        f" AND j.queue_id = q.id AND j.parent_id IS NULL AND j.id {sign} %s"
+        f" ORDER BY j.id {order} LIMIT 1) AS head FROM jobs_jobdefinition d"
+        f" CROSS JOIN jobs_jobqueue q WHERE d.id IN ({_places(definitions)}){among}"
+    )
+    key = Job._meta.pk.get_db_prep_value(bound, connection)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [key, *definitions, *(queues or [])])
+        rows = [row for row in cursor.fetchall() if row[2] is not None]
+    rows.sort(key=lambda row: UUID(str(row[2])), reverse=not oldest_first)
+    return [(of, queue) for of, queue, _ in rows]
+
+
+def _places(values: Sequence[int]) -> str:
+    return ", ".join(["%s"] * len(values))
+
+
+def _bound(scope: Scope, after: UUID | None, *, oldest_first: bool) -> UUID:
+    """What the ids of a page's jobs are behind, by `after` and by the dates."""
+    since, until = scope.filters.since, scope.filters.until
+    if oldest_first:
+        first = ids.first_id_of(since - CLOCKS_APART) if since else UUID(int=0)
+        return first if after is None else max(after, first)
+    last = ids.first_id_of(until + CLOCKS_APART) if until else UUID(int=2**128 - 1)
+    return last if after is None else min(after, last)
+
+
+def _by_words(user: User | AnonymousUser, scope: Scope, after: UUID | None, limit: int) -> _Ids:
+    """What the search finds, as far as it passes the filters."""
+    filters = scope.filters
+    assert isinstance(user, User)
+    wanted = wanted_by(
+        user=user,
+        text=filters.text,
+        tag=filters.tag,
+        owner_id=scope.owner_id,
+        queue=filters.queue,
+    )
+    if not wanted:
+        return _Ids([], None)
+    if filters.until is not None:
+        after = _bound(scope, after, oldest_first=False)
+    first = ids.first_id_of(filters.since - CLOCKS_APART) if filters.since else None
+    found: list[UUID] = []
+    looked_at = 0
+    for window in matching(
+        user=user, wanted=wanted, typed=filters.text, before=after, window=WINDOW, as_arrays=True
+    ):
+        rows = Job.objects.filter(pk__in=window.job_ids, parent=None)
+        passing = scope.chosen(rows).order_by("-pk").values_list("pk", flat=True)
+        found += [each for each in passing if each not in found[-1:]]
+        looked_at += len(window.job_ids)
+        reached = window.reached
+        if reached is None or (first is not None and reached < first):
+            return _Ids(found[:limit], None)
+        if len(found) >= limit or looked_at >= SIFTED:
+            break
+    return _Ids(found[:limit], reached)
+
+
+def _ranked(
+    user: User | AnonymousUser,
+    scope: Scope,
+    value: Expression | F,
+    after: UUID | None,
+    limit: int,
+) -> _Ids:
+    """Those of the newest so many jobs that pass the filters, the greatest value first."""
+    rows, edge = _rows_to_rank(user, scope)
+    rows = rows.annotate(rank=value).filter(rank__isnull=False)
+    if after is not None:
+        last = Job.objects.filter(pk=after).annotate(rank=value).values_list("rank", flat=True)
+        for rank in last.filter(rank__isnull=False):
+            rows = rows.filter(Q(rank__lt=rank) | Q(rank=rank, pk__lt=after))
+    found = rows.order_by("-rank", "-pk").values_list("pk", flat=True)[:limit]
+    return _Ids(as_ids(list(found)), edge)
+
+
+def _rows_to_rank(user: User | AnonymousUser, scope: Scope) -> tuple[QuerySet[Job], UUID | None]:
+    if scope.filters.is_by_words:
+        found, reached = _by_words(user, scope, None, SIFTED)
+        return Job.objects.filter(pk__in=found), reached
+    rows = scope.within_dates(Job.objects.filter(parent=None))
+    edge = _edge(scope, None, oldest_first=False)
+    if scope.owner_id is not None:
+        rows = scope.chosen(rows, but=("owner",)).filter(owner=scope.owner_id)
+    elif scope.definition_ids is not None:
+        parts = _parts_of_definitions(scope, rows, None, SIFTED, oldest_first=False)
+        rows = scope.chosen(Job.objects.filter(pk__in=newest_of_all(parts, SIFTED)))
+    elif scope.queue_ids is not None:
+        rows = scope.chosen(rows, but=("queue",)).filter(queue__in=scope.queue_ids)
+    else:
+        rows = scope.chosen(rows)
+    return (rows if edge is None else rows.filter(pk__gte=edge)), edge
+
+
+def _value(sort: Sort, now: datetime | None) -> Expression | F:
+    """What an order goes by; without it (NULL) a job is not in the list."""
+    if sort is Sort.COST:
+        return F("cost_usd")
+    if sort is Sort.ENDED:
+        return F("stopped_at")
+    if sort is Sort.LONGEST:
+        end = Coalesce(F("stopped_at"), Value(now))
+        return EpochSeconds(end) - EpochSeconds(F("started_at"))
+    # Of what was found by words, the oldest first.
+    return EpochSeconds(F("created_at")) * -1
