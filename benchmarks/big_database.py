@@ -23,6 +23,7 @@ from benchmarks.big.history import History
 from benchmarks.big.loading import reset_ids, without_indices
 from benchmarks.big.setting import make_setting
 from benchmarks.fresh import analyze, heading, large_folder, machine
+from benchmarks.search import cut_blocks
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -61,6 +62,7 @@ def _build(jobs: int) -> None:
         history.finish()
         added_up.finish()
     reset_ids()
+    cut_blocks()
     analyze()
     for table in (*history.tables(), *added_up.tables()):
         sys.stdout.write(f"  {table.name:24} {table.written:>10,} rows\n")

@@ -16,11 +16,12 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.db.models import Max
 
 from benchmarks.fresh import analyze, heading, machine, seconds_of
 from jobs.domain import search
-from jobs.models import DocumentBlock, JobDocument
-from jobs.selectors.search import matching, wanted_by
+from jobs.models import DocumentBlock, FollowMark, JobDocument, Transition
+from jobs.selectors.search import MARK, matching, wanted_by
 from jobs.services.search.blocks import cut_open_block
 
 OWNERS = 50
@@ -66,7 +67,7 @@ def main(arguments: list[str]) -> None:
     owners = [User.objects.create(username=f"user-{number:02}") for number in range(OWNERS)]
     sys.stdout.write(f"  documents written in {seconds_of(lambda: _write(owners, count)):.0f} s\n")
     sys.stdout.write(
-        f"  blocks cut in {seconds_of(_cut):.0f} s: {DocumentBlock.objects.count():,}\n"
+        f"  blocks cut in {seconds_of(cut_blocks):.0f} s: {DocumentBlock.objects.count():,}\n"
     )
     analyze()
     _sizes()
@@ -123,12 +124,15 @@ def _without_jobs() -> Iterator[None]:
         yield
 
 
-def _cut() -> None:
+def cut_blocks() -> None:
+    """What the workers of search do behind the history."""
     DocumentBlock.objects.get_or_create(end=None, defaults={"first": UUID(int=0)})
     more = True
     while more:
         with transaction.atomic():
             more = cut_open_block()
+    newest = Transition.objects.aggregate(newest=Max("id"))["newest"] or 0
+    FollowMark.objects.update_or_create(name=MARK, defaults={"transition_id": newest})
 
 
 def _sizes() -> None:

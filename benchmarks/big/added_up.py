@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+from jobs.domain import search
 from jobs.models import (
     ComputeEnvironment,
     CostHour,
@@ -80,11 +81,14 @@ class AddedUp:
     def _document(self, campaign: Campaign, job: UUID, course: Course) -> None:
         definition = self._setting.definitions[campaign.definition]
         owner, queue = self._setting.owners[campaign.owner], self._setting.queues[campaign.queue]
-        text = (
-            f"{job} {campaign.name} {owner.username} {definition.name} {queue.name} "
-            f"project project-{campaign.project:02} stage night {course.reason}"
-        )
-        self.documents.add({"job_id": job.hex, "text": text.lower()})
+        tags = {"project": f"project-{campaign.project:02}", "stage": "night"}
+        texts = [
+            str(job)[-12:], campaign.name, str(definition), queue.name, owner.username,
+            definition.image, *(text for pair in tags.items() for text in pair), course.reason,
+        ]  # fmt: skip
+        marks = [search.owner_mark(owner.pk), search.queue_mark(queue.pk)]
+        text = search.document(texts=texts, marks=[*marks, *search.tag_marks(tags.items())])
+        self.documents.add({"job_id": job.hex, "text": text})
 
     def _at(self, queue: int, at: float) -> list[Busy]:
         spans = (MINUTE, HOUR, DAY) if at > self._now - MINUTES_SECONDS else (HOUR, DAY)
