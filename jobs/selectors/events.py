@@ -236,11 +236,19 @@ def _spans(after: Ids, settled: Ids) -> list[_Span]:
 def _rows(
     model: type[EventRow], span: _Span, user: User, filters: EventFilters, limit: int
 ) -> list[EventRow]:
-    wanted = filters.blocks if model is QueueBlock else filters.state_changes
-    if not wanted or span.last <= span.after:
+    if span.last <= span.after:
         return []
-    rows: QuerySet[Any] = model.objects.filter(id__gt=span.after, id__lte=span.last)
-    rows = seen_by(rows, user)
+    rows = rows_between(model, span.after, span.last, user=user, filters=filters)
+    return list(rows.order_by("id")[:limit])
+
+
+def rows_between(
+    model: type[EventRow], after: int, last: int, *, user: User, filters: EventFilters
+) -> QuerySet[Any]:
+    """The rows with ids above `after` up to `last` that he may see and that pass, each with all its event needs."""
+    wanted = filters.blocks if model is QueueBlock else filters.state_changes
+    rows: QuerySet[Any] = model.objects.filter(id__gt=after, id__lte=last)
+    rows = seen_by(rows, user) if wanted else rows.none()
     if filters.status and model is QueueBlock:
         # Who blocks a queue is RUNNABLE.
         rows = rows if filters.status == JobStatus.RUNNABLE else rows.none()
@@ -253,7 +261,7 @@ def _rows(
     related = [f"job__{name}" for name in ("queue", "definition", "spec", "array_summary")]
     if model is QueueBlock:
         related.append("queue")
-    return list(rows.select_related("job", *related).order_by("id")[:limit])
+    return rows.select_related("job", *related)
 
 
 def problems_of(filters: EventFilters) -> dict[str, list[str]]:

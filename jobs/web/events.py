@@ -1,4 +1,4 @@
-"""`/events/`: what happened to jobs and queues, page by page for who asks, or as a stream for who follows."""
+"""`/events/`: what happened to jobs and queues, as a page, page by page for scripts, or as a stream for who follows."""
 
 import asyncio
 import json
@@ -11,9 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from jobs import changes
-from jobs.domain.arns import JOB_QUEUE
 from jobs.domain.errors import InvalidInput
-from jobs.domain.events import DetailType
 from jobs.selectors.events import (
     EventFilters,
     EventPage,
@@ -21,16 +19,14 @@ from jobs.selectors.events import (
     Ids,
     check_reached,
     cursor_of,
-    has_been_queue,
-    problems_of,
     read_events,
     settled_ids,
 )
-from jobs.selectors.realm import arns
 from jobs.threads import read_in_thread
 
 from . import answers
 from .access import user_of
+from .contexts import events as contexts
 from .hub import hub
 from .streaming import event_stream
 
@@ -58,12 +54,15 @@ T = TypeVar("T")
 
 @answers.allow("GET")
 def events(request: HttpRequest, write: Write) -> HttpResponseBase:
-    """A page as JSON (`events`, `cursor`, `more`), or with `Accept: text/event-stream` all from now on.
+    """The newest as a page; for scripts as JSON (`events`, `cursor`, `more`); with `Accept: text/event-stream` all
+    from now on.
 
-    `after` is where to begin: a cursor, an event's id in the stream, or `now`; a stream's `Last-Event-ID` counts
-    before it. A page begins with the oldest event that is kept, a stream with the next.
+    For scripts `after` is where to begin: a cursor, an event's id in the stream, or `now`; a stream's
+    `Last-Event-ID` counts before it. JSON begins with the oldest event that is kept, a stream with the next.
     """
     streams = "text/event-stream" in request.headers.get("Accept", "")
+    if not streams and not answers.wants_json(request):
+        return _page(request)
     cursor, filters, limit = _asked(request, streams=streams)
     read = partial(
         _read, write, partial(read_events, user=user_of(request), filters=filters, limit=limit)
@@ -77,6 +76,16 @@ def events(request: HttpRequest, write: Write) -> HttpResponseBase:
     )
     response["Cache-Control"] = "private, no-cache"
     return response
+
+
+def _page(request: HttpRequest) -> HttpResponse:
+    user = user_of(request)
+    try:
+        query = contexts.read_query(request.GET)
+    except InvalidInput as error:
+        context = contexts.build_refused(given=request.GET, errors=error.errors, user=user)
+        return answers.page(request, "events/list.html", context, status=400)
+    return answers.page(request, "events/list.html", contexts.build(query=query, user=user))
 
 
 def _read(
@@ -131,7 +140,7 @@ def _asked(request: HttpRequest, *, streams: bool) -> tuple[Ids, EventFilters, i
     for name in unknown[:MAX_UNKNOWN]:
         errors[name[:MAX_UNKNOWN_CHARACTERS]] = [f"There are only {', '.join(PARAMETERS)}."]
     cursor = read(lambda: _cursor(request, streams=streams), Ids())
-    filters = read(lambda: _filters(request), EventFilters())
+    filters = read(lambda: contexts.read_filters(request.GET), EventFilters())
     limit = STREAM_PAGE if streams else read(lambda: _limit(request), DEFAULT_LIMIT)
     if errors:
         raise InvalidInput(errors)
@@ -147,27 +156,6 @@ def _cursor(request: HttpRequest, *, streams: bool) -> Ids:
     cursor = cursor_of(after)
     check_reached(cursor)
     return cursor
-
-
-def _filters(request: HttpRequest) -> EventFilters:
-    detail_type = request.GET.get("detail-type", "")
-    queue = request.GET.get("queue", "")
-    filters = EventFilters(
-        # A queue of another account is none of ours; a name can hold no colon.
-        queue=arns().name_in(queue, JOB_QUEUE) or queue,
-        status=request.GET.get("status", ""),
-        name=request.GET.get("name", ""),
-        state_changes=detail_type != DetailType.QUEUE_BLOCKED,
-        blocks=detail_type != DetailType.STATE_CHANGE,
-    )
-    errors = problems_of(filters)
-    if detail_type and detail_type not in list(DetailType):
-        errors["detail-type"] = [f"There are: {', '.join(DetailType)}."]
-    if filters.queue and "queue" not in errors and not has_been_queue(filters.queue):
-        errors["queue"] = [f"There is no job queue {filters.queue[:MAX_UNKNOWN_CHARACTERS]}."]
-    if errors:
-        raise InvalidInput(errors)
-    return filters
 
 
 def _limit(request: HttpRequest) -> int:
