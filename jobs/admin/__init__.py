@@ -24,6 +24,7 @@ from . import (
     policy,
     queue,
     right_sizing,
+    search,
     secret,
     service,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "policy",
     "queue",
     "right_sizing",
+    "search",
     "secret",
     "service",
 ]

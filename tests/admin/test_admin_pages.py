@@ -27,6 +27,7 @@ from jobs.models import (
     CostHour,
     CostMark,
     CostTagHour,
+    DocumentBlock,
     Engine,
     ImagePull,
     InstanceType,
@@ -34,6 +35,7 @@ from jobs.models import (
     JobCredentials,
     JobDefinition,
     JobDependency,
+    JobDocument,
     JobQueue,
     JobQueueServiceEnvironment,
     JobSpec,
@@ -174,6 +176,8 @@ def one_of_each(boss: User) -> dict[type[Model], Model]:
     Checkpoint.objects.create(
         job=attempt.job, engine=attempt.node.engine, volume="v", created_at=NOW
     )
+    JobDocument.objects.create(job=job, text=" hello ")
+    DocumentBlock.objects.create(first=job.pk)
     AuditEntry.objects.create(
         at=NOW, user=boss, username="boss", door=AuditDoor.PAGE, action="queue_edit", status=302
     )
