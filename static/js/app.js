@@ -176,7 +176,8 @@
       bar.classList.toggle("bw-bulk-active", count > 0);
       const counter = bar.querySelector("[data-bulk-count]");
       if (counter) setText(counter, all ? "All that match" : count ? `${count} selected` : "Nothing selected");
-      for (const button of bar.querySelectorAll("button[type=submit]")) button.disabled = count === 0 && !all;
+      const off = count === 0 && !all;
+      for (const button of bar.querySelectorAll("button[type=submit]")) if (button.disabled !== off) button.disabled = off;
     }
   }
 
