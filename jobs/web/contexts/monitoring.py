@@ -19,6 +19,7 @@ from jobs.selectors import metrics as selectors
 from jobs.selectors.costs import CostScope
 from jobs.selectors.costs_daily import usd_by_day
 from jobs.selectors.environments import environment_names
+from jobs.selectors.job_pages import Sort
 from jobs.selectors.metrics import RANGES, EnvironmentSeries, MetricRange, QueueSeries
 
 from .charts import Chart, Curve
@@ -36,6 +37,7 @@ WORDS_OF_KINDS = {
     kinds.IMAGE: "CannotPullContainerError",
     kinds.DEPENDENCY: reasons.DEPENDENT_FAILED,
 }
+FAILED = {"status": str(JobStatus.FAILED), "sort": str(Sort.ENDED)}
 STEP_WORDS = {60: "minute", 3600: "hour", 86_400: "day"}
 
 
@@ -246,16 +248,18 @@ def _percentiles(
     return _chart(key, f"{title}: percentiles", "line", span, curves)
 
 
-def _tiles(series: QueueSeries, query: MetricQuery) -> list[tuple[str, int, str, str]]:
+def _tiles(series: QueueSeries, query: MetricQuery) -> list[tuple[str, str, str, str]]:
     """Sums of the range: words, number, CSS class, and the jobs."""
+    submitted = {"from": as_text(query.span.start), "to": as_text(query.span.end)}
+    succeeded = {"status": str(JobStatus.SUCCEEDED), "sort": str(Sort.ENDED)}
     sums = [
-        ("Submitted", series.submitted, "", ""),
-        ("Succeeded", series.succeeded, "bw-succeeded", JobStatus.SUCCEEDED),
-        ("Failed", series.failed, "bw-failed", JobStatus.FAILED),
+        ("Submitted", series.submitted, "bw-submitted", submitted),
+        ("Succeeded", series.succeeded, "bw-succeeded", succeeded),
+        ("Failed", series.failed, "bw-failed", FAILED),
     ]
     return [
-        (words, int(sum(each or 0 for each in values)), classes, _jobs_url(query, status))
-        for words, values, classes, status in sums
+        (words, f"{sum(each or 0 for each in values):,.0f}", classes, _jobs_url(query, **given))
+        for words, values, classes, given in sums
     ]
 
 
@@ -267,7 +271,7 @@ def _failures(series: QueueSeries, query: MetricQuery) -> list[FailureRow]:
             label=kinds.label_of(kind),
             count=count,
             part=count / most,
-            url=_jobs_url(query, JobStatus.FAILED, _words_of(kind)),
+            url=_jobs_url(query, **FAILED, q=_words_of(kind)),
         )
         for kind, count in found
     ]
@@ -279,12 +283,9 @@ def _words_of(kind: str) -> str:
     return WORDS_OF_KINDS.get(kind, "")
 
 
-def _jobs_url(query: MetricQuery, status: str = "", words: str = "") -> str:
-    given = {
-        "status": status,
-        "queue": query.queue.name if query.queue else "",
-        "q": words,
-        "from": as_text(query.span.start),
-        "to": as_text(query.span.end),
-    }
-    return f"{reverse('jobs')}?{urlencode({name: text for name, text in given.items() if text})}"
+def _jobs_url(query: MetricQuery, **given: str) -> str:
+    """The list of jobs, narrowed; what ended in a time that is over was at least submitted before its end."""
+    asked = {"queue": query.queue.name if query.queue else "", **given}
+    if query.is_zoomed:
+        asked.setdefault("to", as_text(query.span.end))
+    return f"{reverse('jobs')}?{urlencode({name: text for name, text in asked.items() if text})}"

@@ -8,10 +8,10 @@ from django.contrib.auth.models import User
 from jobs.selectors import costs, environments, metrics, overview, queues
 from jobs.selectors.budgets import warnings_seen
 
+from . import alarms
 from .budgets import warnings
 from .charts import Chart
 from .lazily import lazily
-from .metric_query import as_text
 from .monitoring import queue_depth, running_vcpus
 
 CHARTS_OF = "6h"
@@ -26,9 +26,9 @@ def build(*, user: User, now: datetime) -> dict[str, Any]:
         "queues": lazily(lambda: queues.list_queues().rows),
         "environments": lazily(lambda: environments.list_environments().rows),
         "failures": lazily(lambda: overview.failures(user=user, since=since)),
-        "failed_since": as_text(since),
         "costs": lazily(lambda: costs.month_so_far(user=user, now=now)),
         "budget_warnings": warnings(lambda: warnings_seen(user=user)),
+        "alarms": alarms.raised(),
         "feed": lazily(lambda: overview.feed(user=user)),
         "charts": lazily(lambda: _charts(now)),
     }
