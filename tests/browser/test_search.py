@@ -1,0 +1,56 @@
+"""The header's search box in a real browser: suggestions while one types, chosen by keys."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from jobs.services.search.follow import index_history
+from tests.builders import a_job, a_queue
+
+pytestmark = pytest.mark.browser
+Visit = Callable[[str], Page]
+
+
+def test_suggestions_are_walked_by_keys_and_enter_goes_there(visit: Visit) -> None:
+    job = a_job(name="render-frames", queue=a_queue(name="render-farm"))
+    a_job(name="something-else")
+    index_history()
+    page = visit("/environments/")
+    page.keyboard.press("/")
+    box = page.get_by_role("combobox", name="Search jobs")
+    expect(box).to_be_focused()
+    expect(box).to_have_attribute("aria-expanded", "false")
+    page.keyboard.type("rend")
+    options = page.get_by_role("option")
+    expect(options).to_have_count(2)
+    expect(box).to_have_attribute("aria-expanded", "true")
+    expect(options.first.locator("mark")).to_have_text("render")
+
+    page.keyboard.press("ArrowDown")
+    expect(options.first).to_have_attribute("aria-selected", "true")
+    expect(box).to_have_attribute("aria-activedescendant", "suggestion-1")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("listbox")).to_be_hidden()
+    expect(box).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/jobs/{job.pk}/$|/queues/render-farm/$"))
+
+
+def test_enter_alone_leads_to_all_that_was_found_and_an_id_to_its_job(visit: Visit) -> None:
+    job = a_job(name="render-frames")
+    index_history()
+    page = visit("/environments/")
+    box = page.get_by_role("combobox", name="Search jobs")
+    box.fill("frames")
+    box.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Search")
+    expect(page.get_by_role("row").filter(has_text="render-frames")).to_be_visible()
+    box = page.get_by_role("combobox", name="Search jobs")
+    expect(box).to_have_value("frames")
+    box.fill(str(job.pk))
+    box.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("render-frames")
