@@ -25,12 +25,14 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LOOKS = ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"]
 # WCAG 2.5.8 leaves out what is as high as the line of text that it stands in: the numbers of a log's lines.
 IN_LINES = "[data-log-box] a"
-RUN = """async ([where, runOnly]) => {
-    const lines = (node) => node.target.length === 1 && document.querySelector(node.target[0])?.matches("IN_LINES");
+RUN = """async ([where, runOnly, inLines]) => {
     const found = await axe.run(where, { runOnly, resultTypes: ["violations"], iframes: false });
-    return found.violations.flatMap((rule) => rule.nodes.filter((node) => rule.id !== "target-size" || !lines(node)).map((node) =>
-        `${rule.id}: ${node.target.join(" ")}: ${(node.any[0] ?? node.all[0] ?? node.none[0])?.message}`));
-}""".replace("IN_LINES", IN_LINES)
+    const isInLine = (node) => document.querySelector(node.target[0])?.matches(inLines);
+    return found.violations.flatMap((rule) => rule.nodes
+        .filter((node) => rule.id !== "target-size" || !isInLine(node))
+        .map((node) => `${rule.id}: ${node.target.join(" ")}: ${
+            (node.any[0] ?? node.all[0] ?? node.none[0])?.message}`));
+}"""
 OPEN_ALL = "document.querySelectorAll('main details').forEach((each) => { each.open = true; })"
 DIALOGS = "[...document.querySelectorAll('main dialog[id]:not([open])')].map((each) => each.id)"
 
@@ -44,7 +46,7 @@ def world(user: User) -> Iterator[World]:
 
 def problems_of(page: Page, where: str = "html", rules: list[str] | None = None) -> list[str]:
     only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": TAGS}
-    found: list[str] = page.evaluate(RUN, [where, only])
+    found: list[str] = page.evaluate(RUN, [where, only, IN_LINES])
     return found
 
 

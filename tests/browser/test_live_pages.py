@@ -159,7 +159,7 @@ def test_the_theme_is_kept_and_the_slash_key_searches(visit: Visit) -> None:
     page.reload()
     expect(html).to_have_attribute("data-bs-theme", "dark")
     page.keyboard.press("/")
-    expect(page.locator("#filter-name")).to_be_focused()
+    expect(page.locator("#search-box")).to_be_focused()
 
 
 def test_the_question_mark_shows_the_keys_but_not_while_one_types(visit: Visit) -> None:
