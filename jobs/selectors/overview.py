@@ -102,7 +102,9 @@ def placed_jobs(*, user: User, limit: int = RUNNING_SHOWN) -> list[Placed]:
 def failures(*, user: User, since: datetime, limit: int = FAILURES_SHOWN) -> Failures:
     """The visible jobs that failed since `since`; an array counts by its children. Two queries at most."""
     rows = visible_jobs(user).filter(
-        status=JobStatus.FAILED, stopped_at__gte=since, array_size__isnull=True
+        Q(array_size__isnull=True) | Q(array_index__isnull=False),
+        status=JobStatus.FAILED,
+        stopped_at__gte=since,
     )
     newest = list(rows.select_related("queue").order_by("-stopped_at")[:FAILURES_LOOKED_AT])
     count = len(newest)
