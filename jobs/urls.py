@@ -92,6 +92,7 @@ urlpatterns = [
     path("submit/", submit.submit, name="submit"),
     path("submit/fill/", submit.fill, name="submit_fill"),
     path("submit/check/", submit.check, name="submit_check"),
+    path("submit/jobs/", submit.waited_for, name="submit_jobs"),
     path("definitions/", definitions.definitions, name="definitions"),
     path("definitions/<slug:name>/", definitions.definition, name="definition"),
     path("definitions/<slug:name>/compare/", definitions.compare, name="definition_compare"),

@@ -163,7 +163,7 @@ def image(value: object) -> str:
 
 
 def command(value: object) -> list[str]:
-    """A command as a list of words, or as one text in shell words (`echo "hello world"`).
+    """A command as a list of words, or as one text: in shell words (`echo "hello world"`), or a list as JSON.
 
     An empty one means: the image's own.
     """
@@ -172,13 +172,7 @@ def command(value: object) -> list[str]:
     if isinstance(value, str):
         if len(value) > MAX_COMMAND_TEXT_CHARACTERS:
             raise FieldError(TOO_LONG_A_COMMAND)
-        try:
-            words = shlex.split(value)
-        except ValueError as error:
-            raise FieldError(
-                f"Not valid shell words ({str(error).lower()}): close every quote, "
-                "or put a backslash before a quote that is meant as such."
-            ) from None
+        words = _words_in(value)
     elif isinstance(value, Sequence) and all(isinstance(word, str) for word in value):
         words = list(value)
     else:
@@ -188,6 +182,22 @@ def command(value: object) -> list[str]:
     if sum(len(word.encode()) for word in words) > MAX_COMMAND_BYTES:
         raise FieldError(TOO_LONG_A_COMMAND)
     return words
+
+
+def _words_in(text: str) -> list[str]:
+    try:
+        listed = json.loads(text) if text.lstrip().startswith("[") else None
+    except (ValueError, RecursionError):
+        listed = None  # `[` is a command of the shell as well.
+    if isinstance(listed, list) and all(isinstance(word, str) for word in listed):
+        return listed
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise FieldError(
+            f"Not valid shell words ({str(error).lower()}): close every quote, "
+            "or put a backslash before a quote that is meant as such."
+        ) from None
 
 
 def milli_vcpus(value: object) -> int:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
-from jobs.domain.ids import id_of
+from jobs.domain.ids import id_of, text_of
 from jobs.selectors.jobs import find_job
 
 from . import answers
@@ -43,6 +43,23 @@ def check(request: HttpRequest) -> HttpResponse:
         "jobs/submit_check.html",
         context,
         as_json=lambda: {"errors": context["errors"]},
+    )
+
+
+@answers.allow("GET")
+def waited_for(request: HttpRequest) -> HttpResponse:
+    """Jobs that a new one could wait for, as the choices of the form's input: those with the words typed there."""
+    typed = [text for text in request.GET.getlist("depends_on_job") if text.strip()]
+    found = contexts.jobs_to_wait_for(user=user_of(request), typed=typed)
+    return answers.page(
+        request,
+        "jobs/submit_jobs.html",
+        {"jobs": found},
+        as_json=lambda: {
+            "jobs": [
+                {"id": text_of(job.pk), "name": job.name, "status": job.status} for job in found
+            ]
+        },
     )
 
 

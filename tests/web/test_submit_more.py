@@ -1,15 +1,26 @@
 """The submit form's further fields: arrays, dependencies, parameters, shares, tags, several containers."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from jobs.models import Job, JobDefinition, JobQueue
 from jobs.web.contexts.submit import ROWS, TEXT_FIELDS
-from tests.builders import a_consumable, a_definition, a_job, a_policy, a_queue, an_array
+from tests.builders import (
+    a_consumable,
+    a_definition,
+    a_job,
+    a_policy,
+    a_queue,
+    an_array,
+    an_attempt,
+    an_environment,
+)
 
 HTMX = {"HX-Request": "true", "Accept": "text/html"}
 
@@ -293,3 +304,51 @@ def test_a_clone_of_several_containers_overrides_no_command_for_its_parameters(
     values = page.get("/submit/", {"again": str(job.pk)}).context["values"]
     assert values["ecs_overrides"] == ""
     assert values["parameters"] == {"n": "20"}
+
+
+def test_jobs_to_wait_for_are_searched_by_what_is_typed(
+    page: Client, bobs_page: Client, admin: User
+) -> None:
+    wanted = a_job(name="prepare-data", owner=admin, status="RUNNING")
+    a_job(name="prepare-ill", owner=admin, status="FAILED")
+    a_job(name="other", owner=admin, status="RUNNING")
+    chosen = str(wanted.pk)
+    query = {"depends_on_job": [chosen, "prep"]}
+    html = page.get("/submit/jobs/", query, headers=HTMX).content.decode()
+    assert re.findall("<option.*?</option>", html) == [
+        f'<option value="{wanted.pk}">prepare-data, RUNNING</option>'
+    ]
+    told = page.get("/submit/jobs/", {**query, "format": "json"}).json()
+    assert told == {"jobs": [{"id": chosen, "name": "prepare-data", "status": "RUNNING"}]}
+    newest = page.get("/submit/jobs/", {"depends_on_job": ""}).content.decode()
+    assert "other" in newest
+    assert "<option" not in bobs_page.get("/submit/jobs/", query).content.decode()
+
+
+def waits(page: Client, **fields: Any) -> dict[str, str]:
+    """What the estimate says of the start, by kind."""
+    html = page.post("/submit/check/", filled(**fields), headers=HTMX).content.decode()
+    rows = re.findall(r'<th scope="row">(.*?)</th>\s*<td>(.*?)</td>', html, re.DOTALL)
+    return {kind: re.sub(r"<[^>]*>|\s+", " ", cell).strip() for kind, cell in rows}
+
+
+def test_the_wait_is_told_for_each_kind_of_capacity(page: Client) -> None:
+    own = an_environment(name="own")
+    JobQueue.objects.all().delete()
+    queue = a_queue(own, name="default")
+    fargate = {"type": "FARGATE", "maxvCpus": 4}
+    a_queue(
+        an_environment(name="fast", type="MANAGED", compute_resources=fargate), name="elsewhere"
+    )
+    told = waits(page)
+    assert told["own"] == "at once"
+    assert told["Fargate"] == "at once"
+    assert told["Fargate Spot"] == "– no queue has it"
+    running = a_job(status="RUNNING", queue=queue, milli_vcpus=4000, attempts_made=1)
+    an_attempt(job=running, environment=own, milli_vcpus=4000, started_at=timezone.now())
+    told = waits(page)
+    assert told["own"] == "waits, not known how long"
+    assert told["Fargate"] == "at once"
+    Job.objects.filter(pk=running.pk).update(timeout_seconds=600)
+    assert waits(page)["own"] == "in 10 min"
+    assert waits(page, vcpus="64")["own"] == "cannot start"

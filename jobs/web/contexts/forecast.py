@@ -19,6 +19,7 @@ from jobs.selectors.snapshot import load_snapshot
 from jobs.services.requests.submission import Submission
 
 from .forecast_kinds import KindEstimate, kinds_of, request_of
+from .forecast_waits import Asked
 
 # So many waiting jobs of each queue tell whether there is room for one more.
 OUTLOOK_FRONT = 20
@@ -77,22 +78,28 @@ def estimate(submission: Submission) -> Estimate | None:
     )
 
 
-def outlook(submission: Submission, *, user: User) -> Outlook | None:
-    """Whether a checked submission (of an array, its first child) would start now.
+def asked_of(submission: Submission, *, user: User) -> Asked | None:
+    """A checked submission (of an array, its first child) and what it would come to now.
 
     None if its queue was deleted meanwhile, or if it waits for other jobs first.
     """
+    if any(job.status != JobStatus.SUCCEEDED for job, _ in submission.depends_on):
+        return None
+    snapshot = load_snapshot(front=OUTLOOK_FRONT, even_if_idle=True)
+    if all(queue.id != submission.queue.id for queue in snapshot.queues):
+        return None
+    return Asked(snapshot, _as_waiting(submission, user), timezone.now())
+
+
+def outlook(submission: Submission, asked: Asked | None) -> Outlook | None:
+    """Whether a checked submission would start now; None if nobody can tell."""
     for job, kind in submission.depends_on:
         # Child by child, those with a counterpart that succeeded would start.
         if job.status == JobStatus.FAILED and not kind:
             return Outlook(None, failed=job)
-    if any(job.status != JobStatus.SUCCEEDED for job, _ in submission.depends_on):
+    if asked is None:
         return None
-    snapshot = load_snapshot(front=OUTLOOK_FRONT, even_if_idle=True)
-    queue_id = submission.queue.id
-    if all(queue.id != queue_id for queue in snapshot.queues):
-        return None
-    answer = explain_job(snapshot, _as_waiting(submission, user), timezone.now())
+    answer = explain_job(asked.snapshot, asked.job, asked.at)
     return Outlook(answer.wait, notice_seconds=answer.notice_seconds)
 
 

@@ -13,6 +13,7 @@ from jobs.pricing.cost import Rates
 from jobs.pricing.estimates import HourlyEstimate, by_fargate, by_instances, by_rates
 from jobs.pricing.fargate import cheapest_size
 from jobs.pricing.spot import FARGATE_SPOT_RATIO
+from jobs.scheduling.snapshot import Kind
 from jobs.selectors.capacity import kind_of
 from jobs.selectors.costs_other_kinds import fargate_rates, offer_of, offers
 from jobs.selectors.instance_types import types_named
@@ -31,7 +32,8 @@ class KindEstimate:
     """One kind of capacity. Without `hourly` it is not to be had for this job, for the reason in `problem`.
 
     `environment`, with its kind in `capacity`, is set for the first environment of the queue: there, it would
-    run. `size`: the pair of Fargate that holds it, thousandths of vCPUs and MiB.
+    run. `size`: the pair of Fargate that holds it, thousandths of vCPUs and MiB. `sort` is what environments
+    of this kind are.
     """
 
     label: str
@@ -41,6 +43,7 @@ class KindEstimate:
     environment: ComputeEnvironment | None = None
     capacity: str = ""
     size: tuple[int, int] | None = None
+    sort: Kind | None = None
 
     @property
     def median_usd(self) -> Decimal | None:
@@ -83,7 +86,9 @@ def kinds_of(
     for capacity in (Capacity.EC2, Capacity.SPOT):
         hourly = by_instances(request.nodes, catalogue, spot=capacity == Capacity.SPOT)
         problem = "" if hourly else NO_TYPE
-        found.append(KindEstimate(str(capacity.label), hourly, runs, problem))
+        found.append(
+            KindEstimate(str(capacity.label), hourly, runs, problem, sort=Kind(capacity.value))
+        )
     fargate = (Capacity.FARGATE, Capacity.FARGATE_SPOT)
     return found + [_on_fargate(request, runs, fargate_rates(), kind) for kind in fargate]
 
@@ -108,9 +113,10 @@ def _own(
 def _on_fargate(
     request: Request, runs: RunSeconds | None, rates: Rates, capacity: Capacity
 ) -> KindEstimate:
+    sort = Kind(capacity.value)
     problem = _not_on_fargate(request)
     if problem:
-        return KindEstimate(str(capacity.label), None, runs, problem)
+        return KindEstimate(str(capacity.label), None, runs, problem, sort=sort)
     sizes = [cheapest_size(node, rates=rates) for node in request.nodes]
     hourly = by_fargate(
         [(size.milli_vcpus, size.memory_mib) for size in sizes if size],
@@ -120,9 +126,9 @@ def _on_fargate(
         fraction=FARGATE_SPOT_RATIO if capacity == Capacity.FARGATE_SPOT else Decimal(1),
     )
     if None in sizes or sizes[0] is None:
-        return KindEstimate(str(capacity.label), None, runs, TOO_LARGE)
+        return KindEstimate(str(capacity.label), None, runs, TOO_LARGE, sort=sort)
     size = (sizes[0].milli_vcpus, sizes[0].memory_mib)
-    return KindEstimate(str(capacity.label), hourly, runs, size=size)
+    return KindEstimate(str(capacity.label), hourly, runs, size=size, sort=sort)
 
 
 def _not_on_fargate(request: Request) -> str:

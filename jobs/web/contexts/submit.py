@@ -2,8 +2,9 @@
 
 import json
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest, QueryDict
@@ -16,8 +17,7 @@ from jobs.domain.parameters import names_in
 from jobs.domain.plans import plan_of
 from jobs.domain.resources import format_vcpus
 from jobs.domain.work import substitute_parameters
-from jobs.models import Job, JobDefinition, SchedulingPolicy
-from jobs.selectors.budgets import warnings_for
+from jobs.models import Job, JobDefinition, JobStatus, SchedulingPolicy
 from jobs.selectors.choices import (
     definition_names,
     ids_by_name,
@@ -28,17 +28,16 @@ from jobs.selectors.choices import (
     usual_queue_name,
 )
 from jobs.selectors.plans import work_of_definition
-from jobs.services.requests.submission import SIZE_FIELDS, Submission, check_submission
+from jobs.selectors.search import find_jobs
+from jobs.services.requests.submission import check_submission
 
 from .. import answers
 from ..access import user_of
-from .budgets import warnings
-from .forecast import estimate, outlook
 from .forms import errors_elsewhere, is_checked
 from .lazily import lazily
 from .overridden import ecs_overrides_of, node_overrides_of
+from .submit_forecast import forecast_of, size_errors
 
-Policy = Callable[[], SchedulingPolicy | None]
 # Of one container: a definition of several has them in each.
 OF_ONE_CONTAINER = ("command", "vcpus", "memory_mib", "gpus", "image")
 # Fargate has certain sizes: what is wrong with one is wrong with both.
@@ -62,7 +61,6 @@ TEXT_FIELDS = (
     "share_identifier",
     "scheduling_priority",
 )
-OF_FORECAST = (*TEXT_FIELDS, "depends_on")
 # Names with values, each pair a row of two inputs.
 ROWS = {
     "environment": ("environment_name", "environment_value"),
@@ -70,6 +68,9 @@ ROWS = {
     "tags": ("tag_name", "tag_value"),
     "depends_on": ("depends_on_job", "depends_on_type"),
 }
+# Of jobs to wait for: so many are offered of those that were found, for so many rows.
+OFFERED_JOBS = 20
+MAX_SOUGHT = 2
 SEQUENTIAL = {"type": "SEQUENTIAL"}
 # The form's own: which definition its defaults are from, what it is told apart by, and the inputs of rows.
 FORM_ONLY = frozenset(
@@ -171,7 +172,7 @@ def build(
         given = definition.propagate_tags
     values["propagate_tags"] = is_checked(given)
     policy = lazily(lambda: policy_of_queue(values["queue"]))
-    marked = _size_errors(user, values, policy) if errors is None else dict(errors)
+    marked = size_errors(user, values, policy) if errors is None else dict(errors)
     return {
         "values": values,
         "errors": marked,
@@ -190,7 +191,7 @@ def build(
         "array_open": any(values[name] or name in marked for name in ARRAY_FIELDS),
         "more_open": any(name in marked for name in MORE_FIELDS)
         or any(values[name] for name in ("tags", "propagate_tags")),
-        **_forecast(user, values, policy),
+        **forecast_of(user, values, policy),
     }
 
 
@@ -208,8 +209,23 @@ def check(*, user: User, typed: Mapping[str, object]) -> dict[str, Any]:
     return {
         "errors": errors,
         "field_errors": [(name, errors.get(name, [])) for name in FIELDS],
-        **_forecast(user, values, lambda: policy_of_queue(values["queue"])),
+        **forecast_of(user, values, lambda: policy_of_queue(values["queue"])),
     }
+
+
+def jobs_to_wait_for(*, user: User, typed: Sequence[str]) -> list[Job]:
+    """Visible jobs with the words that were typed in one of the rows, newest first; without any, the newest.
+
+    Not those that have failed: who waits for one fails. An id that was chosen is not looked for again.
+    """
+    words = [text for text in typed if not _is_id(text)]
+    if not words:
+        return recent_jobs(user)
+    found: dict[UUID, Job] = {}
+    for text in words[:MAX_SOUGHT]:
+        jobs = find_jobs(user=user, text=text, limit=OFFERED_JOBS).jobs
+        found |= {job.pk: job for job in jobs if job.status != JobStatus.FAILED}
+    return list(found.values())
 
 
 def is_group(definition: JobDefinition | None) -> bool:
@@ -221,58 +237,6 @@ def _needs_priority(definition: JobDefinition | None, policy: SchedulingPolicy |
     """Whether the form has to give a priority, as the definition does not."""
     has_own = definition is None or definition.scheduling_priority is not None
     return policy is not None and not has_own
-
-
-def _forecast(user: User, values: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
-    submission = lazily(lambda: _valid_submission(user, values, policy))
-    # What Fargate would not take has a price elsewhere.
-    priced = lazily(
-        lambda: submission() or _valid_submission(user, values, policy, but_for_fargate=True)
-    )
-    tags = values.get("tags")
-    return {
-        "budget_warnings": warnings(
-            lambda: warnings_for(
-                queue=values["queue"],
-                owner=user,
-                tags=tags if isinstance(tags, Mapping) else {},
-            )
-        ),
-        "estimate": lazily(lambda: estimate(found) if (found := priced()) else None),
-        "outlook": lazily(lambda: outlook(found, user=user) if (found := submission()) else None),
-    }
-
-
-def _valid_submission(
-    user: User, values: Mapping[str, Any], policy: Policy, *, but_for_fargate: bool = False
-) -> Submission | None:
-    """What is filled in; None until queue, definition and amounts are valid."""
-    try:
-        fields = _for_forecast(values, policy)
-        return check_submission(owner=user, fields=fields, but_for_fargate=but_for_fargate)
-    except InvalidInput:
-        return None
-
-
-def _for_forecast(values: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
-    fields = {name: value for name, value in values.items() if name in OF_FORECAST}
-    # Neither price nor place depends on the name: without one there is an estimate as well.
-    fields["name"] = "estimate"
-    if policy() is not None:
-        fields["share_identifier"] = fields["share_identifier"] or "estimate"
-        fields["scheduling_priority"] = fields["scheduling_priority"] or "0"
-    return fields
-
-
-def _size_errors(user: User, values: Mapping[str, Any], policy: Policy) -> dict[str, list[str]]:
-    """What is wrong with the size that the form begins with, such as one that Fargate does not have."""
-    if not (values["queue"] and values["definition"]):
-        return {}
-    try:
-        check_submission(owner=user, fields=_for_forecast(values, policy))
-    except InvalidInput as error:
-        return {name: texts for name, texts in error.errors.items() if name in SIZE_FIELDS}
-    return {}
 
 
 def _gathered(fields: dict[str, object], query: QueryDict) -> dict[str, object]:
