@@ -32,7 +32,7 @@ MAX_PAGE_SIZE = 200
 # So many jobs are looked at for a page at most where no index has what is sought, or its order.
 LOOKED_AT = 20_000
 # The same where they are found by words or by their definition, and read one by one.
-SIFTED = 3000
+SIFTED = 2000
 WINDOW = 250
 
 
@@ -50,12 +50,16 @@ class Sort(StrEnum):
 class JobPage:
     """Jobs in their order. `next_after` is the id to go on from; None at the end.
 
-    `is_cut`: there may be more that fit, beyond so many jobs as were looked at.
+    `looked_at`: there may be more that fit, beyond so many jobs as were looked at; 0: all were.
     """
 
     jobs: list[Job]
     next_after: UUID | None
-    is_cut: bool = False
+    looked_at: int = 0
+
+    @property
+    def is_cut(self) -> bool:
+        return self.looked_at > 0
 
 
 class _Ids(NamedTuple):
@@ -83,13 +87,15 @@ def list_jobs(
     scope = Scope(user, filters)
     if scope.is_empty:
         return JobPage([], None)
-    if sort in {Sort.NEWEST, Sort.OLDEST} and not (filters.is_by_words and sort is Sort.OLDEST):
-        # One more than asked for tells whether there is a next page, without counting.
-        ids_ = _by_age(user, scope, after, limit + 1, oldest_first=sort is Sort.OLDEST)
-    else:
+    # One more than asked for tells whether there is a next page, without counting.
+    if sort not in {Sort.NEWEST, Sort.OLDEST}:
         ids_ = _ranked(user, scope, _value(sort, now), after, limit + 1)
-        return _page(ids_, limit, goes_on=False)
-    return _page(ids_, limit, goes_on=True)
+        return _page(scope, ids_, limit, goes_on=False)
+    if filters.is_by_words and sort is Sort.OLDEST:
+        ids_ = _oldest_by_words(user, scope, after, limit + 1)
+        return _page(scope, ids_, limit, goes_on=False)
+    ids_ = _by_age(user, scope, after, limit + 1, oldest_first=sort is Sort.OLDEST)
+    return _page(scope, ids_, limit, goes_on=True)
 
 
 def matching_ids(
@@ -132,13 +138,19 @@ def rows_of(job_ids: Sequence[UUID]) -> list[Job]:
     return [found[job_id] for job_id in job_ids if job_id in found]
 
 
-def _page(ids_: _Ids, limit: int, *, goes_on: bool) -> JobPage:
+def _page(scope: Scope, ids_: _Ids, limit: int, *, goes_on: bool) -> JobPage:
+    """`goes_on`: by age, where the next page looks further; an order looks at the same jobs again."""
     found = ids_.found[:limit]
-    if len(ids_.found) > limit:
-        return JobPage(rows_of(found), found[-1], is_cut=not goes_on and ids_.reached is not None)
-    return JobPage(
-        rows_of(found), ids_.reached if goes_on else None, is_cut=ids_.reached is not None
-    )
+    has_more = len(ids_.found) > limit
+    is_cut = ids_.reached is not None and not (goes_on and has_more)
+    next_after = found[-1] if has_more else ids_.reached if goes_on else None
+    return JobPage(rows_of(found), next_after, _looked_at(scope) if is_cut else 0)
+
+
+def _looked_at(scope: Scope) -> int:
+    """How many jobs are looked at for a page, of those that have the words or the definition."""
+    by_definition = scope.owner_id is None and scope.definition_ids is not None
+    return SIFTED if scope.filters.is_by_words or by_definition else LOOKED_AT
 
 
 def _by_age(
@@ -304,6 +316,14 @@ def _by_words(user: User | AnonymousUser, scope: Scope, after: UUID | None, limi
     return _Ids(found[:limit], reached)
 
 
+def _oldest_by_words(
+    user: User | AnonymousUser, scope: Scope, after: UUID | None, limit: int
+) -> _Ids:
+    found, reached = _by_words(user, scope, None, SIFTED)
+    oldest_first = [each for each in reversed(found) if after is None or each > after]
+    return _Ids(oldest_first[:limit], reached)
+
+
 def _ranked(
     user: User | AnonymousUser,
     scope: Scope,
@@ -346,8 +366,5 @@ def _value(sort: Sort, now: datetime | None) -> Expression | F:
         return F("cost_usd")
     if sort is Sort.ENDED:
         return F("stopped_at")
-    if sort is Sort.LONGEST:
-        end = Coalesce(F("stopped_at"), Value(now))
-        return EpochSeconds(end) - EpochSeconds(F("started_at"))
-    # Of what was found by words, the oldest first.
-    return EpochSeconds(F("created_at")) * -1
+    end = Coalesce(F("stopped_at"), Value(now))
+    return EpochSeconds(end) - EpochSeconds(F("started_at"))

@@ -19,7 +19,7 @@ from jobs.selectors.bulk import newest_bulk_actions
 from jobs.selectors.choices import queue_names
 from jobs.selectors.job_counts import StatusCount, status_counts
 from jobs.selectors.job_filters import JobFilters
-from jobs.selectors.job_pages import DEFAULT_PAGE_SIZE, LOOKED_AT, MAX_PAGE_SIZE, JobPage, Sort
+from jobs.selectors.job_pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, JobPage, Sort
 from jobs.selectors.saved_views import saved_views
 
 from . import job as job_contexts
@@ -168,7 +168,7 @@ def build(*, user: User, query: JobQuery) -> dict[str, Any]:
         "sorts": [(sort.value, label) for sort, label in SORTS.items()],
         "sort_urls": {sort.value: query.sorted_by(sort).url() for sort in Sort},
         "tabs": lazily(lambda: _tabs(user, query)),
-        "looked_at": f"{LOOKED_AT:,}",
+        "looked_at": lazily(lambda: f"{page().looked_at:,}"),
         "page": page,
         "next_url": lazily(lambda: _next_url(query, page())),
         "first_url": query.url() if query.before else None,
