@@ -167,13 +167,17 @@ def _pieces(text: str, starts: tuple[str, ...]) -> Iterator[Piece]:
 
 
 def excerpt(text: str, beginnings: Iterable[str], *, length: int) -> str:
-    """So much of a long text as can be shown, around the first word that was sought."""
+    """So much of a long text as can be shown, with the first word that was sought, from the beginning of a word on."""
     if len(text) <= length:
         return text
-    before = next((piece for piece in pieces(text, beginnings) if not piece.is_match), None)
+    at = 0
+    for piece in pieces(text, beginnings):
+        if piece.is_match:
+            break
+        at += len(piece.text)
     starts_at = 0
-    if before is not None and text.startswith(before.text):
-        starts_at = max(0, len(before.text) - length // 3)
+    if length < at < len(text):
+        starts_at = text.find(" ", at - length // 3, at) + 1 or at
     part = text[starts_at : starts_at + length]
     behind = starts_at + length < len(text)
-    return f"{'…' if starts_at else ''}{part}{'…' if behind else ''}"
+    return f"{'… ' if starts_at else ''}{part}{'…' if behind else ''}"

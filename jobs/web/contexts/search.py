@@ -29,6 +29,8 @@ SUGGESTED_NAMES = 3
 TEXT_LENGTH = 200
 # Of a reason that holds a whole traceback.
 EXCERPT_LENGTH = 180
+# A job's name and the end of its id: of what it is found by, these stand in each line.
+SHOWN = 2
 # Text that is shown with what was sought marked.
 Pieces = list[Piece]
 
@@ -154,18 +156,14 @@ def _marked(jobs: Sequence[Job], text: str) -> list[FoundJob]:
     """Each job with what matches. One query, where some words are not in what jobs' own rows tell."""
     starts = search.words(text)
     own = {job.pk: list(_own_texts(job)) for job in jobs}
-    unexplained = [
-        job.pk
-        for job in jobs
-        if job.attempts_made and not _explain(starts, [t for _, t in own[job.pk]])
-    ]
-    ends = ends_of(unexplained)
+    tried = [job.pk for job in jobs if job.attempts_made and _missing(starts, own[job.pk])]
+    ends = ends_of(tried)
     return [
         FoundJob(
             job=job,
             name=_pieces(job.name, starts),
             id_end=_pieces(selectors.texts_of(job).id_end, starts),
-            why=list(_why([*own[job.pk][2:], *(("Attempt", end) for end in ends[job.pk])], starts)),
+            why=list(_why([*own[job.pk], *(("Attempt", end) for end in ends[job.pk])], starts)),
         )
         for job in jobs
     ]
@@ -185,18 +183,20 @@ def _own_texts(job: Job) -> Iterator[tuple[str, str]]:
         yield "Tag", f"{key}={value}"
 
 
-def _explain(starts: Sequence[str], texts: Sequence[str]) -> bool:
-    """Whether each word that was sought is in some of the texts."""
-    have = [word for text in texts for word in search.words(text)]
-    return all(any(word.startswith(start) for word in have) for start in starts)
+def _missing(starts: Sequence[str], texts: Sequence[tuple[str, str]]) -> list[str]:
+    """Those of the words that were sought that are in none of the texts."""
+    have = [word for _, text in texts for word in search.words(text)]
+    return [start for start in starts if not any(word.startswith(start) for word in have)]
 
 
 def _why(texts: Sequence[tuple[str, str]], starts: Sequence[str]) -> Iterator[tuple[str, Pieces]]:
-    for what, text in texts:
-        shown = search.excerpt(text, starts, length=EXCERPT_LENGTH)
-        found = _pieces(shown, starts)
-        if any(piece.is_match for piece in found):
-            yield what, found
+    """Of what is not shown of each job anyway, the first texts that hold what those do not."""
+    sought = _missing(starts, texts[:SHOWN])
+    for what, text in texts[SHOWN:]:
+        left = _missing(sought, [(what, text)])
+        if len(left) < len(sought):
+            yield what, _pieces(search.excerpt(text, sought, length=EXCERPT_LENGTH), starts)
+        sought = left
 
 
 def _pieces(text: str, starts: Sequence[str]) -> Pieces:
