@@ -4,6 +4,7 @@ Each read is one query, whatever the array's size; only the grid looks at every 
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Count, Min
 
@@ -69,6 +70,19 @@ def failures_of(array: Job, *, limit: int = FAILURES_SHOWN) -> list[FailureGroup
         )
         for status_reason, exit_code, count, first in rows
     ]
+
+
+def first_in(array: Job, status: str) -> Job | None:
+    """The first child in a status; None if no child is."""
+    rows = Job.objects.filter(parent=array, status=status).select_related("queue", "spec")
+    return rows.order_by("array_index").first()
+
+
+def first_start_of(array: Job) -> datetime | None:
+    """When the first of the children's newest attempts began; None before any has. One look at every child."""
+    found = Job.objects.filter(parent=array).aggregate(first=Min("started_at"))
+    first: datetime | None = found["first"]
+    return first
 
 
 def neighbours_of(child: Job) -> tuple[int | None, int | None]:

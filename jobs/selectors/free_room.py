@@ -29,11 +29,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentRoom:
-    """`places`: how many it has; `best` of them has the most room, None without any. `maximum` and `used` are
-    thousandths of vCPUs, of an environment that has a maximum and no instances."""
+    """`places`: how many it has; `best` of them has the most room, None without any.
+
+    `maximum` and what is `used` of it are thousandths of vCPUs; None where all that the machines have may be used. Of
+    one that has instances, `used` is what these have together, whatever runs on them.
+    """
 
     name: str
     is_usable: bool
+    has_instances: bool
     places: int
     best: Place | None
     maximum: int | None
@@ -87,10 +91,15 @@ def _room(snapshot: Snapshot, environment: EnvironmentView) -> EnvironmentRoom:
     return EnvironmentRoom(
         name=environment.name,
         is_usable=environment.enabled and not environment.invalid_reason,
+        has_instances=has_instances,
         places=len(places),
         best=max(places, key=_roominess, default=None),
-        maximum=None if has_instances else environment.max_milli_vcpus,
-        used=environment.used_milli_vcpus,
+        maximum=environment.max_milli_vcpus,
+        used=(
+            sum(place.capacity.milli_vcpus for place in places)
+            if has_instances
+            else environment.used_milli_vcpus
+        ),
     )
 
 

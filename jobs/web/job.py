@@ -22,11 +22,13 @@ from .contexts import arrays as array_contexts
 from .contexts import job as contexts
 from .contexts import undo
 from .contexts.dependencies import read_hops
+from .job_gone import or_gone
 from .once import AGAIN, once
 from .toasts import Undo
 
 
 @answers.allow("GET")
+@or_gone
 def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """The page of a job, of an array, or of an array's child."""
     user, now = user_of(request), timezone.now()

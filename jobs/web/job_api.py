@@ -20,6 +20,7 @@ from . import answers
 from .access import user_of
 from .contexts import aws_request
 from .contexts.lazily import lazily
+from .job_gone import or_gone
 from .plaintext import in_json
 
 # DescribeJobs' answer for one job (`jobs.api.documents`).
@@ -27,6 +28,7 @@ Describe = Callable[[User, UUID, datetime], dict[str, Any] | None]
 
 
 @answers.allow("GET")
+@or_gone
 def job_api(request: HttpRequest, job_id: UUID, describe: Describe) -> HttpResponse:
     """The page of both; scripts get `job`, `submit_job` (its request) and `command`."""
     user, now = user_of(request), timezone.now()

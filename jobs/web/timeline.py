@@ -13,9 +13,11 @@ from . import answers
 from .access import user_of
 from .contexts import timeline as contexts
 from .contexts.lazily import lazily
+from .job_gone import or_gone
 
 
 @answers.allow("GET")
+@or_gone
 def timeline(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """The page; of an array `after` is the index of the child to go on behind."""
     user, now = user_of(request), timezone.now()

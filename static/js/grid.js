@@ -1,9 +1,10 @@
 // An array's children as a grid of squares: drawn from one character a child, so that ten thousand weigh ten kilobytes.
+// With the keys, a cursor goes from child to child; of a list that shows one status, the others are drawn faint.
 "use strict";
 (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const CELL_SIZES = [[60, 18], [400, 14], [2500, 9], [5000, 7], [Infinity, 6]];
-  const TOLD = "Each square is a child. Point at one to see which; click to open it.";
+  const TOLD = "Each square is a child. Point at one to see which; click to open it. With the keys: arrows, n for the next that failed, Enter.";
   const layouts = new WeakMap();
 
   // Few children get large squares; on a narrow screen all are smaller.
@@ -19,11 +20,12 @@
   function draw(box) {
     const text = box.dataset.grid;
     if (!text || !box.clientWidth) return;
+    const shown = box.dataset.gridStatus || "";
     const before = layouts.get(box);
-    if (before && before.text === text && before.width === box.clientWidth) return;
-    const statuses = box.dataset.gridOrder.split(" ");
+    if (before && before.text === text && before.width === box.clientWidth && before.shown === shown) return;
+    const statuses = statusesOf(box);
     const { size, columns, rows } = layoutOf(box, text.length);
-    layouts.set(box, { text, width: box.clientWidth, size, columns });
+    layouts.set(box, { text, width: box.clientWidth, shown, size, columns, cursor: before?.cursor ?? null });
     const inner = size - (size > 6 ? 2 : 1);
     const parts = statuses.map(() => []);
     for (let i = 0; i < text.length; i += 1) {
@@ -38,11 +40,76 @@
     svg.setAttribute("height", rows * size);
     svg.replaceChildren(...parts.map((path, place) => {
       const element = document.createElementNS(SVG, "path");
-      element.setAttribute("class", `bw-cell bw-${statuses[place].toLowerCase()}`);
+      const faint = shown && shown !== statuses[place] ? " bw-cell-faint" : "";
+      element.setAttribute("class", `bw-cell bw-${statuses[place].toLowerCase()}${faint}`);
       element.setAttribute("d", path.join(""));
       return element;
     }));
+    drawCursor(box);
   }
+
+  const statusesOf = (box) => box.dataset.gridOrder.split(" ");
+  const statusAt = (box, index) => statusesOf(box)[layouts.get(box).text.charCodeAt(index) - 48];
+
+  function drawCursor(box) {
+    const { size, columns, cursor } = layouts.get(box);
+    const svg = box.querySelector("svg");
+    svg.querySelector(".bw-cell-cursor")?.remove();
+    const slider = box.querySelector("[data-grid-box]");
+    slider.setAttribute("aria-valuemax", String(layouts.get(box).text.length - 1));
+    if (cursor === null) return;
+    const mark = document.createElementNS(SVG, "rect");
+    const values = { class: "bw-cell-cursor", x: (cursor % columns) * size, y: Math.floor(cursor / columns) * size, width: size - 1, height: size - 1 };
+    for (const [name, value] of Object.entries(values)) mark.setAttribute(name, value);
+    svg.append(mark);
+    const status = statusAt(box, cursor);
+    const text = status ? `Child ${cursor}: ${status}` : `Child ${cursor}: not run here`;
+    slider.setAttribute("aria-valuenow", String(cursor));
+    slider.setAttribute("aria-valuetext", text);
+    tell(text);
+  }
+
+  // Where a key leads from a child; null for keys that mean nothing here.
+  function target(box, key) {
+    const { columns, cursor, text } = layouts.get(box);
+    const at = cursor ?? -1;
+    const steps = { ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: cursor === null ? 0 : at + columns, ArrowUp: at - columns, Home: 0, End: text.length - 1 };
+    if (key in steps) return Math.min(Math.max(steps[key], 0), text.length - 1);
+    if (key !== "n" && key !== "N") return null;
+    const failed = String.fromCharCode(48 + statusesOf(box).indexOf("FAILED"));
+    const found = key === "n" ? text.indexOf(failed, at + 1) : text.lastIndexOf(failed, Math.max(at - 1, 0));
+    return found < 0 ? cursor : found;
+  }
+
+  function open(box, index, inNewTab) {
+    const url = `${box.dataset.gridUrl.replace(/\/$/, "")}:${index}/`;
+    if (inNewTab) window.open(url, "_blank");
+    else location.assign(url);
+  }
+
+  function tell(text) {
+    for (const line of document.querySelectorAll("[data-grid-told]")) {
+      if (line.textContent !== text) line.textContent = text;
+    }
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const box = event.target.closest?.("[data-grid-box]")?.closest("[data-grid]");
+    if (!box || !layouts.has(box) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const layout = layouts.get(box);
+    if (event.key === "Enter" && layout.cursor !== null) {
+      event.preventDefault();
+      if (statusAt(box, layout.cursor)) open(box, layout.cursor, false);
+      return;
+    }
+    const next = target(box, event.key);
+    if (next === null) return;
+    event.preventDefault();
+    // Else the page's own keys would hear of it as well.
+    event.stopPropagation();
+    layout.cursor = next;
+    drawCursor(box);
+  }, true);
 
   function childAt(event) {
     const svg = event.target.closest?.("[data-grid] svg");
@@ -54,23 +121,18 @@
     const row = Math.floor((event.clientY - place.top) / layout.size);
     const index = row * layout.columns + column;
     if (column < 0 || column >= layout.columns || index < 0 || index >= layout.text.length) return null;
-    const status = box.dataset.gridOrder.split(" ")[layout.text.charCodeAt(index) - 48];
-    return { box, index, status };
+    return { box, index, status: statusAt(box, index) };
   }
 
   document.addEventListener("pointermove", (event) => {
+    // With the keys, the cursor's child stays told.
+    if (document.activeElement?.matches?.("[data-grid-box]:focus-visible")) return;
     const found = childAt(event);
-    for (const line of document.querySelectorAll("[data-grid-told]")) {
-      const text = found?.status ? `Child ${found.index}: ${found.status}` : TOLD;
-      if (line.textContent !== text) line.textContent = text;
-    }
+    tell(found?.status ? `Child ${found.index}: ${found.status}` : TOLD);
   });
   document.addEventListener("click", (event) => {
     const found = childAt(event);
-    if (!found?.status) return;
-    const url = `${found.box.dataset.gridUrl.replace(/\/$/, "")}:${found.index}/`;
-    if (event.ctrlKey || event.metaKey) window.open(url, "_blank");
-    else location.assign(url);
+    if (found?.status) open(found.box, found.index, event.ctrlKey || event.metaKey);
   });
 
   const drawAll = () => document.querySelectorAll("[data-grid]").forEach(draw);

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,13 +13,14 @@ from django.urls import reverse
 from jobs.domain.errors import InvalidInput
 from jobs.domain.ids import MAX_CHILDREN
 from jobs.domain.states import JobStatus
-from jobs.models import ArraySummary, Job
+from jobs.models import ArraySummary, Job, WaitReason
 from jobs.selectors import arrays as selectors
-from jobs.selectors.costs import cost_of_array
+from jobs.selectors.costs import Amounts, cost_of_array
 from jobs.selectors.paging import Page
 
 from . import job as job_contexts
 from .lazily import lazily
+from .needs import NeedsOf, needs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,23 @@ class StatusCount:
     is_shown: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast children end, on average since the first began, and how long the rest takes at that pace."""
+
+    a_minute: str
+    left_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FirstWaiting:
+    """The first child that waits for room, why it does, and its needs."""
+
+    job: Job
+    wait: WaitReason | None
+    needs: list[NeedsOf]
+
+
 def read_query(query: QueryDict) -> ChildQuery:
     """The query of a URL. Raises InvalidInput, which names the parameter that is wrong."""
     status = query.get("status", "").strip().upper()
@@ -59,6 +78,7 @@ def read_query(query: QueryDict) -> ChildQuery:
 def build(*, job: Job, user: User, now: datetime, query: ChildQuery, hops: int) -> dict[str, Any]:
     """Read when drawn; see `lazily`."""
     page = lazily(lambda: _page(job, query))
+    cost = lazily(lambda: cost_of_array(job))
     return {
         **job_contexts.common(job=job, user=user, now=now, hops=hops),
         "summary": lazily(lambda: job.array_summary),
@@ -71,8 +91,11 @@ def build(*, job: Job, user: User, now: datetime, query: ChildQuery, hops: int) 
         "all_url": ChildQuery(status="", after=None).url(job),
         "first_url": query.url(job) if query.after is not None else None,
         "next_url": lazily(lambda: query.url(job, after=page().next) if page().next else None),
-        "cost": lazily(lambda: cost_of_array(job)),
+        "cost": cost,
+        "cost_of_all": lazily(lambda: cost_of_all(job, cost())),
         "percent": lazily(lambda: percent_of(job.array_summary)),
+        "pace": lazily(lambda: pace_of(job, now)),
+        "first_waiting": lazily(lambda: first_waiting(job, now)),
     }
 
 
@@ -94,6 +117,42 @@ def percent_of(summary: ArraySummary) -> int:
     """How many of a hundred children have ended; 100 only when all have."""
     total = summary.total
     return (total - summary.unfinished) * 100 // total if total else 0
+
+
+def pace_of(job: Job, now: datetime) -> Pace | None:
+    """None while no child has ended, and once all have."""
+    summary = job.array_summary
+    ended = summary.total - summary.unfinished
+    if not ended or not summary.unfinished:
+        return None
+    began = selectors.first_start_of(job)
+    if began is None or began >= now:
+        return None
+    a_second = ended / (now - began).total_seconds()
+    return Pace(a_minute=_rounded(a_second * 60), left_seconds=summary.unfinished / a_second)
+
+
+def _rounded(a_minute: float) -> str:
+    return f"{a_minute:.0f}" if a_minute >= 10 else f"{a_minute:.1f}"
+
+
+def first_waiting(job: Job, now: datetime) -> FirstWaiting | None:
+    """None where no child is RUNNABLE."""
+    if not job.array_summary.runnable:
+        return None
+    child = selectors.first_in(job, JobStatus.RUNNABLE)
+    if child is None:
+        return None
+    return FirstWaiting(child, job_contexts.waits_now(child, now), needs_of(child, now))
+
+
+def cost_of_all(job: Job, cost: Amounts) -> Decimal | None:
+    """What all children will have cost at the mean of those that have ended; None before any has, or once all have."""
+    summary = job.array_summary
+    ended = summary.total - summary.unfinished
+    if not ended or not summary.unfinished or not cost.usd:
+        return None
+    return cost.usd * summary.total / ended
 
 
 def as_json(*, job: Job, user: User, now: datetime) -> dict[str, Any]:

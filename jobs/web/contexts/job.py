@@ -19,7 +19,7 @@ from jobs.selectors.earlier_runs import earlier_runs
 from jobs.selectors.front import behind_at_least, estimated_start, position_of, turn_of
 
 from . import attempts as attempt_contexts
-from . import checkpoints, dependencies, logs, workload
+from . import aws_request, checkpoints, dependencies, logs, workload
 from .attempts import Try, chosen, decider_of, tries_of
 from .job_cost import cost_of, prices_of_live
 from .lazily import lazily
@@ -97,6 +97,7 @@ def common(*, job: Job, user: User, now: datetime, hops: int) -> dict[str, Any]:
         # Of an array: only what was not placed is ended.
         "cancels_rest": live and job.is_array and job.stop_kind == StopKind.CANCEL,
         "steps": lazily(lambda: steps(job, selectors.transitions_of(job), now)),
+        "overrides": lazily(lambda: aws_request.overrides_in_words(aws_request.request_of(job))),
         "node_groups": lazily(lambda: workload.of_job(job)),
         "reruns": lazily(lambda: selectors.reruns_of(job=job, user=user)),
         **dependencies.build(job=job, user=user, hops=hops),

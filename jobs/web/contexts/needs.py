@@ -11,6 +11,8 @@ from jobs.selectors.free_room import EnvironmentRoom, free_room
 
 WIDTH = 1000
 ENVIRONMENTS_SHOWN = 3
+NO_MACHINE = "It has no machine that is ready."
+NO_INSTANCE = "It has no instance that takes jobs."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class NeedBar:
 
 @dataclass(frozen=True, slots=True)
 class NeedsOf:
-    """An environment's bars. `where` says which place they are of; `note` replaces them where there is none."""
+    """An environment's bars. `where` says which place they are of; `note` what they do not say."""
 
     environment: str
     where: str
@@ -53,7 +55,8 @@ def _needs(job: Job, room: EnvironmentRoom) -> NeedsOf:
     if not room.is_usable:
         return NeedsOf(room.name, "", [], note="It is disabled or invalid, and takes no jobs.")
     if room.best is None:
-        return NeedsOf(room.name, "", [], note="It has no machine or instance that is ready.")
+        note = NO_INSTANCE if room.has_instances else NO_MACHINE
+        return NeedsOf(room.name, "", [], note=f"{note} {_maximum(room)}".strip())
     need = Resources(job.milli_vcpus, job.memory_mib, job.gpus)
     place = room.best
     bars = [
@@ -62,13 +65,20 @@ def _needs(job: Job, room: EnvironmentRoom) -> NeedsOf:
     ]
     if need.gpus:
         bars.append(_bar("GPU", need.gpus, place.free.gpus, place.capacity.gpus, str))
-    if room.maximum is not None:
+    if room.maximum is not None and not room.has_instances:
         whole = need.milli_vcpus * job.node_count
         bars.append(_bar("Its maximum", whole, room.maximum - room.used, room.maximum, _vcpus))
     where = f"on {place.name}"
     if room.places > 1:
         where += f", which has the most room of {room.places}"
-    return NeedsOf(room.name, where, bars)
+    return NeedsOf(room.name, where, bars, note=_maximum(room))
+
+
+def _maximum(room: EnvironmentRoom) -> str:
+    if not room.has_instances or room.maximum is None:
+        return ""
+    have, most = format_vcpus(room.used), format_vcpus(room.maximum)
+    return f"Its instances have {have} of at most {most} vCPU together."
 
 
 def _bar(label: str, need: int, free: int, capacity: int, write: Callable[[int], str]) -> NeedBar:

@@ -37,6 +37,8 @@ WORDS = {
     JobStatus.STARTING: "starting",
     JobStatus.RUNNING: "ran",
 }
+# It is PENDING whether its children wait or run.
+ARRAY_WORD = "as an array"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +85,14 @@ class Bar:
     status: str
     segments: list[Segment]
     is_own: bool = False
+    is_array: bool = False
 
     @property
     def spent(self) -> list[tuple[str, float]]:
         """What it did in words, with the seconds of all times together."""
         sums: dict[str, float] = {}
         for each in self.segments:
-            word = WORDS[JobStatus(each.status)]
+            word = ARRAY_WORD if self.is_array else WORDS[JobStatus(each.status)]
             sums[word] = sums.get(word, 0.0) + each.seconds
         return list(sums.items())
 
@@ -164,20 +167,31 @@ def _of_array(array: Job, now: datetime, after: int | None) -> dict[str, Any]:
     end = at if array.status in LIVE else _epoch(array.stopped_at, at)
     # The wait for the first would leave no room for the runs.
     start = runs[0].started if runs else array.created_at.timestamp()
-    if len(children) == array.array_size:
+    is_small = not has_more and after is None
+    if is_small:
         start = array.created_at.timestamp()
     scale = Scale(start, max(end, start + 1))
-    is_small = not has_more and after is None
+    own_scale = scale if is_small else _scale_of(children, scale, at)
     return {
-        "scale": scale,
-        "bars": [_bar(each, phases.get(each.pk, ()), scale, at) for each in children],
+        "scale": own_scale,
+        "bars": [_bar(each, phases.get(each.pk, ()), own_scale, at) for each in children],
         "packed": None if is_small or not runs else pack(runs, scale, at),
+        "packed_scale": scale,
         "runs": len(runs),
         "first": children[0].array_index if children else None,
         "last": children[-1].array_index if children else None,
         "next_after": children[-1].array_index if has_more else None,
         "after": after,
     }
+
+
+def _scale_of(children: Sequence[Job], whole: Scale, now: float) -> Scale:
+    """From the first start among these children to the last end."""
+    started = [_epoch(each.started_at, whole.end) for each in children if each.started_at]
+    if not started:
+        return whole
+    ends = [now if each.status in LIVE else _epoch(each.stopped_at, now) for each in children]
+    return Scale(min(started), max(*ends, min(started) + 1))
 
 
 def pack(runs: Sequence[Run], scale: Scale, now: float) -> Packed:
@@ -251,6 +265,7 @@ def _bar(
         status=job.status,
         segments=segments,
         is_own=is_own,
+        is_array=job.is_array,
     )
 
 
