@@ -13,6 +13,8 @@ from django.urls import reverse
 from jobs.models import (
     AccessKey,
     AccessToken,
+    Alarm,
+    AlarmChange,
     Attempt,
     AuditDoor,
     AuditEntry,
@@ -29,6 +31,8 @@ from jobs.models import (
     CostTagHour,
     DocumentBlock,
     Engine,
+    EnvironmentMetric,
+    FollowMark,
     ImagePull,
     InstanceType,
     Job,
@@ -46,6 +50,7 @@ from jobs.models import (
     Node,
     NodeTransition,
     QueueBlock,
+    QueueMetric,
     QuotaShare,
     RightSizing,
     SchedulerLease,
@@ -84,6 +89,7 @@ ADDED_AND_CHANGED = {
     Secret,
     InstanceType,
     Budget,
+    Alarm,
 }
 # A machine is told by its engine, all but its GPUs.
 CHANGED_BY_SERVICES = ADDED_AND_CHANGED | {Node}
@@ -181,6 +187,18 @@ def one_of_each(boss: User) -> dict[type[Model], Model]:
     AuditEntry.objects.create(
         at=NOW, user=boss, username="boss", door=AuditDoor.PAGE, action="queue_edit", status=302
     )
+    alarm = Alarm.objects.create(
+        name="failing",
+        metric="FAILED_JOBS",
+        comparison="GREATER_THAN",
+        threshold=5,
+        created_at=NOW,
+        state_since=NOW,
+    )
+    AlarmChange.objects.create(alarm=alarm, from_state="OK", to_state="ALARM", at=NOW)
+    QueueMetric.objects.create(seconds=60, start=NOW, queue=array.queue)
+    EnvironmentMetric.objects.create(seconds=60, start=NOW, environment=attempt.environment)
+    FollowMark.objects.create(name="metrics", until=NOW)
     SpotPressure.objects.create(engine=attempt.node.engine, pressure="0.5", at=NOW)
     found = {model: model._default_manager.order_by("-pk").first() for model in MODELS}
     return {model: row for model, row in found.items() if row is not None}
