@@ -1,5 +1,7 @@
 """Actions on many jobs: started from the list, and watched on their page."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -10,6 +12,7 @@ from jobs.models import BulkAction, Job
 from jobs.services.requests.bulk import go_on_with_bulk
 from jobs.web.access import visible_topics
 from tests.builders import a_job, a_queue, an_array
+from tests.web.test_undo import undo_on
 
 # Session, user, the action, its results, their jobs, and how many there are of each kind.
 PAGE_QUERIES = 6
@@ -201,3 +204,143 @@ def test_the_page_takes_as_many_queries_for_many_jobs_as_for_few(
     action = carried_out(started(page, action="cancel", job=[str(job.pk) for job in jobs]))
     with django_assert_num_queries(PAGE_QUERIES):
         page.get(f"/jobs/bulk/{action.pk}/")
+
+
+def test_each_job_is_listed_with_what_was_done(page: Client, script: Client) -> None:
+    jobs = [a_job(name=f"f{number}", status="FAILED") for number in range(3)]
+    fine = a_job(name="fine", status="SUCCEEDED")
+    action = carried_out(started(page, action="rerun", job=[str(job.pk) for job in (*jobs, fine)]))
+    told = script.get(f"/jobs/bulk/{action.pk}/").json()
+    again = {job.rerun_of_id: str(job.pk) for job in Job.objects.exclude(rerun_of=None)}
+    assert [(row["job"], row["outcome"], row["rerun"]) for row in told["results"]] == [
+        *((str(job.pk), "CHANGED", again[job.pk]) for job in jobs),
+        (str(fine.pk), "REFUSED", None),
+    ]
+    html = page.get(f"/jobs/bulk/{action.pk}/?outcome=REFUSED").content.decode()
+    assert f'href="/jobs/{fine.pk}/"' in html
+    assert f'href="/jobs/{jobs[0].pk}/"' not in html
+
+
+@pytest.mark.parametrize("query", ["", "outcome=UNTOUCHED&", "outcome=REST&"])
+def test_results_of_many_jobs_come_page_by_page(script: Client, page: Client, query: str) -> None:
+    jobs = [a_job(status="SUCCEEDED") for _ in range(120)]
+    action = started(page, action="cancel", job=[str(job.pk) for job in jobs])
+    if "REST" not in query:
+        carried_out(action)
+    found, following = [], f"/jobs/bulk/{action.pk}/?{query}"
+    sizes = []
+    while following:
+        told = script.get(following).json()
+        found += [row["job"] for row in told["results"]]
+        sizes.append(len(told["results"]))
+        following = told["next"]
+    assert found == [str(job.pk) for job in jobs]
+    assert sizes == [50, 50, 20]
+
+
+@pytest.mark.parametrize("query", ["outcome=ODD", "after=x", "after=-1"])
+def test_a_bad_page_of_results_is_refused_by_name(script: Client, page: Client, query: str) -> None:
+    action = started(page, action="cancel", job=[str(a_job().pk)])
+    answer = script.get(f"/jobs/bulk/{action.pk}/?{query}")
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == [query.partition("=")[0]]
+
+
+def test_the_rest_of_an_action_is_left_alone_once_it_is_stopped(page: Client) -> None:
+    jobs = [a_job(status="RUNNABLE") for _ in range(2)]
+    action = started(page, action="cancel", job=[str(job.pk) for job in jobs])
+    for told in ("2 jobs left as they are", "It had finished already"):
+        html = page.post(f"/jobs/bulk/{action.pk}/stop/", follow=True).content.decode()
+        assert told in html
+    assert "Stopped." in html
+    assert "Not looked at" in html
+    carried_out(action)
+    assert {job.status for job in Job.objects.all()} == {"RUNNABLE"}
+
+
+def test_a_cancel_is_taken_back_once_from_its_toast_or_its_page(page: Client) -> None:
+    jobs = [a_job(status="RUNNABLE"), a_job(status="RUNNING", attempts_made=1)]
+    html = page.post(
+        "/jobs/bulk/", {"action": "cancel", "job": [str(job.pk) for job in jobs]}, follow=True
+    ).content.decode()
+    action = carried_out(BulkAction.objects.get())
+    url, fields = undo_on(html)
+    assert url == f"/jobs/bulk/{action.pk}/undo/"
+    places = {page.post(url, fields)["Location"] for _ in range(2)}
+    undo = BulkAction.objects.get(undoes=action)
+    assert places == {f"/jobs/bulk/{undo.pk}/"}
+    assert (undo.kind, undo.job_ids) == ("RERUN", [str(jobs[0].pk)])
+    carried_out(undo)
+    assert Job.objects.get(rerun_of=jobs[0]).status == "SUBMITTED"
+    html = page.get(f"/jobs/bulk/{action.pk}/").content.decode()
+    assert "Taken back by" in html
+    assert "Takes back" in page.get(f"/jobs/bulk/{undo.pk}/").content.decode()
+
+
+def test_a_rerun_is_taken_back_by_ending_what_it_submitted(page: Client) -> None:
+    failed = a_job(status="FAILED")
+    action = carried_out(started(page, action="rerun", job=[str(failed.pk)]))
+    page.post(f"/jobs/bulk/{action.pk}/undo/")
+    carried_out(BulkAction.objects.get(undoes=action))
+    again = Job.objects.get(rerun_of=failed)
+    assert (again.status, again.status_reason) == ("FAILED", "The rerun was taken back.")
+
+
+def test_what_has_not_begun_is_taken_back_by_stopping_it(page: Client) -> None:
+    job = a_job(status="RUNNABLE")
+    action = started(page, action="cancel", job=[str(job.pk)])
+    html = page.post(f"/jobs/bulk/{action.pk}/undo/", follow=True).content.decode()
+    assert "Nothing was done yet" in html
+    carried_out(action)
+    job.refresh_from_db()
+    assert job.status == "RUNNABLE"
+    assert BulkAction.objects.count() == 1
+
+
+def test_a_terminate_cannot_be_taken_back(page: Client, script: Client) -> None:
+    action = carried_out(started(page, action="terminate", job=[str(a_job().pk)]))
+    assert "bulk_undo" not in page.get(f"/jobs/bulk/{action.pk}/").content.decode()
+    answer = script.post(f"/jobs/bulk/{action.pk}/undo/")
+    assert answer.status_code == 409
+    assert "Rerun it" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("what", ["stop", "undo"])
+def test_nobody_stops_or_takes_back_the_action_of_another(
+    page: Client, bobs_page: Client, what: str
+) -> None:
+    action = started(page, action="cancel", job=[str(a_job().pk)])
+    assert bobs_page.post(f"/jobs/bulk/{action.pk}/{what}/").status_code == 404
+    action.refresh_from_db()
+    assert action.finished_at is None
+
+
+def test_a_double_click_starts_one_action(page: Client) -> None:
+    fields = {"action": "cancel", "job": str(a_job().pk), "request_token": "t"}
+    places = {page.post("/jobs/bulk/", fields)["Location"] for _ in range(2)}
+    assert places == {f"/jobs/bulk/{BulkAction.objects.get().pk}/"}
+
+
+def test_actions_are_listed_newest_first_and_the_newest_below_the_jobs(
+    page: Client, bobs_page: Client, script: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.selectors.bulk.ACTIONS_ON_A_PAGE", 2)
+    assert "No bulk actions yet" in page.get("/jobs/bulk/").content.decode()
+    chosen = str(a_job().pk)
+    for client in (page, page, page, bobs_page):
+        client.post("/jobs/bulk/", {"action": "cancel", "job": chosen})
+    actions = list(BulkAction.objects.order_by("-pk"))
+    assert actions[0].owner.username == "bob"
+
+    def listed(client: Client, url: str) -> list[int]:
+        html = client.get(url).content.decode()
+        return [int(found) for found in re.findall(r'id="bulk-(\d+)"', html)]
+
+    assert listed(bobs_page, "/jobs/bulk/") == [actions[0].pk]
+    assert listed(page, "/jobs/") == [action.pk for action in actions[1:]]
+    assert listed(page, "/jobs/bulk/")[:2] == [actions[0].pk, actions[1].pk]
+    first = script.get("/jobs/bulk/").json()
+    second = script.get(first["next"]).json()
+    both = [row["id"] for row in first["results"] + second["results"]]
+    assert both == [action.pk for action in actions]
+    assert second["next"] is None

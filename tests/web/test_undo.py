@@ -18,10 +18,9 @@ FIELD = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
 
 
 def undo_on(html: str) -> tuple[str, dict[str, str]]:
-    """Where a toast's button posts, and what."""
-    found = UNDO.search(html)
-    assert found is not None
-    return found[1], {name: unescape(value) for name, value in FIELD.findall(found[2])}
+    """Where the newest toast's button posts, and what."""
+    *_, (url, fields) = UNDO.findall(html)
+    return url, {name: unescape(value) for name, value in FIELD.findall(fields)}
 
 
 def submission(**fields: str) -> dict[str, str]:
