@@ -1,49 +1,44 @@
 """Pictures of every page, light and dark, wide and narrow, and those of the README.
 
-    python -m tests.screenshots [FOLDER]
+    script/screenshots [FOLDER]
 
-Runs a whole installation with a little work on it. Without FOLDER it writes docs/screenshots, where
-only the README's pictures are kept.
+Runs a whole installation with a little work on it and a month of made-up history. Without FOLDER it writes
+docs/screenshots, where only the README's pictures are kept.
 """
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.chromium import chromium_path
 from tests.images import busybox_image
 from tests.installation import PASSWORD, ROOT, Installation
 
-WIDE = {"width": 1360, "height": 900}
-NARROW = {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1360, "height": 900}
+NARROW: ViewportSize = {"width": 390, "height": 844}
+# What the README shows.
+KEPT = frozenset({"job", "overview", "monitoring"})
 RENDER = 'sh -c "for i in $(seq 1 400); do echo rendering frame $i of 400; sleep 0.25; done"'
 
 TILES = "sh -c 'echo tile $AWS_BATCH_JOB_ARRAY_INDEX; test $((AWS_BATCH_JOB_ARRAY_INDEX % 7)) != 5'"
 SHARDS = "sh -c 'echo shard $AWS_BATCH_JOB_ARRAY_INDEX; sleep 2'"
+HISTORY = "from tests.shown_history import write; write()"
 
 
 def work(installation: Installation) -> dict[str, str]:
-    """Jobs in several states; the ids of those that have a page in the pictures."""
-    installation.post("/queues/", name="nightly", priority="5", environments="local")
-    installation.post(
-        "/policies/",
-        name="teams",
-        share_decay_seconds="3600",
-        compute_reservation="20",
-        share_distribution='[{"shareIdentifier": "blue", "weightFactor": 0.5}]',
-    )
-    installation.post("/queues/", name="research", environments="local", scheduling_policy="teams")
-    installation.post("/resources/", name="licences", total_quantity="10")
-    installation.post("/secrets/", name="db/password", value="not shown anywhere")
+    """Jobs in several states and what they are on; what the pages of the pictures are about, by name."""
+    set_up(installation)
     done = [installation.submit(f"frame-{number:03}", command="echo done") for number in range(6)]
     failed = installation.submit("simulate", definition="fail")
+    kept = installation.submit("train-small", definition="checkpoint", parameters="steps=3")
     tiles = installation.submit("tiles", command=TILES, array_size="24", vcpus="0.25")
     register_pair(installation)
-    for job_id in [*done, failed, tiles]:
+    for job_id in [*done, failed, kept, tiles]:
         installation.wait_for(job_id, seconds=180)
+    installation.manage("shell", "--no-imports", "-c", HISTORY)
     running = installation.submit("render-scene", command=RENDER, vcpus="1", memory_mib="512")
     installation.wait_for(running, "RUNNING")
     pair = installation.submit("serve", definition="pair")
@@ -57,9 +52,69 @@ def work(installation: Installation) -> dict[str, str]:
     installation.submit("train-model", command="sleep 900", vcpus="0.75", queue="nightly")
     waiting = installation.submit("merge-frames", command="echo merged", vcpus="1")
     huge = installation.submit("assemble-genome", command="true", memory_mib="900000")
-    names = ("running", "failed", "waiting", "huge", "tiles", "shards", "film", "pair")
-    ids = (running, failed, waiting, huge, tiles, shards, film, pair)
-    return dict(zip(names, ids, strict=True))
+    names = ("running", "failed", "waiting", "huge", "tiles", "shards", "film", "pair", "kept")
+    ids = (running, failed, waiting, huge, tiles, shards, film, pair, kept)
+    return {**dict(zip(names, ids, strict=True)), **others(installation)}
+
+
+def set_up(installation: Installation) -> None:
+    """Queues, a policy, a resource, a secret, a budget, an alarm, and an environment of Spot instances."""
+    installation.post("/queues/", name="nightly", priority="5", environments="local")
+    installation.post(
+        "/policies/",
+        name="teams",
+        share_decay_seconds="3600",
+        compute_reservation="20",
+        share_distribution='[{"shareIdentifier": "blue", "weightFactor": 0.5}]',
+    )
+    installation.post("/queues/", name="research", environments="local", scheduling_policy="teams")
+    installation.post("/resources/", name="licences", total_quantity="10")
+    installation.post("/secrets/", name="db/password", value="not shown anywhere")
+    installation.post(
+        "/budgets/", name="nightly", scope="QUEUE", queue="nightly", usd_per_month="500"
+    )
+    installation.post(
+        "/alarms/",
+        name="queue-too-long",
+        metric="WAITING_JOBS",
+        comparison="GREATER_THAN",
+        threshold="30",
+        period_minutes="5",
+        periods="2",
+        is_enabled="true",
+    )
+    installation.post(
+        "/instance-types/",
+        name="rack.small",
+        vcpus="0.5",
+        memory_mib="512",
+        usd_per_hour="0.02",
+        spot_usd_per_hour="0.008",
+    )
+    members = {
+        "type": "SPOT",
+        "maxvCpus": 2,
+        "minvCpus": 0,
+        "instanceTypes": ["rack.small"],
+        "allocationStrategy": "SPOT_CAPACITY_OPTIMIZED",
+        "subnets": ["subnet-1"],
+        "securityGroupIds": ["sg-1"],
+        "instanceRole": "role",
+    }
+    environment = {"name": "spot", "engine": "local", "type": "MANAGED"}
+    installation.post_json("/environments/", {**environment, "compute_resources": members})
+    installation.post("/queues/", name="spot", priority="1", environments="spot")
+
+
+def others(installation: Installation) -> dict[str, str]:
+    """What else has a page of its own: a bulk action, a run that was measured, an instance."""
+    chosen = [installation.submit(f"draft-{number}", memory_mib="900000") for number in range(3)]
+    bulk = installation.post_json("/jobs/bulk/", {"action": "cancel", "job": chosen})
+    on_spot = installation.submit("sweep", queue="spot", command="sleep 600", vcpus="0.25")
+    installation.wait_for(on_spot, "RUNNING", seconds=120)
+    rows = installation.get("/environments/spot/")["instances"]
+    run = installation.get("/right-sizing/count/")["runs"][0]
+    return {"bulk": str(bulk["id"]), "instance": rows[0]["instance_id"], "run": str(run["attempt"])}
 
 
 def register_pair(installation: Installation) -> None:
@@ -79,69 +134,131 @@ def register_pair(installation: Installation) -> None:
         },
     ]
     properties = json.dumps({"taskProperties": [{"containers": containers}]})
-    installation.post("/definitions/", name="pair", ecs_properties=properties, tags="team=blue")
+    for tags in ("team=blue", "team=red"):
+        installation.post("/definitions/", name="pair", ecs_properties=properties, tags=tags)
 
 
-def pages(jobs: dict[str, str]) -> dict[str, str]:
+def pages(shown: Mapping[str, str]) -> dict[str, str]:
+    """The path of each picture's page, by the picture's name; `shown` names what the pages are about.
+
+    The first is the form to log in: all others need that.
+    """
+    return {**_pages_of_jobs(shown), **_pages_of_lists(shown), **_pages_of_people()}
+
+
+def _pages_of_jobs(shown: Mapping[str, str]) -> dict[str, str]:
+    tiles, failed = shown["tiles"], shown["failed"]
     return {
+        "login": "/login/",
         "overview": "/",
         "jobs": "/jobs/",
-        "job": f"/jobs/{jobs['running']}/",
-        "job-failed": f"/jobs/{jobs['failed']}/",
-        "job-waiting": f"/jobs/{jobs['waiting']}/",
-        "job-huge": f"/jobs/{jobs['huge']}/",
-        "array": f"/jobs/{jobs['shards']}/",
-        "array-failed": f"/jobs/{jobs['tiles']}/",
-        "array-child": f"/jobs/{jobs['tiles']}:5/",
-        "job-pending": f"/jobs/{jobs['film']}/",
-        "job-containers": f"/jobs/{jobs['pair']}/",
+        "jobs-failed": "/jobs/?status=FAILED",
+        "search": "/search/?q=frame",
+        "job": f"/jobs/{shown['running']}/",
+        "job-failed": f"/jobs/{failed}/",
+        "job-waiting": f"/jobs/{shown['waiting']}/",
+        "job-huge": f"/jobs/{shown['huge']}/",
+        "job-pending": f"/jobs/{shown['film']}/",
+        "job-containers": f"/jobs/{shown['pair']}/",
+        "job-api": f"/jobs/{failed}/api/",
+        "job-terminate": f"/jobs/{shown['running']}/terminate/",
+        "job-log": f"/jobs/{shown['running']}/attempts/1/log/",
+        "job-checkpoint": f"/jobs/{shown['kept']}/checkpoint/",
+        "job-checkpoint-delete": f"/jobs/{shown['kept']}/checkpoint/delete/",
+        "array": f"/jobs/{shown['shards']}/",
+        "array-failed": f"/jobs/{tiles}/",
+        "array-child": f"/jobs/{tiles}:5/",
+        "array-timeline": f"/jobs/{tiles}/timeline/",
+        "bulk": f"/jobs/bulk/{shown['bulk']}/",
         "submit": "/submit/?definition=count",
-        "submit-array": f"/submit/?again={jobs['tiles']}",
+        "submit-array": f"/submit/?again={tiles}",
         "submit-containers": "/submit/?definition=pair",
-        "definition-form": "/new/definition/?from=hello",
-        "definition-containers": "/definitions/pair/",
+    }
+
+
+def _pages_of_lists(shown: Mapping[str, str]) -> dict[str, str]:
+    run = shown["run"]
+    return {
         "definitions": "/definitions/",
         "definition": "/definitions/hello/",
+        "definition-containers": "/definitions/pair/",
+        "definition-form": "/new/definition/?from=hello",
+        "definition-compare": "/definitions/pair/compare/?old=1&new=2",
+        "definition-deregister": "/definitions/hello/1/deregister/",
         "queues": "/queues/",
         "queue": "/queues/default/",
         "queue-fair": "/queues/research/",
+        "queue-form": "/new/queue/",
         "queue-edit": "/queues/research/edit/",
         "policies": "/policies/",
         "policy": "/policies/teams/",
+        "policy-form": "/new/policy/",
         "policy-edit": "/policies/teams/edit/",
         "resources": "/resources/",
         "resource": "/resources/licences/",
-        "secrets": "/secrets/",
+        "resource-form": "/new/resource/",
         "environments": "/environments/",
         "environment": "/environments/local/",
+        "environment-managed": "/environments/spot/",
+        "environment-form": "/new/environment/",
         "environment-edit": "/environments/local/edit/",
+        "instance": f"/instances/{shown['instance']}/",
         "instance-types": "/instance-types/",
         "instance-type": "/instance-types/m6i.large/",
+        "instance-type-form": "/new/instance-type/",
+        "instance-type-edit": "/instance-types/m6i.large/edit/",
+        "costs": "/costs/",
+        "budgets": "/budgets/",
+        "budget": "/budgets/nightly/",
+        "budget-form": "/new/budget/",
+        "budget-edit": "/budgets/nightly/edit/",
+        "right-sizing": "/right-sizing/",
+        "right-sizing-of": "/right-sizing/count/",
+        "right-sizing-run": f"/right-sizing/count/{run}/",
+        "monitoring": "/monitoring/",
+        "alarms": "/alarms/",
+        "alarm": "/alarms/queue-too-long/",
+        "alarm-form": "/new/alarm/",
+        "alarm-edit": "/alarms/queue-too-long/edit/",
+        "events": "/events/",
+    }
+
+
+def _pages_of_people() -> dict[str, str]:
+    return {
+        "secrets": "/secrets/",
+        "secret": "/secrets/1/",
+        "secret-delete": "/secrets/1/delete/",
         "tokens": "/access/tokens/",
+        "token-revoke": "/access/tokens/1/revoke/",
         "access-keys": "/access/keys/",
+        "access-key-revoke": "/access/keys/1/revoke/",
+        "access": "/access/",
+        "audit": "/access/audit/",
         "docs-api": "/docs/api/",
         "docs-events": "/docs/events/",
     }
 
 
-def logged_in(browser: Browser, url: str, *, size: dict[str, int], dark: bool) -> Page:
+def opened(browser: Browser, *, size: ViewportSize, dark: bool) -> Page:
     context = browser.new_context(
         viewport={"width": size["width"], "height": size["height"]},
         color_scheme="dark" if dark else "light",
     )
-    page = context.new_page()
-    page.goto(url)
+    return context.new_page()
+
+
+def log_in(page: Page) -> None:
     page.get_by_label("User name").fill("admin")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    return page
 
 
 def take(page: Page, url: str, path: Path, *, whole: bool) -> None:
     page.goto(url)
     # The log and the charts are drawn by scripts, the last of them when the log has its first line.
     page.wait_for_load_state("load")
-    page.wait_for_timeout(1200)
+    page.wait_for_timeout(700)
     page.screenshot(path=path, full_page=whole)
 
 
@@ -162,11 +279,14 @@ def main() -> None:
 def draw(
     browser: Browser, url: str, shown: dict[str, str], folder: Path, *, everything: bool
 ) -> None:
-    def each(size: dict[str, int], dark: bool, name_of: Callable[[str], str]) -> None:
-        page = logged_in(browser, url, size=size, dark=dark)
+    def each(size: ViewportSize, dark: bool, name_of: Callable[[str], str]) -> None:
+        page = opened(browser, size=size, dark=dark)
         for name, path in shown.items():
-            if everything or name in {"job", "overview"}:
+            if everything or name in KEPT:
                 take(page, url + path, folder / f"{name_of(name)}.png", whole=everything)
+            if name == "login":
+                page.goto(url)
+                log_in(page)
         page.context.close()
 
     each(WIDE, False, lambda name: name)
