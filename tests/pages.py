@@ -50,6 +50,7 @@ NOT_PAGES = frozenset(
         "queue_delete",
         "submit_check",
         "submit_fill",
+        "submit_jobs",
         # The same as "job", for a node.
         "job_node",
     }

@@ -1,5 +1,6 @@
 """Log bytes as HTML: colours stay, nothing else of them works."""
 
+import json
 import re
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from jobs.selectors.logs import LogLine
 from jobs.web.logtext import SHOWN_BYTES, render_lines, render_text
-from jobs.web.plaintext import visible
+from jobs.web.plaintext import in_json, visible
 
 
 def line(number: int, data: bytes, *, continued: bool = False, source: str = "stdout") -> LogLine:
@@ -41,6 +42,11 @@ def line(number: int, data: bytes, *, continued: bool = False, source: str = "st
         ("\x1b", "␛"),
         ("\u202etxt.exe\u202c", "[U+202E]txt.exe[U+202C]"),
         ("a\u2028b", "a[U+2028]b"),
+        ("zero\u200bwidth\ufeff", "zero[U+200B]width[U+FEFF]"),
+        ("hid\U000e0041den", "hid[U+E0041]den"),
+        ("\u0301x", "◌\u0301x"),
+        ("a" + "\u0336" * 30, "a" + "\u0336" * 8 + "[+22 marks]"),
+        ("👩\u200d👧 é e\u0301", "👩\u200d👧 é e\u0301"),
         ("tab\tstays", "tab\tstays"),
         ("line\r", "line"),
     ],
@@ -97,6 +103,13 @@ def test_no_bytes_can_make_a_tag_a_control_character_or_a_switch_of_direction(da
     tags = set(re.findall(r"<(/?[a-z!?/]*)", html))
     assert tags <= {"div", "/div", "a", "/a", "time", "/time", "span", "/span"}
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\n]", html)
+
+
+@given(st.text(max_size=100))
+def test_json_that_is_harmless_to_look_at_has_the_same_value(text: str) -> None:
+    shown = in_json(json.dumps(text, ensure_ascii=False))
+    assert json.loads(shown) == text
+    assert not re.search("[\x80-\x9f\u202a-\u202e\u200b\U000e0000-\U000e007f]", shown)
 
 
 @given(st.text(max_size=100))
