@@ -89,7 +89,7 @@ def test_a_large_array_is_packed_and_its_rows_are_paged(
 
 
 def test_ten_thousand_runs_stay_light() -> None:
-    runs = [Run(n, "SUCCEEDED", n / 7, n / 7 + 30 + n % 11) for n in range(10_000)]
+    runs = [Run(n / 7, n, "SUCCEEDED", n / 7 + 30 + n % 11) for n in range(10_000)]
     packed = pack(runs, Scale(0, 1500), 1500.0)
     assert packed.most > 200
     assert sum(len(lane.path) for lane in packed.lanes) < MAX_BYTES
@@ -97,10 +97,10 @@ def test_ten_thousand_runs_stay_light() -> None:
 
 def test_runs_that_do_not_overlap_share_a_lane() -> None:
     runs = [
-        Run(0, "SUCCEEDED", 0, 10),
-        Run(1, "FAILED", 2, 4),
-        Run(2, "SUCCEEDED", 5, 9),
-        Run(3, "RUNNING", 10, None),
+        Run(0, 0, "SUCCEEDED", 10),
+        Run(2, 1, "FAILED", 4),
+        Run(5, 2, "SUCCEEDED", 9),
+        Run(10, 3, "RUNNING", None),
     ]
     packed = pack(runs, Scale(0, 20), 20.0)
     assert packed.most == 2
