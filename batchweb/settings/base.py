@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "jobs.web.renewals.SharedRenewalMiddleware",
     # Last, so that it is the first to hear of a view's error.
     "jobs.web.middleware.ErrorAnswerMiddleware",
 ]

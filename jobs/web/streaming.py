@@ -11,6 +11,7 @@ import contextvars
 import signal
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from io import BytesIO
 from types import FrameType
 from typing import Any
 
@@ -20,6 +21,7 @@ from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from .hub import hub
+from .renewing import Renewals, is_renewal
 
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -63,14 +65,29 @@ class StreamingASGIHandler(ASGIHandler):
     """Django's handler, with lasting responses sent after the request has ended, and streams ended
     when the server stops (it would wait for them otherwise)."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._renewals = Renewals()
+
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
+            return
+        if is_renewal(scope):
+            await self._renew(scope, receive, send)
             return
         kept: list[LastingResponse] = []
         _lasting.set(kept)
         await super().__call__(scope, receive, send)
         for response in kept:
+            await _send_until_gone(super().send_response, response, receive, send)
+
+    async def _renew(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answers a renewal of live parts, which many may ask for at once (`renewing`)."""
+        request, response = self.create_request(scope, BytesIO())
+        if request is not None:
+            response = await self._renewals.answer(request)
+        if response is not None:
             await _send_until_gone(super().send_response, response, receive, send)
 
     async def send_response(self, response: HttpResponseBase, send: Send) -> None:
@@ -84,7 +101,7 @@ class StreamingASGIHandler(ASGIHandler):
 
 async def _send_until_gone(
     send_response: Callable[[HttpResponseBase, Send], Awaitable[None]],
-    response: LastingResponse,
+    response: HttpResponseBase,
     receive: Receive,
     send: Send,
 ) -> None:

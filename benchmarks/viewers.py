@@ -1,0 +1,193 @@
+"""How far behind 200 viewers of one live page are, with a million jobs in the database.
+
+    python -m benchmarks viewers [--viewers 200] [--changes 10] [--every 4] [--page /jobs/]
+
+`python -m benchmarks big_database` builds the database (BENCH_FOLDER as there; DATABASE_URL for PostgreSQL). A real
+server (one process) has that many pages open, of 20 administrators; a job is written every few seconds, and each
+viewer does what the browser does: it hears of the change and asks for the parts that show it. Measured is the time
+from the change's commit until a viewer has the part with the new job in it.
+
+The same again on a server that draws each viewer's parts for him alone.
+"""
+
+import argparse
+import asyncio
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import connections, transaction
+
+from benchmarks.big.viewer import Viewer
+from benchmarks.fresh import heading, machine
+from jobs import changes
+from jobs.models import Job, JobSpec
+from tests.builders import a_job
+
+ADMINISTRATORS = 20
+SHARED, UNSHARED = "batchweb.settings.dev", "benchmarks.big.unshared"
+NAME = "change"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Of one server: how far each viewer was behind each change, in seconds, and what that took."""
+
+    behind: list[float]
+    missed: int
+    subscriptions: int
+    server_seconds: float
+    kilobytes: float
+
+    def text(self) -> str:
+        ordered = sorted(self.behind) or [float("nan")]
+        at = [ordered[min(len(ordered) - 1, int(part * len(ordered)))] for part in (0.5, 0.95)]
+        return (
+            f"{1000 * at[0]:7.0f} {1000 * at[1]:7.0f} {1000 * ordered[-1]:7.0f} ms   "
+            f"{self.missed:5} missed   {self.subscriptions} subscription(s)   "
+            f"{self.server_seconds:6.2f} s of CPU and {self.kilobytes:6.0f} kB a change"
+        )
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--viewers", type=int, default=200)
+    parser.add_argument("--changes", type=int, default=10)
+    parser.add_argument("--every", type=float, default=4.0, help="seconds between changes")
+    parser.add_argument("--page", default="/jobs/", help="a page on which new jobs appear")
+    options = parser.parse_args(arguments)
+    heading(f"{machine()}: {options.viewers} viewers of {options.page}, {options.changes} changes")
+    print(f"  {'':22}  median     p95     max")
+    medians = []
+    with _cookies() as cookies:
+        for name, module in (("drawn once for all", SHARED), ("drawn for each", UNSHARED)):
+            outcome = asyncio.run(_watch(options, cookies, module))
+            medians.append(statistics.median(outcome.behind or [float("nan")]))
+            print(f"  {name:22} {outcome.text()}")
+            sys.stdout.flush()
+    print(f"  drawn for each, a viewer is {medians[1] / medians[0]:.1f} times as far behind")
+
+
+@contextmanager
+def _cookies() -> Iterator[list[str]]:
+    """Sessions of administrators, who are there for as long as this lasts."""
+    users = [
+        User(username=f"viewer-{number:02}", is_staff=True) for number in range(ADMINISTRATORS)
+    ]
+    users = User.objects.bulk_create(users)
+    sessions = []
+    for user in users:
+        session = SessionStore()
+        session[SESSION_KEY] = str(user.pk)
+        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session.create()
+        sessions.append(session)
+    try:
+        yield [f"{settings.SESSION_COOKIE_NAME}={session.session_key}" for session in sessions]
+    finally:
+        for session in sessions:
+            session.delete()
+        made = list(Job.objects.filter(owner__in=users).values_list("id", "spec_id"))
+        Job.objects.filter(id__in=[job for job, _ in made]).delete()
+        JobSpec.objects.filter(id__in=[spec for _, spec in made]).delete()
+        User.objects.filter(id__in=[user.pk for user in users]).delete()
+
+
+async def _watch(options: argparse.Namespace, cookies: list[str], module: str) -> Outcome:
+    with _server(module) as (port, pid):
+        viewers = [
+            Viewer(port, options.page, cookies[number % len(cookies)])
+            for number in range(options.viewers)
+        ]
+        tasks = []
+        for viewer in viewers:
+            tasks.append(asyncio.create_task(viewer.watch()))
+            # Not all at once: that would be another benchmark.
+            await asyncio.wait_for(viewer.ready.wait(), 60)
+        await asyncio.sleep(2)
+        begun, behind, missed = _cpu_seconds(pid), [], 0
+        for number in range(options.changes):
+            found = await _change(viewers, f"{NAME}-{number:02}", options.every)
+            behind += found
+            missed += len(viewers) - len(found)
+        used = (_cpu_seconds(pid) - begun) / options.changes
+        subscriptions = await asyncio.to_thread(_subscriptions)
+        failed = [task.exception() for task in tasks if task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    if failed:
+        sys.exit(f"{len(failed)} viewers failed, the first with {failed[0]!r}")
+    received = sum(viewer.received for viewer in viewers) / 1000 / options.changes
+    return Outcome(behind, missed, subscriptions, used, received)
+
+
+async def _change(viewers: list[Viewer], name: str, seconds: float) -> list[float]:
+    """A new job; how far behind those viewers were who saw it before the next one comes."""
+    for viewer in viewers:
+        viewer.wanted = name
+    committed = await asyncio.to_thread(_write, name)
+    await asyncio.sleep(seconds)
+    return [viewer.seen.pop(name) - committed for viewer in viewers if name in viewer.seen]
+
+
+def _write(name: str) -> float:
+    template = Job.objects.filter(array_size__isnull=True).order_by("-id")[0]
+    owner = User.objects.get(username="viewer-00")
+    with transaction.atomic():
+        job = a_job(name=name, owner=owner, queue=template.queue, definition=template.definition)
+        changes.publish([changes.JOBS, changes.job_topic(job.id)])
+    now = time.monotonic()
+    connections.close_all()
+    return now
+
+
+def _subscriptions() -> int:
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    found = client.pubsub_numsub(changes.CHANGES_CHANNEL)
+    client.close()
+    return int(found[0][1])
+
+
+@contextmanager
+def _server(module: str) -> Iterator[tuple[int, int]]:
+    """One process of the web server: its port and its process id."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "batchweb.asgi:application", f"--port={port}"]
+    command += ["--no-access-log", "--log-level=warning", "--timeout-graceful-shutdown=2"]
+    server = subprocess.Popen(command, env={**os.environ, "DJANGO_SETTINGS_MODULE": module})
+    try:
+        until = time.monotonic() + 60
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            if time.monotonic() > until or server.poll() is not None:
+                sys.exit("the web server does not start")
+            time.sleep(0.1)
+        yield port, server.pid
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """What a process has used of CPUs so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,228 @@
+"""Renewals of live parts: drawn once for all viewers who would see the same.
+
+With a change, every open page asks for its live parts again. Two hundred viewers of one page would have the server
+draw it two hundred times, one after the other. So those who ask at the same time share a drawing, which begins after
+each of them asked (`renewing`).
+
+Who sees the same? The part is drawn for a viewer of whom nothing is known but whether he is an administrator
+(`AnyViewer`). A part that asks for more, to show only what is somebody's own, cannot be drawn so: then only one
+person's own pages share it. What a form carries of its viewer (tokens) is put in for each.
+"""
+
+import copy
+import logging
+import re
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.request import HttpHeaders
+from django.http.response import HttpResponseBase
+from django.middleware.csrf import get_token
+from django.utils.cache import patch_vary_headers
+
+from . import answers
+from .access import user_of
+
+logger = logging.getLogger("batchweb.web")
+
+# The hidden inputs of `{% csrf_token %}` and `{% request_token %}`. No text of others has a quote that is not escaped.
+CSRF_INPUT = re.compile(r'(name="csrfmiddlewaretoken" value=")[^"]*')
+REQUEST_INPUT = re.compile(r'(name="request_token" value=")[^"]*')
+PARTS_HEADER = answers.LIVE_REGIONS.lower().encode()
+PARTS_IN_META = HttpHeaders.to_wsgi_name(answers.LIVE_REGIONS)
+# Of so many parts it is remembered whether they are personal.
+KEPT_PARTS = 1000
+
+View = Callable[..., HttpResponseBase]
+
+
+class PersonalError(Exception):
+    """Something was asked of a viewer that is not the same for all of his kind."""
+
+
+class AnyViewer:
+    """Stands for any user, or any administrator: whatever else is asked of him raises PersonalError."""
+
+    is_authenticated = True
+    is_anonymous = False
+    is_active = True
+
+    def __init__(self, *, is_staff: bool, is_superuser: bool) -> None:
+        self.is_staff = is_staff
+        self.is_superuser = is_superuser
+
+    def __getattr__(self, name: str) -> Any:
+        raise PersonalError(name)
+
+    def __eq__(self, other: object) -> bool:
+        raise PersonalError("==")
+
+    def __hash__(self) -> int:
+        raise PersonalError("hash")
+
+
+class _NoSession:
+    """A session is one person's."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise PersonalError(f"session.{name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Parts that are drawn together, and for whom: a kind of viewer, or one user."""
+
+    parts: tuple[str, ...]
+    who: object
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """An answer without what is one viewer's."""
+
+    content: str
+    headers: Mapping[str, str]
+
+
+class SharedAnswer(HttpResponse):
+    """Stands for an answer whose parts are still to be drawn; `jobs.web.renewing` sees to that."""
+
+    def __init__(self, work: "Work", groups: Sequence["Group"], token: str) -> None:
+        super().__init__()
+        self.work = work
+        self.groups = groups
+        self._token = token
+
+    def fill(self, drawings: Sequence["Drawing"]) -> None:
+        """Puts in what was drawn, with the viewer's own tokens."""
+        content = "".join(drawing.content for drawing in drawings)
+        content = CSRF_INPUT.sub(lambda found: found[1] + self._token, content)
+        content = REQUEST_INPUT.sub(lambda found: found[1] + secrets.token_urlsafe(18), content)
+        self.content = content
+        for drawing in drawings:
+            patch_vary_headers(self, drawing.headers.get("Vary", "").split(", "))
+            for name, text in drawing.headers.items():
+                self.headers.setdefault(name, text)
+        self.headers["Content-Length"] = str(len(self.content))
+
+
+class SharedRenewalMiddleware:
+    """Stops at the view of a renewal, where others may want the same. It stands behind those who know the user.
+
+    Only where the server's handler knows what to do with a SharedAnswer, which it says by `may_share`.
+    """
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+        # Of a view's part, and a kind of viewer: whether it shows what is somebody's own.
+        self._is_personal: dict[tuple[object, ...], bool] = {}
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: View, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        """What is to be drawn; None where the view is to answer itself."""
+        if not getattr(request, "may_share", False) or not _is_plain(request):
+            return None
+        work = Work(request, view, args, kwargs)
+        groups = [group for group in self._told_apart(work) if group.parts]
+        return SharedAnswer(work, groups, get_token(request)) if groups else None
+
+    def _told_apart(self, work: "Work") -> tuple["Group", "Group"]:
+        """The parts that are the same for all of the viewer's kind, and those that are his own."""
+        shared: list[str] = []
+        own: list[str] = []
+        for part in work.parts:
+            (own if self._shows_own(work, part) else shared).append(part)
+        return Group(tuple(shared), work.kind), Group(tuple(own), work.user.pk)
+
+    def _shows_own(self, work: "Work", part: str) -> bool:
+        key = (work.name, part, work.kind)
+        known = self._is_personal.get(key)
+        if known is None:
+            if len(self._is_personal) >= KEPT_PARTS:
+                self._is_personal.clear()
+            known = self._is_personal[key] = work.is_personal(part)
+        return known
+
+
+class Work:
+    """What one renewal asks for."""
+
+    def __init__(
+        self, request: HttpRequest, view: View, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.user = user_of(request)
+        self.kind = (self.user.is_staff, self.user.is_superuser)
+        self.page = (request.scheme, request.get_host(), request.get_full_path())
+        self.parts = sorted(set(request.headers[answers.LIVE_REGIONS].split()))
+        match = request.resolver_match
+        self.name = match.view_name if match else ""
+        self._request = request
+        self._view, self._args, self._kwargs = view, args, kwargs
+
+    def is_personal(self, part: str) -> bool:
+        """Whether a part cannot be drawn for anybody. It is tried out, once."""
+        try:
+            self.draw([part], for_any=True)
+        except PersonalError:
+            return True
+        return False
+
+    def draw_group(self, group: "Group") -> Drawing | None:
+        """What the group shares; None where each is to ask the view himself."""
+        try:
+            return self.draw(group.parts, for_any=group.who == self.kind)
+        except PersonalError:
+            # Other rows than when it was tried out.
+            return None
+
+    def draw(self, parts: Sequence[str], *, for_any: bool) -> Drawing | None:
+        """The view's answer; None unless it is a plain one. Its errors are told where it answers itself.
+
+        Raises PersonalError where it asks for more than is known of any viewer.
+        """
+        request = _without_session(self._request, parts)
+        if for_any:
+            is_staff, is_superuser = self.kind
+            request.user = AnyViewer(is_staff=is_staff, is_superuser=is_superuser)  # type: ignore[assignment]
+        try:
+            response = self._view(request, *self._args, **self._kwargs)
+        except PersonalError:
+            raise
+        except Exception:
+            logger.debug("a renewal is left to its view", exc_info=True)
+            return None
+        if (
+            not isinstance(response, HttpResponse)
+            or response.status_code != 200
+            or response.cookies
+        ):
+            return None
+        return Drawing(response.content.decode(), dict(response.headers))
+
+
+def _is_plain(request: HttpRequest) -> bool:
+    """Whether it asks as live.js does. A browser that knows no CSRF cookie yet is given one by the view."""
+    return (
+        "CSRF_COOKIE" in request.META
+        and answers.wants_fragment(request)
+        and not answers.wants_json(request)
+    )
+
+
+def _without_session(request: HttpRequest, parts: Sequence[str]) -> HttpRequest:
+    """A request for these parts of the same page, with nothing by which it belongs to one session."""
+    anybodys = copy.copy(request)
+    anybodys.META = {name: text for name, text in request.META.items() if name != "CSRF_COOKIE"}
+    anybodys.META[PARTS_IN_META] = " ".join(parts)
+    anybodys.COOKIES = {}
+    anybodys.session = _NoSession()  # type: ignore[assignment]
+    # They were read from the META of the viewer's own.
+    anybodys.__dict__.pop("headers", None)
+    return anybodys

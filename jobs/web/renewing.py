@@ -1,0 +1,79 @@
+"""The server's side of renewals: few threads that last, and one drawing for all who wait for the same.
+
+Django gives each request a thread of its own, with a connection of its own. For two hundred renewals at once that
+takes longer than all else, so they go through the same middleware in threads that last (`jobs.threads`), and wait
+for their drawing in none.
+"""
+
+import asyncio
+import copy
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.base import BaseHandler
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
+
+from jobs.threads import lasting_threads, with_connections
+
+from .renewals import PARTS_HEADER, Drawing, SharedAnswer
+from .together import Together
+
+P = ParamSpec("P")
+T = TypeVar("T")
+# They wait for the database at most; more of them would only wait for each other.
+_threads = lasting_threads(4, "renewal")
+_together: WeakKeyDictionary[asyncio.AbstractEventLoop, Together[Drawing]] = WeakKeyDictionary()
+
+
+def is_renewal(scope: Mapping[str, Any]) -> bool:
+    """Whether a browser asks for live parts of the page that it shows."""
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return False
+    names = {name for name, _ in scope["headers"]}
+    return PARTS_HEADER in names and b"hx-request" in names and b"authorization" not in names
+
+
+class Renewals:
+    """Answers renewals."""
+
+    def __init__(self) -> None:
+        self._django = BaseHandler()
+        self._django.load_middleware()
+
+    async def answer(self, request: ASGIRequest) -> HttpResponseBase:
+        """The answer to a request that has no body."""
+        alone = copy.copy(request)
+        request.may_share = True  # type: ignore[attr-defined]
+        response = await _in_thread(self._ask, request)
+        if not isinstance(response, SharedAnswer):
+            return response
+        draw = response.work.draw_group
+        drawings = [
+            await self._gathered().result(
+                (*response.work.page, group), partial(_in_thread, draw, group)
+            )
+            for group in response.groups
+        ]
+        drawn = [each for each in drawings if each is not None]
+        if len(drawn) < len(drawings):
+            return await _in_thread(self._ask, alone)
+        response.fill(drawn)
+        return response
+
+    def _ask(self, request: ASGIRequest) -> HttpResponseBase:
+        set_script_prefix(request.script_name or "/")
+        return self._django.get_response(request)
+
+    @staticmethod
+    def _gathered() -> Together[Drawing]:
+        """Of the running event loop; a server process has one."""
+        return _together.setdefault(asyncio.get_running_loop(), Together())
+
+
+async def _in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    call = partial(with_connections, work, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_threads, call)

@@ -1,0 +1,254 @@
+"""Renewals of live parts: drawn once for all who would see the same, and for nobody else."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from jobs.models import JobStatus
+from jobs.web.renewals import Work
+from jobs.web.together import Together
+from tests.builders import a_job, a_queue, a_secret, a_user, an_array
+
+from .asgi import open_stream
+
+LIVE_PART = re.compile(r'<div id="([^"]+)" class="bw-live[^"]*" data-live=')
+TOKEN = re.compile(r'name="(?:csrfmiddlewaretoken|request_token)" value="([^"]*)"')
+
+
+class Viewer:
+    """A browser that is logged in, and has been on a page with a form."""
+
+    def __init__(self, user: User) -> None:
+        self.client = Client(enforce_csrf_checks=True, headers={"Accept": "text/html"})
+        self.client.force_login(user)
+        self.client.get(reverse("submit"))
+        self.cookie = "; ".join(
+            f"{name}={each.value}" for name, each in self.client.cookies.items()
+        )
+
+    def parts_of(self, path: str) -> str:
+        return " ".join(LIVE_PART.findall(self.client.get(path).content.decode()))
+
+    def renewed_alone(self, path: str, parts: str) -> str:
+        """As Django answers it, without any sharing."""
+        asked = {"HX-Request": "true", "X-Live-Regions": parts}
+        return self.client.get(path, headers=asked).content.decode()
+
+    async def renewed(self, path: str, parts: str) -> tuple[int, str]:
+        headers = {"accept": "text/html", "hx-request": "true", "x-live-regions": parts}
+        async with open_stream(path, cookie=self.cookie, headers=headers) as stream:
+            body = (await stream.body()).decode()
+            assert "content-length" not in stream.headers or int(
+                stream.headers["content-length"]
+            ) == len(body.encode())
+            return stream.status, body
+
+
+def without_tokens(html: str) -> str:
+    """What is random in two drawings, and the clock, left out; its parts in the order of their names."""
+    html = TOKEN.sub("", html)
+    html = re.sub(r'value="[\w-]+" data-keep', "", html)
+    html = re.sub(r"\d+ s|\d+ s ago|just now|\d\d:\d\d:\d\d[.\d]*", "", html)
+    return "".join(sorted(html.split("</template>")))
+
+
+@contextmanager
+def counted_drawings() -> Iterator[list[tuple[tuple[str, ...], bool]]]:
+    drawn: list[tuple[tuple[str, ...], bool]] = []
+    draw = Work.draw
+
+    def counting(self: Work, parts: tuple[str, ...], *, for_any: bool) -> object:
+        drawn.append((tuple(parts), for_any))
+        return draw(self, parts, for_any=for_any)
+
+    with patch.object(Work, "draw", counting):
+        yield drawn
+
+
+def ask_all(*asked: Awaitable[tuple[int, str]]) -> list[tuple[int, str]]:
+    async def together() -> list[tuple[int, str]]:
+        return list(await asyncio.gather(*asked))
+
+    return asyncio.run(together())
+
+
+class Gate:
+    """Work that lasts until it is let go, and counts how often it was begun."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.is_begun = asyncio.Event()
+        self.open = asyncio.Event()
+
+    async def work(self) -> int:
+        self.begun += 1
+        number = self.begun
+        self.is_begun.set()
+        await self.open.wait()
+        return number
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    async def main() -> None:
+        await test()
+
+    asyncio.run(main())
+
+
+def test_who_asks_while_work_is_under_way_shares_the_next_one() -> None:
+    async def test() -> None:
+        together, gate = Together[int](), Gate()
+        first = asyncio.create_task(together.result("page", gate.work))
+        await gate.is_begun.wait()
+        late = [asyncio.create_task(together.result("page", gate.work)) for _ in range(50)]
+        await asyncio.sleep(0)
+        gate.open.set()
+        assert await first == 1
+        assert await asyncio.gather(*late) == [2] * 50
+        assert gate.begun == 2
+
+    run(test)
+
+
+def test_other_work_is_done_beside_it() -> None:
+    async def test() -> None:
+        together, gates = Together[int](), (Gate(), Gate())
+        asked = [
+            asyncio.create_task(together.result(number, gate.work))
+            for number, gate in enumerate(gates)
+        ]
+        for gate in gates:
+            await gate.is_begun.wait()
+        for gate in gates:
+            gate.open.set()
+        assert await asyncio.gather(*asked) == [1, 1]
+
+    run(test)
+
+
+def test_who_leaves_takes_nothing_from_the_others() -> None:
+    async def test() -> None:
+        together, gate = Together[int](), Gate()
+        leaving, staying = (
+            asyncio.create_task(together.result("page", gate.work)) for _ in range(2)
+        )
+        await gate.is_begun.wait()
+        leaving.cancel()
+        gate.open.set()
+        assert await staying == 1
+
+    run(test)
+
+
+def test_work_that_fails_gives_nothing_and_is_done_again_for_the_next() -> None:
+    async def test() -> None:
+        together = Together[int]()
+
+        async def fails() -> int:
+            raise OSError("no")
+
+        async def works() -> int:
+            return 7
+
+        assert await together.result("page", fails) is None
+        assert await together.result("page", works) == 7
+
+    run(test)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestOnPages:
+    def test_many_viewers_of_a_page_are_served_by_few_drawings(self) -> None:
+        a_job(name="seen-by-all")
+        viewers = [Viewer(a_user(is_staff=True)) for _ in range(3)]
+        path = reverse("jobs")
+        parts = viewers[0].parts_of(path)
+        with counted_drawings() as drawn:
+            found = ask_all(*(each.renewed(path, parts) for each in viewers * 10))
+        assert all(status == 200 and "seen-by-all" in html for status, html in found)
+        # The first may be alone, and whether a part can be shared is tried out once.
+        assert len([each for each, for_any in drawn if for_any and len(each) > 1]) < 10
+
+    @pytest.mark.parametrize("is_staff", [True, False])
+    def test_what_is_shared_is_what_each_would_be_shown_alone(self, is_staff: bool) -> None:
+        user = a_user(is_staff=is_staff)
+        queue = a_queue()
+        job = a_job(owner=user, queue=queue, status=JobStatus.RUNNABLE)
+        array = an_array(3, owner=user, queue=queue)
+        # One of somebody else, before and behind which his stand.
+        a_job(name="a-strangers", queue=queue, status=JobStatus.RUNNABLE)
+        viewer = Viewer(user)
+        environment = queue.environments.get()
+        for path in (
+            reverse("overview"),
+            reverse("jobs"),
+            reverse("job", args=[job.pk]),
+            reverse("job", args=[array.pk]),
+            reverse("queues"),
+            reverse("queue", args=[queue.name]),
+            reverse("environments"),
+            reverse("environment", args=[environment.name]),
+            reverse("definitions"),
+            reverse("budgets"),
+        ):
+            parts = viewer.parts_of(path)
+            assert parts, path
+            ((status, shared),) = ask_all(viewer.renewed(path, parts))
+            assert status == 200
+            alone = viewer.renewed_alone(path, parts)
+            assert without_tokens(shared) == without_tokens(alone), path
+
+    def test_nobody_is_shown_what_is_anothers(self) -> None:
+        bob, eve = a_user(), a_user()
+        a_job(owner=bob, name="of-bob")
+        a_job(owner=eve, name="of-eve")
+        a_secret(owner=bob, name="secret-of-bob")
+        path = reverse("jobs")
+        bobs, eves = Viewer(bob), Viewer(eve)
+        parts = bobs.parts_of(path)
+        found = ask_all(*(each.renewed(path, parts) for each in [bobs, eves] * 5))
+        for number, (_, html) in enumerate(found):
+            assert ("of-bob" in html, "of-eve" in html) == (number % 2 == 0, number % 2 == 1)
+
+    def test_a_form_in_a_shared_part_carries_the_tokens_of_its_viewer(self) -> None:
+        job = a_job(status=JobStatus.RUNNABLE)
+        viewers = [Viewer(a_user(is_staff=True)) for _ in range(2)]
+        path = reverse("job", args=[job.pk])
+        parts = viewers[0].parts_of(path)
+        found = ask_all(*(each.renewed(path, parts) for each in viewers))
+        tokens = [set(TOKEN.findall(html)) for _, html in found]
+        assert tokens[0]
+        assert not tokens[0] & tokens[1]
+        for viewer, (_, html) in zip(viewers, found, strict=True):
+            token = re.findall(r'name="csrfmiddlewaretoken" value="([^"]*)"', html)[0]
+            sent = viewer.client.post(
+                reverse("job_terminate", args=[job.pk]),
+                {"csrfmiddlewaretoken": token, "reason": "enough"},
+            )
+            assert sent.status_code != 403
+
+    def test_what_is_gone_is_told_as_ever(self) -> None:
+        job = a_job()
+        viewer = Viewer(a_user(is_staff=True))
+        path = reverse("job", args=[job.pk])
+        parts = viewer.parts_of(path)
+        job.transitions.all().delete()
+        job.delete()
+        ((status, _),) = ask_all(viewer.renewed(path, parts))
+        assert status == 404
+
+    def test_a_stranger_is_sent_to_log_in(self) -> None:
+        async def asked() -> tuple[int, str]:
+            headers = {"hx-request": "true", "x-live-regions": "jobs-table"}
+            async with open_stream(reverse("jobs"), cookie="", headers=headers) as stream:
+                return stream.status, (await stream.body()).decode()
+
+        ((status, _),) = ask_all(asked())
+        assert status == 401
