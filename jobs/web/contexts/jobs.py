@@ -36,7 +36,7 @@ SORTS = {
     Sort.OLDEST: "Oldest first",
     Sort.ENDED: "Ended last",
     Sort.LONGEST: "Longest run",
-    Sort.COST: "Most expensive",
+    Sort.COST: "Highest cost",
 }
 # No job was submitted before the first, and with the last one can still reckon.
 FIRST_YEAR, LAST_YEAR = "1970", "9000"
