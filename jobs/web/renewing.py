@@ -29,20 +29,20 @@ _threads = lasting_threads(4, "renewal")
 _together: WeakKeyDictionary[asyncio.AbstractEventLoop, Together[Drawing]] = WeakKeyDictionary()
 
 
-def is_renewal(scope: Mapping[str, Any]) -> bool:
-    """Whether a browser asks for live parts of the page that it shows."""
-    if scope["type"] != "http" or scope["method"] != "GET":
-        return False
-    names = {name for name, _ in scope["headers"]}
-    return PARTS_HEADER in names and b"hx-request" in names and b"authorization" not in names
-
-
 class Renewals:
     """Answers renewals."""
 
     def __init__(self) -> None:
         self._django = BaseHandler()
         self._django.load_middleware()
+
+    @staticmethod
+    def concern(scope: Mapping[str, Any]) -> bool:
+        """Whether a browser asks for live parts of the page that it shows."""
+        if scope["method"] != "GET":
+            return False
+        names = {name for name, _ in scope["headers"]}
+        return PARTS_HEADER in names and b"hx-request" in names and b"authorization" not in names
 
     async def answer(self, request: ASGIRequest) -> HttpResponseBase:
         """The answer to a request that has no body."""

@@ -21,7 +21,6 @@ from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from .hub import hub
-from .renewing import Renewals, is_renewal
 
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -67,13 +66,16 @@ class StreamingASGIHandler(ASGIHandler):
 
     def __init__(self) -> None:
         super().__init__()
+        # Only now: models cannot be imported before Django is set up, and this module is.
+        from .renewing import Renewals
+
         self._renewals = Renewals()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
             return
-        if is_renewal(scope):
+        if self._renewals.concern(scope):
             await self._renew(scope, receive, send)
             return
         kept: list[LastingResponse] = []

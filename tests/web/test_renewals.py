@@ -1,7 +1,10 @@
 """Renewals of live parts: drawn once for all who would see the same, and for nobody else."""
 
 import asyncio
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
@@ -252,3 +255,9 @@ class TestOnPages:
 
         ((status, _),) = ask_all(asked())
         assert status == 401
+
+
+def test_the_server_starts_without_django_being_set_up_before() -> None:
+    code = "import batchweb.asgi"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "batchweb.settings.test"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=60)
