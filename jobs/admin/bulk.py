@@ -1,8 +1,8 @@
-"""Actions on many jobs. Workers carry them out from where they stand, so all is read-only."""
+"""Actions on many jobs, and what else people send from the list: workers and pages write it, so all is read-only."""
 
 from django.contrib import admin
 
-from jobs.models import BulkAction
+from jobs.models import BulkAction, BulkResult, SavedView, SentForm
 
 from .base import ReadOnlyAdmin, clipped
 
@@ -29,4 +29,27 @@ class BulkActionAdmin(ReadOnlyAdmin[BulkAction]):
 
     @admin.display(description="jobs")
     def number_of_jobs(self, row: BulkAction) -> int:
-        return len(row.job_ids)
+        return row.total
+
+
+@admin.register(BulkResult)
+class BulkResultAdmin(ReadOnlyAdmin[BulkResult]):
+    list_display = ("action", "position", "job", "outcome", clipped("why"), "again")
+    list_select_related = ("action",)
+    list_filter = ("outcome",)
+    ordering = ("-id",)
+
+
+@admin.register(SentForm)
+class SentFormAdmin(ReadOnlyAdmin[SentForm]):
+    list_display = ("id", "owner", "made", "created_at")
+    list_select_related = ("owner",)
+    ordering = ("-id",)
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(ReadOnlyAdmin[SavedView]):
+    list_display = ("name", "owner", "query", "created_at")
+    list_select_related = ("owner",)
+    search_fields = ("name", "owner__username")
+    ordering = ("owner", "name")

@@ -21,6 +21,7 @@ from jobs.models import (
     Budget,
     BulkAction,
     BulkKind,
+    BulkResult,
     Checkpoint,
     ComputeEnvironment,
     ConsumableChange,
@@ -53,9 +54,11 @@ from jobs.models import (
     QueueMetric,
     QuotaShare,
     RightSizing,
+    SavedView,
     SchedulerLease,
     SchedulingPolicy,
     Secret,
+    SentForm,
     ServiceEnvironment,
     ShareUsage,
     SpotPressure,
@@ -118,9 +121,12 @@ def one_of_each(boss: User) -> dict[type[Model], Model]:
     a_budget()
     RightSizing.objects.create(definition_name="work")
     a_secret(encrypted=b"NEVER SHOWN")
-    BulkAction.objects.create(
+    action = BulkAction.objects.create(
         kind=BulkKind.CANCEL, owner=boss, job_ids=["x"], created_at=NOW, updated_at=NOW
     )
+    BulkResult.objects.create(action=action, position=0, job=array.pk, outcome="CHANGED")
+    SavedView.objects.create(owner=boss, name="Failures", created_at=NOW)
+    SentForm.objects.create(owner=boss, digest="e" * 64, made=str(array.pk), created_at=NOW)
     attempt = an_attempt()
     job = attempt.job
     a_hold(job=job)
