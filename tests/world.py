@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -187,7 +188,7 @@ def build_world(user: User) -> World:
 
 
 def _places(now: datetime) -> _Places:
-    engine = an_engine(name="local")
+    engine = an_engine(name="local", url=f"fake://{uuid4().hex}")
     node = a_node(engine=engine, name="machine-1", milli_vcpus=8000, memory_mib=16384)
     environment = an_environment(name="local", engine=engine)
     managed = a_managed(kind="SPOT", engine=engine)
