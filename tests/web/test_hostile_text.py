@@ -42,9 +42,8 @@ def test_every_page_shows_what_others_wrote_as_text(
 def test_a_refused_form_shows_what_was_typed_as_text(text: str, page: Client) -> None:
     a_queue(name="default")
     a_definition(name="hello")
-    fields = {
-        name: text
-        for name in (
+    fields = dict.fromkeys(
+        (
             "name",
             "queue",
             "definition",
@@ -60,8 +59,9 @@ def test_a_refused_form_shows_what_was_typed_as_text(text: str, page: Client) ->
             "environment_name",
             "environment_value",
             "depends_on_job",
-        )
-    }
+        ),
+        text,
+    )
     for path, changed in (
         ("/jobs/", {}),
         ("/jobs/", {"queue": "default", "definition": "hello", "loaded": "hello"}),
