@@ -4,6 +4,8 @@
 sum for each hour that is added up already, out of an index, and a ledger of what came after.
 """
 
+import threading
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +20,10 @@ from .costs_exact import UsdSum
 from .costs_ledger import NOTHING, Amounts, Ledger
 from .costs_scope import CostRange, CostScope, added_up_until
 
+# From so many attempts on, nobody sees whether a sum is some seconds old.
+KEPT_FROM = 500
+KEPT_SECONDS = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class MonthSoFar:
@@ -25,6 +31,34 @@ class MonthSoFar:
 
     today_usd: Decimal
     month_usd: Decimal
+
+
+class _KeptRest:
+    """What is not added up yet, by day. Where that is of very many attempts it is kept for some seconds.
+
+    To work that out anew with each view would cost more than all else on the page. Safe to share by threads.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[datetime, CostScope], tuple[float, dict[date, Amounts]]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, start: datetime, now: datetime, scope: CostScope) -> dict[date, Amounts]:
+        """What cost from `start` to `now`, with what runs as far as it has come."""
+        at, key = time.monotonic(), (start, scope)
+        with self._lock:
+            self._kept = {each: kept for each, kept in self._kept.items() if at < kept[0]}
+            if key in self._kept:
+                return self._kept[key][1]
+        ledger = Ledger(CostRange(start, now, with_running=True), scope)
+        days = {day: amounts for (day,), amounts in ledger.by("day").items()}
+        if sum(each.attempts for each in days.values()) >= KEPT_FROM:
+            with self._lock:
+                self._kept[key] = (at + KEPT_SECONDS, days)
+        return days
+
+
+kept_rest = _KeptRest()
 
 
 def usd_by_day(*, scope: CostScope, first: date, now: datetime) -> dict[date, Amounts]:
@@ -45,8 +79,7 @@ def usd_by_day(*, scope: CostScope, first: date, now: datetime) -> dict[date, Am
         )
         for hour, usd, idle_usd in sums:
             found[hour.astimezone(UTC).date()] += Amounts(usd=usd, idle_usd=idle_usd)
-    rest = CostRange(start if whole is None else whole.end, now, with_running=True)
-    for (day,), amounts in Ledger(rest, scope).by("day").items():
+    for day, amounts in kept_rest.get(start if whole is None else whole.end, now, scope).items():
         found[day] += amounts
     return {day: found[day] for day in _days(first, now.astimezone(UTC).date())}
 

@@ -165,9 +165,9 @@ def test_series_take_as_many_queries_however_much_there_is(
     span = range_of("1h", NOW)
     with django_assert_num_queries(4):
         queue_series(queue_ids=None, span=span)
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         environment_series(environment_ids=None, span=span)
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         totals(queue_ids=None, span=span)
 
 
