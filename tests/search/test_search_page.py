@@ -187,3 +187,15 @@ def test_queries_are_constant(
     page.get(reverse("search"), {"q": "exit sim"}, headers=headers)
     with django_assert_max_num_queries(19):  # type: ignore[attr-defined]
         page.get(reverse("search"), {"q": "exit sim"}, headers=headers)
+
+
+def test_too_many_parameters_are_refused_on_a_page(page: Client) -> None:
+    response = page.get(reverse("search") + "?" + "&".join(f"a{n}=1" for n in range(2000)))
+    assert response.status_code == 400
+    assert "cannot be understood" in response.content.decode()
+
+
+def test_what_was_sought_stands_in_the_box(page: Client) -> None:
+    html = text_of(page, '"><b>frame')
+    header = html.partition("<header")[2].partition("</header>")[0]
+    assert 'value="&quot;&gt;&lt;b&gt;frame"' in header

@@ -94,6 +94,7 @@ def build(*, user: User, query: SearchQuery) -> dict[str, Any]:
     found = lazily(lambda: selectors.find_jobs(user=user, text=query.text, before=query.before))
     return {
         "text": query.text,
+        "searched": query.text,
         "has_words": bool(search.words(query.text)),
         "found": found,
         "jobs": lazily(lambda: _marked(found().jobs, query.text)),
