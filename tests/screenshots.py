@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.chromium import chromium_path
 from tests.images import busybox_image
-from tests.installation import PASSWORD, ROOT, Installation
+from tests.installation import PASSWORD, ROOT, Installation, wait_until
 
 WIDE: ViewportSize = {"width": 1360, "height": 900}
 NARROW: ViewportSize = {"width": 390, "height": 844}
@@ -39,7 +39,12 @@ def work(installation: Installation) -> dict[str, str]:
     for job_id in [*done, failed, kept, tiles]:
         installation.wait_for(job_id, seconds=180)
     installation.manage("shell", "--no-imports", "-c", HISTORY)
-    running = installation.submit("render-scene", command=RENDER, vcpus="1", memory_mib="512")
+    # Before others take the room.
+    on_spot = installation.submit("sweep", queue="spot", command="sleep 1800", vcpus="0.25")
+    installation.wait_for(on_spot, "RUNNING", seconds=120)
+    running = installation.submit(
+        "render-scene", definition="count", command=RENDER, vcpus="1", memory_mib="512"
+    )
     installation.wait_for(running, "RUNNING")
     pair = installation.submit("serve", definition="pair")
     shards = installation.submit(
@@ -110,8 +115,6 @@ def others(installation: Installation) -> dict[str, str]:
     """What else has a page of its own: a bulk action, a run that was measured, an instance."""
     chosen = [installation.submit(f"draft-{number}", memory_mib="900000") for number in range(3)]
     bulk = installation.post_json("/jobs/bulk/", {"action": "cancel", "job": chosen})
-    on_spot = installation.submit("sweep", queue="spot", command="sleep 600", vcpus="0.25")
-    installation.wait_for(on_spot, "RUNNING", seconds=120)
     rows = installation.get("/environments/spot/")["instances"]
     run = installation.get("/right-sizing/count/")["runs"][0]
     return {"bulk": str(bulk["id"]), "instance": rows[0]["instance_id"], "run": str(run["attempt"])}
@@ -254,8 +257,14 @@ def log_in(page: Page) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
-def take(page: Page, url: str, path: Path, *, whole: bool) -> None:
-    page.goto(url)
+def take(page: Page, url: str, path: Path, *, whole: bool, with_chart: bool) -> None:
+    """Takes a picture; `with_chart`: once there is enough to draw one of."""
+
+    def is_drawn() -> bool:
+        page.goto(url)
+        return not with_chart or page.locator("[data-chart]").count() > 0
+
+    wait_until(is_drawn, seconds=90, what=f"a chart on {url}", interval=1)
     # The log and the charts are drawn by scripts, the last of them when the log has its first line.
     page.wait_for_load_state("load")
     page.wait_for_timeout(700)
@@ -283,7 +292,8 @@ def draw(
         page = opened(browser, size=size, dark=dark)
         for name, path in shown.items():
             if everything or name in KEPT:
-                take(page, url + path, folder / f"{name_of(name)}.png", whole=everything)
+                target = folder / f"{name_of(name)}.png"
+                take(page, url + path, target, whole=everything, with_chart=name in KEPT)
             if name == "login":
                 page.goto(url)
                 log_in(page)

@@ -23,6 +23,7 @@ from jobs.models import (
     JobDefinition,
     JobQueue,
     MetricSpan,
+    Node,
     QueueMetric,
 )
 from jobs.services.access.access_keys import create_access_key
@@ -57,9 +58,9 @@ def write() -> None:
         _metrics(span, count, now, chance)
     _costs(owners, now, chance)
     _runs(owners[0], now)
-    for at, (name, door, action, target, status) in enumerate(TRAIL):
+    for name, door, action, target, status in TRAIL:
         AuditEntry.objects.create(
-            at=now - timedelta(hours=len(TRAIL) - at),
+            at=now,
             user=next(each for each in owners if each.username == name),
             username=name,
             door=door,
@@ -77,17 +78,19 @@ def _start(moment: datetime, span: MetricSpan) -> datetime:
 
 def _metrics(span: MetricSpan, count: int, now: datetime, chance: random.Random) -> None:
     queues, environment = list(JobQueue.objects.all()), ComputeEnvironment.objects.get(name="local")
+    node = Node.objects.get()
+    cores, memory = node.milli_vcpus, node.memory_mib
     samples = span // 60
     rows, uses = [], []
     for back in range(1, count + 1):
         start = _start(now, span) - timedelta(seconds=span * back)
         # Busy by day, calm by night.
         busy = 0.5 + 0.45 * math.sin(
-            start.timestamp() / 86400 * 2 * math.pi * (8 if samples == 1 else 1)
+            start.timestamp() / 86400 * 2 * math.pi * (6 if samples == 1 else 1)
         )
         for place, queue in enumerate(queues):
             rows.append(_of_queue(queue, span, start, busy / (place + 1), chance))
-        used = int(4000 * busy) + chance.randrange(400)
+        used = int(cores * busy) + chance.randrange(200)
         uses.append(
             EnvironmentMetric(
                 seconds=span,
@@ -96,10 +99,10 @@ def _metrics(span: MetricSpan, count: int, now: datetime, chance: random.Random)
                 samples=samples,
                 used_milli_vcpus_sum=used * samples,
                 used_milli_vcpus_max=used,
-                total_milli_vcpus_sum=5000 * samples,
-                used_memory_mib_sum=int(6000 * busy) * samples,
-                used_memory_mib_max=int(6000 * busy),
-                total_memory_mib_sum=8192 * samples,
+                total_milli_vcpus_sum=cores * samples,
+                used_memory_mib_sum=int(0.7 * memory * busy) * samples,
+                used_memory_mib_max=int(0.7 * memory * busy),
+                total_memory_mib_sum=memory * samples,
             )
         )
     QueueMetric.objects.bulk_create(rows, ignore_conflicts=True)
@@ -110,8 +113,8 @@ def _of_queue(
     queue: JobQueue, span: MetricSpan, start: datetime, busy: float, chance: random.Random
 ) -> QueueMetric:
     samples = span // 60
-    ended = max(1, int(6 * busy * samples) + chance.randrange(3))
-    failed = sum(chance.random() < 0.06 for _ in range(min(ended, 400)))
+    ended = max(1, int(40 * busy * samples) + chance.randrange(3))
+    failed = sum(chance.random() < 0.03 for _ in range(min(ended, 400)))
     waits: dict[str, int] = {}
     runs: dict[str, int] = {}
     for _ in range(min(ended, 60)):
@@ -121,7 +124,7 @@ def _of_queue(
     for _ in range(failed):
         kind = chance.choices(FAILURES, weights=(6, 3, 2, 1))[0]
         failures[kind] = failures.get(kind, 0) + 1
-    waiting = int(40 * busy**2)
+    waiting = int(260 * busy**2)
     return QueueMetric(
         seconds=span,
         start=start,
