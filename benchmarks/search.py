@@ -18,7 +18,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import Max
 
-from benchmarks.fresh import analyze, heading, machine, seconds_of
+from benchmarks.fresh import analyze, heading, machine, seconds_of, spread_ms
 from jobs.domain import search
 from jobs.models import DocumentBlock, FollowMark, JobDocument, Transition
 from jobs.selectors.search import MARK, matching, wanted_by
@@ -75,6 +75,8 @@ def main(arguments: list[str]) -> None:
     for who, what, text in SOUGHT:
         user = admin if who == "admin" else owners[1]
         _measure(user, what, text.format(id=str(last.job_id)[-12:]))
+    seconds = [seconds_of(lambda: _read_all("needle")) for _ in range(3)]
+    sys.stdout.write(f"  beside: a rare word without an index {spread_ms(seconds)}\n")
 
 
 def _write(owners: list[User], count: int) -> None:
@@ -157,6 +159,12 @@ def _measure(user: User, what: str, text: str) -> None:
         f"  {user.username:8} {what:42} {median:8.1f} ms, at most {most:7.1f}  ({found} found{end})\n"
     )
     sys.stdout.flush()
+
+
+def _read_all(word: str) -> list[JobDocument]:
+    """What a list without an index would do: read on from the newest until a page is full."""
+    rows = JobDocument.objects.filter(text__contains=f" {word}")
+    return list(rows.order_by("-job")[:PAGE])
 
 
 def _find(user: User, text: str) -> tuple[int, UUID | None]:
