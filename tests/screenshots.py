@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Error, Page, ViewportSize, sync_playwright
 
 from tests.chromium import chromium_path
 from tests.images import busybox_image
@@ -257,11 +257,26 @@ def log_in(page: Page) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
+def go(page: Page, url: str) -> None:
+    """Goes there, once more as long as Chromium gives up because a container brought or took a network."""
+
+    def has_come() -> bool:
+        try:
+            page.goto(url)
+        except Error as error:
+            if "ERR_NETWORK_CHANGED" not in error.message:
+                raise
+            return False
+        return True
+
+    wait_until(has_come, seconds=60, what=url)
+
+
 def take(page: Page, url: str, path: Path, *, whole: bool, with_chart: bool) -> None:
     """Takes a picture; `with_chart`: once there is enough to draw one of."""
 
     def is_drawn() -> bool:
-        page.goto(url)
+        go(page, url)
         return not with_chart or page.locator("[data-chart]").count() > 0
 
     wait_until(is_drawn, seconds=90, what=f"a chart on {url}", interval=1)
@@ -295,7 +310,7 @@ def draw(
                 target = folder / f"{name_of(name)}.png"
                 take(page, url + path, target, whole=everything, with_chart=name in KEPT)
             if name == "login":
-                page.goto(url)
+                go(page, url)
                 log_in(page)
         page.context.close()
 
