@@ -58,10 +58,10 @@ class Rule:
     @property
     def in_words(self) -> str:
         """The whole rule."""
-        length = minutes(self.period_minutes)
+        condition, length = sentence(self.condition), minutes(self.period_minutes)
         if self.periods == 1:
-            return f"{self.condition} in {length}"
-        return f"{self.condition} in each of {self.periods} times of {length}, one after the other"
+            return f"{condition} in {length}"
+        return f"{condition} in each of {self.periods} times of {length}, one after the other"
 
     def is_beyond(self, value: float) -> bool:
         """Whether a value raises it."""
@@ -95,10 +95,15 @@ def judge(rule: Rule, values: Sequence[float | None], until: datetime) -> Verdic
     if within:
         return Verdict(OK, f"It was not so throughout, {when}: {shown}.")
     if values and len(known) == len(values):
-        return Verdict(ALARM, f"{rule.condition} {when}: {shown}.")
+        return Verdict(ALARM, sentence(f"{rule.condition} {when}: {shown}."))
     if known:
         return Verdict(INSUFFICIENT_DATA, f"Something is missing {when}: {shown}.")
     return Verdict(INSUFFICIENT_DATA, f"Nothing was measured {when}.")
+
+
+def sentence(text: str) -> str:
+    """The text with a capital letter at its beginning; vCPUs are written as they are."""
+    return text if text.startswith("vCPU") else text[:1].upper() + text[1:]
 
 
 def number(value: float) -> str:

@@ -53,7 +53,7 @@ def test_values_are_compared_as_asked(comparison: str, beyond: float, within: fl
 def test_the_reason_says_what_was_measured_and_when() -> None:
     raised = judge(a_rule(threshold=0.5), [1, 2.25], NOW)
     assert raised.reason == (
-        "jobs failed > 0.5 in the 10 minutes up to 5 January 09:00 UTC: 1, 2.25."
+        "Jobs failed > 0.5 in the 10 minutes up to 5 January 09:00 UTC: 1, 2.25."
     )
     assert "–, 3" in judge(a_rule(threshold=4), [None, 3], NOW).reason
     assert "Nothing was measured" in judge(a_rule(), [None, None], NOW).reason
@@ -68,7 +68,7 @@ def test_lengths_are_told_in_words(count: int, words: str) -> None:
 
 
 def test_rules_are_told_in_words() -> None:
-    assert a_rule(periods=1).in_words == "jobs failed > 5 in 5 minutes"
+    assert a_rule(periods=1).in_words == "Jobs failed > 5 in 5 minutes"
     assert "each of 3 times of 1 minute" in a_rule(periods=3, period_minutes=1).in_words
 
 
@@ -90,6 +90,11 @@ def test_what_is_no_rule_is_refused(check: object, value: object) -> None:
     assert callable(check)
     with pytest.raises(FieldError):
         check(value)
+
+
+def test_a_sentence_begins_with_a_capital_letter_but_for_vcpus() -> None:
+    assert alarms.sentence("jobs failed") == "Jobs failed"
+    assert alarms.sentence("vCPUs in use (%)") == "vCPUs in use (%)"
 
 
 def test_all_periods_together_are_a_day_at_most() -> None:

@@ -68,7 +68,7 @@ def test_an_alarm_is_raised_and_goes_out_and_its_history_tells() -> None:
     assert look_at_alarms(now=at(1)) == 1
     alarm.refresh_from_db()
     assert (alarm.state, alarm.state_since) == (AlarmState.ALARM, at(1))
-    assert "jobs failed > 1" in alarm.state_reason
+    assert "Jobs failed > 1" in alarm.state_reason
     whole(2)
     assert look_at_alarms(now=at(2)) == 1
     states = AlarmChange.objects.order_by("id").values_list("from_state", "to_state", "at")

@@ -187,7 +187,7 @@ def _chart(alarm: Alarm) -> Chart | None:
     unit = _UNITS[metric]
     return Chart(
         key="alarm",
-        title=f"{metric.label[0].upper()}{metric.label[1:]}",
+        title=rules.sentence(metric.label),
         kind="line",
         times=times,
         curves=[
