@@ -219,3 +219,22 @@ def test_a_child_that_there_is_not_leads_to_its_array(page: Client, bobs_page: C
 def test_what_differs_from_the_definition_is_named(page: Client) -> None:
     job = a_job(attempts_allowed=3, command=["other"])
     assert "<dt>Overrides</dt><dd>command, retries</dd>" in page.get(f"/jobs/{job.pk}/").text
+
+
+def test_each_reason_of_waiting_tells_how_long_it_held(page: Client) -> None:
+    job = a_job(status="STARTING", attempts_made=1)
+    for status, at in (("RUNNABLE", 0), ("STARTING", 100)):
+        job.transitions.create(to_status=status, at=NOW + timedelta(seconds=at))
+    for text, since in (("First.", 10), ("Second.", 30)):
+        WaitReason.objects.create(
+            job=job, code="C", reason=text, since=NOW + timedelta(seconds=since)
+        )
+    told = page.get(f"/jobs/{job.pk}/").context["waited"]()
+    assert [(each.reason.reason, each.seconds, each.holds) for each in told] == [
+        ("Second.", 70, False),
+        ("First.", 20, False),
+    ]
+    Job.objects.filter(pk=job.pk).update(status="RUNNABLE")
+    job.transitions.filter(to_status="STARTING").delete()
+    told = page.get(f"/jobs/{job.pk}/").context["waited"]()
+    assert [each.holds for each in told] == [True, False]

@@ -44,6 +44,15 @@ class Step:
     since: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """Why a job waited, and for how long; `holds` still."""
+
+    reason: WaitReason
+    seconds: float
+    holds: bool
+
+
 def build(
     *, job: Job, user: User, now: datetime, log_of: str = "", hops: int = 1
 ) -> dict[str, Any]:
@@ -60,7 +69,6 @@ def build(
         "shown_attempt": shown,
         "shown_try": lazily(lambda: _try_of(shown(), tries())),
         "log_card": lazily(lambda: logs.card(job, attempts(), shown())),
-        "waits": lazily(lambda: selectors.wait_reasons_of(job)),
         "waits_now": lazily(lambda: waits_now(job, now)),
         "needs": lazily(lambda: needs_of(job, now)),
         "position": lazily(lambda: position_of(job=job, now=now)),
@@ -86,6 +94,7 @@ def common(*, job: Job, user: User, now: datetime, hops: int) -> dict[str, Any]:
     live = JobStatus(job.status) in LIVE
     topic = changes.job_topic(job.pk)
     topics = f"{topic} {changes.PULLS}" if job.status == JobStatus.STARTING else topic
+    history = lazily(lambda: selectors.transitions_of(job))
     return {
         "job": job,
         "is_live": live,
@@ -96,7 +105,8 @@ def common(*, job: Job, user: User, now: datetime, hops: int) -> dict[str, Any]:
         "stop_asked": live and job.stop_requested_at is not None,
         # Of an array: only what was not placed is ended.
         "cancels_rest": live and job.is_array and job.stop_kind == StopKind.CANCEL,
-        "steps": lazily(lambda: steps(job, selectors.transitions_of(job), now)),
+        "steps": lazily(lambda: steps(job, history(), now)),
+        "waited": lazily(lambda: waited(selectors.wait_reasons_of(job), history(), now)),
         "overrides": lazily(lambda: aws_request.overrides_in_words(aws_request.request_of(job))),
         "node_groups": lazily(lambda: workload.of_job(job)),
         "reruns": lazily(lambda: selectors.reruns_of(job=job, user=user)),
@@ -151,6 +161,22 @@ def _step(
         seconds=None if name in TERMINAL or state == "ahead" else spent.get(name),
         since=entered.get(name) if grows else None,
     )
+
+
+def waited(
+    reasons: Sequence[WaitReason], history: Sequence[Transition], now: datetime
+) -> list[Waited]:
+    """How long each reason held, in their order, the newest first: until the next one, or until the wait was over."""
+    found: list[Waited] = []
+    newer: datetime | None = None
+    for reason in reasons:
+        left = (line.at for line in history if line.at > reason.since)
+        ends = [at for at in (newer, next(left, None)) if at is not None]
+        found.append(
+            Waited(reason, (min(ends, default=now) - reason.since).total_seconds(), not ends)
+        )
+        newer = reason.since
+    return found
 
 
 def waits_now(job: Job, now: datetime) -> WaitReason | None:
