@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from jobs.services.search.follow import index_history
+from tests.browser.test_accessibility import all_problems, calm
 from tests.builders import a_job, a_queue
 
 pytestmark = pytest.mark.browser
@@ -31,6 +32,9 @@ def test_suggestions_are_walked_by_keys_and_enter_goes_there(visit: Visit) -> No
     page.keyboard.press("ArrowDown")
     expect(options.first).to_have_attribute("aria-selected", "true")
     expect(box).to_have_attribute("aria-activedescendant", "suggestion-1")
+    calm(page)
+    assert all_problems(page) == []
+    expect(options.first).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("listbox")).to_be_hidden()
     expect(box).to_be_focused()
@@ -49,6 +53,8 @@ def test_enter_alone_leads_to_all_that_was_found_and_an_id_to_its_job(visit: Vis
     box.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Search")
     expect(page.get_by_role("row").filter(has_text="render-frames")).to_be_visible()
+    calm(page)
+    assert all_problems(page) == []
     box = page.get_by_role("combobox", name="Search jobs")
     expect(box).to_have_value("frames")
     box.fill(str(job.pk))
