@@ -31,9 +31,13 @@ FEED_JOBS = 200
 
 
 class FailureLine(NamedTuple):
-    """Jobs that failed for the same reason: one, or children of one array. `job` is the newest of them."""
+    """Jobs that failed for the same reason: one, or children of one array, of which the newest is told."""
 
-    job: Job
+    job_id: UUID
+    name: str
+    array_index: int | None
+    parent_id: UUID | None
+    at: datetime
     reason: str
     number: int
 
@@ -106,7 +110,13 @@ def failures(*, user: User, since: datetime, limit: int = FAILURES_SHOWN) -> Fai
         status=JobStatus.FAILED,
         stopped_at__gte=since,
     )
-    newest = list(rows.select_related("queue").order_by("-stopped_at")[:FAILURES_LOOKED_AT])
+    columns = ("pk", "name", "array_index", "parent_id", "stopped_at", "status_reason", "exit_code")
+    newest = [
+        FailureLine._make([*told, reasons.brief(status_reason=reason, exit_code=exit_code), 1])
+        for *told, reason, exit_code in rows.order_by("-stopped_at").values_list(*columns)[
+            :FAILURES_LOOKED_AT
+        ]
+    ]
     count = len(newest)
     if count == FAILURES_LOOKED_AT:
         count = rows.order_by()[: COUNTED_UP_TO + 1].count()
@@ -114,13 +124,11 @@ def failures(*, user: User, since: datetime, limit: int = FAILURES_SHOWN) -> Fai
     return Failures(min(count, COUNTED_UP_TO), count > COUNTED_UP_TO, lines)
 
 
-def _told_together(jobs: Iterable[Job]) -> Iterable[FailureLine]:
+def _told_together(failed: Iterable[FailureLine]) -> Iterable[FailureLine]:
     lines: dict[tuple[UUID, str], FailureLine] = {}
-    for job in jobs:
-        reason = reasons.brief(status_reason=job.status_reason, exit_code=job.exit_code)
-        key = (job.parent_id or job.pk, reason)
-        line = lines.get(key)
-        lines[key] = line._replace(number=line.number + 1) if line else FailureLine(job, reason, 1)
+    for line in failed:
+        key = (line.parent_id or line.job_id, line.reason)
+        lines[key] = lines[key]._replace(number=lines[key].number + 1) if key in lines else line
     return lines.values()
 
 
