@@ -9,11 +9,24 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, cast
 
-from django.db.models import Aggregate, Count, F, FloatField, Max, QuerySet, Sum, TextField, Value
+from django.db.models import (
+    Aggregate,
+    Avg,
+    Count,
+    F,
+    FloatField,
+    Func,
+    IntegerField,
+    Max,
+    QuerySet,
+    Sum,
+    TextField,
+    Value,
+)
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, NullIf
 
-from jobs.domain.histograms import Histogram, merge, percentile
+from jobs.domain.histograms import Histogram, percentile
 from jobs.domain.metric_ranges import MetricRange
 from jobs.models import EnvironmentMetric, QueueMetric
 
@@ -157,6 +170,7 @@ class _Sums:
     runs: Histogram = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     by_queue: dict[Named, float] = field(default_factory=dict)
+    texts: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, values: dict[str, Any]) -> None:
         """Adds what all queues come to in a time."""
@@ -168,11 +182,22 @@ class _Sums:
             self.running += values["running"] or 0.0
             self.waiting_max = max(self.waiting_max, values["waiting_max"])
         for name in ("waits", "runs", "failures"):
-            for each in json.loads(f"[{values[name] or ''}]"):
-                merge(getattr(self, name), each)
+            if values[name]:
+                self.texts.setdefault(name, []).append(values[name])
+
+    def _read_texts(self) -> None:
+        """Adds up the JSON objects that were gathered: all in one go, as there may be thousands of them."""
+        for name, texts in self.texts.items():
+            pairs: list[tuple[str, int]] = []
+            json.loads(f"[{','.join(texts)}]", object_pairs_hook=pairs.extend)
+            counts: dict[str, int] = getattr(self, name)
+            for key, count in pairs:
+                counts[key] = counts.get(key, 0) + count
+        self.texts.clear()
 
     def as_step(self) -> QueueStep:
         """The same in numbers that are drawn."""
+        self._read_texts()
         return QueueStep(
             counts={name: getattr(self, name) for name in COUNTS},
             looks=self.looks,
@@ -205,12 +230,15 @@ def _read_queue_steps(
         sums[span.index_of(start)].add(values)
         number += values["rows"]
     if with_queues:
-        waiting = rows.filter(waiting_sum__gt=0).order_by("start")
-        for queue_id, name, start, value in waiting.values_list(
-            "queue_id", "queue__name", "start", _per_look("waiting_sum")
-        ):
-            by_queue = sums[span.index_of(start)].by_queue
-            by_queue[queue_id, name] = by_queue.get((queue_id, name), 0.0) + (value or 0.0)
+        waiting = (
+            rows.filter(waiting_sum__gt=0)
+            .order_by()
+            .annotate(step=_step_of(span))
+            .values_list("queue_id", "queue__name", "step")
+            .annotate(sum=Sum(_per_look("waiting_sum"), output_field=FloatField()))
+        )
+        for queue_id, name, at, value in waiting:
+            sums[at].by_queue[queue_id, name] = value or 0.0
     return [each.as_step() for each in sums], number
 
 
@@ -221,17 +249,18 @@ def _read_use_steps(
     if environment_ids is not None:
         rows = rows.filter(environment__in=list(environment_ids))
     sums = [dict.fromkeys(USES, 0.0) for _ in span.times]
-    looks: list[set[datetime]] = [set() for _ in span.times]
+    looks = [0] * len(sums)
     number = 0
-    for start, values in _uses_by_engine(rows):
-        at = span.index_of(start)
-        looks[at].add(start)
-        number += int(values["rows"])
+    for row in _uses_by_engine(rows, span):
+        at = row["step"]
+        # All are looked at together, so this is how often any of them was.
+        looks[at] = max(looks[at], row["looks"])
+        number += row["rows"]
         for name in USES:
-            sums[at][name] += values[name]
+            sums[at][name] += row[name]
     steps = [
-        {name: mean(each[name], len(seen)) for name in USES}
-        for each, seen in zip(sums, looks, strict=True)
+        {name: mean(each[name], looked) for name in USES}
+        for each, looked in zip(sums, looks, strict=True)
     ]
     return steps, number
 
@@ -245,6 +274,27 @@ class _Joined(Aggregate):
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         return self.as_sql(compiler, connection, function="GROUP_CONCAT", **context)
+
+
+class _StepOf(Func):
+    """The number of the step, from 0, in which a moment lies: `start` and `seconds` say where steps are."""
+
+    output_field = IntegerField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        # Moments are stored as texts. The sign of per cent is undoubled twice: here, and with the parameters.
+        template = (
+            "((CAST(strftime('%%%%s', %(expressions)s) AS integer) - %(start)s) / %(seconds)s)"
+        )
+        return self.as_sql(compiler, connection, template=template, **context)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = "CAST(FLOOR((EXTRACT(EPOCH FROM %(expressions)s) - %(start)s) / %(seconds)s) AS integer)"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
+def _step_of(span: MetricRange) -> _StepOf:
+    return _StepOf(F("start"), start=span.times[0], seconds=span.step_seconds)
 
 
 def _texts(column: str) -> _Joined:
@@ -283,22 +333,25 @@ def _by_start(rows: QuerySet[QueueMetric]) -> Iterator[tuple[datetime, dict[str,
 
 
 def _uses_by_engine(
-    rows: QuerySet[EnvironmentMetric],
-) -> Iterator[tuple[datetime, dict[str, float]]]:
-    """What the environments of an engine come to, by the time that the rows begin at. One query."""
+    rows: QuerySet[EnvironmentMetric], span: MetricRange
+) -> Iterator[dict[str, Any]]:
+    """By step and engine: how often its environments were looked at, and the sums of those looks. One query."""
     sums = (
         rows.filter(samples__gt=0)
-        .order_by("start")
-        .values("start", "environment__engine")
+        .order_by()
+        .annotate(step=_step_of(span))
+        .values("step", "environment__engine")
         .annotate(
             **{name: Sum(_per_look(f"{name}_sum"), output_field=FloatField()) for name in USES},
             rows=Count("pk"),
-            engine_milli_vcpus=Max(_per_look("engine_milli_vcpus_sum"), output_field=FloatField()),
-            engine_memory_mib=Max(_per_look("engine_memory_mib_sum"), output_field=FloatField()),
+            looks=Count("start", distinct=True),
+            engine_milli_vcpus=Avg(_per_look("engine_milli_vcpus_sum")),
+            engine_memory_mib=Avg(_per_look("engine_memory_mib_sum")),
         )
     )
     for row in cast("Iterable[dict[str, Any]]", sums):
         for kind in ("milli_vcpus", "memory_mib"):
-            if there := row[f"engine_{kind}"]:
+            # Environments that share machines have these once. 0: not known.
+            if there := row[f"engine_{kind}"] * row["looks"]:
                 row[f"total_{kind}"] = min(row[f"total_{kind}"], there)
-        yield row["start"], {name: row[name] for name in (*USES, "rows")}
+        yield row
