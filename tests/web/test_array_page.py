@@ -15,7 +15,9 @@ from tests.builders import NOW, a_job, an_array, an_attempt
 JSON = {"Accept": "application/json"}
 # Session, user, the job; then the grid, failures, children, cost, history, reruns.
 PAGE_QUERIES = 10
-LIST_QUERIES = 4
+LIST_QUERIES = 9
+# And: pace, the first child that waits, its needs and place.
+LIVE_QUERIES = 21
 MAX_BYTES = 100_000
 
 
@@ -64,6 +66,19 @@ def test_the_page_costs_as_many_queries_for_many_children_as_for_few(
 ) -> None:
     array = mixed(size)
     with django_assert_num_queries(PAGE_QUERIES):
+        page.get(f"/jobs/{array.pk}/")
+
+
+@pytest.mark.parametrize("size", [20, 300])
+def test_so_does_the_page_of_an_array_that_goes_on(
+    page: Client, size: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    array = an_array(size, children="RUNNABLE")
+    child = Job.objects.get(pk=ids.child_id(array.pk, 0))
+    child.status, child.started_at, child.stopped_at = "SUCCEEDED", NOW, NOW
+    child.save()
+    ArraySummary.objects.filter(job=array).update(runnable=size - 1, succeeded=1)
+    with django_assert_num_queries(LIVE_QUERIES):
         page.get(f"/jobs/{array.pk}/")
 
 
