@@ -173,11 +173,17 @@ def _runs(owner: User, now: datetime) -> Attempt:
     definition = JobDefinition.objects.filter(name="count").latest("revision")
     queue = JobQueue.objects.get(name="default")
     for number in range(12):
+        ended_at = now - timedelta(hours=number + 1)
         last = a_run(
             definition,
             [(120 + 3 * at % 70, 90 + at) for at in range(40)],
-            ended_at=now - timedelta(hours=number + 1),
-            job={"owner": owner, "queue": queue, "name": f"count-{number}"},
+            ended_at=ended_at,
+            job={
+                "owner": owner,
+                "queue": queue,
+                "name": f"count-{number}",
+                "created_at": ended_at - timedelta(minutes=11),
+            },
         )
     looked_at(definition, now=now)
     return last
