@@ -8,7 +8,7 @@ import tests.world
 from jobs.engines.fake.world import forget_world
 from jobs.web.plaintext import visible
 from tests import hostile
-from tests.builders import a_definition, a_queue
+from tests.builders import a_definition, a_job, a_queue
 from tests.pages import addresses
 from tests.world import build_world
 
@@ -83,3 +83,34 @@ def test_what_is_not_there_is_named_as_text(text: str, page: Client) -> None:
             answer = page.get(path, {name: text[:150]}, headers=HTML)
             assert answer.status_code < 500, (path, name)
             assert hostile.told(answer.content.decode()) == [], (path, name)
+
+
+@pytest.mark.parametrize("bad", ["nul\0", "broken\ud800"], ids=["nul", "surrogate"])
+def test_what_no_database_stores_is_refused_in_words(
+    bad: str, script: Client, page: Client
+) -> None:
+    a_queue(name="default")
+    a_definition(name="hello")
+    job = a_job(status="RUNNING")
+    fields = {"name": "first", "queue": "default", "definition": "hello"}
+    for path, body in (
+        ("/jobs/", {**fields, "name": bad}),
+        ("/jobs/", {**fields, "tags": {bad: "x"}}),
+        ("/jobs/", {**fields, "tags": {"x": bad}}),
+        ("/jobs/", {**fields, "environment": [{"name": "A", "value": bad}]}),
+        ("/jobs/", {**fields, "parameters": {"a": bad}}),
+        ("/jobs/", {**fields, "command": ["echo", bad]}),
+        ("/jobs/", {**fields, "image": bad}),
+        ("/jobs/", {**fields, "queue": bad}),
+        (f"/jobs/{job.pk}/terminate/", {"reason": bad}),
+        ("/access/tokens/", {"name": bad}),
+        ("/jobs/views/", {"name": bad, "query": "status=FAILED"}),
+        ("/budgets/", {"name": bad, "usd": "1"}),
+        ("/definitions/", {"name": "new", "image": bad}),
+    ):
+        answer = script.post(path, body, content_type="application/json")
+        assert answer.status_code in {400, 404}, (path, body, answer.content)
+        assert answer.json()
+    for path in ("/jobs/", "/search/", "/events/", "/submit/", "/access/audit/"):
+        for name in ("q", "queue", "name", "definition", "tag", "again"):
+            assert page.get(path, {name: "nul\0"}, headers=HTML).status_code < 500, (path, name)
