@@ -183,6 +183,9 @@ def _by_age(
 
 
 def _in_queues(scope: Scope, rows: QuerySet[Job], limit: int, *, oldest_first: bool) -> list[UUID]:
+    if scope.queue_ids is None and _needs_edge(scope):
+        # Within so many rows, which their key has in order; each queue by itself would look at all of them.
+        return newest_of_all([scope.chosen(rows)], limit, oldest_first=oldest_first)
     rows = scope.chosen(rows, but=("queue", "status"))
     of_status = [rows.filter(status=each) for each in scope.statuses] or [rows]
     if scope.queue_ids is not None:

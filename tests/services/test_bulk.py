@@ -9,10 +9,10 @@ from django.contrib.auth.models import User
 from jobs import queueing
 from jobs.domain.errors import InvalidInput
 from jobs.domain.ids import new_job_id, text_of
-from jobs.models import BulkAction, BulkKind, Job, JobStatus
+from jobs.models import BulkAction, BulkKind, BulkResult, Job, JobStatus
 from jobs.services.passes.sweep import sweep
 from jobs.services.requests import bulk
-from jobs.services.requests.bulk import go_on_with_bulk, start_bulk
+from jobs.services.requests.bulk import go_on_with_bulk, start_bulk, stop_bulk, undo_bulk
 from tests.builders import NOW, a_job, a_user
 from tests.services.stepping import a_lease, child, reason, schedule, statuses, submitted
 
@@ -126,6 +126,10 @@ def test_a_worker_that_dies_leaves_whole_portions_and_the_sweep_finds_them(
     go_on_with_bulk(action_id=action.id, now=NOW)
     action.refresh_from_db()
     assert (action.done, action.changed) == (5, 5)
+    results = BulkResult.objects.filter(action=action).order_by("position")
+    assert [(row.position, row.job, row.outcome) for row in results] == [
+        (number, job.id, "CHANGED") for number, job in enumerate(jobs)
+    ]
     handed_over.clear()
     sweep(now=NOW + timedelta(hours=1))
     assert (queueing.BULK, [action.id]) not in handed_over
@@ -161,3 +165,23 @@ def test_a_bulk_action_that_cannot_be_is_refused(
         start_bulk(owner=owner, now=NOW, **given)  # type: ignore[arg-type]
     assert caught.value.errors == {field: [text]}
     assert not BulkAction.objects.exists()
+
+
+def test_a_stop_between_two_portions_leaves_the_rest_and_undo_takes_back_what_was_done(
+    owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(bulk.PORTION, BulkKind.CANCEL, 2)
+    jobs = [a_job(owner=owner) for _ in range(5)]
+    action = started(owner, BulkKind.CANCEL, *jobs)
+    go_on_with_bulk(action_id=action.id, now=NOW, seconds=0)
+    assert stop_bulk(action_id=action.id, now=NOW)
+    assert not stop_bulk(action_id=action.id, now=NOW)
+    go_on_with_bulk(action_id=action.id, now=NOW)
+    assert statuses(jobs) == ["FAILED"] * 2 + ["SUBMITTED"] * 3
+    undo = undo_bulk(owner=owner, action_id=action.id, now=NOW)
+    assert undo is not None
+    assert undo_bulk(owner=owner, action_id=action.id, now=NOW) == undo
+    go_on_with_bulk(action_id=undo.id, now=NOW)
+    assert set(Job.objects.exclude(rerun_of=None).values_list("rerun_of", flat=True)) == {
+        job.id for job in jobs[:2]
+    }

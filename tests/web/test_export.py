@@ -5,10 +5,10 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client
 
 from jobs.models import JobQueue
@@ -18,9 +18,9 @@ from tests.builders import NOW, a_job, a_queue, a_user, an_array
 pytestmark = pytest.mark.django_db
 
 
-def text_of(answer: HttpResponse) -> str:
+def text_of(answer: Any) -> str:
     """All of a stream, read step by step here: another thread would not see what a test has not committed."""
-    stream = aiter(answer.streaming_content)  # type: ignore[attr-defined]
+    stream = aiter(answer.streaming_content)
     parts: list[bytes] = []
     while True:
         try:

@@ -1,0 +1,59 @@
+"""The list of jobs in a browser: filters, a saved view, and a step that is taken back from its toast."""
+
+import re
+from collections.abc import Callable
+
+from django.contrib.auth.models import User
+from playwright.sync_api import Page, expect
+
+from jobs.models import Job, SavedView
+from tests.builders import a_definition, a_job, a_queue
+
+Visit = Callable[[str], Page]
+
+
+def test_filters_become_a_view_that_is_deleted_and_comes_back(visit: Visit, user: User) -> None:
+    queue = a_queue(name="night")
+    wanted = a_job(name="train", queue=queue, owner=user, status="FAILED")
+    other = a_job(name="other", owner=user)
+    page = visit("/jobs/")
+    # Choosing in a list is enough; the tabs narrow further.
+    page.get_by_label("Queue", exact=True).select_option("night")
+    expect(page.locator(f"#job-{other.pk}")).to_have_count(0)
+    page.get_by_role("link", name=re.compile("^Failed")).click()
+    expect(page.locator(f"#job-{wanted.pk}")).to_be_visible()
+    page.get_by_text("Save this view").click()
+    page.get_by_label("Name of the view").fill("Nightly trouble")
+    page.get_by_role("button", name="Save", exact=True).click()
+    view = page.get_by_role("link", name="Nightly trouble")
+    expect(view).to_have_attribute("aria-current", "true")
+    page.get_by_role("button", name="Delete the view Nightly trouble").click()
+    expect(view).to_have_count(0)
+    page.get_by_role("button", name="Undo").last.click()
+    expect(view).to_be_visible()
+    assert SavedView.objects.get().query == "queue=night&status=FAILED"
+
+
+def test_a_double_click_on_cancel_and_on_undo_leaves_one_new_job(visit: Visit, user: User) -> None:
+    job = a_job(name="train", queue=a_queue(name="night"), owner=user, status="RUNNABLE")
+    page = visit(f"/jobs/{job.pk}/")
+    page.get_by_role("button", name="Cancel").dblclick()
+    expect(page.get_by_text(re.compile("train (is cancelled|had ended already)"))).to_be_visible()
+    # The first click's answer tells of the undo; the second's may have come in between.
+    page.goto(page.url)
+    job.refresh_from_db()
+    assert job.status == "FAILED"
+    page.get_by_role("button", name="Rerun").dblclick()
+    expect(page.locator("#toasts")).to_contain_text(re.compile("submitted again|sent before"))
+    assert Job.objects.filter(rerun_of=job).count() == 1
+
+
+def test_a_submission_is_taken_back(visit: Visit, user: User) -> None:
+    a_queue(name="night")
+    a_definition(name="hello")
+    page = visit("/submit/?definition=hello&queue=night&name=hello")
+    page.get_by_role("button", name="Submit job").last.dblclick()
+    expect(page.get_by_role("heading", name="hello")).to_be_visible()
+    page.get_by_role("button", name="Undo").last.click()
+    expect(page.locator("#toasts")).to_contain_text("told to stop")
+    assert Job.objects.get().status_reason == "Taken back right after it was submitted."
