@@ -78,6 +78,16 @@ def test_an_environment_that_takes_no_jobs_says_so(db: None) -> None:
     ]
 
 
+def test_a_multi_node_job_needs_so_much_for_each_node(db: None) -> None:
+    (here,) = needs_of(a_waiting_job(milli_vcpus=1000, node_count=2), NOW)
+    assert [(bar.label, bar.fits) for bar in here.bars] == [
+        ("vCPU a node", True),
+        ("Memory a node", True),
+        # Both together.
+        ("Its maximum", False),
+    ]
+
+
 def test_an_instance_is_a_place_where_an_environment_has_instances(db: None) -> None:
     environment = a_managed()
     job = a_job(queue=a_queue(environment), status="RUNNABLE")

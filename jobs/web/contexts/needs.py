@@ -59,12 +59,25 @@ def _needs(job: Job, room: EnvironmentRoom) -> NeedsOf:
         return NeedsOf(room.name, "", [], note=f"{note} {_maximum(room)}".strip())
     need = Resources(job.milli_vcpus, job.memory_mib, job.gpus)
     place = room.best
+    each = " a node" if job.node_count > 1 else ""
     bars = [
-        _bar("vCPU", need.milli_vcpus, place.free.milli_vcpus, place.capacity.milli_vcpus, _vcpus),
-        _bar("Memory", need.memory_mib, place.free.memory_mib, place.capacity.memory_mib, _memory),
+        _bar(
+            f"vCPU{each}",
+            need.milli_vcpus,
+            place.free.milli_vcpus,
+            place.capacity.milli_vcpus,
+            _vcpus,
+        ),
+        _bar(
+            f"Memory{each}",
+            need.memory_mib,
+            place.free.memory_mib,
+            place.capacity.memory_mib,
+            _memory,
+        ),
     ]
     if need.gpus:
-        bars.append(_bar("GPU", need.gpus, place.free.gpus, place.capacity.gpus, str))
+        bars.append(_bar(f"GPU{each}", need.gpus, place.free.gpus, place.capacity.gpus, str))
     if room.maximum is not None and not room.has_instances:
         whole = need.milli_vcpus * job.node_count
         bars.append(_bar("Its maximum", whole, room.maximum - room.used, room.maximum, _vcpus))
