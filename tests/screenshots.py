@@ -21,7 +21,11 @@ WIDE: ViewportSize = {"width": 1360, "height": 900}
 NARROW: ViewportSize = {"width": 390, "height": 844}
 # What the README shows.
 KEPT = frozenset({"job", "overview", "monitoring"})
-RENDER = 'sh -c "for i in $(seq 1 400); do echo rendering frame $i of 400; sleep 0.25; done"'
+# Busy about half of the time, so that there is something to see of what it uses.
+RENDER = (
+    'sh -c "for i in $(seq 1 2000); do echo rendering frame $i of 2000; '
+    'dd if=/dev/zero bs=1M count=60 2>/dev/null | md5sum >/dev/null; sleep 0.2; done"'
+)
 
 TILES = "sh -c 'echo tile $AWS_BATCH_JOB_ARRAY_INDEX; test $((AWS_BATCH_JOB_ARRAY_INDEX % 7)) != 5'"
 SHARDS = "sh -c 'echo shard $AWS_BATCH_JOB_ARRAY_INDEX; sleep 2'"
