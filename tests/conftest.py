@@ -20,13 +20,9 @@ from hypothesis import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from batchweb.embedded import find_redis_server
-from jobs.selectors.earlier_runs import earlier_runs
-from jobs.selectors.free_room import free_room
-from jobs.selectors.front import kept_estimates
-from jobs.selectors.queues import kept_counts
-from jobs.selectors.run_times import run_times
 from tests.builders import a_user
 from tests.chromium import chromium_path
+from tests.remembered import forget_all
 
 # How long an example takes says how busy the machine is. A run repeats; `--hypothesis-profile=explore` tries new ones.
 settings.register_profile("explore", parent=settings(), deadline=None)
@@ -86,11 +82,7 @@ def docker_engine_url() -> str:
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
     """What a process keeps for some seconds; in the next test, the same ids are others' ids."""
-    run_times.forget()
-    kept_estimates.forget()
-    kept_counts.forget()
-    earlier_runs.forget()
-    free_room.forget()
+    forget_all()
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,13 @@
+"""What a process keeps for some seconds, so that pages need not work it out for each viewer."""
+
+from jobs.selectors.earlier_runs import earlier_runs
+from jobs.selectors.free_room import free_room
+from jobs.selectors.front import kept_estimates
+from jobs.selectors.queues import kept_counts
+from jobs.selectors.run_times import run_times
+
+
+def forget_all() -> None:
+    """As if the process had just begun."""
+    for kept in (run_times, kept_estimates, kept_counts, earlier_runs, free_room):
+        kept.forget()
