@@ -301,7 +301,7 @@ def test_submit_again_fills_the_form_with_the_job(
     for shown in ('value="old"', "sh -c &#x27;echo $A&#x27;", 'value="2"', 'value="A"'):
         assert shown in html
     assert 'value="MODE"' not in html
-    assert "<option selected>hello:1</option>" in html
+    assert '<option value="hello:1" selected>hello:1</option>' in html
 
 
 def test_without_queue_or_definition_the_form_says_what_to_make_first(page: Client) -> None:
