@@ -20,8 +20,6 @@ Visit = Callable[[str], Page]
 AXE = (Path(__file__).parents[1] / "vendor" / "axe.min.js").read_text()
 WIDE: ViewportSize = {"width": 1360, "height": 900}
 NARROW: ViewportSize = {"width": 390, "height": 844}
-# All pages take a minute: so they are several tests, which run side by side.
-PARTS = 3
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # What a theme or a width can break; the rest is the same whatever it looks like.
 LOOKS = ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"]
@@ -90,17 +88,14 @@ def drawn_here(page: Page, path: str, user: User) -> None:
     )
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-def test_no_page_breaks_a_rule_of_accessibility(
-    part: int, visit: Visit, page: Page, world: World
-) -> None:
+def test_no_page_breaks_a_rule_of_accessibility(visit: Visit, page: Page, world: World) -> None:
     calm(page)
     checkpoint = reverse("job_checkpoint", args=[world.failed.pk])
     gone = reverse("queue", args=["no-such-queue"])
     for path in (checkpoint, gone):
         drawn_here(page, path, world.user)
     problems: dict[str, Any] = {}
-    for path in [*pages.addresses(world), gone][part::PARTS]:
+    for path in [*pages.addresses(world), gone]:
         visit(path)
         if found := all_problems(page):
             problems[path] = found
