@@ -12,9 +12,11 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from benchmarks.big.added_up import AddedUp
@@ -24,6 +26,9 @@ from benchmarks.big.loading import reset_ids, without_indices
 from benchmarks.big.setting import make_setting
 from benchmarks.fresh import analyze, heading, large_folder, machine
 from benchmarks.search import cut_blocks
+from jobs.domain.metric_ranges import floor_to
+from jobs.models import FollowMark, MetricSpan, Transition
+from jobs.models.metric import METRICS_MARK
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -50,6 +55,13 @@ def _empty() -> None:
     call_command("migrate", verbosity=0)
 
 
+def _note_counted(at: datetime) -> None:
+    """What the workers of metrics do behind the history."""
+    newest = Transition.objects.aggregate(newest=Max("id"))["newest"] or 0
+    values = {"transition_id": newest, "until": floor_to(at, MetricSpan.MINUTE)}
+    FollowMark.objects.update_or_create(name=METRICS_MARK, defaults=values)
+
+
 def _build(jobs: int) -> None:
     at = timezone.now()
     now = at.timestamp()
@@ -63,6 +75,7 @@ def _build(jobs: int) -> None:
         added_up.finish()
     reset_ids()
     cut_blocks()
+    _note_counted(at)
     analyze()
     for table in (*history.tables(), *added_up.tables()):
         sys.stdout.write(f"  {table.name:24} {table.written:>10,} rows\n")
