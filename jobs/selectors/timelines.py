@@ -11,7 +11,9 @@ from jobs.models.expressions import EpochSeconds
 
 # Of one job: one that is tried ten times has some thirty lines of history.
 LINES_A_JOB = 60
-CHILDREN_SHOWN = 50
+# All children of an array that has no more than so many; else pages of fewer.
+SMALL_ARRAY = 50
+CHILDREN_SHOWN = 25
 ENDED_OR_RUNS = (JobStatus.RUNNING, *sorted(TERMINAL))
 
 
@@ -42,10 +44,9 @@ def runs_of_array(array: Job) -> list[Run]:
     return sorted(map(Run._make, values))
 
 
-def children_of(
-    array: Job, *, after: int | None = None, size: int = CHILDREN_SHOWN
-) -> tuple[list[Job], bool]:
+def children_of(array: Job, *, after: int | None = None) -> tuple[list[Job], bool]:
     """Children by index, from behind `after` on, and whether more follow. One query."""
+    size = SMALL_ARRAY if (array.array_size or 0) <= SMALL_ARRAY else CHILDREN_SHOWN
     rows = Job.objects.filter(parent=array)
     if after is not None:
         rows = rows.filter(array_index__gt=after)

@@ -82,17 +82,17 @@ def test_a_large_array_is_packed_and_its_rows_are_paged(
         html = page.get(f"/jobs/{array.pk}/timeline/").text
     assert f"{size} runs in" in html
     assert "at most 4 at once" in html
-    assert html.count('<li id="bar-') == 50
-    following = page.get(f"/jobs/{array.pk}/timeline/", {"after": "49"}).text
-    assert f'href="/jobs/{array.pk}:50/"' in following
-    assert f'href="/jobs/{array.pk}:49/"' not in following
+    assert html.count('<li id="bar-') == 25
+    following = page.get(f"/jobs/{array.pk}/timeline/", {"after": "24"}).text
+    assert f'href="/jobs/{array.pk}:25/"' in following
+    assert f'href="/jobs/{array.pk}:24/"' not in following
 
 
 def test_ten_thousand_runs_stay_light() -> None:
     runs = [Run(n / 7, n, "SUCCEEDED", n / 7 + 30 + n % 11) for n in range(10_000)]
     packed = pack(runs, Scale(0, 1500), 1500.0)
     assert packed.most > 200
-    assert sum(len(lane.path) for lane in packed.lanes) < MAX_BYTES
+    assert sum(len(lane.path) for lane in packed.lanes) < MAX_BYTES / 2
 
 
 def test_runs_that_do_not_overlap_share_a_lane() -> None:

@@ -27,9 +27,10 @@ TICKS = 5
 LEAST_WIDTH = 2
 CONTAINERS_SHOWN = 60
 LONGEST_SHOWN = 5
-# Where lanes would be drawn lower than this, they are drawn over each other.
 LANES_HEIGHT = 320
 LANE_HEIGHT = 12
+# Where more ran at once, some share a lane: lower ones could not be told apart.
+MAX_LANES = 160
 # The statuses that are drawn, in words. What has ended has the colour of its end on its last run.
 WORDS = {
     JobStatus.PENDING: "waited for jobs",
@@ -107,7 +108,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Runs drawn one after the other in as few lanes as there ran at once, `most`."""
+    """Runs drawn one after the other, in a lane for each that ran at once: `most` of them."""
 
     height: int
     stroke: float
@@ -195,7 +196,7 @@ def _scale_of(children: Sequence[Job], whole: Scale, now: float) -> Scale:
 
 
 def pack(runs: Sequence[Run], scale: Scale, now: float) -> Packed:
-    """Runs, the earliest first, each in the first lane that is free; runs that touch are drawn as one."""
+    """Runs, the earliest first, each in the lane that is free for longest; runs that touch are drawn as one."""
     free: list[tuple[float, int]] = []
     lanes: list[list[tuple[str, int, int]]] = []
     begin, each_second = scale.start, WIDTH / max(scale.seconds, 0.001)
@@ -204,12 +205,13 @@ def pack(runs: Sequence[Run], scale: Scale, now: float) -> Packed:
         if free and free[0][0] <= run.started:
             lane = heapreplace(free, (end, free[0][1]))[1]
         else:
-            lane = len(lanes)
-            lanes.append([])
+            lane = len(free)
             heappush(free, (end, lane))
+            if lane < MAX_LANES:
+                lanes.append([])
         # All of them are within the scale: ten thousand calls to ask for each would take half of the time.
         x, end_x = int((run.started - begin) * each_second), int((end - begin) * each_second)
-        _add(lanes[lane], run.status, x, end_x)
+        _add(lanes[lane % MAX_LANES], run.status, x, end_x)
     height = min(len(lanes) * LANE_HEIGHT, LANES_HEIGHT)
     pitch = height / len(lanes) if lanes else LANE_HEIGHT
     statuses = dict.fromkeys(status for lane in lanes for status, _, _ in lane)
@@ -217,7 +219,7 @@ def pack(runs: Sequence[Run], scale: Scale, now: float) -> Packed:
         height=height,
         stroke=round(max(pitch - 1 if pitch > 3 else pitch, 1), 2),
         lanes=[Lane(status, _path(lanes, status, pitch)) for status in statuses],
-        most=len(lanes),
+        most=len(free),
         longest=nsmallest(LONGEST_SHOWN, runs, key=lambda run: run.started - _end(run, now)),
     )
 
