@@ -104,10 +104,18 @@ def test_an_instance_is_a_place_where_an_environment_has_instances(db: None) -> 
     assert here.fits
 
 
-def test_the_page_says_what_is_too_little(page: Client) -> None:
+def test_the_page_and_its_json_say_what_is_too_little(page: Client) -> None:
     job = a_waiting_job(milli_vcpus=3000)
     html = page.get(f"/jobs/{job.pk}/").text
     assert "needs 3; 2 of 2 free: <b>too little</b>" in html
+    told = page.get(f"/jobs/{job.pk}/", {"format": "json"}).json()
+    assert told["needs"][0]["dimensions"][0] == {
+        "name": "vCPU",
+        "says": "needs 3; 2 of 2 free",
+        "fits": False,
+    }
+    assert told["earlier_runs"] is None
+    assert told["overrides"] == ["resources"]
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ from . import aws_request, checkpoints, dependencies, logs, workload
 from .attempts import Try, chosen, decider_of, tries_of
 from .job_cost import cost_of, prices_of_live
 from .lazily import lazily
-from .needs import needs_of
-from .runs import cost_by_end, earlier_runs_of
+from .needs import needs_as_json, needs_of
+from .runs import cost_by_end, earlier_runs_of, runs_as_json
 from .usage import usage_of
 
 STEPS = (JobStatus.SUBMITTED, JobStatus.RUNNABLE, JobStatus.STARTING, JobStatus.RUNNING)
@@ -268,6 +268,9 @@ def as_json(*, job: Job, user: User, now: datetime) -> dict[str, Any]:
         "position_in_queue": position_of(job=job, now=now),
         "position_is_more_than": behind_at_least(job=job, now=now),
         "estimated_start": estimated_start(job=job, now=now),
+        "needs": needs_as_json(needs_of(job, now)),
+        "earlier_runs": runs_as_json(earlier_runs.get(job.definition)),
+        "overrides": aws_request.overrides_in_words(aws_request.request_of(job)),
         "cost_usd": f"{cost.so_far_usd:f}",
         "idle_usd": f"{cost.idle_usd:f}",
         "saving_usd": f"{cost.saving_usd:f}",

@@ -1,8 +1,9 @@
 """Why a job waits, as bars: what it needs beside what is free, in each dimension."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from jobs.domain.resources import Resources, format_memory, format_vcpus
 from jobs.domain.states import JobStatus
@@ -49,6 +50,21 @@ def needs_of(job: Job, now: datetime) -> list[NeedsOf]:
         return []
     rooms = free_room.of_queue(job.queue_id, now)
     return [_needs(job, room) for room in rooms[:ENVIRONMENTS_SHOWN]]
+
+
+def needs_as_json(needs: Iterable[NeedsOf]) -> list[dict[str, Any]]:
+    """The same for scripts: by environment, each dimension in words and whether so much is free."""
+    return [
+        {
+            "environment": each.environment,
+            "where": each.where,
+            "note": each.note,
+            "dimensions": [
+                {"name": bar.label, "says": bar.words, "fits": bar.fits} for bar in each.bars
+            ],
+        }
+        for each in needs
+    ]
 
 
 def _needs(job: Job, room: EnvironmentRoom) -> NeedsOf:

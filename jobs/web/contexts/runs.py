@@ -63,6 +63,13 @@ def earlier_runs_of(job: Job, runs: RunSeconds | None, now: datetime) -> Earlier
     )
 
 
+def runs_as_json(runs: RunSeconds | None) -> dict[str, float] | None:
+    """The percentiles in seconds, for scripts; null where no run has succeeded yet."""
+    if runs is None:
+        return None
+    return {"p50_seconds": runs.median, "p90_seconds": runs.p90, "p95_seconds": runs.p95}
+
+
 def seconds_of(job: Job, now: datetime) -> float | None:
     """How long the newest run took, or takes; None before it has begun, or while the job waits again."""
     if job.started_at is None:
