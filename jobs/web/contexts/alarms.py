@@ -148,9 +148,15 @@ def build_form(
     alarm: Alarm | None = None,
 ) -> dict[str, Any]:
     """The form with these values; with `alarm` it changes that one."""
+    threshold = values.get("threshold")
     return {
         "alarm": alarm,
-        "values": {**values, "is_enabled": is_checked(values.get("is_enabled"))},
+        "values": {
+            **values,
+            # As people write it: 5, and not 5.0.
+            "threshold": f"{threshold:.12g}" if isinstance(threshold, float) else threshold,
+            "is_enabled": is_checked(values.get("is_enabled")),
+        },
         "metrics": AlarmMetric.choices,
         "comparisons": AlarmComparison.choices,
         "of_queues": " ".join(rules.OF_QUEUES),
