@@ -268,7 +268,7 @@ def go(page: Page, url: str) -> None:
         try:
             page.goto(url)
         except Error as error:
-            if "ERR_NETWORK_CHANGED" not in error.message:
+            if not any(sign in error.message for sign in ("ERR_NETWORK_CHANGED", "chrome-error:")):
                 raise
             return False
         return True
