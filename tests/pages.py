@@ -15,7 +15,6 @@ from .world import World
 NOT_PAGES = frozenset(
     {
         "job_credentials",
-        "jobs_bulk",
         "job_checkpoint_archive",
         "job_checkpoint_file",
         "job_children",
@@ -117,6 +116,7 @@ PAGES: dict[str, tuple[Address, ...]] = {
     **_named(lambda world: world.array.pk, "job_timeline"),
     "job_api": (_of("job_api", lambda world: world.failed.pk),),
     "job": tuple(_of("job", each) for each in JOBS),
+    "jobs_bulk": (_of("jobs_bulk"),),
     "bulk": (_of("bulk", lambda world: world.bulk.pk),),
     "submit": (
         _of("submit"),

@@ -28,6 +28,7 @@ from jobs.models import (
     Budget,
     BulkAction,
     BulkKind,
+    BulkResult,
     Capacity,
     Checkpoint,
     ComputeEnvironment,
@@ -326,9 +327,11 @@ def _a_checkpoint(job: Job, environment: ComputeEnvironment, now: datetime) -> C
 
 
 def _a_bulk_action(user: User, jobs: list[Job], now: datetime) -> BulkAction:
-    return BulkAction.objects.create(
+    SavedView.objects.create(owner=user, name="Failures", query="status=FAILED", created_at=now)
+    action = BulkAction.objects.create(
         kind=BulkKind.CANCEL,
         owner=user,
+        total=len(jobs),
         job_ids=[str(job.pk) for job in jobs],
         done=2,
         changed=1,
@@ -340,6 +343,11 @@ def _a_bulk_action(user: User, jobs: list[Job], now: datetime) -> BulkAction:
         updated_at=now,
         finished_at=now,
     )
+    BulkResult.objects.create(action=action, position=0, job=jobs[0].pk, outcome="CHANGED")
+    BulkResult.objects.create(
+        action=action, position=1, job=jobs[1].pk, outcome="UNTOUCHED", why="It has ended."
+    )
+    return action
 
 
 def _numbers(places: _Places, user: User, definition: JobDefinition, now: datetime) -> None:
