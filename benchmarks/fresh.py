@@ -50,6 +50,11 @@ def use_large() -> None:
     django.setup()
 
 
+def has_tables() -> bool:
+    """Whether anything was built in the database."""
+    return "jobs_job" in connection.introspection.table_names()
+
+
 def large_folder() -> Path:
     """Where the large database lies if it is SQLite: BENCH_FOLDER, else `var/big`."""
     return Path(os.environ.get("BENCH_FOLDER", "var/big")).resolve()
