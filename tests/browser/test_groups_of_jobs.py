@@ -129,7 +129,7 @@ def test_a_bulk_cancel_is_watched_to_its_end(visit: Visit, user: User) -> None:
     action_id = int(page.url.rstrip("/").rsplit("/", 1)[1])
     go_on_with_bulk(action_id=action_id, now=timezone.now())
     expect(page.locator("#bulk-state")).to_contain_text("Done. 3 of 3")
-    expect(page.get_by_role("region", name="Why nothing was done")).to_contain_text("busy")
+    expect(page.get_by_role("row", name=re.compile("busy"))).to_contain_text("Nothing to do")
     assert page.evaluate("window.notReloaded")
     assert {job.status for job in Job.objects.filter(pk__in=[job.pk for job in jobs])} == {"FAILED"}
 
