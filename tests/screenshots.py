@@ -177,6 +177,7 @@ def _pages_of_jobs(shown: Mapping[str, str]) -> dict[str, str]:
         "array-child": f"/jobs/{tiles}:5/",
         "array-timeline": f"/jobs/{tiles}/timeline/",
         "bulk": f"/jobs/bulk/{shown['bulk']}/",
+        "bulk-list": "/jobs/bulk/",
         "submit": "/submit/?definition=count",
         "submit-array": f"/submit/?again={tiles}",
         "submit-containers": "/submit/?definition=pair",
