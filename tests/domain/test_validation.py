@@ -38,7 +38,9 @@ def test_any_other_name_is_refused(bad: object) -> None:
         ("[1, 2]", ["[1,", "2]"]),
     ],
 )
-def test_a_command_is_a_list_or_shell_words_or_a_list_as_json(text: object, words: list[str]) -> None:
+def test_a_command_is_a_list_or_shell_words_or_a_list_as_json(
+    text: object, words: list[str]
+) -> None:
     assert validation.command(text) == words
 
 

@@ -9,6 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from jobs.engines.base import LogFrame, LogSource
 from jobs.joblogs import chunk
+from jobs.models import LogChunk, LogStream
 from jobs.selectors import logs as selectors
 from jobs.selectors.logs import iter_raw, line_at, read_lines, read_tail
 from tests.joblogs.writing import NOW_NS, Writer, frame, numbered
@@ -20,13 +21,13 @@ pytestmark = pytest.mark.django_db
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The chunks that were opened."""
     seen: list[str] = []
-    read = selectors._records
+    read = selectors.records_of
 
-    def count(holder: object) -> bytes:
+    def count(holder: LogStream | LogChunk) -> bytes:
         seen.append(str(holder))
-        return read(holder)  # type: ignore[arg-type]
+        return read(holder)
 
-    monkeypatch.setattr(selectors, "_records", count)
+    monkeypatch.setattr(selectors, "records_of", count)
     return seen
 
 
