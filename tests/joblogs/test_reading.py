@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from jobs.engines.base import LogFrame, LogSource
 from jobs.joblogs import chunk
-from jobs.models import LogChunk, LogStream
+from jobs.models import LogChunk
 from jobs.selectors import logs as selectors
 from jobs.selectors.logs import iter_raw, line_at, read_lines, read_tail
 from tests.joblogs.writing import NOW_NS, Writer, frame, numbered
@@ -23,7 +23,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     read = selectors.records_of
 
-    def count(holder: LogStream | LogChunk) -> bytes:
+    def count(holder: LogChunk) -> bytes:
         seen.append(str(holder))
         return read(holder)
 
