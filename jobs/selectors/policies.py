@@ -82,9 +82,13 @@ def shares_of(*, queue: JobQueue, now: datetime, size: int = SHARES_SHOWN) -> Sh
             row.milli_vcpu_seconds, as_of=row.as_of, now=now, decay_seconds=decay
         )
     running: Counter[str] = Counter()
-    for share, milli_vcpus, started_at in Attempt.objects.filter(
-        ended_at__isnull=True, job__queue=queue
-    ).values_list("job__share_identifier", "milli_vcpus", "started_at"):
+    # In the order of the index of what lives: in that of their jobs all that ever ran would be read.
+    live = Attempt.objects.filter(ended_at__isnull=True, job__queue=queue).order_by(
+        "node_id", "environment_id"
+    )
+    for share, milli_vcpus, started_at in live.values_list(
+        "job__share_identifier", "milli_vcpus", "started_at"
+    ):
         running[share] += milli_vcpus
         seconds = (now - started_at).total_seconds() if started_at else 0.0
         used[share] += used_by_run(milli_vcpus=milli_vcpus, seconds=seconds, decay_seconds=decay)
