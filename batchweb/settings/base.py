@@ -45,6 +45,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "jobs.web.middleware.CompressionMiddleware",
     "jobs.web.middleware.ContentSecurityPolicyMiddleware",
     "jobs.web.middleware.EncodingMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
