@@ -39,8 +39,11 @@ KEPT_PARTS = 1000
 View = Callable[..., HttpResponseBase]
 
 
-class PersonalError(Exception):
-    """Something was asked of a viewer that is not the same for all of his kind."""
+class PersonalError(BaseException):
+    """Something was asked of a viewer that is not the same for all of his kind.
+
+    No Exception, for `{% if %}` takes one that it meets beside `and`, `or`, `not`, `==` or `in` for "no", and draws on.
+    """
 
 
 class AnyViewer:
@@ -63,12 +66,21 @@ class AnyViewer:
     def __hash__(self) -> int:
         raise PersonalError("hash")
 
+    def __str__(self) -> str:
+        raise PersonalError("str")
+
 
 class _NoSession:
     """A session is one person's."""
 
     def __getattr__(self, name: str) -> Any:
         raise PersonalError(f"session.{name}")
+
+    def __getitem__(self, name: str) -> Any:
+        raise PersonalError(f"session[{name}]")
+
+    def __contains__(self, name: object) -> bool:
+        raise PersonalError(f"{name} in session")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +205,6 @@ class Work:
             request.user = AnyViewer(is_staff=is_staff, is_superuser=is_superuser)  # type: ignore[assignment]
         try:
             response = self._view(request, *self._args, **self._kwargs)
-        except PersonalError:
-            raise
         except Exception:
             logger.debug("a renewal is left to its view", exc_info=True)
             return None

@@ -11,11 +11,12 @@ from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import User
+from django.template import Context, Template
 from django.test import Client
 from django.urls import reverse
 
 from jobs.models import JobStatus
-from jobs.web.renewals import Work
+from jobs.web.renewals import AnyViewer, PersonalError, Work
 from jobs.web.together import Together
 from tests.builders import a_job, a_queue, a_secret, a_user, an_array
 
@@ -164,6 +165,24 @@ def test_work_that_fails_gives_nothing_and_is_done_again_for_the_next() -> None:
         assert await together.result("page", works) == 7
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ user }}",
+        "{{ user.pk }}",
+        "{% if user.pk == 3 %}{% endif %}",
+        "{% if not user.pk %}{% endif %}",
+        "{% if user.is_staff and user.pk %}{% endif %}",
+        "{% if user == other %}{% endif %}",
+        "{% if user in others %}{% endif %}",
+    ],
+)
+def test_no_template_goes_on_as_if_it_knew_who_looks(template: str) -> None:
+    viewer = AnyViewer(is_staff=True, is_superuser=False)
+    with pytest.raises(PersonalError):
+        Template(template).render(Context({"user": viewer, "other": object(), "others": [1]}))
 
 
 @pytest.mark.django_db(transaction=True)
