@@ -17,6 +17,7 @@ from jobs.services.setup.alarms import (
 from . import answers
 from .access import require_staff
 from .contexts import alarms as contexts
+from .once import AGAIN, once
 from .toasts import Undo
 
 
@@ -84,16 +85,21 @@ def _create(request: HttpRequest) -> HttpResponse:
     require_staff(request)
     fields = answers.posted(request)
     try:
-        made = create_alarm(fields=fields, now=timezone.now())
+        sent = once(
+            request,
+            make=lambda: create_alarm(fields=fields, now=timezone.now()),
+            find=lambda pk: contexts.find_made(alarm_id=int(pk)),
+        )
     except InvalidInput as error:
         if answers.wants_json(request):
             raise
         context = contexts.build_form(values=fields, errors=error.errors)
         return answers.page(request, "alarms/form.html", context, status=400)
+    made = sent.made
     return answers.done(
         request,
         to=reverse("alarm", args=[made.name]),
-        message=f"The alarm {made.name} is made.",
+        message=AGAIN if sent.is_again else f"The alarm {made.name} is made.",
         as_json=contexts.summary(made),
         status=201,
     )

@@ -19,6 +19,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.html import format_html
 
 from jobs.domain.errors import InvalidInput
+from jobs.services.requests.once import FIELD as REQUEST_TOKEN
 
 from . import toasts
 from .tags import FOUND_REGIONS, WANTED_REGIONS
@@ -29,6 +30,8 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 # Ids of the live parts that static/js/live.js asks for, apart by spaces.
 LIVE_REGIONS = "X-Live-Regions"
+# What a form sends beside its fields; `once` reads the second by itself.
+TOKENS = frozenset({"csrfmiddlewaretoken", REQUEST_TOKEN})
 # What an error page says, by status code: a title and what to do now.
 ERROR_TEXTS = {
     400: ("This request cannot be understood", "Go back, check what you sent, and try again."),
@@ -221,15 +224,16 @@ def error(
 
 
 def posted(request: HttpRequest) -> dict[str, object]:
-    """The fields of a form post or of a JSON object; the CSRF token is left out.
+    """The fields of a form post or of a JSON object; the form's tokens are left out.
 
     A form's line ends are LF, as typed: browsers send each as CR LF (HTML, "Constructing the entry list"), which
     would break scripts. Raises BadRequest on a body that is neither, or that holds text which is not valid Unicode.
     """
     if request.content_type == "application/json":
-        return json_object(request.body)
+        fields = json_object(request.body)
+        return {name: fields[name] for name in fields if name not in TOKENS}
     form: QueryDict = request.POST
-    return {name: _with_lf(form.get(name)) for name in form if name != "csrfmiddlewaretoken"}
+    return {name: _with_lf(form.get(name)) for name in form if name not in TOKENS}
 
 
 def _with_lf(text: str | None) -> str | None:

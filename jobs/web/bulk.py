@@ -13,7 +13,6 @@ from jobs.domain.validation import Checker, FieldError
 from jobs.models import BulkAction, BulkKind
 from jobs.selectors.bulk import find_bulk
 from jobs.services.requests.bulk import start_bulk, stop_bulk, undo_bulk
-from jobs.services.requests.once import FIELD
 
 from . import answers
 from .access import user_of
@@ -21,7 +20,7 @@ from .contexts import bulk as contexts
 from .contexts import undo as undo_contexts
 from .once import AGAIN, once
 
-FIELDS = frozenset({"action", "job", "all", "query", "reason", "confirmed", FIELD})
+FIELDS = frozenset({"action", "job", "all", "query", "reason", "confirmed"})
 
 
 @answers.allow("GET", "POST")

@@ -21,10 +21,11 @@ def once(request: HttpRequest, *, make: Callable[[], T], find: Callable[[str], T
 
     Scripts may send a `request_token` of their own, such as a UUID, to try again safely.
     """
-    sent: object
+    sent: dict[str, object]
+    token: object
     if request.content_type == "application/json":
-        fields = answers.posted(request) if request.body else {}
-        token, sent = fields.get(FIELD), fields
+        sent = answers.json_object(request.body) if request.body else {}
+        token = sent.get(FIELD)
     else:
         token = request.POST.get(FIELD)
         lists = dict(request.POST.lists())

@@ -7,7 +7,6 @@ from django.utils import timezone
 from jobs.domain.validation import Checker
 from jobs.models import SavedView
 from jobs.selectors.saved_views import saved_views
-from jobs.services.requests.once import FIELD
 from jobs.services.requests.saved_views import delete_view, save_view
 
 from . import answers
@@ -15,7 +14,7 @@ from .access import user_of
 from .contexts import jobs as contexts
 from .contexts import undo
 
-FIELDS = frozenset({"name", "query", FIELD})
+FIELDS = frozenset({"name", "query"})
 
 
 @answers.allow("GET", "POST")

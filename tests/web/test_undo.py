@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from jobs.models import Job, SentForm
+from jobs.models import Alarm, Job, JobQueue, SavedView, SentForm
 from jobs.services.requests.once import KEPT, forget_sent_forms
 from tests.builders import a_definition, a_job, a_queue, an_array
 
@@ -164,6 +164,47 @@ def test_disabling_is_undone_and_that_can_be_undone_as_well(page: Client, kind: 
     row.refresh_from_db()
     assert row.state == "ENABLED"
     assert undo_on(html)[0] == f"{path}/disable/"
+
+
+def what_there_is() -> dict[str, list[object]]:
+    """What the steps below change, without what is new of everything that is made again."""
+    return {
+        "alarms": [(each.name, each.is_enabled) for each in Alarm.objects.order_by("name")],
+        "views": [(each.name, each.query) for each in SavedView.objects.order_by("name")],
+        "queues": [each.state for each in JobQueue.objects.order_by("name")],
+    }
+
+
+ALARM = {"name": "gone", "metric": "FAILED_JOBS", "comparison": "GREATER_THAN", "threshold": "5"}
+VIEW = {"name": "mine", "query": "status=FAILED"}
+
+
+@pytest.mark.parametrize(
+    ("before", "step"),
+    [
+        (("/alarms/", {**ALARM, "is_enabled": "false"}), ("/alarms/gone/delete/", {})),
+        (("/jobs/views/", VIEW), ("/jobs/views/", {**VIEW, "query": "status=RUNNING"})),
+        (("/jobs/views/", VIEW), ("/jobs/views/{view}/delete/", {})),
+        (None, ("/jobs/views/", VIEW)),
+        (None, ("/queues/night/disable/", {})),
+    ],
+)
+def test_the_button_of_each_toast_takes_the_step_back_and_a_second_click_does_nothing(
+    page: Client, before: tuple[str, dict[str, str]] | None, step: tuple[str, dict[str, str]]
+) -> None:
+    a_queue(name="night")
+    if before is not None:
+        page.post(*before)
+    then = what_there_is()
+    url, fields = step
+    if "{view}" in url:
+        url = url.format(view=SavedView.objects.get().pk)
+    back, posted = undo_on(page.post(url, fields, follow=True).content.decode())
+    assert what_there_is() != then
+    assert page.post(back, posted).status_code == 302
+    assert what_there_is() == then
+    page.post(back, posted)
+    assert what_there_is() == then
 
 
 def test_what_was_disabled_before_has_nothing_to_undo(page: Client) -> None:
