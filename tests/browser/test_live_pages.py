@@ -146,6 +146,8 @@ def test_enter_in_a_field_submits_and_what_confirms_it_leaves_by_itself(visit: V
     expect(page.locator("h1")).to_have_text("by-keyboard")
     toast = page.locator(".bw-toast")
     expect(toast).to_contain_text("is submitted")
+    # The clock that ages it begins with the page's script.
+    expect(page.locator("html.bw-js")).to_have_count(1)
     page.clock.run_for(21_000)
     expect(toast).to_have_count(0)
 
