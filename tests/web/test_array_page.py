@@ -1,5 +1,7 @@
 """Arrays: the page of the whole, the grid, its children, and the ways to end and to rerun them."""
 
+import re
+from collections.abc import Iterable
 from decimal import Decimal
 
 import pytest
@@ -7,9 +9,12 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from jobs import changes
 from jobs.domain import ids, reasons
 from jobs.models import ArraySummary, Job, StopKind
+from jobs.scheduling.plan import Wait, WaitCode
 from jobs.selectors import arrays as selectors
+from jobs.services.passes.wait_reasons import record_waits
 from tests.builders import NOW, a_job, an_array, an_attempt
 
 JSON = {"Accept": "application/json"}
@@ -96,6 +101,24 @@ def test_a_change_brings_the_grid_alone(
         html = page.get(f"/jobs/{array.pk}/", headers=headers).content.decode()
     assert "data-grid=" in html
     assert "Why children failed" not in html
+
+
+def test_why_the_first_child_waits_is_renewed_when_the_scheduler_says_it_anew(
+    page: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = an_array(3, children="RUNNABLE")
+    html = page.get(f"/jobs/{array.pk}/").content.decode()
+    (heard,) = re.findall(r'id="array-waits"[^>]* data-live="([^"]*)"', html)
+    told: list[str] = []
+
+    def publish(topics: Iterable[str]) -> None:
+        told.extend(topics)
+
+    monkeypatch.setattr(changes, "publish", publish)
+    child = ids.child_id(array.pk, 0)
+    wait = Wait(child, array.queue_id, WaitCode.ENVIRONMENT_FULL, "No room.")
+    record_waits([(wait, None)], NOW)
+    assert set(told) & set(heard.split())
 
 
 def test_an_array_is_one_row_of_the_list_with_a_bar(
