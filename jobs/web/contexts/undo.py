@@ -3,7 +3,7 @@
 from django.urls import reverse
 
 from jobs.domain import reasons
-from jobs.domain.states import PLACED
+from jobs.domain.states import TERMINAL
 from jobs.models import BulkAction, BulkKind, Job, SavedView
 
 from ..toasts import Undo
@@ -17,11 +17,9 @@ def of_submission(job: Job) -> Undo:
 
 
 def of_cancel(job: Job) -> Undo | None:
-    """Submits what was cancelled again. An array of which a part goes on cannot be run again before its end."""
-    if job.is_array:
-        counts = job.array_summary.counts()
-        if any(counts[status] for status in PLACED):
-            return None
+    """Submits what was cancelled again. An array ends later, part by part, and cannot be run again before that."""
+    if job.status not in TERMINAL:
+        return None
     return Undo(reverse("job_rerun", args=[job.pk]))
 
 
