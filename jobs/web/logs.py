@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,7 +18,7 @@ from jobs.domain.ids import text_of
 from jobs.models import Attempt, LogStream
 from jobs.selectors import jobs as job_selectors
 from jobs.selectors import logs as selectors
-from jobs.selectors.log_search import Found, find_lines
+from jobs.selectors.log_search import Found
 from jobs.threads import read_in_thread
 
 from . import answers, logspans
@@ -104,10 +104,10 @@ def search(
     Lines `first` to `last` were looked at; the next step begins beyond them.
     """
     stream = job_selectors.log_stream_of(_attempt(request, job_id, number, node, container))
-    asked = logspans.wanted(request)
+    asked = logspans.from_first(logspans.wanted(request))
     if not asked.text:
         raise InvalidInput({"q": ["Say what to look for."]})
-    found = _find(stream, asked) if stream else Found([], 0, 0)
+    found = logspans.found(stream, asked) if stream else Found([], 0, 0)
     return JsonResponse(
         {
             **_state(stream),
@@ -198,15 +198,16 @@ def _as_json(
     request: HttpRequest, stream: LogStream | None, asked: logspans.Wanted
 ) -> dict[str, Any]:
     """The lines themselves, oldest first, and the URL to go on with."""
+    asked = logspans.from_first(asked)
     count = stream.line_count if stream else 0
-    start = asked.start or max(1, (asked.before or asked.limit + 1) - asked.limit)
     lines: list[selectors.LogLine] = []
-    following = start
+    following = 1
     if stream is not None and asked.text:
-        found = _find(stream, replace(asked, start=start))
+        found = logspans.found(stream, asked)
         lines, following = [each.line for each in found.lines], found.end + 1
     elif stream is not None:
-        lines = selectors.read_lines(stream=stream, start=start - 1, limit=asked.limit)
+        start, limit = logspans.bounds(asked, line_count=count)
+        lines = selectors.read_lines(stream=stream, start=start - 1, limit=limit)
         following = start + len(lines)
     query = {"start": following, "limit": asked.limit, **({"q": asked.text} if asked.text else {})}
     return {
@@ -214,14 +215,6 @@ def _as_json(
         "lines": [_line_as_json(line) for line in lines],
         "next": f"{request.path}?{urlencode(query)}" if following <= count else None,
     }
-
-
-def _find(stream: LogStream, asked: logspans.Wanted) -> Found:
-    backward = asked.start is None and asked.before is not None
-    start = asked.before if backward and asked.before is not None else asked.start or 1
-    return find_lines(
-        stream=stream, text=asked.text, start=start - 1, limit=asked.limit, backward=backward
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """Runs of a log's lines as rows of the viewer: all of them, or those alone that hold a text."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import HttpRequest
 
 from jobs.domain.errors import InvalidInput
 from jobs.models import LogStream
 from jobs.selectors import logs as selectors
-from jobs.selectors.log_search import find_lines
+from jobs.selectors.log_search import Found, find_lines
 
 from .logtext import render_found, render_lines
 
@@ -53,6 +53,11 @@ def wanted(request: HttpRequest) -> Wanted:
     )
 
 
+def from_first(asked: Wanted) -> Wanted:
+    """The same for scripts: from the first line on, where a page shows the newest."""
+    return asked if asked.start or asked.before else replace(asked, start=1)
+
+
 def text_of(request: HttpRequest) -> str:
     """The text to look for, `q`; empty for all lines. Raises InvalidInput."""
     text = request.GET.get("q", "")
@@ -79,11 +84,32 @@ def span(stream: LogStream | None, asked: Wanted) -> Span:
         return Span("", asked.start or 1, (asked.start or 1) - 1)
     if asked.text:
         return matching(stream, asked)
+    return every(stream, *bounds(asked, line_count=stream.line_count))
+
+
+def bounds(asked: Wanted, *, line_count: int) -> tuple[int, int]:
+    """The first line's number and how many lines: of `start`, or those that end before `before`, or the newest."""
     start = asked.start
     if start is None:
-        start = max(1, (asked.before or stream.line_count + 1) - asked.limit)
-    limit = min(asked.limit, asked.before - start) if asked.before is not None else asked.limit
-    return every(stream, start, limit)
+        start = max(1, (asked.before or line_count + 1) - asked.limit)
+    limit = asked.limit if asked.before is None else min(asked.limit, asked.before - start)
+    return start, max(0, limit)
+
+
+def found(stream: LogStream, asked: Wanted) -> Found:
+    """Lines with the text, one step's way: what was looked at may be less than all that there is.
+
+    From `start` on, or back from `before` or, with neither, from the newest; none from `before` on.
+    """
+    backward = asked.start is None
+    start = (asked.before or stream.line_count + 1) if asked.start is None else asked.start
+    way = find_lines(
+        stream=stream, text=asked.text, start=start - 1, limit=asked.limit, backward=backward
+    )
+    if asked.start is None or asked.before is None or way.end < asked.before:
+        return way
+    lines = [each for each in way.lines if each.line.number + 1 < asked.before]
+    return Found(lines, way.first, max(way.first, asked.before - 1))
 
 
 def every(stream: LogStream, start: int, limit: int) -> Span:
@@ -98,10 +124,6 @@ def every(stream: LogStream, start: int, limit: int) -> Span:
 
 
 def matching(stream: LogStream, asked: Wanted) -> Span:
-    """Lines with the text, one step's way: what was looked at may be less than all that there is."""
-    backward = asked.start is None
-    start = (asked.before or stream.line_count + 1) if asked.start is None else asked.start
-    found = find_lines(
-        stream=stream, text=asked.text, start=start - 1, limit=asked.limit, backward=backward
-    )
-    return Span(render_found(found.lines), found.first + 1, found.end)
+    """Rows of the lines that `found` gives."""
+    lines = found(stream, asked)
+    return Span(render_found(lines.lines), lines.first + 1, lines.end)

@@ -154,6 +154,30 @@ def test_the_numbers_of_lines_that_match_are_told_step_by_step(page: Client) -> 
     assert (back["lines"], back["first"]) == ([100], 100)
 
 
+@pytest.mark.parametrize(
+    ("query", "numbers", "following"),
+    [
+        ("before=5", [1, 2, 3, 4], "?start=5&limit=500"),
+        ("before=9&limit=2", [7, 8], "?start=9&limit=2"),
+        ("start=3&before=5", [3, 4], "?start=5&limit=500"),
+        ("before=1", [], "?start=1&limit=500"),
+        ("before=20&q=line 1", [2, *range(11, 20)], "?start=20&limit=500&q=line+1"),
+        ("before=20&q=line 1&limit=2", [18, 19], "?start=20&limit=2&q=line+1"),
+        ("start=12&before=15&q=line 1", [12, 13, 14], "?start=15&limit=500&q=line+1"),
+    ],
+)
+def test_lines_for_scripts_end_before_the_line_that_is_named(
+    script: Client, query: str, numbers: list[int], following: str
+) -> None:
+    attempt = a_running_attempt()
+    Writer(attempt).write(numbered(200))
+    told = script.get(url(attempt, f"?{query}")).json()
+    assert [line["line"] for line in told["lines"]] == numbers
+    assert told["next"] == url(attempt, following)
+    if "q=" not in query:
+        assert row_numbers(script.get(url(attempt, f"rows/?{query}")).json()["html"]) == numbers
+
+
 def test_a_search_says_what_it_needs(page: Client) -> None:
     answer = page.get(url(a_running_attempt(), "search/?q=%20"))
     assert answer.status_code == 400
