@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from jobs import changes
 from jobs.models import BulkAction, Job
 from jobs.services.requests.bulk import go_on_with_bulk
 from jobs.web.access import visible_topics
@@ -219,6 +220,14 @@ def test_each_job_is_listed_with_what_was_done(page: Client, script: Client) -> 
     html = page.get(f"/jobs/bulk/{action.pk}/?outcome=REFUSED").content.decode()
     assert f'href="/jobs/{fine.pk}/"' in html
     assert f'href="/jobs/{jobs[0].pk}/"' not in html
+
+
+def test_the_states_of_its_jobs_are_renewed_after_it_has_ended(page: Client) -> None:
+    job = a_job(status="FAILED")
+    action = carried_out(started(page, action="rerun", job=[str(job.pk)]))
+    html = page.get(f"/jobs/bulk/{action.pk}/").content.decode()
+    (heard,) = re.findall(r'id="bulk-results"[^>]* data-live="([^"]*)"', html)
+    assert set(heard.split()) == {f"bulk:{action.pk}", changes.JOBS}
 
 
 @pytest.mark.parametrize("query", ["", "outcome=UNTOUCHED&", "outcome=REST&"])

@@ -61,6 +61,7 @@ def build(action: BulkAction, *, user: User, query: BulkQuery) -> dict[str, Any]
             user=user, action=action, outcome=query.sought, after=query.after
         )
     )
+    topic = changes.bulk_topic(action.pk)
     return {
         "action": action,
         "verb": verb,
@@ -74,7 +75,9 @@ def build(action: BulkAction, *, user: User, query: BulkQuery) -> dict[str, Any]
         "results": results,
         "next_url": lazily(lambda: _next_url(query, results().next)),
         "first_url": _url(query) if query.after is not None else None,
-        "topics": changes.bulk_topic(action.pk),
+        "topics": topic,
+        # The jobs that it looked at go on when it has ended.
+        "results_topics": f"{topic} {changes.JOBS}",
     }
 
 
