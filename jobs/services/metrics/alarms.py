@@ -1,7 +1,7 @@
 """Looking at alarms: each whole minute, once all that happened in it is counted.
 
 What is found is a function of the rows by time, so doing it twice changes nothing; only a change of state is
-written, with a line of the alarm's history.
+written, with a line of the alarm's history, and the first reason by a rule that is new.
 """
 
 from datetime import datetime
@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from jobs import changes
-from jobs.domain.alarms import SWITCHED_OFF, Verdict, judge
+from jobs.domain.alarms import NOT_LOOKED_YET, SWITCHED_OFF, Verdict, judge
 from jobs.models import Alarm, AlarmChange, AlarmState, FollowMark
 from jobs.models.metric import ALARMS_MARK
 from jobs.selectors.alarms import enabled_alarms, newest_values, rule_of
@@ -52,15 +52,23 @@ def look_at(alarm: Alarm, *, until: datetime, now: datetime) -> bool:
 def _record(read: Alarm, verdict: Verdict, now: datetime) -> bool:
     with transaction.atomic():
         row = Alarm.objects.select_for_update(no_key=True).filter(pk=read.pk).first()
-        if row is None or _rule(row) != _rule(read) or row.state == verdict.state:
+        if row is None or _rule(row) != _rule(read):
             return False
-        AlarmChange.objects.create(
-            alarm=row, from_state=row.state, to_state=verdict.state, reason=verdict.reason, at=now
-        )
-        row.state, row.state_reason, row.state_since = verdict.state, verdict.reason, now
-        row.save(update_fields=["state", "state_reason", "state_since"])
-        changes.publish([changes.ALARMS])
-    return True
+        is_other = row.state != verdict.state
+        if is_other:
+            AlarmChange.objects.create(
+                alarm=row,
+                from_state=row.state,
+                to_state=verdict.state,
+                reason=verdict.reason,
+                at=now,
+            )
+            row.state, row.state_since = verdict.state, now
+        if is_other or row.state_reason == NOT_LOOKED_YET:
+            row.state_reason = verdict.reason
+            row.save(update_fields=["state", "state_reason", "state_since"])
+            changes.publish([changes.ALARMS])
+    return is_other
 
 
 def _rule(alarm: Alarm) -> tuple[object, ...]:

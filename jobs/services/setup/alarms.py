@@ -14,7 +14,7 @@ from jobs.domain.flags import flag
 from jobs.domain.validation import Checker, FieldError, is_empty
 from jobs.models import Alarm, AlarmState, ComputeEnvironment, JobQueue
 from jobs.selectors.metrics import whole_until
-from jobs.selectors.named import queue_named
+from jobs.selectors.named import environment_named, queue_named
 from jobs.services.metrics.alarms import look_at
 
 FIELDS = frozenset(
@@ -81,7 +81,6 @@ def create_alarm(*, fields: Mapping[str, object], now: datetime) -> Alarm:
     row = Alarm(
         created_at=now,
         state=AlarmState.INSUFFICIENT_DATA,
-        state_reason=alarms.NOT_LOOKED_YET if clean.is_enabled else alarms.SWITCHED_OFF,
         state_since=now,
     )
     _put(row, clean)
@@ -173,6 +172,8 @@ def _check_target(checker: Checker, metric: str, asked: Mapping[str, object]) ->
 def _put(row: Alarm, clean: AlarmFields) -> None:
     for field in FIELDS:
         setattr(row, field, getattr(clean, field))
+    # Whatever was said of it before was by another rule.
+    row.state_reason = alarms.NOT_LOOKED_YET if clean.is_enabled else alarms.SWITCHED_OFF
 
 
 def _free_name(value: object, alarm: Alarm | None) -> str:
@@ -201,7 +202,7 @@ def _environment(value: object) -> ComputeEnvironment | None:
     name = validation.read_text(value)
     if not name:
         return None
-    found = ComputeEnvironment.objects.filter(name=name).first() if "\0" not in name else None
+    found = environment_named(name)
     if found is None:
         raise FieldError(
             f"There is no compute environment named {name[:140]}. Leave it empty for all of them."
