@@ -34,6 +34,8 @@ LOOKED_AT = 20_000
 # The same where they are found by words or by their definition, and read one by one.
 SIFTED = 2000
 WINDOW = 250
+# An action on all that match looks at as much as so many pages.
+PORTIONS = 5
 
 
 class Sort(StrEnum):
@@ -60,6 +62,13 @@ class JobPage:
     @property
     def is_cut(self) -> bool:
         return self.looked_at > 0
+
+
+class Matching(NamedTuple):
+    """Ids of jobs, newest first. `looked_at`: there may be older ones, beyond so many looked at; 0: all were."""
+
+    job_ids: list[UUID]
+    looked_at: int = 0
 
 
 class _Ids(NamedTuple):
@@ -100,20 +109,21 @@ def list_jobs(
 
 def matching_ids(
     *, user: User | AnonymousUser, filters: JobFilters, statuses: Collection[str], limit: int
-) -> list[UUID]:
+) -> Matching:
     """The newest visible jobs in one of the statuses that pass the filters, an array as one: at most `limit`."""
     wanted = [each for each in sorted(statuses) if not filters.statuses or each in filters.statuses]
-    if not wanted:
-        # Raises for a status that there is not.
-        Scope(user, filters)
-        return []
-    filters = replace(filters, statuses=tuple(wanted))
+    scope = Scope(user, replace(filters, statuses=tuple(wanted)) if wanted else filters)
+    if scope.is_empty or not wanted:
+        return Matching([])
     found: list[UUID] = []
-    for portion in all_ids(user=user, filters=filters, portion=limit):
+    after: UUID | None = None
+    for _ in range(PORTIONS):
+        portion, reached = _by_age(user, scope, after, limit - len(found), oldest_first=False)
         found += portion
-        if len(found) >= limit:
-            break
-    return found[:limit]
+        if len(found) >= limit or reached is None:
+            return Matching(found)
+        after = reached
+    return Matching(found, looked_at=PORTIONS * _looked_at(scope))
 
 
 def all_ids(

@@ -1,7 +1,8 @@
 """Actions on many jobs at once: started here, carried out by workers, watched on a page of their own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -54,17 +55,26 @@ def start(request: HttpRequest) -> HttpResponse:
         )
         return answers.page(request, "jobs/bulk_confirm.html", context)
 
+    chosen, note = _chosen(request, fields) if not takes_all else _matching(user, kind, query)
+
     def begin() -> BulkAction:
-        if not takes_all:
-            chosen = _chosen(request, fields)
-        elif not (chosen := contexts.all_that_match(user=user, kind=kind, query_string=query)):
-            raise InvalidInput({"query": [NONE_MATCHES]})
+        if not chosen:
+            raise InvalidInput({"query": [note or NONE_MATCHES]})
         return start_bulk(owner=user, kind=kind, job_ids=chosen, reason=reason, now=timezone.now())
 
-    return _started(request, begin)
+    return _started(request, begin, note)
 
 
-def _started(request: HttpRequest, begin: Callable[[], BulkAction]) -> HttpResponse:
+def _matching(user: User, kind: BulkKind, query: str) -> tuple[Sequence[object], str]:
+    """All that match, and what to know of the choice.
+
+    Sought before `once` opens its transaction: others should not wait for the database meanwhile.
+    """
+    found = contexts.all_that_match(user=user, kind=kind, query_string=query)
+    return found.job_ids, contexts.looked_at(found)
+
+
+def _started(request: HttpRequest, begin: Callable[[], BulkAction], note: str) -> HttpResponse:
     user = user_of(request)
     try:
         sent = once(request, make=begin, find=lambda pk: find_bulk(user=user, bulk_id=int(pk)))
@@ -77,8 +87,8 @@ def _started(request: HttpRequest, begin: Callable[[], BulkAction]) -> HttpRespo
     return answers.done(
         request,
         to=reverse("bulk", args=[action.pk]),
-        message=AGAIN if sent.is_again else _begun(action),
-        as_json=contexts.as_json(action),
+        message=AGAIN if sent.is_again else f"{_begun(action)} {note}".strip(),
+        as_json={**contexts.as_json(action), "is_cut": bool(note)},
         status=202,
         undo=None if sent.is_again else undo_contexts.of_bulk(action),
     )
@@ -119,7 +129,7 @@ def undo(request: HttpRequest, bulk_id: int) -> HttpResponse:
     """Stops the rest, and takes back what was done: by an action of its own (202), the same one each time."""
     user = user_of(request)
     action = find_bulk(user=user, bulk_id=bulk_id)
-    made = undo_bulk(owner=user, action_id=action.pk, now=timezone.now())
+    made = undo_bulk(action_id=action.pk, now=timezone.now())
     if made is None:
         action = find_bulk(user=user, bulk_id=bulk_id)
         return answers.done(
@@ -131,9 +141,7 @@ def undo(request: HttpRequest, bulk_id: int) -> HttpResponse:
     return answers.done(
         request,
         to=reverse("bulk", args=[made.pk]),
-        message="What was cancelled is submitted again."
-        if made.kind == BulkKind.RERUN
-        else "What was submitted again is terminated.",
+        message=_begun(made),
         as_json=contexts.as_json(made),
         status=202,
     )
@@ -152,12 +160,12 @@ def _kind(value: object) -> BulkKind:
     return BulkKind(text)
 
 
-def _chosen(request: HttpRequest, fields: dict[str, object]) -> list[object]:
+def _chosen(request: HttpRequest, fields: dict[str, object]) -> tuple[Sequence[object], str]:
     given = fields.get("job") if request.content_type == "application/json" else None
     chosen = request.POST.getlist("job") if given is None else given
     if not isinstance(chosen, list) or not chosen:
         raise InvalidInput({"job": ["Choose at least one job."]})
-    return chosen
+    return chosen, ""
 
 
 def _flag(fields: dict[str, object], name: str) -> bool:

@@ -172,7 +172,7 @@ def _needing(user: User, filters: list[dict[str, Any]]) -> None:
 
 
 def _failed(user: User, filters: JobFilters) -> list[UUID]:
-    return matching_ids(user=user, filters=filters, statuses={JobStatus.FAILED}, limit=2)
+    return matching_ids(user=user, filters=filters, statuses={JobStatus.FAILED}, limit=2).job_ids
 
 
 def pages(user: User, params: dict[str, Any]) -> None:

@@ -242,24 +242,26 @@ def test_a_page_that_looked_at_so_many_jobs_says_so_and_goes_on(
 
 
 @pytest.mark.parametrize("is_staff", [True, False])
-def test_an_action_on_all_that_match_looks_at_all_however_many(
-    is_staff: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("portions", "count", "looked_at"), [(5, 3, 0), (3, 1, 6)])
+def test_an_action_on_all_that_match_looks_at_so_many_jobs_and_tells_if_there_are_more(
+    is_staff: bool, portions: int, count: int, looked_at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job_pages, "LOOKED_AT", 2)
+    monkeypatch.setattr(job_pages, "PORTIONS", portions)
     user, queue = a_user(is_staff=is_staff), a_queue()
-    wanted = [a_job(name="rare", owner=user, queue=queue, status="FAILED").pk for _ in range(3)]
-    for _ in range(5):
-        a_job(name="common", owner=user, queue=queue, status="FAILED")
+    names = ["rare", "rare", "common", "common", "common", "rare", "common", "common"]
+    jobs = [a_job(name=name, owner=user, queue=queue, status="FAILED") for name in names]
+    wanted = [job.pk for job in reversed(jobs) if job.name == "rare"][:count]
     found = matching_ids(
         user=user, filters=JobFilters(name="rare"), statuses={"FAILED", "SUCCEEDED"}, limit=100
     )
-    assert found == wanted[::-1]
+    assert found == (wanted, looked_at)
 
 
 def test_a_status_and_an_action_that_exclude_each_other_match_nothing(admin: User) -> None:
     a_job(status="FAILED")
     filters = JobFilters(statuses=("FAILED",))
-    assert matching_ids(user=admin, filters=filters, statuses={"RUNNABLE"}, limit=5) == []
+    assert matching_ids(user=admin, filters=filters, statuses={"RUNNABLE"}, limit=5) == ([], 0)
 
 
 def many(user: User, count: int) -> None:

@@ -13,7 +13,7 @@ from jobs.domain.states import CANCELLABLE, LIVE, JobStatus
 from jobs.models import BulkAction, BulkKind, BulkOutcome
 from jobs.selectors import bulk as selectors
 from jobs.selectors.job_filters import JobFilters
-from jobs.selectors.job_pages import matching_ids
+from jobs.selectors.job_pages import Matching, matching_ids
 
 from .jobs import read_strictly
 from .lazily import lazily
@@ -112,7 +112,8 @@ def build_confirmation(
 ) -> dict[str, Any]:
     """What is about to be done to all jobs that match a filter."""
     query = read_strictly(query_string)
-    count = len(matching(user=user, kind=kind, filters=query.filters))
+    found = matching(user=user, kind=kind, filters=query.filters)
+    count = len(found.job_ids)
     return {
         "kind": kind,
         "verb": VERBS[kind][0],
@@ -122,21 +123,32 @@ def build_confirmation(
         "reason": reason,
         "count": count,
         "is_capped": count >= MAX_JOBS,
+        "looked_at": looked_at(found),
         "back_url": query.url(),
     }
 
 
-def all_that_match(*, user: User, kind: BulkKind, query_string: str) -> list[object]:
+def all_that_match(*, user: User, kind: BulkKind, query_string: str) -> Matching:
     """The newest visible jobs that pass a list's filters and that the action concerns, at most MAX_JOBS.
 
     Raises InvalidInput for a filter that there is not.
     """
-    return [*matching(user=user, kind=kind, filters=read_strictly(query_string).filters)]
+    return matching(user=user, kind=kind, filters=read_strictly(query_string).filters)
 
 
-def matching(*, user: User, kind: BulkKind, filters: JobFilters) -> list[Any]:
-    """The ids of the jobs that `all_that_match` gives."""
+def matching(*, user: User, kind: BulkKind, filters: JobFilters) -> Matching:
+    """The jobs that `all_that_match` gives."""
     return matching_ids(user=user, filters=filters, statuses=CONCERNS[kind], limit=MAX_JOBS)
+
+
+def looked_at(found: Matching) -> str:
+    """That older jobs may match, too; empty if all were looked at."""
+    if not found.looked_at:
+        return ""
+    return (
+        f"The newest {found.looked_at:,} jobs were looked at; there may be older ones that match. "
+        "Give dates to look at those."
+    )
 
 
 def as_json(action: BulkAction) -> dict[str, Any]:
