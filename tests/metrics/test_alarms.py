@@ -189,6 +189,25 @@ def test_a_verdict_on_a_rule_that_was_changed_meanwhile_is_dropped(
     assert state_of(alarm) == AlarmState.INSUFFICIENT_DATA
 
 
+def test_a_verdict_is_dropped_when_another_look_knew_of_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alarm = made()
+    failed(-1, 9)
+    whole(0)
+
+    def overtaken(*args: Any) -> Verdict:
+        monkeypatch.setattr(looking, "judge", judge)
+        whole(1)
+        assert look_at_alarms(now=at(1)) == 1
+        return judge(*args)
+
+    monkeypatch.setattr(looking, "judge", overtaken)
+    assert look_at_alarms(now=NOW) == 0
+    assert (state_of(alarm), alarm.changes.count()) == (AlarmState.OK, 1)
+    assert FollowMark.objects.get(name="alarms").until == at(1), "a mark never goes back"
+
+
 def test_one_that_fails_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     failed(-1, 9)
     broken, other = made(name="broken"), made(name="other")

@@ -34,25 +34,31 @@ def look_at_alarms(*, now: datetime) -> int:
     changed, apart = 0, Apart()
     for alarm in enabled_alarms():
         with apart.each(alarm.pk):
-            changed += look_at(alarm, until=until, now=now)
-    FollowMark.objects.update_or_create(name=ALARMS_MARK, defaults={"until": until})
+            changed += look_at(alarm, now=now)
+    FollowMark.objects.get_or_create(name=ALARMS_MARK, defaults={"until": until})
+    FollowMark.objects.filter(name=ALARMS_MARK, until__lt=until).update(until=until)
     apart.done()
     return changed
 
 
-def look_at(alarm: Alarm, *, until: datetime, now: datetime) -> bool:
-    """Judges an alarm by what is known up to `until`; whether its state changed."""
-    if alarm.is_enabled:
-        verdict = judge(rule_of(alarm), newest_values(alarm, until=until), until)
-    else:
-        verdict = Verdict(AlarmState.INSUFFICIENT_DATA, SWITCHED_OFF)
-    return _record(alarm, verdict, now)
+def look_at(alarm: Alarm, *, now: datetime) -> bool:
+    """Judges an alarm by all that is counted, if anything is; whether its state changed."""
+    if not alarm.is_enabled:
+        return _record(alarm, Verdict(AlarmState.INSUFFICIENT_DATA, SWITCHED_OFF), now)
+    until = whole_until()
+    if until is None:
+        return False
+    verdict = judge(rule_of(alarm), newest_values(alarm, until=until), until)
+    return _record(alarm, verdict, now, until)
 
 
-def _record(read: Alarm, verdict: Verdict, now: datetime) -> bool:
+def _record(read: Alarm, verdict: Verdict, now: datetime, until: datetime | None = None) -> bool:
     with transaction.atomic():
         row = Alarm.objects.select_for_update(no_key=True).filter(pk=read.pk).first()
         if row is None or _rule(row) != _rule(read):
+            return False
+        if until is not None and whole_until() != until:
+            # Whoever counted further looks at it too, and may have been here before.
             return False
         is_other = row.state != verdict.state
         if is_other:

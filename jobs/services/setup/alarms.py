@@ -13,7 +13,6 @@ from jobs.domain.errors import NotFound
 from jobs.domain.flags import flag
 from jobs.domain.validation import Checker, FieldError, is_empty
 from jobs.models import Alarm, AlarmState, ComputeEnvironment, JobQueue
-from jobs.selectors.metrics import whole_until
 from jobs.selectors.named import environment_named, queue_named
 from jobs.services.metrics.alarms import look_at
 
@@ -139,9 +138,7 @@ def values_of(alarm: Alarm) -> dict[str, object]:
 
 def _looked_at(row: Alarm, now: datetime) -> Alarm:
     """What dies in between, the next whole minute makes good."""
-    until = whole_until()
-    if until is not None or not row.is_enabled:
-        look_at(row, until=until or now, now=now)
+    look_at(row, now=now)
     return Alarm.objects.select_related("queue", "environment").filter(pk=row.pk).first() or row
 
 
