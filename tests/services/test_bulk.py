@@ -178,9 +178,9 @@ def test_a_stop_between_two_portions_leaves_the_rest_and_undo_takes_back_what_wa
     assert not stop_bulk(action_id=action.id, now=NOW)
     go_on_with_bulk(action_id=action.id, now=NOW)
     assert statuses(jobs) == ["FAILED"] * 2 + ["SUBMITTED"] * 3
-    undo = undo_bulk(owner=owner, action_id=action.id, now=NOW)
+    undo = undo_bulk(action_id=action.id, now=NOW)
     assert undo is not None
-    assert undo_bulk(owner=owner, action_id=action.id, now=NOW) == undo
+    assert undo_bulk(action_id=action.id, now=NOW) == undo
     go_on_with_bulk(action_id=undo.id, now=NOW)
     assert set(Job.objects.exclude(rerun_of=None).values_list("rerun_of", flat=True)) == {
         job.id for job in jobs[:2]

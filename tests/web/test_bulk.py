@@ -286,6 +286,20 @@ def test_a_cancel_is_taken_back_once_from_its_toast_or_its_page(page: Client) ->
     assert "Takes back" in page.get(f"/jobs/bulk/{undo.pk}/").content.decode()
 
 
+def test_what_an_administrator_takes_back_stays_its_owners(
+    page: Client, bobs_page: Client, bob: User
+) -> None:
+    job = a_job(owner=bob, status="RUNNABLE")
+    action = carried_out(started(bobs_page, action="cancel", job=[str(job.pk)]))
+    told = page.post(f"/jobs/bulk/{action.pk}/undo/", follow=True).content.decode()
+    assert "Rerun 1 job: begun." in told
+    undo = carried_out(BulkAction.objects.get(undoes=action))
+    assert Job.objects.get(rerun_of=job).owner == undo.owner == bob
+    assert f"/jobs/bulk/{undo.pk}/" in bobs_page.get(f"/jobs/bulk/{action.pk}/").content.decode()
+    for client in (page, bobs_page):
+        assert client.get(f"/jobs/bulk/{undo.pk}/").status_code == 200
+
+
 def test_a_rerun_is_taken_back_by_ending_what_it_submitted(page: Client) -> None:
     failed = a_job(status="FAILED")
     action = carried_out(started(page, action="rerun", job=[str(failed.pk)]))

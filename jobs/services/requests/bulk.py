@@ -108,16 +108,17 @@ def _stopped(action_id: int, now: datetime) -> bool:
     return True
 
 
-def undo_bulk(*, owner: User, action_id: int, now: datetime) -> BulkAction | None:
+def undo_bulk(*, action_id: int, now: datetime) -> BulkAction | None:
     """Takes an action back, as far as it has come: stops the rest, submits again what it cancelled, and
     terminates what it submitted.
 
-    The action that does so, the same one however often this is asked; None if there is nothing to take back.
+    The action that does so, its owner's whoever asks, and the same one however often; None if there is nothing to
+    take back.
     Raises Conflict for a terminate: what ran is lost.
     """
     with transaction.atomic():
         _stopped(action_id, now)
-        action = BulkAction.objects.defer("job_ids").get(id=action_id)
+        action = BulkAction.objects.select_related("owner").defer("job_ids").get(id=action_id)
         before = BulkAction.objects.defer("job_ids").filter(undoes=action).first()
         if before is not None:
             return before
@@ -129,7 +130,7 @@ def undo_bulk(*, owner: User, action_id: int, now: datetime) -> BulkAction | Non
             return None
         kind = BulkKind.RERUN if is_cancel else BulkKind.TERMINATE
         reason = "" if is_cancel else reasons.RERUN_TAKEN_BACK
-        undo = _started(owner, kind, wanted, reason, now, undoes=action)
+        undo = _started(action.owner, kind, wanted, reason, now, undoes=action)
     changes.publish([changes.bulk_topic(action_id)])
     return undo
 
