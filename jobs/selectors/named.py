@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
-from jobs.models import JobDefinition, JobQueue
+from jobs.models import ComputeEnvironment, JobDefinition, JobQueue
 
 from .prepared import PreparedRow
 
@@ -44,6 +44,11 @@ def queue_named(name: str) -> JobQueue | None:
     """The queue of that name."""
     # No name has a NUL, and PostgreSQL refuses it in a text.
     return None if "\0" in name else _queue.first(name)
+
+
+def environment_named(name: str) -> ComputeEnvironment | None:
+    """The compute environment of that name."""
+    return None if "\0" in name else ComputeEnvironment.objects.filter(name=name).first()
 
 
 def definition_named(wanted: DefinitionName) -> JobDefinition | None:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from jobs.domain import ids
 from jobs.domain.errors import NotFound
 from jobs.models import Job
-from jobs.selectors.jobs import visible_jobs
+from jobs.selectors.jobs import find_job
 
 from . import answers
 from .access import user_of
@@ -44,5 +44,8 @@ def _array_of(request: HttpRequest, job_id: UUID) -> Job | None:
     """The array whose child the id would be, if the user may see it."""
     if ids.child_index(job_id) is None:
         return None
-    found = visible_jobs(user_of(request)).filter(pk=ids.parent_id(job_id))
-    return found.filter(array_size__isnull=False).first()
+    try:
+        found = find_job(user=user_of(request), job_id=ids.parent_id(job_id))
+    except NotFound:
+        return None
+    return found if found.is_array else None

@@ -11,6 +11,7 @@ from django.urls import reverse
 from jobs.domain.errors import InvalidInput
 from jobs.models import ComputeEnvironment, JobQueue
 from jobs.selectors.metrics import RANGES, MetricRange, custom, range_of
+from jobs.selectors.named import environment_named, queue_named
 
 USUAL_RANGE = "6h"
 FILTERS = ("queue", "environment")
@@ -66,12 +67,11 @@ def read_query(given: QueryDict, *, now: datetime) -> MetricQuery:
         errors.update(error.errors)
     queue = environment = None
     if name := given.get("queue", ""):
-        queue = JobQueue.objects.filter(name=name).first() if "\0" not in name else None
+        queue = queue_named(name)
         if queue is None:
             errors["queue"] = [f"There is no job queue {name[:MAX_TOLD]!r}."]
     if name := given.get("environment", ""):
-        found = ComputeEnvironment.objects.filter(name=name)
-        environment = found.first() if "\0" not in name else None
+        environment = environment_named(name)
         if environment is None:
             errors["environment"] = [f"There is no compute environment {name[:MAX_TOLD]!r}."]
     if errors:
