@@ -20,23 +20,16 @@ from jobs.selectors.job_filters import JobFilters
 from jobs.selectors.job_pages import all_ids, rows_of
 from jobs.threads import read_in_thread
 
-from . import answers, plaintext
+from . import answers
 from .access import user_of
 from .contexts import job as job_contexts
 from .contexts.jobs import read_strictly
+from .plaintext import cell
 from .streaming import LastingResponse
 
 MAX_JOBS = 1_000_000
 PORTION = 500
 FORMATS = ("csv", "json")
-# What a spreadsheet would take for a formula, and carry out.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-def _text(value: str) -> str:
-    """A text that a spreadsheet and a terminal show, and do not obey."""
-    shown = plaintext.visible(value)
-    return f"'{shown}" if shown.startswith(FORMULA_STARTS) else shown
 
 
 def _moment(at: datetime | None) -> str:
@@ -52,19 +45,19 @@ def _run_seconds(job: Job) -> str:
 # The columns of CSV, in their order, as docs/dashboard.md lists them.
 COLUMNS: dict[str, Callable[[Job], object]] = {
     "id": lambda job: ids.text_of(job.pk),
-    "name": lambda job: _text(job.name),
+    "name": lambda job: cell(job.name),
     "status": lambda job: job.status,
-    "status_reason": lambda job: _text(job.status_reason),
+    "status_reason": lambda job: cell(job.status_reason),
     "exit_code": lambda job: job.exit_code,
-    "queue": lambda job: _text(job.queue.name),
-    "definition": lambda job: _text(str(job.definition)),
-    "owner": lambda job: _text(job.owner.get_username()),
+    "queue": lambda job: cell(job.queue.name),
+    "definition": lambda job: cell(str(job.definition)),
+    "owner": lambda job: cell(job.owner.get_username()),
     "array_size": lambda job: job.array_size,
     "nodes": lambda job: job.node_count,
     "vcpus": lambda job: resources.format_vcpus(job.milli_vcpus),
     "memory_mib": lambda job: job.memory_mib,
     "gpus": lambda job: job.gpus,
-    "share_identifier": lambda job: _text(job.share_identifier),
+    "share_identifier": lambda job: cell(job.share_identifier),
     "attempts": lambda job: job.attempts_made,
     "created_at": lambda job: _moment(job.created_at),
     "started_at": lambda job: _moment(job.started_at),

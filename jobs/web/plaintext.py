@@ -17,6 +17,7 @@ _MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe2
 _MANY_MARKS = re.compile(f"([{_MARKS}]{{8}})[{_MARKS}]+")
 _FIRST_MARK = re.compile(f"^(?=[{_MARKS}])")
 _PLACE_OF_A_MARK = "\u25cc"
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _DELETE = 0x7F
 _CONTROL_PICTURES = 0x2400
 
@@ -31,6 +32,13 @@ def visible(text: str) -> str:
     shown = _UNSAFE.sub(lambda match: symbol(match.group()), text)
     shown = _MANY_MARKS.sub(_with_few_marks, shown)
     return _FIRST_MARK.sub(_PLACE_OF_A_MARK, shown)
+
+
+def cell(text: str) -> str:
+    """The same for a cell of CSV, with an apostrophe in front of what a spreadsheet would take for a formula, and
+    carry out."""
+    shown = visible(text)
+    return f"'{shown}" if shown.startswith(_FORMULA_STARTS) else shown
 
 
 def in_json(text: str) -> str:

@@ -21,6 +21,7 @@ from jobs.selectors.costs_names import Named, Names, names_of
 from jobs.selectors.costs_other_kinds import other_kinds
 from jobs.selectors.costs_rows import Part, amount_of
 
+from .. import plaintext
 from .cost_query import NO_JOB, PRESET_WORDS, CostQuery, read_query
 from .lazily import lazily
 
@@ -323,9 +324,7 @@ def as_csv(*, query: CostQuery, user: User) -> str:
 def _cell_text(costs: Costs, key: str, value: Any) -> str:
     if value is None or key == "capacity":
         return value or ""
-    name = costs._named(key, value).name  # noqa: SLF001
-    # A spreadsheet takes these for the beginning of a formula.
-    return f"'{name}" if name[:1] in "=+-@" else name
+    return plaintext.cell(costs._named(key, value).name)  # noqa: SLF001
 
 
 def bars(days: Section) -> list[Bar]:
