@@ -74,7 +74,12 @@ def _note(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 def _who(request: HttpRequest) -> User | None:
-    """Who asked, or who has logged in just now."""
+    """Who asked, or who has logged in just now.
+
+    Nobody where no view was reached: a page too old for its CSRF token is refused before, which says nothing of rights.
+    """
+    if not hasattr(request, "audited_user"):
+        return None
     name = "audited_user" if _was_known(request) else "user"
     found = getattr(request, name, None)
     return found if isinstance(found, User) else None

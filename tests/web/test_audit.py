@@ -60,6 +60,16 @@ class TestPages:
         assert bobs_page.post(f"/queues/{queue.name}/disable/", headers=HTML).status_code == 403
         assert lines() == [("bob", "PAGE", "queue_disable", "nightly", 403)]
 
+    def test_a_page_too_old_for_its_token_is_no_refusal_for_want_of_rights(
+        self, admin: User
+    ) -> None:
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(admin)
+        a_queue(name="nightly")
+        for url in ("/queues/nightly/disable/", "/admin/auth/group/add/"):
+            assert client.post(url, {"name": "x"}, headers=HTML).status_code == 403
+        assert lines() == []
+
     @pytest.mark.parametrize(
         ("path", "fields"),
         [
