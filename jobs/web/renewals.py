@@ -35,6 +35,8 @@ PARTS_HEADER = answers.LIVE_REGIONS.lower().encode()
 PARTS_IN_META = HttpHeaders.to_wsgi_name(answers.LIVE_REGIONS)
 # Of so many parts it is remembered whether they are personal.
 KEPT_PARTS = 1000
+# No page has as many. Who asks for more is answered by the view, by itself.
+MAX_PARTS = 50
 
 View = Callable[..., HttpResponseBase]
 
@@ -129,8 +131,7 @@ class SharedRenewalMiddleware:
 
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response
-        # Of a view's part, and a kind of viewer: whether it shows what is somebody's own.
-        self._is_personal: dict[tuple[object, ...], bool] = {}
+        self._known = KnownParts()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         return self.get_response(request)
@@ -141,33 +142,67 @@ class SharedRenewalMiddleware:
         """What is to be drawn; None where the view is to answer itself."""
         if not getattr(request, "may_share", False) or not _is_plain(request):
             return None
-        work = Work(request, view, args, kwargs)
-        groups = [group for group in self._told_apart(work) if group.parts]
-        return SharedAnswer(work, groups, get_token(request)) if groups else None
+        work = Work(request, view, args, kwargs, self._known)
+        personal = self._known.personal(work) if len(work.parts) <= MAX_PARTS else None
+        if not work.parts or personal is None:
+            return None
+        shared = tuple(part for part in work.parts if part not in personal)
+        own = tuple(part for part in work.parts if part in personal)
+        groups = [Group(shared, work.kind), Group(own, work.user.pk)]
+        return SharedAnswer(work, [each for each in groups if each.parts], get_token(request))
 
-    def _told_apart(self, work: "Work") -> tuple["Group", "Group"]:
-        """The parts that are the same for all of the viewer's kind, and those that are his own."""
-        shared: list[str] = []
-        own: list[str] = []
-        for part in work.parts:
-            (own if self._shows_own(work, part) else shared).append(part)
-        return Group(tuple(shared), work.kind), Group(tuple(own), work.user.pk)
 
-    def _shows_own(self, work: "Work", part: str) -> bool:
-        key = (work.name, part, work.kind)
-        known = self._is_personal.get(key)
-        if known is None:
-            if len(self._is_personal) >= KEPT_PARTS:
-                self._is_personal.clear()
-            known = self._is_personal[key] = work.is_personal(part)
-        return known
+class KnownParts:
+    """Which parts of views show what is somebody's own: found by drawing them for anybody, and remembered."""
+
+    def __init__(self) -> None:
+        # Of a view's part, and a kind of viewer. Once personal, it stays so: other rows may hide it, for a time.
+        self._is_personal: dict[tuple[object, ...], bool] = {}
+
+    def personal(self, work: "Work") -> frozenset[str] | None:
+        """Those of the parts asked for that cannot be drawn for anybody; None where that cannot be told now."""
+        unknown = [part for part in work.parts if _key(work, part) not in self._is_personal]
+        if unknown and not self.try_out(work, unknown):
+            return None
+        known = self._is_personal
+        # What another thread has forgotten meanwhile is drawn for its viewer alone.
+        return frozenset(part for part in work.parts if known.get(_key(work, part), True))
+
+    def try_out(self, work: "Work", parts: Sequence[str]) -> bool:
+        """Draws all in one, and each apart only where one is personal. False if something could not be drawn."""
+        try:
+            is_drawn = work.draw(parts, for_any=True) is not None
+        except PersonalError:
+            if len(parts) > 1:
+                tried = [self.try_out(work, [part]) for part in parts]
+                return all(tried)
+            self._room()[_key(work, parts[0])] = True
+            return True
+        if is_drawn:
+            for part in parts:
+                self._room().setdefault(_key(work, part), False)
+        return is_drawn
+
+    def _room(self) -> dict[tuple[object, ...], bool]:
+        if len(self._is_personal) >= KEPT_PARTS:
+            self._is_personal.clear()
+        return self._is_personal
+
+
+def _key(work: "Work", part: str) -> tuple[object, ...]:
+    return (work.name, part, work.kind)
 
 
 class Work:
     """What one renewal asks for."""
 
     def __init__(
-        self, request: HttpRequest, view: View, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        request: HttpRequest,
+        view: View,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        known: KnownParts,
     ) -> None:
         self.user = user_of(request)
         self.kind = (self.user.is_staff, self.user.is_superuser)
@@ -177,21 +212,15 @@ class Work:
         self.name = match.view_name if match else ""
         self._request = request
         self._view, self._args, self._kwargs = view, args, kwargs
-
-    def is_personal(self, part: str) -> bool:
-        """Whether a part cannot be drawn for anybody. It is tried out, once."""
-        try:
-            self.draw([part], for_any=True)
-        except PersonalError:
-            return True
-        return False
+        self._known = known
 
     def draw_group(self, group: "Group") -> Drawing | None:
         """What the group shares; None where each is to ask the view himself."""
         try:
             return self.draw(group.parts, for_any=group.who == self.kind)
         except PersonalError:
-            # Other rows than when it was tried out.
+            # Other rows than when it was tried out: the next time it is known.
+            self._known.try_out(self, group.parts)
             return None
 
     def draw(self, parts: Sequence[str], *, for_any: bool) -> Drawing | None:

@@ -66,9 +66,13 @@ class Stream:
 
 @contextlib.asynccontextmanager
 async def open_stream(
-    path: str, *, cookie: str, headers: Mapping[str, str] | None = None
+    path: str,
+    *,
+    cookie: str,
+    headers: Mapping[str, str] | None = None,
+    server: StreamingASGIHandler | None = None,
 ) -> AsyncIterator[Stream]:
-    """A GET, open until the context is left."""
+    """A GET, open until the context is left; of a server of its own if none is given."""
     stream = Stream()
     requested = False
 
@@ -89,7 +93,7 @@ async def open_stream(
         "query_string": query.encode(),
         "headers": [(key.encode(), value.encode()) for key, value in fields.items()],
     }
-    task = asyncio.create_task(StreamingASGIHandler()(scope, receive, stream.send))
+    task = asyncio.create_task((server or StreamingASGIHandler())(scope, receive, stream.send))
     try:
         await stream.begun()
         yield stream

@@ -11,12 +11,23 @@ from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.template import Context, Template
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from jobs.models import JobStatus
-from jobs.web.renewals import AnyViewer, PersonalError, Work
+from jobs.web.answers import LIVE_REGIONS
+from jobs.web.renewals import (
+    AnyViewer,
+    PersonalError,
+    SharedAnswer,
+    SharedRenewalMiddleware,
+    View,
+    Work,
+)
+from jobs.web.streaming import StreamingASGIHandler
 from jobs.web.together import Together
 from tests.builders import a_job, a_queue, a_secret, a_user, an_array
 
@@ -45,9 +56,12 @@ class Viewer:
         asked = {"HX-Request": "true", "X-Live-Regions": parts}
         return self.client.get(path, headers=asked).content.decode()
 
-    async def renewed(self, path: str, parts: str) -> tuple[int, str]:
+    async def renewed(
+        self, path: str, parts: str, server: StreamingASGIHandler | None = None
+    ) -> tuple[int, str]:
         headers = {"accept": "text/html", "hx-request": "true", "x-live-regions": parts}
-        async with open_stream(path, cookie=self.cookie, headers=headers) as stream:
+        stream_of = open_stream(path, cookie=self.cookie, headers=headers, server=server)
+        async with stream_of as stream:
             body = (await stream.body()).decode()
             assert "content-length" not in stream.headers or int(
                 stream.headers["content-length"]
@@ -185,6 +199,54 @@ def test_no_template_goes_on_as_if_it_knew_who_looks(template: str) -> None:
         Template(template).render(Context({"user": viewer, "other": object(), "others": [1]}))
 
 
+def asked_of(view: View, *parts: str, known: SharedRenewalMiddleware) -> HttpResponseBase | None:
+    """What stands for the answer to a renewal; None where the view is to answer itself."""
+    headers = {"Accept": "text/html", "HX-Request": "true", LIVE_REGIONS: " ".join(parts)}
+    request = RequestFactory().get("/", headers=headers)
+    request.META["CSRF_COOKIE"] = "c" * 32
+    request.user = User(pk=7, is_staff=True)
+    request.resolver_match = None
+    request.may_share = True  # type: ignore[attr-defined]
+    return known.process_view(request, view, (), {})
+
+
+def test_what_turns_out_to_be_personal_is_found_once_and_remembered() -> None:
+    rows: list[str] = []
+    known = SharedRenewalMiddleware(lambda _: HttpResponse())
+
+    def view(request: HttpRequest) -> HttpResponse:
+        is_asked = "of-one" in request.headers[LIVE_REGIONS].split()
+        return HttpResponse(str(request.user.pk) if rows and is_asked else "nobody's")
+
+    def groups() -> list[tuple[tuple[str, ...], object]]:
+        answer = asked_of(view, "of-all", "of-one", known=known)
+        assert isinstance(answer, SharedAnswer)
+        drawn = [(each.parts, answer.work.draw_group(each)) for each in answer.groups]
+        return [(parts, drawing and drawing.content) for parts, drawing in drawn]
+
+    assert groups() == [(("of-all", "of-one"), "nobody's")]
+    rows.append("somebody's")
+    assert groups() == [(("of-all", "of-one"), None)]
+    assert groups() == [(("of-all",), "nobody's"), (("of-one",), "7")]
+    rows.clear()
+    assert groups() == [(("of-all",), "nobody's"), (("of-one",), "nobody's")]
+
+
+def test_nothing_is_remembered_of_a_part_that_could_not_be_drawn() -> None:
+    known = SharedRenewalMiddleware(lambda _: HttpResponse())
+    problems = [OSError("no database")]
+
+    def view(request: HttpRequest) -> HttpResponse:
+        if problems:
+            raise problems.pop()
+        return HttpResponse(str(request.user.pk))
+
+    assert asked_of(view, "of-one", known=known) is None
+    answer = asked_of(view, "of-one", known=known)
+    assert isinstance(answer, SharedAnswer)
+    assert [each.who for each in answer.groups] == [7]
+
+
 @pytest.mark.django_db(transaction=True)
 class TestOnPages:
     def test_many_viewers_of_a_page_are_served_by_few_drawings(self) -> None:
@@ -193,10 +255,11 @@ class TestOnPages:
         path = reverse("jobs")
         parts = viewers[0].parts_of(path)
         with counted_drawings() as drawn:
-            found = ask_all(*(each.renewed(path, parts) for each in viewers * 10))
+            server = StreamingASGIHandler()
+            found = ask_all(*(each.renewed(path, parts, server) for each in viewers * 10))
         assert all(status == 200 and "seen-by-all" in html for status, html in found)
-        # The first may be alone, and whether a part can be shared is tried out once.
-        assert len([each for each, for_any in drawn if for_any and len(each) > 1]) < 10
+        # The first may be alone, and at most one of each thread tries out whether its parts can be shared.
+        assert len([each for each, for_any in drawn if for_any and len(each) > 1]) < 10 + 4
 
     @pytest.mark.parametrize("is_staff", [True, False])
     def test_what_is_shared_is_what_each_would_be_shown_alone(self, is_staff: bool) -> None:
@@ -255,6 +318,22 @@ class TestOnPages:
                 {"csrfmiddlewaretoken": token, "reason": "enough"},
             )
             assert sent.status_code != 403
+
+    def test_a_request_for_more_parts_than_any_page_has_is_drawn_once(self) -> None:
+        viewer = Viewer(a_user(is_staff=True))
+        made_up = " ".join(f"part-{number}" for number in range(500))
+        with counted_drawings() as drawn:
+            ((status, html),) = ask_all(viewer.renewed(reverse("jobs"), f"jobs-table {made_up}"))
+        assert (status, drawn) == (200, [])
+        assert 'hx-target="#jobs-table"' in html
+
+    def test_parts_that_all_may_see_are_tried_out_in_one_drawing(self) -> None:
+        viewer = Viewer(a_user(is_staff=True))
+        path = reverse("overview")
+        parts = viewer.parts_of(path)
+        with counted_drawings() as drawn:
+            ask_all(viewer.renewed(path, parts))
+        assert len(drawn) == 2
 
     def test_what_is_gone_is_told_as_ever(self) -> None:
         job = a_job()
