@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db.models import Model
 
-from jobs.domain.metric_ranges import DAY, KEPT
+from jobs.domain.metric_ranges import KEPT
 from jobs.models import AlarmChange, EnvironmentMetric, QueueMetric
 
 # So many rows of a kind go in a statement: others wait for no more than that.
@@ -20,13 +20,17 @@ def remove_old(*, now: datetime) -> int:
     removed = 0
     for model in (QueueMetric, EnvironmentMetric):
         for seconds, kept in KEPT.items():
-            assert seconds != DAY
             rows = model.objects.filter(seconds=seconds, start__lt=now - kept).order_by("start")
             removed += _delete(model, list(rows.values_list("pk", flat=True)[:PORTION]))
-    # The oldest lines have the lowest ids, so that only those are looked at.
-    oldest = AlarmChange.objects.order_by("id").values_list("pk", "at")[:PORTION]
-    limit = now - CHANGES_KEPT
-    return removed + _delete(AlarmChange, [pk for pk, at in oldest if at < limit])
+    return removed + _delete(AlarmChange, _old_changes(now - CHANGES_KEPT))
+
+
+def _old_changes(limit: datetime) -> list[int]:
+    # The oldest lines have the lowest ids, so that only those are looked at: one of them, where none is too old.
+    oldest = AlarmChange.objects.order_by("id").values_list("pk", "at")
+    if not [at for _, at in oldest[:1] if at < limit]:
+        return []
+    return [pk for pk, at in oldest[:PORTION] if at < limit]
 
 
 def _delete(model: type[Model], keys: list[int]) -> int:
