@@ -69,16 +69,8 @@ def document(*, texts: Iterable[str], marks: Iterable[str]) -> str:
     return f" {' '.join([*kept, *marks])} "
 
 
-def words_of_block(documents: Iterable[str]) -> set[str]:
-    """All that the index of several documents holds: their words, and these again as their owners' words."""
-    found: set[str] = set()
-    for text in documents:
-        found |= indexed_words(text)
-    return found
-
-
 def indexed_words(text: str) -> set[str]:
-    """The same of one document."""
+    """What the index of several documents holds for one of them: its words, and these again as its owner's words."""
     own = set(text.split())
     prefix = f"{_MARK}o"
     owners = [word.removeprefix(prefix) for word in own if word.startswith(prefix)]

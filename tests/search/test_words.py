@@ -69,7 +69,7 @@ def test_the_index_of_a_block_leads_to_each_document_that_fits(
         wanted = search.wanted(text=typed, owner_id=owner_id)
         text = search.document(texts=texts, marks=MARKS)
         if wanted and wanted.fits(text):
-            words = search.words_of_block([text, search.document(texts=["b"], marks=MARKS)])
+            words = search.indexed_words(text)
             for term in wanted.index_terms():
                 assert any(
                     w == term.text if term.is_whole else w.startswith(term.text) for w in words
