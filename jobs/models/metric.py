@@ -6,7 +6,7 @@ from django.db.models import Q
 from .environment import ComputeEnvironment
 from .queue import JobQueue
 
-# `FollowMark`s of those who write these rows.
+# `FollowMark`s of those who write these rows; `selectors.search` has one more.
 METRICS_MARK = "metrics"
 SAMPLES_MARK = "samples"
 ALARMS_MARK = "alarms"
@@ -21,9 +21,13 @@ class MetricSpan(models.IntegerChoices):
 
 
 class FollowMark(models.Model):
-    """Up to which row of the history a reader has read it, who reads each row once (see `selectors.events`).
+    """How far something that is done again and again has come.
 
-    What he makes of the rows is written in the transaction that moves the mark.
+    "metrics" and "search": up to which row of the history it is read, by a reader who reads each row once (see
+    `selectors.events`) and writes what he makes of the rows in the transaction that moves the mark; the row is the
+    lock of what he writes. `until` of "metrics" is up to when its rows by time are whole. "samples": the newest
+    minute of which a look was taken, moved in its transaction. "alarms": up to when all alarms were looked at,
+    moved after their transactions; who dies in between looks again.
     """
 
     name = models.CharField(max_length=32, primary_key=True)
