@@ -48,9 +48,23 @@ class AuditEntry(models.Model):
         indexes = [
             models.Index(fields=["user", "-id"], name="audit_user_newest"),
             models.Index(fields=["action", "-id"], name="audit_action_newest"),
+            models.Index(fields=["user", "action", "-id"], name="audit_user_action"),
             models.Index(fields=["at"], name="audit_at"),
-            # They are few.
+            # They are few, and so are these indexes' rows.
             models.Index(fields=["-id"], condition=Q(status=REFUSED_STATUS), name="audit_refused"),
+            models.Index(
+                fields=["user", "-id"],
+                condition=Q(status=REFUSED_STATUS),
+                name="audit_refused_user",
+            ),
+            models.Index(
+                fields=["action", "-id"],
+                condition=Q(status=REFUSED_STATUS),
+                name="audit_refused_action",
+            ),
+            models.Index(
+                fields=["username", "-id"], condition=Q(user=None), name="audit_deleted_user"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,8 @@
-"""Reads of the audit trail, newest first. No filter makes a page dearer: each has an index of its own."""
+"""Reads of the audit trail, newest first.
+
+No filter makes a page dearer, nor do two together: each pair has an index. What is left to be looked at line by line
+is what one user was refused of one action, and one action of a user who is deleted.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
