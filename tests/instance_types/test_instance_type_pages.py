@@ -170,4 +170,4 @@ def test_only_administrators_change_types(client: Client, visitor: User) -> None
 def test_environments_and_types_lead_to_each_other(client: Client, visitor: User) -> None:
     assert 'href="/instance-types/"' in client.get("/environments/").text
     page = client.get("/instance-types/").text
-    assert '<a href="/environments/" aria-current="page">' in page
+    assert '<a href="/environments/" data-go="e" aria-current="page">' in page

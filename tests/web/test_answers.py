@@ -142,7 +142,7 @@ def test_what_does_not_exist_is_a_404(page: Client, path: str, accept: str) -> N
 def test_a_filter_that_fits_nothing_gives_an_empty_list(script: Client, query: str) -> None:
     answer = script.get(f"/jobs/?{query}")
     assert answer.status_code == 200
-    assert answer.json() == {"results": [], "next": None}
+    assert answer.json() == {"results": [], "next": None, "is_cut": False}
 
 
 def test_a_wrong_method_is_a_readable_405(page: Client, script: Client) -> None:
@@ -150,7 +150,7 @@ def test_a_wrong_method_is_a_readable_405(page: Client, script: Client) -> None:
     assert answer.status_code == 405
     assert answer["Allow"] == "GET, POST"
     assert b"Only GET, POST here." in answer.content
-    assert script.get("/jobs/bulk/").json() == {"message": "Only POST here."}
+    assert script.get("/jobs/views/").json() == {"message": "Only POST here."}
 
 
 def test_a_job_cannot_be_cancelled_by_a_link(page: Client) -> None:
