@@ -19,6 +19,8 @@ from django.utils.cache import patch_vary_headers
 from django.utils.html import format_html
 
 from jobs.domain.errors import InvalidInput
+from jobs.domain.flags import flag
+from jobs.domain.validation import FieldError
 from jobs.services.requests.once import FIELD as REQUEST_TOKEN
 
 from . import toasts
@@ -230,7 +232,7 @@ def posted(request: HttpRequest) -> dict[str, object]:
     would break scripts. Raises BadRequest on a body that is neither, or that holds text which is not valid Unicode.
     """
     if request.content_type == "application/json":
-        fields = json_object(request.body)
+        fields = json_object(request.body) if request.body else {}
         return {name: fields[name] for name in fields if name not in TOKENS}
     form: QueryDict = request.POST
     return {name: _with_lf(form.get(name)) for name in form if name not in TOKENS}
@@ -251,6 +253,14 @@ def json_object(body: bytes) -> dict[str, object]:
     if not isinstance(value, dict):
         raise BadRequest('The body must be a JSON object, such as {"name": "hello"}.')
     return value
+
+
+def flag_field(fields: Mapping[str, object], name: str) -> bool:
+    """A field as true or false, false where it is missing; InvalidInput if it is something else."""
+    try:
+        return flag(fields.get(name))
+    except FieldError as error:
+        raise InvalidInput({name: error.texts}) from None
 
 
 def text_field(fields: Mapping[str, object], name: str, default: str = "") -> str:

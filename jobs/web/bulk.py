@@ -9,8 +9,7 @@ from django.utils import timezone
 
 from jobs.domain.bulk import NONE_MATCHES
 from jobs.domain.errors import InvalidInput
-from jobs.domain.flags import flag
-from jobs.domain.validation import Checker, FieldError
+from jobs.domain.validation import Checker
 from jobs.models import BulkAction, BulkKind
 from jobs.selectors.bulk import find_bulk
 from jobs.services.requests.bulk import start_bulk, stop_bulk, undo_bulk
@@ -48,8 +47,12 @@ def start(request: HttpRequest) -> HttpResponse:
     user, kind = user_of(request), _kind(fields.get("action"))
     reason = answers.text_field(fields, "reason")
     query = answers.text_field(fields, "query")
-    takes_all = _flag(fields, "all")
-    if takes_all and not answers.wants_json(request) and not _flag(fields, "confirmed"):
+    takes_all = answers.flag_field(fields, "all")
+    if (
+        takes_all
+        and not answers.wants_json(request)
+        and not answers.flag_field(fields, "confirmed")
+    ):
         context = contexts.build_confirmation(
             user=user, kind=kind, query_string=query, reason=reason
         )
@@ -166,10 +169,3 @@ def _chosen(request: HttpRequest, fields: dict[str, object]) -> tuple[Sequence[o
     if not isinstance(chosen, list) or not chosen:
         raise InvalidInput({"job": ["Choose at least one job."]})
     return chosen, ""
-
-
-def _flag(fields: dict[str, object], name: str) -> bool:
-    try:
-        return flag(fields.get(name))
-    except FieldError as error:
-        raise InvalidInput({name: error.texts}) from None

@@ -91,12 +91,16 @@ def terminate(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 @answers.allow("POST")
 def rerun(request: HttpRequest, job_id: UUID) -> HttpResponse:
-    """Submits a failed job again as it was; of an array, the children that failed. 201 for scripts."""
+    """Submits a failed job again as it was; of an array, the children that failed. 201 for scripts.
+
+    It is for who asks, or with `for_owner` for whose the job is: an administrator sees others' as well.
+    """
     user = user_of(request)
     job = find_job(user=user, job_id=job_id)
+    owner = job.owner if answers.flag_field(answers.posted(request), "for_owner") else user
     sent = once(
         request,
-        make=lambda: rerun_job(owner=user, job=job, now=timezone.now()),
+        make=lambda: rerun_job(owner=owner, job=job, now=timezone.now()),
         find=lambda again_id: find_job(user=user, job_id=UUID(again_id)),
     )
     again = sent.made

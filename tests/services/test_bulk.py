@@ -185,3 +185,13 @@ def test_a_stop_between_two_portions_leaves_the_rest_and_undo_takes_back_what_wa
     assert set(Job.objects.exclude(rerun_of=None).values_list("rerun_of", flat=True)) == {
         job.id for job in jobs[:2]
     }
+
+
+def test_what_an_administrator_cancelled_and_takes_back_is_its_owners_again(owner: User) -> None:
+    job = a_job(owner=owner, status="RUNNABLE")
+    action = started(a_user(is_staff=True), BulkKind.CANCEL, job)
+    go_on_with_bulk(action_id=action.id, now=NOW)
+    undo = undo_bulk(action_id=action.id, now=NOW)
+    assert undo is not None
+    go_on_with_bulk(action_id=undo.id, now=NOW)
+    assert Job.objects.get(rerun_of=job).owner == owner

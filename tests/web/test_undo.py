@@ -127,6 +127,13 @@ def test_a_cancel_is_undone_by_submitting_the_job_again_once(page: Client) -> No
     assert Job.objects.get(rerun_of=job).status == "SUBMITTED"
 
 
+def test_what_an_administrator_cancelled_is_its_owners_again(page: Client, bob: User) -> None:
+    job = a_job(status="RUNNABLE", owner=bob)
+    url, fields = undo_on(page.post(f"/jobs/{job.pk}/cancel/", follow=True).content.decode())
+    assert page.post(url, fields).status_code == 302
+    assert Job.objects.get(rerun_of=job).owner == bob
+
+
 def test_a_cancel_that_changed_nothing_has_nothing_to_undo(page: Client) -> None:
     job = a_job(status="SUCCEEDED")
     html = page.post(f"/jobs/{job.pk}/cancel/", follow=True).content.decode()

@@ -243,8 +243,10 @@ def _untouched(job_ids: Collection[UUID]) -> tuple[list[dict[str, str]], dict[UU
 
 
 def _rerun(action: BulkAction, job: Job, outcome: _Outcome, now: datetime) -> None:
+    # What is taken back is for whose it was, also where an administrator had cancelled it.
+    owner = action.owner if action.undoes_id is None else job.owner
     try:
-        again = rerun_job(owner=action.owner, job=job, now=now)
+        again = rerun_job(owner=owner, job=job, now=now)
         outcome.changed += 1
         outcome.again[job.id] = again.id
     except Conflict as conflict:

@@ -17,10 +17,10 @@ def of_submission(job: Job) -> Undo:
 
 
 def of_cancel(job: Job) -> Undo | None:
-    """Submits what was cancelled again. An array ends later, part by part, and cannot be run again before that."""
+    """Submits what was cancelled again, for its owner. An array ends later, and cannot be run again before that."""
     if job.status not in TERMINAL:
         return None
-    return Undo(reverse("job_rerun", args=[job.pk]))
+    return Undo(reverse("job_rerun", args=[job.pk]), fields={"for_owner": "true"})
 
 
 def of_state(kind: str, name: str, state: str) -> Undo:
