@@ -150,7 +150,7 @@ def test_a_wrong_method_is_a_readable_405(page: Client, script: Client) -> None:
     assert answer.status_code == 405
     assert answer["Allow"] == "GET, POST"
     assert b"Only GET, POST here." in answer.content
-    assert script.get("/jobs/views/").json() == {"message": "Only POST here."}
+    assert script.get(f"/jobs/{NIL}/cancel/").json() == {"message": "Only POST here."}
 
 
 def test_a_job_cannot_be_cancelled_by_a_link(page: Client) -> None:
