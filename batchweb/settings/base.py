@@ -79,7 +79,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "builtins": ["jobs.web.tags"],
+            "builtins": ["jobs.web.tags", "jobs.web.regions"],
         },
     },
 ]

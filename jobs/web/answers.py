@@ -24,7 +24,7 @@ from jobs.domain.validation import FieldError
 from jobs.services.requests.once import FIELD as REQUEST_TOKEN
 
 from . import toasts
-from .tags import FOUND_REGIONS, WANTED_REGIONS
+from .regions import FOUND_REGIONS, WANTED_REGIONS
 from .toasts import Undo
 
 P = ParamSpec("P")

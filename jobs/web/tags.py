@@ -11,7 +11,6 @@ from django import template
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.messages.storage.base import Message
-from django.template.base import FilterExpression, NodeList, Parser, Token
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -23,7 +22,7 @@ from jobs.models import ArraySummary, Attempt, Job, JobStatus
 from jobs.scheduling.reasons import split_reason
 from jobs.selectors import jobs as selectors
 
-from . import plaintext, toasts
+from . import plaintext, sections, toasts
 from .joblinks import with_job_links
 from .toasts import Undo
 
@@ -42,9 +41,6 @@ STATUS_ICONS = {
 BAR_ORDER = ("SUCCEEDED", "FAILED", "RUNNING", "STARTING", "RUNNABLE", "PENDING", "SUBMITTED")
 # The largest unit first: a relative time is told in the first that it fills.
 TIME_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
-# Context keys by which `answers.page` asks for some regions alone, and gets them.
-WANTED_REGIONS = "wanted_regions"
-FOUND_REGIONS = "found_regions"
 
 
 @register.simple_tag
@@ -161,6 +157,12 @@ def array_bar(summary: ArraySummary) -> SafeString:
             "", '<rect x="{}" y="0" width="{}" height="6" class="bw-{}"></rect>', parts
         ),
     )
+
+
+@register.filter
+def section_of(url_name: str | None) -> str:
+    """Which entry of the header the page of this URL is below."""
+    return sections.section_of(url_name)
 
 
 @register.simple_tag
@@ -344,71 +346,3 @@ def share_bar(part: float, fair_part: float) -> SafeString:
         round(min(part, 1.0) * 100, 2),
         round(min(fair_part * 100, 99.0), 2),
     )
-
-
-class RegionNode(template.Node):
-    """A part of a page that htmx can ask for on its own: see `live` and `region`."""
-
-    def __init__(
-        self,
-        name: FilterExpression,
-        topics: FilterExpression | None,
-        classes: FilterExpression | None,
-        nodes: NodeList,
-    ) -> None:
-        self.name = name
-        self.topics = topics
-        self.classes = classes
-        self.nodelist = nodes
-
-    def render(self, context: template.Context) -> SafeString:
-        name = str(self.name.resolve(context))
-        wanted = context.get(WANTED_REGIONS)
-        # A request for one region does no other region's work.
-        if wanted is not None and name not in wanted:
-            return mark_safe("")
-        classes = self.classes.resolve(context) if self.classes else ""
-        html = format_html(
-            '<div id="{}" class="bw-live {}"{}>{}</div>',
-            name,
-            classes,
-            self._live_attributes(context),
-            self.nodelist.render(context),
-        )
-        found = context.get(FOUND_REGIONS)
-        if found is not None:
-            found[name] = html
-        return html
-
-    def _live_attributes(self, context: template.Context) -> SafeString:
-        if self.topics is None:
-            return mark_safe("")
-        return format_html(' data-live="{}"', self.topics.resolve(context))
-
-
-@register.tag
-def live(parser: Parser, token: Token) -> RegionNode:
-    """`{% live "jobs-table" "jobs" ["css classes"] %}...{% endlive %}`: a part that renews itself.
-
-    When one of its topics (`jobs.changes`, several apart by spaces) is heard of, the browser asks for
-    the page's own URL again, gets only such parts (`answers.page` sees to that) and morphs them in place.
-    """
-    words = token.split_contents()[1:]
-    if len(words) not in {2, 3}:
-        raise template.TemplateSyntaxError("live takes an id, topics and, if need be, classes")
-    name, topics, *rest = (parser.compile_filter(word) for word in words)
-    nodes = parser.parse(("endlive",))
-    parser.delete_first_token()
-    return RegionNode(name, topics, rest[0] if rest else None, nodes)
-
-
-@register.tag
-def region(parser: Parser, token: Token) -> RegionNode:
-    """`{% region "submit-form" %}...{% endregion %}`: a part that htmx gets alone when it targets it."""
-    words = token.split_contents()[1:]
-    if len(words) != 1:
-        raise template.TemplateSyntaxError("region takes an id")
-    name = parser.compile_filter(words[0])
-    nodes = parser.parse(("endregion",))
-    parser.delete_first_token()
-    return RegionNode(name, None, None, nodes)
