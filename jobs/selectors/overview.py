@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 
 from jobs.domain import reasons
 from jobs.domain.states import PLACED, JobStatus
-from jobs.models import Job, Transition
+from jobs.models import Job, StopKind, Transition
 from jobs.models.job import LIVE_LITERALS, LIVE_STATUSES
 
 from .jobs import seen_by, visible_jobs
@@ -24,9 +24,10 @@ FAILURES_SHOWN = 8
 FEED_SHOWN = 14
 # From so many on, nobody needs the exact number.
 COUNTED_UP_TO = 1000
+# These were ended by somebody, unless they had failed by themselves before it came to that.
+ON_REQUEST = frozenset({StopKind.CANCEL, StopKind.TERMINATE})
 # What is told together is looked for among so many of the newest.
 TRANSITIONS_LOOKED_AT = 5000
-FAILURES_LOOKED_AT = 200
 # Whose own history is asked for has it read from that many of his newest jobs.
 FEED_JOBS = 200
 
@@ -45,9 +46,14 @@ class FailureLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Jobs that failed since a moment: how many (`is_more`: or more), and the newest of them."""
+    """Jobs that failed since a moment: how many, and the newest of them.
+
+    `on_request`: how many were cancelled or terminated instead, which are not in `count`. `is_more`: there are more
+    of the one or the other.
+    """
 
     count: int
+    on_request: int
     is_more: bool
     newest: list[FailureLine]
 
@@ -113,24 +119,32 @@ def _held_by(job: Job) -> int:
 
 
 def failures(*, user: User, since: datetime, limit: int = FAILURES_SHOWN) -> Failures:
-    """The visible jobs that failed since `since`; an array counts by its children. Two queries at most."""
+    """The visible jobs that failed since `since`; an array counts by its children. One query.
+
+    So many of the newest are told, of which those that somebody ended are a number: they hide no real failure.
+    """
     rows = visible_jobs(user).filter(
         Q(array_size__isnull=True) | Q(array_index__isnull=False),
         status=JobStatus.FAILED,
         stopped_at__gte=since,
     )
     columns = ("pk", "name", "array_index", "parent_id", "stopped_at", "status_reason", "exit_code")
-    newest = [
-        FailureLine._make([*told, reasons.brief(status_reason=reason, exit_code=exit_code), 1])
-        for *told, reason, exit_code in rows.order_by("-stopped_at").values_list(*columns)[
-            :FAILURES_LOOKED_AT
+    newest = list(
+        rows.order_by("-stopped_at").values_list(*columns, "stop_kind", "stop_reason")[
+            : COUNTED_UP_TO + 1
         ]
+    )
+    lines = [
+        FailureLine._make([*told, reasons.brief(status_reason=reason, exit_code=exit_code), 1])
+        for *told, reason, exit_code, stop_kind, stop_reason in newest[:COUNTED_UP_TO]
+        if stop_kind not in ON_REQUEST or reason != stop_reason
     ]
-    count = len(newest)
-    if count == FAILURES_LOOKED_AT:
-        count = rows.order_by()[: COUNTED_UP_TO + 1].count()
-    lines = list(islice(_told_together(newest), limit))
-    return Failures(min(count, COUNTED_UP_TO), count > COUNTED_UP_TO, lines)
+    return Failures(
+        count=len(lines),
+        on_request=min(len(newest), COUNTED_UP_TO) - len(lines),
+        is_more=len(newest) > COUNTED_UP_TO,
+        newest=list(islice(_told_together(lines), limit)),
+    )
 
 
 def _told_together(failed: Iterable[FailureLine]) -> Iterable[FailureLine]:

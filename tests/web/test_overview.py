@@ -97,7 +97,6 @@ def test_failures_of_children_for_the_same_reason_are_one_line(page: Client, adm
 def test_very_many_failures_are_counted_up_to_a_bound(
     page: Client, admin: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overview, "FAILURES_LOOKED_AT", 2)
     monkeypatch.setattr(overview, "COUNTED_UP_TO", 3)
     now = timezone.now()
     for number in range(4):
@@ -105,6 +104,35 @@ def test_very_many_failures_are_counted_up_to_a_bound(
         found = overview.failures(user=admin, since=overview.hour_before(now))
         assert (found.count, found.is_more) == (min(number + 1, 3), number == 3)
     assert "3+" in page.get("/").text
+
+
+def test_jobs_that_somebody_ended_hide_no_failure(page: Client, admin: User) -> None:
+    now = timezone.now()
+    a_job(
+        name="broken",
+        status="FAILED",
+        stopped_at=now - timedelta(minutes=9),
+        status_reason="boom",
+        # It had failed before it came to that.
+        stop_kind="TERMINATE",
+        stop_reason="too slow",
+    )
+    for kind in ("CANCEL", "TERMINATE") * overview.FAILURES_SHOWN:
+        a_job(
+            name="nightly",
+            status="FAILED",
+            stopped_at=now,
+            status_reason="no more",
+            stop_kind=kind,
+            stop_reason="no more",
+        )
+    a_job(name="held", status="FAILED", stopped_at=now, stop_kind="QUEUE_RULE")
+    found = overview.failures(user=admin, since=overview.hour_before(now))
+    assert (found.count, found.on_request) == (2, 2 * overview.FAILURES_SHOWN)
+    assert [line.name for line in found.newest] == ["held", "broken"]
+    html = page.get("/").text
+    assert "and 16 cancelled or terminated" in html
+    assert "16</span> more were cancelled or terminated" in html
 
 
 def test_charts_of_the_last_hours_are_drawn(page: Client) -> None:

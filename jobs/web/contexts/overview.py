@@ -51,6 +51,7 @@ def as_json(*, user: User, now: datetime) -> dict[str, Any]:
         "jobs": context["counts"](),
         # 1000 stands for that many or more.
         "failed_last_hour": context["failures"]().count,
+        "ended_on_request_last_hour": context["failures"]().on_request,
         "cost_today_usd": str(context["costs"]().today_usd),
         "cost_this_month_usd": str(context["costs"]().month_usd),
         "queues": [{"name": row.queue.name, "jobs": row.counts} for row in context["queues"]()],
