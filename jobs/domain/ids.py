@@ -51,6 +51,11 @@ def parent_id(job: UUID) -> UUID:
     return UUID(int=job.int & ~_CHILD_MASK)
 
 
+def behind(job: UUID) -> UUID:
+    """An id that is larger than a job's own and its children's, and smaller than those of later jobs."""
+    return UUID(int=job.int | _CHILD_MASK)
+
+
 def child_index(job: UUID) -> int | None:
     """A child's index in its array, from its id alone; None for an id that is not a child's."""
     low = job.int & _CHILD_MASK

@@ -108,15 +108,23 @@ def list_jobs(
 
 
 def matching_ids(
-    *, user: User | AnonymousUser, filters: JobFilters, statuses: Collection[str], limit: int
+    *,
+    user: User | AnonymousUser,
+    filters: JobFilters,
+    statuses: Collection[str],
+    limit: int,
+    newest: UUID | None = None,
 ) -> Matching:
-    """The newest visible jobs in one of the statuses that pass the filters, an array as one: at most `limit`."""
+    """The newest visible jobs in one of the statuses that pass the filters, an array as one: at most `limit`.
+
+    None is newer than the job `newest`.
+    """
     wanted = [each for each in sorted(statuses) if not filters.statuses or each in filters.statuses]
     scope = Scope(user, replace(filters, statuses=tuple(wanted)) if wanted else filters)
     if scope.is_empty or not wanted:
         return Matching([])
     found: list[UUID] = []
-    after: UUID | None = None
+    after = None if newest is None else ids.behind(newest)
     for _ in range(PORTIONS):
         portion, reached = _by_age(user, scope, after, limit - len(found), oldest_first=False)
         found += portion

@@ -20,7 +20,7 @@ from .contexts import bulk as contexts
 from .contexts import undo as undo_contexts
 from .once import AGAIN, once
 
-FIELDS = frozenset({"action", "job", "all", "query", "reason", "confirmed"})
+FIELDS = frozenset({"action", "job", "all", "query", "reason", "confirmed", "newest"})
 
 
 @answers.allow("GET", "POST")
@@ -29,21 +29,13 @@ def start(request: HttpRequest) -> HttpResponse:
     (`job`, once for each; a list in JSON).
 
     With `all` it is on all jobs that match the list's filters, which are in `query` as in the list's URL;
-    people are asked first. A field or a filter that there is not is refused: a slip must not widen the choice.
+    people are asked first, and with `newest`, a job's id, none that is newer is among them. A field or a filter that
+    there is not is refused: a slip must not widen the choice.
     Scripts get 202 and the URL to watch.
     """
     if request.method != "POST":
-        user = user_of(request)
-        return answers.page(
-            request,
-            "jobs/bulk_list.html",
-            contexts.build_list(user=user, query=request.GET),
-            as_json=lambda: contexts.list_as_json(user=user, query=request.GET),
-        )
-    fields = answers.posted(request)
-    checker = Checker()
-    checker.only(fields, FIELDS)
-    checker.done()
+        return _list(request)
+    fields = _posted(request)
     user, kind = user_of(request), _kind(fields.get("action"))
     reason = answers.text_field(fields, "reason")
     query = answers.text_field(fields, "query")
@@ -58,7 +50,7 @@ def start(request: HttpRequest) -> HttpResponse:
         )
         return answers.page(request, "jobs/bulk_confirm.html", context)
 
-    chosen, note = _chosen(request, fields) if not takes_all else _matching(user, kind, query)
+    chosen, note = _matching(user, kind, fields) if takes_all else _chosen(request, fields)
 
     def begin() -> BulkAction:
         if not chosen:
@@ -68,12 +60,37 @@ def start(request: HttpRequest) -> HttpResponse:
     return _started(request, begin, note)
 
 
-def _matching(user: User, kind: BulkKind, query: str) -> tuple[Sequence[object], str]:
+def _list(request: HttpRequest) -> HttpResponse:
+    user = user_of(request)
+    return answers.page(
+        request,
+        "jobs/bulk_list.html",
+        contexts.build_list(user=user, query=request.GET),
+        as_json=lambda: contexts.list_as_json(user=user, query=request.GET),
+    )
+
+
+def _posted(request: HttpRequest) -> dict[str, object]:
+    fields = answers.posted(request)
+    checker = Checker()
+    checker.only(fields, FIELDS)
+    checker.done()
+    return fields
+
+
+def _matching(
+    user: User, kind: BulkKind, fields: dict[str, object]
+) -> tuple[Sequence[object], str]:
     """All that match, and what to know of the choice.
 
     Sought before `once` opens its transaction: others should not wait for the database meanwhile.
     """
-    found = contexts.all_that_match(user=user, kind=kind, query_string=query)
+    found = contexts.all_that_match(
+        user=user,
+        kind=kind,
+        query_string=answers.text_field(fields, "query"),
+        newest=answers.text_field(fields, "newest"),
+    )
     return found.job_ids, contexts.looked_at(found)
 
 

@@ -1,5 +1,7 @@
 """An action on all that match: how its jobs are chosen."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -7,10 +9,17 @@ from django.test import Client
 from jobs.models import BulkAction
 from jobs.selectors import job_pages
 from jobs.selectors.job_pages import Matching
+from jobs.services.search.follow import index_history
 from jobs.web.contexts import bulk as contexts
-from tests.builders import a_job
+from tests.builders import a_job, an_array
 
 ALL = {"action": "rerun", "all": "true", "confirmed": "true", "request_token": "t"}
+HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
+
+
+def index_jobs() -> None:
+    while index_history():
+        pass
 
 
 @pytest.mark.django_db(transaction=True)
@@ -60,3 +69,25 @@ def test_where_older_jobs_may_match_it_says_so(
     else:
         assert (answer.status_code, started.status_code) == (400, 400)
         assert not BulkAction.objects.exists()
+
+
+@pytest.mark.parametrize("query", ["", "name=night", "q=night"])
+def test_what_is_submitted_while_the_question_stands_open_is_not_among_them(
+    page: Client, query: str
+) -> None:
+    asked_about = an_array(2, name="night", children="RUNNABLE")
+    index_jobs()
+    fields = {"action": "terminate", "all": "true", "query": query}
+    html = page.post("/jobs/bulk/", fields).content.decode()
+    assert "Terminate 1 job?" in html
+    a_job(name="night-later", status="RUNNABLE")
+    index_jobs()
+    page.post("/jobs/bulk/", dict(HIDDEN.findall(html)))
+    assert BulkAction.objects.get().job_ids == [str(asked_about.pk)]
+
+
+def test_a_bound_that_is_no_jobs_id_is_refused(script: Client) -> None:
+    body = {"action": "terminate", "all": True, "newest": "x"}
+    answer = script.post("/jobs/bulk/", body, content_type="application/json")
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == ["newest"]

@@ -1,12 +1,14 @@
 """What the pages of bulk actions are drawn from."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.http import QueryDict
 from django.urls import reverse
 
 from jobs import changes
+from jobs.domain import ids
 from jobs.domain.bulk import MAX_JOBS
 from jobs.domain.errors import InvalidInput
 from jobs.domain.states import CANCELLABLE, LIVE, JobStatus
@@ -122,23 +124,34 @@ def build_confirmation(
         "query_string": query.query_string(),
         "reason": reason,
         "count": count,
+        # What is submitted while the page stands open was not asked about.
+        "newest": found.job_ids[0] if found.job_ids else "",
         "is_capped": count >= MAX_JOBS,
         "looked_at": looked_at(found),
         "back_url": query.url(),
     }
 
 
-def all_that_match(*, user: User, kind: BulkKind, query_string: str) -> Matching:
+def all_that_match(*, user: User, kind: BulkKind, query_string: str, newest: str = "") -> Matching:
     """The newest visible jobs that pass a list's filters and that the action concerns, at most MAX_JOBS.
 
-    Raises InvalidInput for a filter that there is not.
+    None is newer than the job with the id `newest`. Raises InvalidInput for a filter that there is not.
     """
-    return matching(user=user, kind=kind, filters=read_strictly(query_string).filters)
+    try:
+        bound = ids.id_of(newest) if newest else None
+    except ValueError:
+        raise InvalidInput({"newest": ["This is a job's id."]}) from None
+    filters = read_strictly(query_string).filters
+    return matching(user=user, kind=kind, filters=filters, newest=bound)
 
 
-def matching(*, user: User, kind: BulkKind, filters: JobFilters) -> Matching:
+def matching(
+    *, user: User, kind: BulkKind, filters: JobFilters, newest: UUID | None = None
+) -> Matching:
     """The jobs that `all_that_match` gives."""
-    return matching_ids(user=user, filters=filters, statuses=CONCERNS[kind], limit=MAX_JOBS)
+    return matching_ids(
+        user=user, filters=filters, statuses=CONCERNS[kind], limit=MAX_JOBS, newest=newest
+    )
 
 
 def looked_at(found: Matching) -> str:
