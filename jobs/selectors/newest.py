@@ -1,9 +1,11 @@
 """The newest jobs (or the oldest) out of several groups, where an index has them in order within each group alone."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import OuterRef, QuerySet, Subquery
 
@@ -61,9 +63,14 @@ def newest_of_all(
 
 
 def _beginnings(queries: Collection[QuerySet[Job]], limit: int, sign: str) -> list[UUID]:
-    parts = [
-        rows.order_by(f"{sign}pk").values("pk")[:limit].query.sql_with_params() for rows in queries
-    ]
+    parts = []
+    for rows in queries:
+        # Conditions that nothing can meet, such as a queue among none, are no statement.
+        with suppress(EmptyResultSet):
+            part = rows.order_by(f"{sign}pk").values("pk")[:limit]
+            parts.append(part.query.sql_with_params())
+    if not parts:
+        return []
     statement = " UNION ALL ".join(f"SELECT * FROM ({sql}) AS part" for sql, _ in parts)  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [value for _, values in parts for value in values])

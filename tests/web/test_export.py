@@ -65,6 +65,17 @@ def test_all_that_match_are_in_the_file_not_only_a_page(
     assert found[0]["queue"] == "night"
 
 
+@pytest.mark.parametrize("query", ["queue=nope", "definition=nope", "queue=nope&sort=cost"])
+def test_a_file_of_a_queue_that_there_is_not_has_its_header_alone(
+    bobs_page: Client, bob: User, query: str
+) -> None:
+    a_job(owner=bob)
+    answer = bobs_page.get(f"/jobs/export/?{query}")
+    assert text_of(answer).splitlines() == [",".join(export.COLUMNS)]
+    as_json = bobs_page.get(f"/jobs/export/?format=json&{query}")
+    assert json.loads(text_of(as_json)) == []
+
+
 def test_the_columns_tell_of_each_job_what_the_list_does(page: Client, night: JobQueue) -> None:
     a_job(
         name="train",

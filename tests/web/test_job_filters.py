@@ -102,6 +102,26 @@ def test_an_administrator_finds_the_jobs_of_an_owner(
     assert every_name(bobs_page, "/jobs/?owner=carol") == []
 
 
+@pytest.mark.parametrize("narrow", ["", "&status=RUNNING", "&name=b", "&sort=oldest", "&sort=cost"])
+@pytest.mark.parametrize(
+    "query", ["queue=nope", "definition=nope", "definition=train:99", "queue=night&definition=nope"]
+)
+def test_of_a_queue_or_a_definition_that_there_is_not_nobody_has_jobs(
+    script: Client, bobs_page: Client, bob: User, query: str, narrow: str
+) -> None:
+    a_job(
+        name="b",
+        owner=bob,
+        status="RUNNING",
+        queue=a_queue(name="night"),
+        definition=a_definition(name="train"),
+    )
+    bobs_page.defaults["HTTP_ACCEPT"] = "application/json"
+    assert every_name(bobs_page, f"/jobs/?{query}{narrow}") == []
+    assert every_name(script, f"/jobs/?{query}{narrow}&owner=bob") == []
+    assert every_name(script, f"/jobs/?{query}{narrow}") == []
+
+
 def test_words_and_tags_are_found_by_the_search(script: Client) -> None:
     queue = a_queue(name="night")
     red = {"queue": queue, "tags": {"team": "red"}}
@@ -256,6 +276,15 @@ def test_an_action_on_all_that_match_looks_at_so_many_jobs_and_tells_if_there_ar
         user=user, filters=JobFilters(name="rare"), statuses={"FAILED", "SUCCEEDED"}, limit=100
     )
     assert found == (wanted, looked_at)
+
+
+@pytest.mark.parametrize("filters", [JobFilters(queue="nope"), JobFilters(definition="nope")])
+def test_an_action_on_all_of_a_queue_that_there_is_not_matches_nothing(
+    bob: User, filters: JobFilters
+) -> None:
+    a_job(status="RUNNABLE", owner=bob)
+    found = matching_ids(user=bob, filters=filters, statuses={"RUNNABLE"}, limit=5)
+    assert found == ([], 0)
 
 
 def test_a_status_and_an_action_that_exclude_each_other_match_nothing(admin: User) -> None:
