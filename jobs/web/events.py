@@ -160,6 +160,7 @@ def _cursor(request: HttpRequest, *, streams: bool) -> Ids:
 
 def _limit(request: HttpRequest) -> int:
     text = request.GET.get("limit", str(DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
+    is_short = len(text) <= len(str(MAX_LIMIT))
+    if not (is_short and text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_LIMIT):
         raise InvalidInput({"limit": [f"A limit is a number from 1 to {MAX_LIMIT}."]})
     return int(text)

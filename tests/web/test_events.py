@@ -97,6 +97,8 @@ def test_from_now_on_nothing_old_is_told(script: Client) -> None:
         ("limit=0", "limit"),
         ("limit=501", "limit"),
         ("limit=x", "limit"),
+        ("limit=00000000500000", "limit"),
+        ("limit=000000001" + "9" * 4400, "limit"),
         ("status=DONE", "status"),
         ("detail-type=x", "detail-type"),
         ("name=%00", "name"),
