@@ -1,13 +1,12 @@
 """Of which days a cost is asked for: what may stand in a URL, and what is said of what may not."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from .errors import InvalidInput
 
 # So that one look does not add up years.
 MAX_DAYS = 400
-FIRST_YEAR = 2000
 # To say what lived at a moment, all that has ended since is read.
 FIGURES_LAST = timedelta(days=1)
 
@@ -46,29 +45,6 @@ def read_preset(text: str) -> Preset:
         raise InvalidInput({"range": [f"There is no range {text[:40]!r}: use {names}."]}) from None
 
 
-def read_day(name: str, text: str) -> date:
-    """A day of a URL, such as 2026-01-31. Raises InvalidInput, which names the parameter."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = None
-    if day is None or not FIRST_YEAR <= day.year < 9000:
-        raise InvalidInput({name: ["This is a day, such as 2026-01-31."]})
-    return day
-
-
-def read_moment(name: str, text: str) -> datetime:
-    """A moment of a URL, such as 2026-01-31T12:00:00+00:00. Raises InvalidInput, which names the parameter."""
-    # In a URL a plus that is not escaped is a space.
-    try:
-        moment = datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None or not FIRST_YEAR <= moment.year < 9000:
-        raise InvalidInput({name: ["This is a moment, such as 2026-01-31T12:00:00+00:00."]})
-    return moment.astimezone(UTC)
-
-
 def check_figure(at: datetime, *, now: datetime) -> None:
     """Raises InvalidInput where a figure with what ran at that moment is asked for too late."""
     if now - at > FIGURES_LAST:
@@ -89,8 +65,3 @@ def check_days(first: date, last: date) -> None:
         raise InvalidInput({"to": [f"The last day, {last}, is before the first, {first}."]})
     if (last - first).days >= MAX_DAYS:
         raise InvalidInput({"from": [f"Ask for at most {MAX_DAYS} days at once."]})
-
-
-def start_of(day: date) -> datetime:
-    """Midnight, by UTC."""
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)

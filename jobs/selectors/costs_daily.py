@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from django.contrib.auth.models import User
 
-from jobs.domain.cost_ranges import start_of
+from jobs.domain.moments import start_of
 from jobs.models import CostHour
 
 from .costs_exact import UsdSum

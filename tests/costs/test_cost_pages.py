@@ -192,7 +192,10 @@ def test_the_table_for_spreadsheets_adds_up_to_the_total(client: Client, boss: U
             "from=2026-01-01&at=2026-01-02T00:00:00%2B00:00",
             "at: What ran at a moment can be asked for within 24 hours: open the page of costs again",
         ),
-        ("from=2026-01-01&at=noon", "at: This is a moment, such as 2026-01-31T12:00:00+00:00."),
+        (
+            "from=2026-01-01&at=noon",
+            "at: This is a moment, such as 2026-01-31T12:00 or 2026-01-31T12:00:00Z.",
+        ),
         ("from=2026-01-01&to=2026-01-02&part=half", "part: Use one of all, cost, idle, saving."),
         ("from=2026-01-01&to=2026-01-02&capacity=SUN", "capacity: Use one of UNMANAGED, EC2"),
         ("from=2026-01-01&to=2026-01-02&queue=a", "queue: This is an id, a whole number."),

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.urls import reverse
 
 from jobs.domain import cost_ranges as domain
+from jobs.domain import moments
 from jobs.domain.cost_ranges import Preset
 from jobs.domain.errors import InvalidInput
 from jobs.models import Capacity
@@ -38,10 +39,10 @@ class CostQuery:
 
     @property
     def times(self) -> CostRange:
-        start = domain.start_of(self.first)
+        start = moments.start_of(self.first)
         if self.at is not None:
             return CostRange(start, self.at, with_running=True)
-        return CostRange(start, domain.start_of(self.last + timedelta(days=1)))
+        return CostRange(start, moments.end_of(self.last))
 
     def of_day(self, day: date) -> "CostQuery":
         """One day of it."""
@@ -94,13 +95,13 @@ def read_query(query: QueryDict, *, now: datetime) -> CostQuery:
         first, last = domain.first_day(preset, today), domain.last_day(preset, today)
         at = now if last == today else None
         return CostQuery(first, last, at, preset=preset, all_of=all_of)
-    first = domain.read_day("from", query.get("from", ""))
+    first = moments.day("from", query.get("from", ""))
     if "at" in query:
-        at = min(domain.read_moment("at", query.get("at", "")), now)
+        at = min(moments.moment("at", query.get("at", "")), now)
         domain.check_figure(at, now=now)
         domain.check_days(first, at.date())
         return CostQuery(first, at.date(), at, all_of=all_of)
-    last = domain.read_day("to", query.get("to", "")) if query.get("to") else today
+    last = moments.day("to", query.get("to", "")) if query.get("to") else today
     domain.check_days(first, last)
     # A day that is not over yet is counted up to now.
     return CostQuery(first, last, now if first <= today <= last else None, all_of=all_of)
@@ -161,4 +162,4 @@ def _place(text: str) -> Place | None:
         raise wrong
     if int(kind) >= len(KINDS):
         raise wrong
-    return Place(int(kind), domain.read_moment("after", at) if at else None, int(id_))
+    return Place(int(kind), moments.moment("after", at) if at else None, int(id_))

@@ -1,7 +1,7 @@
 """What the list of jobs is drawn from: its filters are in the URL, and nowhere else."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 
+from jobs.domain import moments
 from jobs.domain.errors import InvalidInput
 from jobs.models import JobStatus
 from jobs.selectors import job_pages as selectors
@@ -38,9 +38,6 @@ SORTS = {
     Sort.LONGEST: "Longest run",
     Sort.COST: "Highest cost",
 }
-# No job was submitted before the first, and with the last one can still reckon.
-FIRST_YEAR, LAST_YEAR = "1970", "9000"
-A_DATE = "A date such as 2026-11-22, or a moment such as 2026-11-22T15:30 (UTC)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +95,9 @@ def read_query(query: QueryDict) -> JobQuery:
     for name, text in texts.items():
         if len(text) > MAX_FILTER_CHARACTERS:
             errors[name] = [f"At most {MAX_FILTER_CHARACTERS} characters."]
-    since, until = _moment(texts["from"]), _moment(texts["to"], is_end=True)
-    for name, moment in (("from", since), ("to", until)):
-        if texts[name] and moment is None:
-            errors[name] = [A_DATE]
-    statuses = [
-        each.strip().upper() for text in query.getlist("status") for each in text.split(",")
-    ]
-    statuses = [each for each in dict.fromkeys(statuses) if each]
-    if not set(statuses) <= set(JobStatus.values):
-        errors["status"] = [f"A status is one of {', '.join(JobStatus.values)}."]
+    since = _bound(texts, "from", errors)
+    until = _bound(texts, "to", errors)
+    statuses = _statuses(query, errors)
     sort = query.get("sort", "").strip() or Sort.NEWEST
     if sort not in set(Sort):
         errors["sort"] = [f"An order is one of {', '.join(Sort)}."]
@@ -115,7 +105,7 @@ def read_query(query: QueryDict) -> JobQuery:
         raise InvalidInput(errors)
     filters = JobFilters(
         queue=texts["queue"],
-        statuses=tuple(statuses),
+        statuses=statuses,
         name=texts["name"],
         definition=texts["definition"],
         text=texts["q"],
@@ -131,6 +121,26 @@ def read_query(query: QueryDict) -> JobQuery:
         limit=_limit(query.get("limit", "")),
         dates=(texts["from"], texts["to"]),
     )
+
+
+def _bound(texts: dict[str, str], name: str, errors: dict[str, list[str]]) -> datetime | None:
+    """What a day or a moment bounds; of `to` a day belongs to it."""
+    if not texts[name]:
+        return None
+    try:
+        return moments.bound(name, texts[name], is_end=name == "to")
+    except InvalidInput as error:
+        errors.update(error.errors)
+        return None
+
+
+def _statuses(query: QueryDict, errors: dict[str, list[str]]) -> tuple[str, ...]:
+    """Several parameters, or one with commas."""
+    given = [each.strip().upper() for text in query.getlist("status") for each in text.split(",")]
+    statuses = tuple(each for each in dict.fromkeys(given) if each)
+    if not set(statuses) <= set(JobStatus.values):
+        errors["status"] = [f"A status is one of {', '.join(JobStatus.values)}."]
+    return statuses
 
 
 def read_strictly(query_string: str) -> JobQuery:
@@ -248,26 +258,6 @@ def _views(user: User, query: JobQuery) -> list[dict[str, Any]]:
         }
         for view in saved_views(user=user)
     ]
-
-
-def _moment(text: str, *, is_end: bool = False) -> datetime | None:
-    """The beginning of a day, or a moment, of UTC; as an end, a day's own end. None for what is neither."""
-    if text[:4] < FIRST_YEAR or text[:4] > LAST_YEAR:
-        return None
-    try:
-        day = parse_date(text)
-        if day is not None:
-            begin = datetime.combine(day, time(), UTC)
-            return begin + timedelta(days=1) if is_end else begin
-        # A plus sign that was not escaped is a space.
-        moment = parse_datetime(text.replace(" ", "+") if "T" in text else text)
-        return None if moment is None else _in_utc(moment)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _uuid(text: str) -> UUID | None:

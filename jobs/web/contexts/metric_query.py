@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.urls import reverse
 
+from jobs.domain import moments
 from jobs.domain.errors import InvalidInput
 from jobs.models import ComputeEnvironment, JobQueue
 from jobs.selectors.metrics import RANGES, MetricRange, custom, range_of
@@ -15,7 +16,6 @@ from jobs.selectors.named import environment_named, queue_named
 
 USUAL_RANGE = "6h"
 FILTERS = ("queue", "environment")
-FIRST_YEAR, LAST_YEAR = 2000, 9000
 MAX_TOLD = 60
 
 
@@ -85,24 +85,10 @@ def _span(given: Mapping[str, str], base: str, now: datetime) -> MetricRange:
     if not start and not end:
         return usual
     return custom(
-        read_moment("from", start) if start else usual.start,
-        read_moment("to", end) if end else now,
+        moments.moment("from", start) if start else usual.start,
+        moments.moment("to", end) if end else now,
         now,
     )
-
-
-def read_moment(name: str, text: str) -> datetime:
-    """A moment as a URL or a field of a form holds it, without a zone by UTC. Raises InvalidInput."""
-    try:
-        # In a URL a plus that is not escaped is a space.
-        moment = datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError:
-        moment = None
-    if moment is None or not FIRST_YEAR <= moment.year < LAST_YEAR:
-        raise InvalidInput(
-            {name: ["This is a moment, such as 2026-01-31T12:00 or 2026-01-31T12:00:00Z."]}
-        )
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def as_text(moment: datetime) -> str:

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from jobs.domain import failures as kinds
 from jobs.domain import reasons
-from jobs.domain.cost_ranges import start_of
+from jobs.domain.moments import start_of
 from jobs.models import JobStatus
 from jobs.selectors import choices
 from jobs.selectors import metrics as selectors

@@ -1,7 +1,6 @@
 """What the pages of users and of the audit trail, and their JSON, are drawn from."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,7 +8,7 @@ from django.conf import settings
 from django.http import QueryDict
 from django.urls import reverse
 
-from jobs.domain import rights
+from jobs.domain import moments, rights
 from jobs.domain.errors import InvalidInput
 from jobs.models import REFUSED_STATUS, AuditEntry
 from jobs.selectors import people as selectors
@@ -21,7 +20,6 @@ from .named import NameQuery, read_query
 
 AUDIT_FILTERS = ("user", "action", "refused", "until")
 MAX_ID_DIGITS = 18
-WRONG_DAY = "A day such as 2026-01-31."
 
 
 def list_query(query: QueryDict) -> NameQuery:
@@ -87,17 +85,9 @@ def asked_for(query: NameQuery) -> AuditQuery:
         username=extra["user"],
         action=extra["action"],
         refused=extra["refused"] == "true",
-        until=_end_of_day(extra["until"]) if extra["until"] else None,
+        until=moments.end_of(moments.day("until", extra["until"])) if extra["until"] else None,
         after=int(after) if after else None,
     )
-
-
-def _end_of_day(text: str) -> datetime:
-    try:
-        day = date.fromisoformat(text)
-        return datetime.combine(day, time(), UTC) + timedelta(days=1)
-    except (ValueError, OverflowError):
-        raise InvalidInput({"until": [WRONG_DAY]}) from None
 
 
 def build_trail(
