@@ -143,9 +143,12 @@ def told_to_stop(name: str) -> str:
     return f"{name} is told to stop; its container has a moment to end by itself."
 
 
-def submitted_again(name: str) -> str:
-    """Said to who ran a job again, on the page of the new one."""
-    return f"{name} is submitted again. This is the new one."
+def submitted_again(name: str, *, children: int | None = None) -> str:
+    """Said to who ran a job, or so many children of an array, again, on the page of the new one."""
+    if children is None:
+        return f"{name} is submitted again. This is the new one."
+    are = "child is" if children == 1 else "children are"
+    return f"{children} failed {are} submitted again. This is the new {name}."
 
 
 def not_ended(name: str, *, has_ended: bool, was_asked: bool) -> str:

@@ -103,12 +103,14 @@ def rerun(request: HttpRequest, job_id: UUID) -> HttpResponse:
         make=lambda: rerun_job(owner=owner, job=job, now=timezone.now()),
         find=lambda again_id: find_job(user=user, job_id=UUID(again_id)),
     )
-    again = sent.made
+    again = find_job(user=user, job_id=sent.made.pk)
+    children = again.array_summary.total if again.is_array else None
+    told = reasons.submitted_again(again.name, children=children)
     return answers.done(
         request,
         to=reverse("job", args=[again.pk]),
-        message=AGAIN if sent.is_again else reasons.submitted_again(again.name),
-        as_json=contexts.summary(find_job(user=user, job_id=again.pk)),
+        message=AGAIN if sent.is_again else told,
+        as_json=contexts.summary(again),
         status=201,
         undo=None if sent.is_again else undo.of_submission(again),
     )

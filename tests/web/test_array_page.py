@@ -198,8 +198,14 @@ def test_failed_children_are_run_again_with_one_click(page: Client, script: Clie
     again = Job.objects.get(rerun_of=array)
     assert answer["Location"] == f"/jobs/{again.pk}/"
     assert selectors.grid_of(again) == "...11..1.."
-    assert f'href="/jobs/{array.pk}/"' in page.get(f"/jobs/{again.pk}/").content.decode()
-    assert f'href="/jobs/{again.pk}/"' in page.get(f"/jobs/{array.pk}/").content.decode()
+    html = page.get(f"/jobs/{again.pk}/").content.decode()
+    assert f'href="/jobs/{array.pk}/"' in html
+    assert "3 failed children are submitted again. This is the new " in html
+    assert "3 of an array of 10" in html
+    assert "3 of 10" in page.get("/jobs/").content.decode()
+    html = page.get(f"/jobs/{array.pk}/").content.decode()
+    assert f'as <a href="/jobs/{again.pk}/"' in html
+    assert "Rerun failed children once more" in html
     fine = an_array(2, children="SUCCEEDED")
     refused = script.post(f"/jobs/{fine.pk}/rerun/")
     assert refused.status_code == 409
