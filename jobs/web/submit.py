@@ -37,6 +37,8 @@ def fill(request: HttpRequest) -> HttpResponse:
 def check(request: HttpRequest) -> HttpResponse:
     """The messages beside the fields, and the estimate, for what is filled in so far."""
     typed = contexts.typed_fields(request)
+    if request.content_type != "application/json":
+        typed = contexts.without_half_typed(typed)
     context = contexts.check(user=user_of(request), typed=typed)
     return answers.page(
         request,
@@ -54,10 +56,11 @@ def waited_for(request: HttpRequest) -> HttpResponse:
     return answers.page(
         request,
         "jobs/submit_jobs.html",
-        {"jobs": found},
+        {"jobs": found.jobs, "failed": () if found.jobs else found.failed[:1]},
         as_json=lambda: {
             "jobs": [
-                {"id": text_of(job.pk), "name": job.name, "status": job.status} for job in found
+                {"id": text_of(job.pk), "name": job.name, "status": job.status}
+                for job in found.jobs
             ]
         },
     )

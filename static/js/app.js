@@ -187,6 +187,22 @@
     if (event.key === "Enter" && event.target.matches("input[type=checkbox][name=job], [data-check-all], [data-bulk-all]")) event.preventDefault();
   });
 
+  // Enter in a field that offers choices takes one; where none is offered it would send the form unasked.
+  document.addEventListener("submit", (event) => {
+    if (document.activeElement.matches("[name=depends_on_job]")) event.preventDefault();
+  }, true);
+
+  // A form that came back leads to what is wrong first.
+  function showWrong() {
+    if (performance.getEntriesByType("navigation")[0]?.responseStatus !== 400) return;
+    const errors = document.querySelector(".bw-field-errors:has(p)");
+    if (!errors) return;
+    errors.closest("details")?.setAttribute("open", "");
+    const told = document.querySelector(`[aria-describedby~="${errors.id}"]`) ?? errors;
+    (told.matches("fieldset") ? told.querySelector("input:not([type=hidden]), button") ?? errors : told).focus();
+    errors.scrollIntoView({ block: "center" });
+  }
+
   // What the viewer has opened stays open when its surroundings are renewed.
   htmx.registerExtension("batchweb", {
     htmx_before_morph_attr: (element, detail) =>
@@ -205,6 +221,7 @@
     refreshTimes();
     showBulk();
     showChosen();
+    showWrong();
     setInterval(() => { refreshTimes(); ageToasts(); }, 1000);
   };
   start();

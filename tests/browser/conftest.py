@@ -69,7 +69,9 @@ def visit(page: Page, server_url: str, user: User) -> Iterator[Callable[[str], P
 
     def heard(message: ConsoleMessage) -> None:
         # A container's network that comes or goes on this machine is none of the page's errors.
-        if message.type == "error" and "ERR_NETWORK_CHANGED" not in message.text:
+        # Nor is that a form was refused: the browser notes it of the page itself.
+        is_refused = "status of 400" in message.text and message.location["url"] == page.url
+        if message.type == "error" and not is_refused and "ERR_NETWORK_CHANGED" not in message.text:
             problems.append(message.text)
 
     page.on("console", heard)

@@ -136,6 +136,23 @@ def test_submitting_in_the_browser(visit: Visit) -> None:
     assert (job.milli_vcpus, job.environment) == (2000, [{"name": "MODE", "value": "fast"}])
 
 
+def test_enter_where_a_job_is_chosen_sends_nothing_and_a_refused_form_leads_to_what_is_wrong(
+    visit: Visit,
+) -> None:
+    a_queue(name="default")
+    a_definition(name="hello")
+    page = visit("/submit/?definition=hello")
+    page.get_by_text("Array and dependencies").click()
+    page.get_by_role("button", name="Add a job to wait for").click()
+    field = page.get_by_label("Job to wait for")
+    field.fill("nothing")
+    field.press("Enter")
+    expect(page).to_have_url(re.compile("/submit/"))
+    page.get_by_label("Job name").press("Enter")
+    expect(page.locator("#error-depends_on p")).to_be_in_viewport()
+    expect(field).to_be_focused()
+
+
 def test_enter_in_a_field_submits_and_what_confirms_it_leaves_by_itself(visit: Visit) -> None:
     a_queue(name="default")
     a_definition(name="hello")

@@ -268,7 +268,24 @@ def test_a_job_that_would_wait_for_a_failed_one_is_foretold_to_fail(page: Client
     assert "It would fail at once" in told(failed)
     assert "It would fail at once" not in told(ended)
     assert 'id="outlook"' in told(ended)
-    assert 'id="outlook"' not in told(a_job(status="RUNNING"))
+
+
+def test_what_a_job_has_to_wait_for_is_told_by_name_with_what_comes_then(page: Client) -> None:
+    first = a_job(name="long-prep", status="RUNNING")
+    fields = filled(depends_on_job=[str(first.pk)], depends_on_type=[""])
+    answer = page.post("/submit/check/", fields, headers=HTMX)
+    told = " ".join(re.sub("<[^>]*>", "", answer.content.decode()).split())
+    assert "First long-prep (RUNNING) has to succeed. As if that were so already:" in told
+    assert "There is room: it would start at once." in told
+    assert "Start after what it waits for" in told
+
+
+def test_words_of_a_job_to_wait_for_are_no_error_before_the_form_is_sent(page: Client) -> None:
+    fields = filled(depends_on_job=["prep"], depends_on_type=[""])
+    answer = page.post("/submit/check/", fields, headers=HTMX)
+    assert answer.context["errors"] == {}
+    assert "per hour" in answer.content.decode()
+    assert "depends_on" in page.post("/jobs/", fields).context["errors"]
 
 
 def test_a_clone_runs_with_the_parameter_that_was_changed(page: Client) -> None:
@@ -320,6 +337,10 @@ def test_jobs_to_wait_for_are_searched_by_what_is_typed(
     ]
     told = page.get("/submit/jobs/", {**query, "format": "json"}).json()
     assert told == {"jobs": [{"id": chosen, "name": "prepare-data", "status": "RUNNING"}]}
+    a_job(name="of-prepare", owner=admin, status="RUNNING", definition=a_definition(name="zebra"))
+    assert "<option" not in page.get("/submit/jobs/", {"depends_on_job": "zebra"}).content.decode()
+    ill = page.get("/submit/jobs/", {"depends_on_job": "prepare-ill"}).content.decode()
+    assert "prepare-ill has failed" in ill
     newest = page.get("/submit/jobs/", {"depends_on_job": ""}).content.decode()
     assert "other" in newest
     assert "<option" not in bobs_page.get("/submit/jobs/", query).content.decode()

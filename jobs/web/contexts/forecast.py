@@ -1,5 +1,6 @@
 """What a submission would cost, and whether it would start at once: beside the form, before it is sent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -54,12 +55,13 @@ class Estimate:
 class Outlook:
     """What the scheduler would say to the job if it came now: `wait` is None if it would start.
 
-    `failed` is a job that it waits for and that has failed, so that it would fail at once. `notice_seconds`:
+    `first` are jobs that have to succeed before that; then it is told as if they had. `failed` is a job that it waits for and that has failed, so that it would fail at once. `notice_seconds`:
     Spot work would be interrupted for it, and has so long to make room.
     """
 
     wait: Wait | None
     failed: Job | None = None
+    first: Sequence[Job] = ()
     notice_seconds: float | None = None
 
 
@@ -81,9 +83,9 @@ def estimate(submission: Submission) -> Estimate | None:
 def asked_of(submission: Submission, *, user: User) -> Asked | None:
     """A checked submission (of an array, its first child) and what it would come to now.
 
-    None if its queue was deleted meanwhile, or if it waits for other jobs first.
+    None if its queue was deleted meanwhile, or if a job that it waits for has failed.
     """
-    if any(job.status != JobStatus.SUCCEEDED for job, _ in submission.depends_on):
+    if any(job.status == JobStatus.FAILED for job, _ in submission.depends_on):
         return None
     snapshot = load_snapshot(front=OUTLOOK_FRONT, even_if_idle=True)
     if all(queue.id != submission.queue.id for queue in snapshot.queues):
@@ -100,7 +102,8 @@ def outlook(submission: Submission, asked: Asked | None) -> Outlook | None:
     if asked is None:
         return None
     answer = explain_job(asked.snapshot, asked.job, asked.at)
-    return Outlook(answer.wait, notice_seconds=answer.notice_seconds)
+    first = [job for job, _ in submission.depends_on if job.status != JobStatus.SUCCEEDED]
+    return Outlook(answer.wait, first=first, notice_seconds=answer.notice_seconds)
 
 
 def _as_waiting(submission: Submission, user: User) -> JobView:

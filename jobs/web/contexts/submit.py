@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -68,8 +69,9 @@ ROWS = {
     "tags": ("tag_name", "tag_value"),
     "depends_on": ("depends_on_job", "depends_on_type"),
 }
-# Of jobs to wait for: so many are offered of those that were found, for so many rows.
+# Of jobs to wait for: so many are offered of so many that were found, for so many rows.
 OFFERED_JOBS = 20
+SOUGHT_JOBS = 50
 MAX_SOUGHT = 2
 SEQUENTIAL = {"type": "SEQUENTIAL"}
 # The form's own: which definition its defaults are from, what it is told apart by, and the inputs of rows.
@@ -213,19 +215,41 @@ def check(*, user: User, typed: Mapping[str, object]) -> dict[str, Any]:
     }
 
 
-def jobs_to_wait_for(*, user: User, typed: Sequence[str]) -> list[Job]:
-    """Visible jobs with the words that were typed in one of the rows, newest first; without any, the newest.
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Jobs to wait for that have what was typed in their name or id, newest first; `failed` have it too, but
+    who waits for one of these fails."""
 
-    Not those that have failed: who waits for one fails. An id that was chosen is not looked for again.
+    jobs: list[Job]
+    failed: list[Job]
+
+
+def without_half_typed(typed: Mapping[str, object]) -> dict[str, object]:
+    """The fields without jobs to wait for that are words still: whoever types them has not chosen yet."""
+    rows = _rows(typed.get("depends_on"))
+    chosen = [row for row in rows if row == SEQUENTIAL or _is_id(row.get("job_id", ""))]
+    return {**typed, "depends_on": chosen} if rows else dict(typed)
+
+
+def jobs_to_wait_for(*, user: User, typed: Sequence[str]) -> Offered:
+    """Visible jobs with what was typed in one of the rows; without any, the user's newest.
+
+    Not by the other texts of a job: a browser shows only the choices that have what was typed. An id that was
+    chosen is not looked for again.
     """
-    words = [text for text in typed if not _is_id(text)]
+    words = [text.strip() for text in typed if not _is_id(text)]
+    recent = recent_jobs(user)
     if not words:
-        return recent_jobs(user)
+        return Offered(recent, [])
     found: dict[UUID, Job] = {}
     for text in words[:MAX_SOUGHT]:
-        jobs = find_jobs(user=user, text=text, limit=OFFERED_JOBS).jobs
-        found |= {job.pk: job for job in jobs if job.status != JobStatus.FAILED}
-    return list(found.values())
+        jobs = [*recent, *find_jobs(user=user, text=text, limit=SOUGHT_JOBS).jobs]
+        found |= {job.pk: job for job in jobs if text.lower() in f"{job.name} {job.pk}".lower()}
+    newest = [found[pk] for pk in sorted(found, reverse=True)]
+    return Offered(
+        [job for job in newest if job.status != JobStatus.FAILED][:OFFERED_JOBS],
+        [job for job in newest if job.status == JobStatus.FAILED],
+    )
 
 
 def is_group(definition: JobDefinition | None) -> bool:
