@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from unittest.mock import patch
 
 import pytest
@@ -16,7 +17,9 @@ from django.http.response import HttpResponseBase
 from django.template import Context, Template
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils import timezone
 
+from jobs.engines.fake.world import forget_world
 from jobs.models import JobStatus
 from jobs.web.answers import LIVE_REGIONS
 from jobs.web.renewals import (
@@ -29,7 +32,9 @@ from jobs.web.renewals import (
 )
 from jobs.web.streaming import StreamingASGIHandler
 from jobs.web.together import Together
-from tests.builders import a_job, a_queue, a_secret, a_user, an_array
+from tests import pages
+from tests.builders import a_job, a_secret, a_user
+from tests.world import build_world
 
 from .asgi import open_stream
 
@@ -261,34 +266,30 @@ class TestOnPages:
         # The first may be alone, and at most one of each thread tries out whether its parts can be shared.
         assert len([each for each, for_any in drawn if for_any and len(each) > 1]) < 10 + 4
 
-    @pytest.mark.parametrize("is_staff", [True, False])
-    def test_what_is_shared_is_what_each_would_be_shown_alone(self, is_staff: bool) -> None:
-        user = a_user(is_staff=is_staff)
-        queue = a_queue()
-        job = a_job(owner=user, queue=queue, status=JobStatus.RUNNABLE)
-        array = an_array(3, owner=user, queue=queue)
-        # One of somebody else, before and behind which his stand.
-        a_job(name="a-strangers", queue=queue, status=JobStatus.RUNNABLE)
-        viewer = Viewer(user)
-        environment = queue.environments.get()
-        for path in (
-            reverse("overview"),
-            reverse("jobs"),
-            reverse("job", args=[job.pk]),
-            reverse("job", args=[array.pk]),
-            reverse("queues"),
-            reverse("queue", args=[queue.name]),
-            reverse("environments"),
-            reverse("environment", args=[environment.name]),
-            reverse("definitions"),
-            reverse("budgets"),
-        ):
-            parts = viewer.parts_of(path)
-            assert parts, path
-            ((status, shared),) = ask_all(viewer.renewed(path, parts))
-            assert status == 200
-            alone = viewer.renewed_alone(path, parts)
-            assert without_tokens(shared) == without_tokens(alone), path
+    def test_what_is_shared_is_what_each_would_be_shown_alone_on_every_page(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # What is told of the last hours is told of the same hours in both.
+        now = timezone.now()
+        monkeypatch.setattr(timezone, "now", lambda: now)
+        owner = a_user(is_staff=True)
+        world = build_world(owner)
+        first = Viewer(owner)
+        paths = [path for path in pages.addresses(world) if first.parts_of(path)]
+        assert len(paths) > 20
+        # What is remembered of one viewer must hold for all of his kind.
+        server = StreamingASGIHandler()
+        for is_staff in (True, False):
+            User.objects.filter(pk=owner.pk).update(is_staff=is_staff)
+            viewers = [Viewer(owner), Viewer(a_user(is_staff=is_staff))]
+            for path, viewer in product(paths, viewers):
+                parts = viewer.parts_of(path)
+                # Others have no such page.
+                if parts:
+                    ((status, shared),) = ask_all(viewer.renewed(path, parts, server))
+                    alone = viewer.renewed_alone(path, parts)
+                    assert (status, without_tokens(shared)) == (200, without_tokens(alone)), path
+        forget_world(world.environment.engine.url.removeprefix("fake://"))
 
     def test_nobody_is_shown_what_is_anothers(self) -> None:
         bob, eve = a_user(), a_user()
