@@ -135,9 +135,16 @@
     if (found?.status) open(found.box, found.index, event.ctrlKey || event.metaKey);
   });
 
-  const drawAll = () => document.querySelectorAll("[data-grid]").forEach(draw);
-  const resized = new ResizeObserver(drawAll);
-  document.querySelectorAll("[data-grid]").forEach((box) => resized.observe(box));
+  // Observing a box again would tell of its size again, and so on without end.
+  const observed = new WeakSet();
+  const resized = new ResizeObserver((changes) => changes.forEach(({ target }) => draw(target)));
+  function drawAll() {
+    for (const box of document.querySelectorAll("[data-grid]")) {
+      if (!observed.has(box)) resized.observe(box);
+      observed.add(box);
+      draw(box);
+    }
+  }
   document.addEventListener("htmx:after:swap", drawAll);
   drawAll();
 })();

@@ -177,8 +177,14 @@
       this.finder.grown(this.count);
     }
 
+    // The viewer has gone on, or another attempt's log stands here: a browser has few connections to a server.
+    leave() {
+      this.stream?.close();
+    }
+
     follow() {
       this.stream?.close();
+      if (!this.card.isConnected) return;
       // While older lines are looked at, only the number of new ones is of interest, but they are
       // read from the same stream: it goes on where the log's known end is.
       const after = this.sticks ? this.last : Math.max(this.last, this.count);
@@ -190,13 +196,12 @@
       stream.addEventListener("error", () => {
         // The browser reconnects by itself unless the server refused; then there is nothing to follow.
         if (stream.readyState === EventSource.CLOSED && stream === this.stream) {
-          setTimeout(() => { if (stream === this.stream && this.card.isConnected && !this.complete) this.follow(); }, RETRY_MS);
+          setTimeout(() => { if (stream === this.stream && !this.complete) this.follow(); }, RETRY_MS);
         }
       });
     }
 
     arrived(batch) {
-      if (!this.card.isConnected) { this.stream.close(); return; }
       const isNext = batch.first <= this.last + 1;
       const before = this.count;
       const fresh = this.rows(batch.html);
@@ -418,8 +423,13 @@
     }
   }
 
-  const views = new WeakMap();
+  const views = new Map();
   function begin() {
+    for (const [card, view] of views) {
+      if (card.isConnected) continue;
+      view.leave();
+      views.delete(card);
+    }
     for (const card of document.querySelectorAll("[data-log]")) {
       if (!views.has(card)) views.set(card, new LogView(card));
     }

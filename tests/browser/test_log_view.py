@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from jobs import changes
 from jobs.models import Attempt
 from tests.builders import a_job, an_attempt
 from tests.joblogs.writing import Writer, a_long_log, frame, numbered
@@ -18,6 +19,18 @@ AT_END = """(() => {
     const box = document.querySelector('[data-log-box]');
     return box.scrollHeight - box.scrollTop - box.clientHeight < 3;
 })()"""
+
+KEEP_STREAMS = """
+    window.streams = [];
+    window.EventSource = class extends EventSource {
+        constructor(...given) { super(...given); window.streams.push(this); }
+    };
+"""
+# Whether there are streams of an address, and all of them are open (1) or closed (2).
+STREAM_IS = """([address, state]) => {
+    const found = window.streams.filter((each) => each.url.includes(address));
+    return found.length && found.every((each) => each.readyState === state);
+}"""
 
 
 def a_running_attempt() -> Attempt:
@@ -69,6 +82,25 @@ def test_a_first_line_and_the_end_of_the_log_are_seen_live(visit: Visit) -> None
     expect(page.locator("#L1 .f-1")).to_have_text("red")
     writer.finish("Lines are missing: the engine restarted.")
     expect(page.locator("[data-log-notice]")).to_contain_text("the engine restarted")
+
+
+def test_the_stream_of_a_log_is_closed_when_another_attempts_log_takes_its_place(
+    visit: Visit, page: Page
+) -> None:
+    page.add_init_script(KEEP_STREAMS)
+    attempt = a_running_attempt()
+    visit(f"/jobs/{attempt.job_id}/")
+    page.wait_for_function(STREAM_IS, arg=["/attempts/1/log/", 1])
+    with transaction.atomic():
+        job = attempt.job
+        # Its log has not come to its end yet.
+        Attempt.objects.filter(pk=attempt.pk).update(ended_at=timezone.now())
+        an_attempt(job=job, number=2, started_at=timezone.now())
+        job.attempts_made = job.attempts_allowed = 2
+        job.save()
+        changes.publish([changes.job_topic(job.pk)])
+    page.wait_for_function(STREAM_IS, arg=["/attempts/2/log/", 1])
+    page.wait_for_function(STREAM_IS, arg=["/attempts/1/log/", 2])
 
 
 def test_a_long_log_is_scrolled_through_without_holding_all_of_it(visit: Visit) -> None:
