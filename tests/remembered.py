@@ -1,7 +1,7 @@
 """What a process keeps for some seconds, so that pages need not work it out for each viewer."""
 
-from jobs.selectors.earlier_runs import earlier_runs
-from jobs.selectors.free_room import free_room
+from jobs.selectors.earlier_runs import kept_runs
+from jobs.selectors.free_room import kept_room
 from jobs.selectors.front import kept_estimates
 from jobs.selectors.queues import kept_counts
 from jobs.selectors.run_times import run_times
@@ -9,5 +9,5 @@ from jobs.selectors.run_times import run_times
 
 def forget_all() -> None:
     """As if the process had just begun."""
-    for kept in (run_times, kept_estimates, kept_counts, earlier_runs, free_room):
+    for kept in (run_times, kept_estimates, kept_counts, kept_runs, kept_room):
         kept.forget()

@@ -1,8 +1,5 @@
 """What is free where a queue's jobs may run: its environments in order, and of each the place with the most room."""
 
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +7,7 @@ from datetime import datetime
 from jobs.domain.resources import Resources
 from jobs.scheduling.snapshot import EnvironmentView, Snapshot
 
+from .kept import Kept
 from .snapshot import load_snapshot
 
 # Shared by all who look within these seconds.
@@ -44,34 +42,13 @@ class EnvironmentRoom:
     used: int
 
 
-class _FreeRoom:
-    """Room by queue, each kept for some seconds or until `forget`. Safe to share by threads."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[int, tuple[float, Sequence[EnvironmentRoom]]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def of_queue(self, queue_id: int, now: datetime) -> Sequence[EnvironmentRoom]:
-        """A handful of queries over live rows, or none."""
-        at = time.monotonic()
-        with self._lock:
-            until, rooms = self._kept.get(queue_id, (0.0, ()))
-        if at < until:
-            return rooms
-        rooms = _read(queue_id, now)
-        with self._lock:
-            self._kept[queue_id] = (at + KEPT_SECONDS, rooms)
-            self._kept.move_to_end(queue_id)
-            if len(self._kept) > KEPT_QUEUES:
-                self._kept.popitem(last=False)
-        return rooms
-
-    def forget(self) -> None:
-        with self._lock:
-            self._kept.clear()
+# By queue.
+kept_room: Kept[int, Sequence[EnvironmentRoom]] = Kept(seconds=KEPT_SECONDS, most=KEPT_QUEUES)
 
 
-free_room = _FreeRoom()
+def free_room(queue_id: int, now: datetime) -> Sequence[EnvironmentRoom]:
+    """A handful of queries over live rows, or none."""
+    return kept_room.get(queue_id, lambda: _read(queue_id, now))
 
 
 def _read(queue_id: int, now: datetime) -> list[EnvironmentRoom]:

@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from jobs.domain import ids
 from jobs.models import ArraySummary, Job, UsageSample, WaitReason
 from jobs.selectors import usage as usage_selectors
-from jobs.selectors.free_room import free_room
+from jobs.selectors.free_room import kept_room
 from jobs.selectors.jobs import RunSeconds
 from jobs.selectors.usage import UsagePoint, thinned, usage_over_time
 from jobs.web.contexts.needs import needs_of
@@ -96,7 +96,7 @@ def test_an_instance_is_a_place_where_an_environment_has_instances(db: None) -> 
         "It has no instance that takes jobs. Its instances have 0 of at most 16 vCPU together."
     )
     assert (here.note, here.bars) == (none_yet, [])
-    free_room.forget()
+    kept_room.forget()
     instance = an_instance(environment=environment)
     (here,) = needs_of(job, NOW)
     assert here.where == f"on {instance.instance_id}"

@@ -62,7 +62,7 @@ def build(
     tries = lazily(lambda: tries_of(job, attempts(), now))
     shown = lazily(lambda: chosen(job, attempts(), log_of))
     cost = lazily(lambda: cost_of(attempts(), now))
-    runs = lazily(lambda: earlier_runs.get(job.definition))
+    runs = lazily(lambda: earlier_runs(job.definition))
     return {
         **common(job=job, user=user, now=now, hops=hops),
         "tries": lazily(lambda: list(reversed(tries()))),
@@ -269,7 +269,7 @@ def as_json(*, job: Job, user: User, now: datetime) -> dict[str, Any]:
         "position_is_more_than": behind_at_least(job=job, now=now),
         "estimated_start": estimated_start(job=job, now=now),
         "needs": needs_as_json(needs_of(job, now)),
-        "earlier_runs": runs_as_json(earlier_runs.get(job.definition)),
+        "earlier_runs": runs_as_json(earlier_runs(job.definition)),
         "overrides": aws_request.overrides_in_words(aws_request.request_of(job)),
         "cost_usd": f"{cost.so_far_usd:f}",
         "idle_usd": f"{cost.idle_usd:f}",

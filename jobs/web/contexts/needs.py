@@ -48,7 +48,7 @@ def needs_of(job: Job, now: datetime) -> list[NeedsOf]:
     """Of a RUNNABLE job, the first environments of its queue; nothing of any other."""
     if job.status != JobStatus.RUNNABLE:
         return []
-    rooms = free_room.of_queue(job.queue_id, now)
+    rooms = free_room(job.queue_id, now)
     return [_needs(job, room) for room in rooms[:ENVIRONMENTS_SHOWN]]
 
 
@@ -82,21 +82,23 @@ def _needs(job: Job, room: EnvironmentRoom) -> NeedsOf:
             need.milli_vcpus,
             place.free.milli_vcpus,
             place.capacity.milli_vcpus,
-            _vcpus,
+            format_vcpus,
         ),
         _bar(
             f"Memory{each}",
             need.memory_mib,
             place.free.memory_mib,
             place.capacity.memory_mib,
-            _memory,
+            format_memory,
         ),
     ]
     if need.gpus:
         bars.append(_bar(f"GPU{each}", need.gpus, place.free.gpus, place.capacity.gpus, str))
     if room.maximum is not None and not room.has_instances:
         whole = need.milli_vcpus * job.node_count
-        bars.append(_bar("Its maximum", whole, room.maximum - room.used, room.maximum, _vcpus))
+        bars.append(
+            _bar("Its maximum", whole, room.maximum - room.used, room.maximum, format_vcpus)
+        )
     where = f"on {place.name}"
     if room.places > 1:
         where += f", which has the most room of {room.places}"
@@ -124,11 +126,3 @@ def _bar(label: str, need: int, free: int, capacity: int, write: Callable[[int],
         need_x=x,
         need_width=max(round(need * WIDTH / whole), 4),
     )
-
-
-def _vcpus(milli_vcpus: int) -> str:
-    return format_vcpus(milli_vcpus)
-
-
-def _memory(mib: int) -> str:
-    return format_memory(mib)
