@@ -18,12 +18,14 @@ from django.db.models import Expression, F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from jobs.domain import ids
+from jobs.domain.errors import InvalidInput
 from jobs.domain.states import LIVE
 from jobs.models import Job
 from jobs.models.expressions import EpochSeconds
 
 from .job_filters import JobFilters, Scope, as_ids
 from .job_lists import CLOCKS_APART
+from .jobs import visible_jobs
 from .newest import newest_in_queues, newest_of_all
 from .search import matching, wanted_by
 
@@ -36,6 +38,7 @@ SIFTED = 2000
 WINDOW = 250
 # An action on all that match looks at as much as so many pages.
 PORTIONS = 5
+NO_PLACE = "That job is gone, or has no place in this order. Begin again at the first page."
 
 
 class Sort(StrEnum):
@@ -90,7 +93,7 @@ def list_jobs(
     """One page of visible jobs that pass the filters, behind the job `after`.
 
     An array is one job here, and comes with its summary. Raises InvalidInput for a status that there
-    is not. A queue, definition or owner that there is not gives an empty page. By LONGEST, what still runs has run
+    is not, and where an order by what a job took has no place for `after`. A queue, definition or owner that there is not gives an empty page. By LONGEST, what still runs has run
     until `now`.
     """
     scope = Scope(user, filters)
@@ -356,9 +359,11 @@ def _ranked(
     rows, edge = _rows_to_rank(user, scope)
     rows = rows.annotate(rank=value).filter(rank__isnull=False)
     if after is not None:
-        last = Job.objects.filter(pk=after).annotate(rank=value).values_list("rank", flat=True)
-        for rank in last.filter(rank__isnull=False):
-            rows = rows.filter(Q(rank__lt=rank) | Q(rank=rank, pk__lt=after))
+        last = visible_jobs(user).filter(pk=after).annotate(rank=value)
+        rank = last.values_list("rank", flat=True).first()
+        if rank is None:
+            raise InvalidInput({"before": [NO_PLACE]})
+        rows = rows.filter(Q(rank__lt=rank) | Q(rank=rank, pk__lt=after))
     found = rows.order_by("-rank", "-pk").values_list("pk", flat=True)[:limit]
     return _Ids(as_ids(list(found)), edge)
 

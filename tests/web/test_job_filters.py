@@ -174,6 +174,26 @@ def test_orders_by_what_a_job_took_go_page_by_page(
         assert every_name(script, f"/jobs/?sort={sort}&limit=1{narrow}") == expected
 
 
+@pytest.mark.parametrize("sort", ["cost", "longest", "ended"])
+def test_an_order_goes_on_from_a_job_that_one_may_see_and_that_has_a_place_in_it(
+    bobs_page: Client, bob: User, sort: str
+) -> None:
+    now = timezone.now()
+    ended = {"status": "SUCCEEDED", "cost_usd": "1", "stopped_at": now - timedelta(hours=1)}
+    a_job(name="mine", owner=bob, started_at=now - timedelta(hours=2), **ended)
+    others = a_job(owner=a_user(), started_at=now - timedelta(hours=3), **ended)
+    waits = a_job(owner=bob, status="RUNNABLE")
+    bobs_page.defaults["HTTP_ACCEPT"] = "application/json"
+    for job_id in (others.pk, first_id_of(now)):
+        answer = bobs_page.get(f"/jobs/?sort={sort}&before={job_id}")
+        assert (answer.status_code, list(answer.json()["errors"])) == (400, ["before"])
+    behind = bobs_page.get(f"/jobs/?sort={sort}&before={waits.pk}")
+    assert behind.status_code == (200 if sort == "cost" else 400)
+    html = bobs_page.get(f"/jobs/?sort={sort}&before={others.pk}", headers={"Accept": "text/html"})
+    assert html.status_code == 400
+    assert "Begin again at the first page." in html.text
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [
