@@ -55,8 +55,9 @@ class Estimate:
 class Outlook:
     """What the scheduler would say to the job if it came now: `wait` is None if it would start.
 
-    `first` are jobs that have to succeed before that; then it is told as if they had. `failed` is a job that it waits for and that has failed, so that it would fail at once. `notice_seconds`:
-    Spot work would be interrupted for it, and has so long to make room.
+    `first` are jobs that have to succeed before that; then it is told as if they had. `failed` is a job that it
+    waits for and that has failed, so that it would fail at once. `notice_seconds`: Spot work would be interrupted
+    for it, and has so long to make room.
     """
 
     wait: Wait | None
