@@ -13,7 +13,6 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import connection
 from django.db.models import Expression, F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
@@ -23,6 +22,7 @@ from jobs.domain.states import LIVE
 from jobs.models import Job
 from jobs.models.expressions import EpochSeconds
 
+from .definition_jobs import first_bound, newest_of_definitions, parts_of_definitions
 from .job_filters import JobFilters, Scope, as_ids
 from .job_lists import CLOCKS_APART
 from .jobs import visible_jobs
@@ -184,6 +184,10 @@ def _by_age(
 ) -> _Ids:
     if scope.filters.is_by_words:
         return _by_words(user, scope, after, limit)
+    if scope.owner_id is None and scope.definition_ids is not None and _needs_edge(scope):
+        job_ids, edge = newest_of_definitions(scope, after, SIFTED, oldest_first=oldest_first)
+        passing = scope.chosen(Job.objects.filter(pk__in=job_ids), but=("definition", "queue"))
+        return _Ids(newest_of_all([passing], limit, oldest_first=oldest_first), edge)
     rows = scope.within_dates(Job.objects.filter(parent=None))
     if after is not None:
         rows = rows.filter(pk__gt=after) if oldest_first else rows.filter(pk__lt=after)
@@ -196,7 +200,7 @@ def _by_age(
         found = newest_of_all(parts, limit, oldest_first=oldest_first)
     elif scope.definition_ids is not None:
         rows = scope.chosen(rows, but=("definition", "queue"))
-        parts = _parts_of_definitions(scope, rows, after, limit, oldest_first=oldest_first)
+        parts = parts_of_definitions(scope, rows, after, limit, oldest_first=oldest_first)
         found = newest_of_all(parts, limit, oldest_first=oldest_first)
     else:
         found = _in_queues(scope, rows, limit, oldest_first=oldest_first)
@@ -240,11 +244,6 @@ def _edge(scope: Scope, after: UUID | None, *, oldest_first: bool) -> UUID | Non
     sign = "" if oldest_first else "-"
     if scope.owner_id is not None:
         parts = [rows.filter(owner=scope.owner_id, parent=None)]
-    elif scope.definition_ids is not None:
-        own = rows.filter(parent=None)
-        parts = _parts_of_definitions(scope, own, after, SIFTED, oldest_first=oldest_first)
-        found = newest_of_all(parts, SIFTED, oldest_first=oldest_first)
-        return found[-1] if len(found) == SIFTED else None
     elif scope.queue_ids is not None:
         parts = [rows.filter(queue=id_, parent=None) for id_ in scope.queue_ids]
     else:
@@ -261,52 +260,6 @@ def _at(rows: QuerySet[Job], number: int) -> UUID | None:
     return rows.values_list("pk", flat=True)[number : number + 1].first()
 
 
-def _parts_of_definitions(
-    scope: Scope, rows: QuerySet[Job], after: UUID | None, limit: int, *, oldest_first: bool
-) -> list[QuerySet[Job]]:
-    """A query for each definition and queue that a page may have jobs of: an index has them in order so."""
-    pairs = _pairs(scope, _bound(scope, after, oldest_first=oldest_first), oldest_first)
-    if not _needs_edge(scope):
-        # Of no other can a job be among the first so many.
-        pairs = pairs[:limit]
-    return [rows.filter(definition=of, queue=queue) for of, queue in pairs]
-
-
-def _pairs(scope: Scope, bound: UUID, oldest_first: bool) -> list[tuple[int, int]]:
-    """Definitions with queues that have a job of theirs behind an id, those with the newest (the oldest) first."""
-    definitions, queues = scope.definition_ids or [], scope.queue_ids
-    if not definitions or queues == []:
-        return []
-    order, sign = ("ASC", ">") if oldest_first else ("DESC", "<")
-    among = "" if queues is None else f" AND q.id IN ({_places(queues)})"
-    sql = (
-        "SELECT d.id, q.id, (SELECT j.id FROM jobs_job j WHERE j.definition_id = d.id"  # noqa: S608
-        f" AND j.queue_id = q.id AND j.parent_id IS NULL AND j.id {sign} %s"
-        f" ORDER BY j.id {order} LIMIT 1) AS head FROM jobs_jobdefinition d"
-        f" CROSS JOIN jobs_jobqueue q WHERE d.id IN ({_places(definitions)}){among}"
-    )
-    key = Job._meta.pk.get_db_prep_value(bound, connection)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [key, *definitions, *(queues or [])])
-        rows = [row for row in cursor.fetchall() if row[2] is not None]
-    rows.sort(key=lambda row: UUID(str(row[2])), reverse=not oldest_first)
-    return [(of, queue) for of, queue, _ in rows]
-
-
-def _places(values: Sequence[int]) -> str:
-    return ", ".join(["%s"] * len(values))
-
-
-def _bound(scope: Scope, after: UUID | None, *, oldest_first: bool) -> UUID:
-    """What the ids of a page's jobs are behind, by `after` and by the dates."""
-    since, until = scope.filters.since, scope.filters.until
-    if oldest_first:
-        first = ids.first_id_of(since - CLOCKS_APART) if since else UUID(int=0)
-        return first if after is None else max(after, first)
-    last = ids.first_id_of(until + CLOCKS_APART) if until else UUID(int=2**128 - 1)
-    return last if after is None else min(after, last)
-
-
 def _by_words(user: User | AnonymousUser, scope: Scope, after: UUID | None, limit: int) -> _Ids:
     """What the search finds, as far as it passes the filters."""
     filters = scope.filters
@@ -321,7 +274,7 @@ def _by_words(user: User | AnonymousUser, scope: Scope, after: UUID | None, limi
     if not wanted:
         return _Ids([], None)
     if filters.until is not None:
-        after = _bound(scope, after, oldest_first=False)
+        after = first_bound(scope, after, oldest_first=False)
     first = ids.first_id_of(filters.since - CLOCKS_APART) if filters.since else None
     found: list[UUID] = []
     looked_at = 0
@@ -372,13 +325,13 @@ def _rows_to_rank(user: User | AnonymousUser, scope: Scope) -> tuple[QuerySet[Jo
     if scope.filters.is_by_words:
         found, reached = _by_words(user, scope, None, SIFTED)
         return Job.objects.filter(pk__in=found), reached
+    if scope.owner_id is None and scope.definition_ids is not None:
+        job_ids, edge = newest_of_definitions(scope, None, SIFTED)
+        return scope.chosen(Job.objects.filter(pk__in=job_ids)), edge
     rows = scope.within_dates(Job.objects.filter(parent=None))
     edge = _edge(scope, None, oldest_first=False)
     if scope.owner_id is not None:
         rows = scope.chosen(rows, but=("owner",)).filter(owner=scope.owner_id)
-    elif scope.definition_ids is not None:
-        parts = _parts_of_definitions(scope, rows, None, SIFTED, oldest_first=False)
-        rows = scope.chosen(Job.objects.filter(pk__in=newest_of_all(parts, SIFTED)))
     elif scope.queue_ids is not None:
         rows = scope.chosen(rows, but=("queue",)).filter(queue__in=scope.queue_ids)
     else:
