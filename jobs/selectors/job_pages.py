@@ -92,9 +92,9 @@ def list_jobs(
 ) -> JobPage:
     """One page of visible jobs that pass the filters, behind the job `after`.
 
-    An array is one job here, and comes with its summary. Raises InvalidInput for a status that there
-    is not, and where an order by what a job took has no place for `after`. A queue, definition or owner that there is not gives an empty page. By LONGEST, what still runs has run
-    until `now`.
+    An array is one job here, and comes with its summary. A queue, definition or owner that there is not gives an
+    empty page. By LONGEST, what still runs has run until `now`. Raises InvalidInput for a status that there is not,
+    and where an order by what a job took has no place for `after`.
     """
     scope = Scope(user, filters)
     if scope.is_empty:
