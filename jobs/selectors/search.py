@@ -232,7 +232,8 @@ def _without_document(user: User, wanted: Wanted) -> list[UUID]:
 
 
 def document_of(job: Job, ends: Sequence[str] = ()) -> str:
-    """The document of a job that was read with queue, definition, owner and spec; `ends`: how its tries failed."""
+    """The document of a job that was read with queue, definition, owner and spec; `ends`: how its tries failed, and
+    what it printed last."""
     texts = texts_of(job)
     marks = [search.owner_mark(job.owner_id), search.queue_mark(job.queue_id)]
     marks += search.tag_marks(texts.tags.items())

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from jobs.models import JobStatus
+from jobs.models import Job, JobStatus, Transition
 from tests.builders import (
     NOW,
     a_definition,
@@ -18,6 +18,7 @@ from tests.builders import (
     an_attempt,
     an_environment,
 )
+from tests.joblogs.writing import Writer, frame
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +61,25 @@ def test_words_that_were_sought_are_marked_and_it_says_why_a_job_was_found(
     assert '<span class="bw-why-kind">Tag</span> team=<mark>moon</mark>' in html
     assert "The <mark>disk</mark> was full" in html
     assert "exit code 3" in html
+
+
+def test_a_failed_job_is_found_by_the_last_lines_of_its_log(page: Client, index: Index) -> None:
+    array = an_array(2, name="sweep", children=JobStatus.FAILED)
+    Job.objects.filter(parent=array).update(attempts_made=1)
+    child = Job.objects.get(parent=array, array_index=1)
+    Transition.objects.create(job=child, to_status=JobStatus.FAILED, at=NOW)
+    failed = a_job(name="train", status=JobStatus.FAILED, attempts_made=1)
+    succeeded = a_job(name="well", status=JobStatus.SUCCEEDED, attempts_made=1)
+    for job in (failed, child, succeeded):
+        attempt = an_attempt(job=job, ended_at=NOW, exit_code=4 if job.status == "FAILED" else 0)
+        Writer(attempt).write([frame(b"ValueError: shard 7 is <b>corrupt\x1b[0m\n")])
+    index()
+    html = text_of(page, "corrupt")
+    line = "ValueError: shard 7 is &lt;b&gt;<mark>corrupt</mark>"
+    assert html.count(f'<span class="bw-why-kind">Last lines</span> {line}') == 2
+    assert "train" in html
+    assert "child 1" in html
+    assert ">well<" not in html
 
 
 def test_other_things_with_such_a_name_are_listed_beside_the_jobs(page: Client) -> None:
@@ -182,11 +202,12 @@ def test_queries_are_constant(
             status_reason=f"Broken {number}",
             attempts_made=1,
         )
-        an_attempt(job=job, ended_at=NOW, exit_code=number)
+        attempt = an_attempt(job=job, ended_at=NOW, exit_code=number)
+        Writer(attempt).write([frame(b"corrupt\n")])
     index()
-    page.get(reverse("search"), {"q": "exit sim"}, headers=headers)
-    with django_assert_max_num_queries(19):  # type: ignore[attr-defined]
-        page.get(reverse("search"), {"q": "exit sim"}, headers=headers)
+    page.get(reverse("search"), {"q": "exit sim corrupt"}, headers=headers)
+    with django_assert_max_num_queries(22):  # type: ignore[attr-defined]
+        page.get(reverse("search"), {"q": "exit sim corrupt"}, headers=headers)
 
 
 def test_too_many_parameters_are_refused_on_a_page(page: Client) -> None:

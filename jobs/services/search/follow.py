@@ -19,7 +19,7 @@ from jobs.models import FollowMark, Transition
 from jobs.selectors.events import settled_ids
 from jobs.selectors.search import MARK, is_behind
 
-from .documents import write_documents
+from .documents import last_lines_of, write_documents
 
 # Lines that are read together, and the documents of one transaction: others wait for it, on SQLite.
 LINES = 2000
@@ -53,8 +53,9 @@ def index_history() -> bool:
 
 def index_again(job_ids: Collection[UUID]) -> None:
     """Writes these jobs' documents in the present transaction, which changes what is in them."""
+    last_lines = last_lines_of(job_ids)
     lock_index()
-    if write_documents(job_ids):
+    if write_documents(job_ids, last_lines):
         changes.publish([changes.SEARCH])
 
 
@@ -82,12 +83,14 @@ def _index_portion() -> bool:
                 last = line.id - 1
                 break
             job_ids.add(line.job_id)
+    # Who fails from here on is written again for that line of the history.
+    last_lines = last_lines_of(job_ids)
     with transaction.atomic():
         locked = lock_index()
         if locked.transition_id != read:
             # Another worker has read them meanwhile.
             return True
-        if write_documents(job_ids):
+        if write_documents(job_ids, last_lines):
             changes.publish([changes.SEARCH])
         locked.transition_id = last
         locked.save(update_fields=["transition_id"])

@@ -17,6 +17,7 @@ from jobs.domain.search import Piece
 from jobs.models import Job
 from jobs.selectors import search as selectors
 from jobs.selectors.attempt_ends import ends_of
+from jobs.selectors.log_ends import log_ends_of
 from jobs.selectors.search_names import FoundNames, find_names
 from jobs.web import plaintext
 
@@ -154,17 +155,23 @@ def _names(query: SearchQuery) -> FoundNames:
 
 
 def _marked(jobs: Sequence[Job], text: str) -> list[FoundJob]:
-    """Each job with what matches. One query, where some words are not in what jobs' own rows tell."""
+    """Each job with what matches. At most four queries, where words are not in what jobs' own rows tell."""
     starts = search.words(text)
-    own = {job.pk: list(_own_texts(job)) for job in jobs}
-    tried = [job.pk for job in jobs if job.attempts_made and _missing(starts, own[job.pk])]
-    ends = ends_of(tried)
+    texts = {job.pk: list(_own_texts(job)) for job in jobs}
+
+    def unexplained() -> list[Job]:
+        return [job for job in jobs if job.attempts_made and _missing(starts, texts[job.pk])]
+
+    for job_id, ends in ends_of([job.pk for job in unexplained()]).items():
+        texts[job_id] += [("Attempt", end) for end in ends]
+    for job_id, lines in log_ends_of(unexplained()).items():
+        texts[job_id].append(("Last lines", "\n".join(line.text for line in lines)))
     return [
         FoundJob(
             job=job,
             name=_pieces(job.name, starts),
             id_end=_pieces(selectors.texts_of(job).id_end, starts),
-            why=list(_why([*own[job.pk], *(("Attempt", end) for end in ends[job.pk])], starts)),
+            why=list(_why(texts[job.pk], starts)),
         )
         for job in jobs
     ]
