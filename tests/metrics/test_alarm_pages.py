@@ -76,6 +76,13 @@ def test_a_button_switches_an_alarm_off_and_on(client: Client, boss: User) -> No
     assert "The alarm failing is switched on." in on
 
 
+def test_the_form_says_beforehand_what_a_name_and_a_value_are(client: Client, boss: User) -> None:
+    client.force_login(boss)
+    html = client.get("/new/alarm/").text
+    assert "Letters, digits, hyphens and underscores." in html
+    assert "jobs waiting (RUNNABLE): the mean of looks once a minute" in html
+
+
 def test_a_refused_form_keeps_what_was_typed(client: Client, boss: User) -> None:
     page = client.post("/alarms/", {**FORM, "threshold": "lots"})
     assert page.status_code == 400

@@ -43,8 +43,8 @@ STATISTICS = {
     AlarmMetric.SUCCEEDED_JOBS: "how many in the period",
     AlarmMetric.WAIT_P90_SECONDS: "of the jobs that began to run in the period",
     AlarmMetric.RUN_P90_SECONDS: "of the jobs that ended in the period",
-    AlarmMetric.VCPU_PERCENT: "the mean of looks once a minute",
-    AlarmMetric.MEMORY_PERCENT: "the mean of looks once a minute",
+    AlarmMetric.VCPU_PERCENT: "the mean of what jobs reserve, looked at once a minute",
+    AlarmMetric.MEMORY_PERCENT: "the mean of what jobs reserve, looked at once a minute",
 }
 _UNITS = {
     **dict.fromkeys(AlarmMetric, "jobs"),
@@ -165,7 +165,7 @@ def build_form(
             "threshold": f"{threshold:.12g}" if isinstance(threshold, float) else threshold,
             "is_enabled": is_checked(values.get("is_enabled")),
         },
-        "metrics": AlarmMetric.choices,
+        "metrics": [(each, f"{each.label}: {STATISTICS[each]}") for each in AlarmMetric],
         "comparisons": AlarmComparison.choices,
         "of_queues": " ".join(rules.OF_QUEUES),
         "of_environments": " ".join(rules.OF_ENVIRONMENTS),
