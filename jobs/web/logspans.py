@@ -9,6 +9,7 @@ from jobs.models import LogStream
 from jobs.selectors import logs as selectors
 from jobs.selectors.log_search import Found, find_lines
 
+from .contexts.forms import whole_number
 from .logtext import render_found, render_lines
 
 PAGE_LINES = 500
@@ -70,12 +71,9 @@ def number(
     request: HttpRequest, name: str, *, least: int, most: int = MAX_LINE_NUMBER
 ) -> int | None:
     """A number of a URL, moved into its bounds; None if it is left out. Raises InvalidInput."""
-    text = request.GET.get(name, "").strip()
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 13):
-        raise InvalidInput({name: [f"A whole number from {least} to {most}."]})
-    return min(max(int(text), least), most)
+    text, wrong = request.GET.get(name, ""), f"A whole number from {least} to {most}."
+    found = whole_number(name, text, digits=13, wrong=wrong)
+    return None if found is None else min(max(found, least), most)
 
 
 def span(stream: LogStream | None, asked: Wanted) -> Span:

@@ -19,6 +19,7 @@ from jobs.selectors.costs import Amounts, cost_of_array
 from jobs.selectors.paging import Page
 
 from . import job as job_contexts
+from .forms import whole_number
 from .lazily import lazily
 from .needs import NeedsOf, needs_of
 
@@ -69,10 +70,9 @@ def read_query(query: QueryDict) -> ChildQuery:
     status = query.get("status", "").strip().upper()
     if status and status not in list(JobStatus):
         raise InvalidInput({"status": [f"A status is one of {', '.join(JobStatus)}."]})
-    after = query.get("after", "").strip()
-    if after and not (after.isascii() and after.isdigit() and len(after) <= 5):
-        raise InvalidInput({"after": [f"The index of a child, 0 to {MAX_CHILDREN - 1}."]})
-    return ChildQuery(status=status, after=int(after) if after else None)
+    wrong = f"The index of a child, 0 to {MAX_CHILDREN - 1}."
+    after = whole_number("after", query.get("after", ""), digits=5, wrong=wrong)
+    return ChildQuery(status=status, after=after)
 
 
 def build(*, job: Job, user: User, now: datetime, query: ChildQuery, hops: int) -> dict[str, Any]:

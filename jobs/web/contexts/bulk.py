@@ -17,6 +17,7 @@ from jobs.selectors import bulk as selectors
 from jobs.selectors.job_filters import JobFilters
 from jobs.selectors.job_pages import Matching, matching_ids
 
+from .forms import whole_number
 from .jobs import read_strictly
 from .lazily import lazily
 
@@ -243,9 +244,5 @@ def _next_url(query: BulkQuery, after: int | None) -> str | None:
 
 
 def _number(query: QueryDict, name: str, digits: int) -> int | None:
-    text = query.get(name, "").strip()
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= digits):
-        raise InvalidInput({name: ["The number that a page's own link has."]})
-    return int(text)
+    wrong = "The number that a page's own link has."
+    return whole_number(name, query.get(name, ""), digits=digits, wrong=wrong)

@@ -23,6 +23,7 @@ from jobs.selectors.job_pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, JobPage, 
 from jobs.selectors.saved_views import saved_views
 
 from . import job as job_contexts
+from .forms import whole_number
 from .lazily import lazily
 
 FILTERS = ("q", "queue", "status", "name", "definition", "tag", "owner", "from", "to")
@@ -270,8 +271,8 @@ def _uuid(text: str) -> UUID | None:
 
 
 def _limit(text: str) -> int:
-    if not text:
-        return DEFAULT_PAGE_SIZE
-    if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) >= 1):
-        raise InvalidInput({"limit": [f"A whole number from 1 to {MAX_PAGE_SIZE}."]})
-    return min(int(text), MAX_PAGE_SIZE)
+    wrong = f"A whole number from 1 to {MAX_PAGE_SIZE}."
+    limit = whole_number("limit", text, digits=5, wrong=wrong)
+    if limit == 0:
+        raise InvalidInput({"limit": [wrong]})
+    return DEFAULT_PAGE_SIZE if limit is None else min(limit, MAX_PAGE_SIZE)

@@ -9,12 +9,12 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from jobs.domain import moments, rights
-from jobs.domain.errors import InvalidInput
 from jobs.models import REFUSED_STATUS, AuditEntry
 from jobs.selectors import people as selectors
 from jobs.selectors.audit import AuditQuery, audit_page
 from jobs.selectors.paging import Page
 
+from .forms import whole_number
 from .lazily import lazily
 from .named import NameQuery, read_query
 
@@ -78,15 +78,13 @@ def trail_query(query: QueryDict) -> NameQuery:
 
 def asked_for(query: NameQuery) -> AuditQuery:
     """What the URL asks for. Raises InvalidInput on what is no day, or no place in the list."""
-    extra, after = query.extra, query.after
-    if after and not (after.isascii() and after.isdigit() and len(after) <= MAX_ID_DIGITS):
-        raise InvalidInput({"after": ["What `next` of the page before says."]})
+    extra, wrong = query.extra, "What `next` of the page before says."
     return AuditQuery(
         username=extra["user"],
         action=extra["action"],
         refused=extra["refused"] == "true",
         until=moments.end_of(moments.day("until", extra["until"])) if extra["until"] else None,
-        after=int(after) if after else None,
+        after=whole_number("after", query.after, digits=MAX_ID_DIGITS, wrong=wrong),
     )
 
 
