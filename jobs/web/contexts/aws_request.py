@@ -7,7 +7,7 @@ Source: AWS Batch API, `SubmitJob`; AWS CLI Command Reference, `batch submit-job
 import json
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from jobs.domain import ids
@@ -137,7 +137,7 @@ def _container(job: Job, defined: Work) -> dict[str, Any]:
     return {member: value for member, value in members.items() if value}
 
 
-def _if_other(value: int, defined: int, write: Any) -> str | None:
+def _if_other(value: int, defined: int, write: Callable[[int], str]) -> str | None:
     return write(value) if value and value != defined else None
 
 
