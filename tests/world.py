@@ -23,27 +23,20 @@ from jobs.models import (
     AlarmState,
     ArraySummary,
     Attempt,
-    AuditDoor,
-    AuditEntry,
     Budget,
     BulkAction,
     BulkKind,
     BulkResult,
-    Capacity,
     Checkpoint,
     ComputeEnvironment,
     ConsumableResource,
-    CostHour,
-    EnvironmentMetric,
     Instance,
     InstanceType,
     Job,
     JobDefinition,
     JobDependency,
     JobQueue,
-    MetricSpan,
     Node,
-    QueueMetric,
     SavedView,
     SchedulingPolicy,
     Secret,
@@ -65,7 +58,6 @@ from .builders import (
     a_node,
     a_policy,
     a_queue,
-    a_user,
     an_array,
     an_attempt,
     an_engine,
@@ -76,6 +68,7 @@ from .builders import (
 from .joblogs.writing import Writer, frame
 from .right_sizing.runs import a_run, looked_at
 from .services.instances_at_hand import a_managed
+from .world_numbers import a_trail, costs_of, metrics_of
 
 LOG = (b"loading\n", b"\x1b[31mwarning\x1b[0m: \x1b[1;32mthe disk\x1b[0m fills\n", b"done\n")
 
@@ -151,7 +144,9 @@ def build_world(user: User) -> World:
         job={"owner": user, "queue": places.queue, "name": "earlier"},
     )
     looked_at(definition, now=now)
-    _numbers(places, user, definition, now)
+    costs_of(user, places.environment, places.queue, definition, now)
+    metrics_of(places.environment, places.queue, now)
+    a_trail(user, now)
     token, _ = create_token(user=user, name="nightly script", now=now)
     key, _ = create_access_key(user=user, name="laptop", now=now)
     return World(
@@ -348,66 +343,3 @@ def _a_bulk_action(user: User, jobs: list[Job], now: datetime) -> BulkAction:
         action=action, position=1, job=jobs[1].pk, outcome="UNTOUCHED", why="It has ended."
     )
     return action
-
-
-def _numbers(places: _Places, user: User, definition: JobDefinition, now: datetime) -> None:
-    """Costs, metrics and an audit trail of the last hours."""
-    hour = now.replace(minute=0, second=0, microsecond=0)
-    minute = now.replace(second=0, microsecond=0)
-    for ago in range(1, 4):
-        CostHour.objects.create(
-            hour=hour - timedelta(hours=ago),
-            environment=places.environment,
-            capacity=Capacity.UNMANAGED,
-            queue=places.queue,
-            definition=definition,
-            owner=user,
-            attempts=3,
-            seconds=600,
-            usd=Decimal("1.25"),
-            on_demand_usd=Decimal("1.25"),
-        )
-        start = minute - timedelta(minutes=ago)
-        QueueMetric.objects.create(
-            seconds=MetricSpan.MINUTE,
-            start=start,
-            queue=places.queue,
-            submitted=4,
-            started=3,
-            succeeded=2,
-            failed=1,
-            samples=1,
-            waiting_sum=7,
-            waiting_max=7,
-            running_sum=2,
-            running_max=2,
-        )
-        EnvironmentMetric.objects.create(
-            seconds=MetricSpan.MINUTE,
-            start=start,
-            environment=places.environment,
-            samples=1,
-            used_milli_vcpus_sum=2000,
-            used_milli_vcpus_max=2000,
-            total_milli_vcpus_sum=8000,
-            used_memory_mib_sum=1024,
-            used_memory_mib_max=1024,
-            total_memory_mib_sum=16384,
-        )
-    stranger = a_user(username="mallory")
-    for door, action, status in (
-        (AuditDoor.PAGE, "queue_edit", 302),
-        (AuditDoor.API, "UpdateJobQueue", 200),
-        (AuditDoor.PAGE, "queue_delete", 403),
-    ):
-        who = stranger if status == 403 else user
-        AuditEntry.objects.create(
-            at=now,
-            user=who,
-            username=who.username,
-            door=door,
-            address="192.0.2.7",
-            action=action,
-            target="name=nightly",
-            status=status,
-        )
