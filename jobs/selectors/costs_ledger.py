@@ -219,6 +219,12 @@ class Ledger:
             return self._everywhere.of(self.scope)
         return read_living(self.times, self.scope)
 
+    @cached_property
+    def _so_far(self) -> dict[int, Amounts]:
+        """Of each attempt that lives then."""
+        attempts = self.living.attempts
+        return {each.pk: _so_far(each, money, self.times.end) for each, money in attempts}
+
     @property
     def living_idle_usd(self) -> Decimal:
         """Idle time so far of instances that live, which attempts are charged with when they end."""
@@ -285,11 +291,11 @@ class Ledger:
 
     def _running(self) -> Iterator[Row]:
         day = self.times.end.astimezone(UTC).date()
-        for attempt, money in self.living.attempts:
+        for attempt, _ in self.living.attempts:
             job = attempt.job
             place = (attempt.environment_id, attempt.capacity)
             cell = Cell(day, *place, job.queue_id, job.definition_id, job.owner_id)
-            yield cell, _so_far(attempt, money, self.times.end)
+            yield cell, self._so_far[attempt.pk]
         for instance, idle_usd in self.living.instances:
             cell = Cell(day, instance.environment_id, kind_of(instance.is_spot))
             yield cell, Amounts(idle_usd=idle_usd)
@@ -329,17 +335,17 @@ class Ledger:
                     yield (owner, tag), Amounts(idle_usd=idle_usd)
 
     def _tags_running(self) -> Iterator[tuple[OwnerTag, Amounts]]:
-        priced = {attempt.pk: (attempt, money) for attempt, money in self.living.attempts}
+        priced = dict(self._so_far)
         if not priced:
             return
         for part in rows.running(self.times):
             found = with_tags(self.scope.of_attempts(part))
             for pk, owner, own, of_spec, _ in found.values_list("pk", *OF_TAGS):
                 # One that has just ended is found a second time.
-                attempt, money = priced.pop(pk, (None, None))
-                if attempt is not None and money is not None:
+                amounts = priced.pop(pk, None)
+                if amounts is not None:
                     for tag in tags_of_row(own, of_spec):
-                        yield (owner, tag), _so_far(attempt, money, self.times.end)
+                        yield (owner, tag), amounts
 
 
 def together(parts: Iterable[tuple[K, Amounts]]) -> dict[K, Amounts]:
