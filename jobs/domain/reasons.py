@@ -133,9 +133,16 @@ def time_limit_action(code: str) -> str:
     return f"Canceled by JobStateTimeLimit action due to reason: {code}"
 
 
-def cancelled(name: str) -> str:
-    """Said to who cancelled a job."""
-    return f"{name} is cancelled."
+def cancelled(name: str, *, waiting: int = 0) -> str:
+    """Said to who cancelled a job, for which so many others wait."""
+    told = f"{name} is cancelled."
+    if not waiting:
+        return told
+    fail = "job that waits for it fails" if waiting == 1 else "jobs that wait for it fail"
+    return (
+        f"{told} {waiting} {fail} with it, as does what waits for {'that' if waiting == 1 else 'those'}. "
+        "Submitting it again does not submit them again."
+    )
 
 
 def told_to_stop(name: str) -> str:

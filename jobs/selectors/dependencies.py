@@ -123,6 +123,16 @@ def waited_for_by(*, job: Job, user: User, limit: int = DEPENDENTS_SHOWN) -> Dep
     )
 
 
+def fail_with(*, job: Job, user: User) -> int:
+    """How many jobs wait for one, or for the array that it is a child of, and fail if it does; up to COUNT_LIMIT.
+
+    Those that wait for these in turn are not counted.
+    """
+    edges = seen_by(JobDependency.objects.filter(on=job.parent_id or job.pk, met=False), user)
+    edges = edges.filter(job__status__in=(JobStatus.SUBMITTED, JobStatus.PENDING))
+    return len(edges.order_by("id").values_list("id")[:COUNT_LIMIT])
+
+
 def predecessor_of(child: Job) -> Job | None:
     """The child that one of a SEQUENTIAL array waits for: the one before; None for the first."""
     siblings = Job.objects.filter(parent=child.parent_id, array_index__lt=child.array_index)

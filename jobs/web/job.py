@@ -1,6 +1,7 @@
 """One job: its page, and the posts that end it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from jobs.domain import reasons
 from jobs.domain.errors import InvalidInput
 from jobs.domain.states import TERMINAL
 from jobs.models import Job
+from jobs.selectors.dependencies import fail_with
 from jobs.selectors.jobs import find_job
 from jobs.services.requests.rerun import rerun_job
 from jobs.services.requests.stop import cancel_job, terminate_job
@@ -65,13 +67,16 @@ def node(request: HttpRequest, job_id: UUID, node: int) -> HttpResponse:
 
 @answers.allow("POST")
 def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
-    """Cancels a job that still waits; does nothing to a later one."""
+    """Cancels a job that still waits; does nothing to a later one. What waits for it fails with it."""
+    found = find_job(user=user_of(request), job_id=job_id)
+    waiting = fail_with(job=found, user=user_of(request))
     return _end(
         request,
         job_id,
         act=cancel_job,
-        done=reasons.cancelled,
+        done=lambda name: reasons.cancelled(name, waiting=waiting),
         taken_back=undo.of_cancel,
+        more={"fail_with_it": waiting},
     )
 
 
@@ -123,6 +128,7 @@ def _end(
     act: Callable[..., bool],
     done: Callable[[str], str],
     taken_back: Callable[[Job], Undo | None] = lambda _: None,
+    more: Mapping[str, object] = MappingProxyType({}),
 ) -> HttpResponse:
     found = find_job(user=user_of(request), job_id=job_id)
     fields = answers.posted(request)
@@ -138,7 +144,7 @@ def _end(
         request,
         to=reverse("job", args=[found.pk]),
         message=done(found.name) if changed else _nothing(found),
-        as_json=_as_json(found, changed=changed),
+        as_json={**_as_json(found, changed=changed), **(more if changed else {})},
         undo=taken_back(found) if changed else None,
     )
 

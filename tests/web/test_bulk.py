@@ -272,7 +272,9 @@ def test_a_cancel_is_taken_back_once_from_its_toast_or_its_page(page: Client) ->
     html = page.post(
         "/jobs/bulk/", {"action": "cancel", "job": [str(job.pk) for job in jobs]}, follow=True
     ).content.decode()
+    assert "Submit again</button>" in html
     action = carried_out(BulkAction.objects.get())
+    assert page.get(f"/jobs/bulk/{action.pk}/").text.count("Submit again</button>") == 1
     url, fields = undo_on(html)
     assert url == f"/jobs/bulk/{action.pk}/undo/"
     places = {page.post(url, fields)["Location"] for _ in range(2)}

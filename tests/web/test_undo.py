@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from jobs.models import Alarm, Job, JobQueue, SavedView, SentForm
+from jobs.models import Alarm, Job, JobDependency, JobQueue, SavedView, SentForm
 from jobs.services.requests.once import KEPT, forget_sent_forms
 from tests.builders import a_definition, a_job, a_queue, an_array
 
@@ -132,6 +132,24 @@ def test_what_an_administrator_cancelled_is_its_owners_again(page: Client, bob: 
     url, fields = undo_on(page.post(f"/jobs/{job.pk}/cancel/", follow=True).content.decode())
     assert page.post(url, fields).status_code == 302
     assert Job.objects.get(rerun_of=job).owner == bob
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_cancel_tells_what_fails_with_it_and_is_not_submitted_again(
+    page: Client, script: Client, number: int
+) -> None:
+    first, second = a_job(name="load", status="RUNNABLE"), a_job(status="RUNNABLE")
+    for on in (first, second):
+        # What has ended, and who waits no more, does not fail with it.
+        JobDependency.objects.create(job=a_job(status="FAILED"), on=on)
+        JobDependency.objects.create(job=a_job(status="PENDING"), on=on, met=True)
+        for _ in range(number):
+            JobDependency.objects.create(job=a_job(status="PENDING"), on=on)
+    html = page.post(f"/jobs/{first.pk}/cancel/", follow=True).content.decode()
+    assert "Submit again</button>" in html
+    told = ["load is cancelled.<", "1 job that waits for it fails with it", "2 jobs that wait for"]
+    assert [text in html for text in told] == [number == at for at in range(3)]
+    assert script.post(f"/jobs/{second.pk}/cancel/").json()["fail_with_it"] == number
 
 
 def test_a_cancel_that_changed_nothing_has_nothing_to_undo(page: Client) -> None:

@@ -8,6 +8,9 @@ from jobs.models import BulkAction, BulkKind, Job, SavedView
 
 from ..toasts import Undo
 
+# What was cancelled does not go on: it becomes a new job, at the end of its queue.
+SUBMIT_AGAIN = "Submit again"
+
 
 def of_submission(job: Job) -> Undo:
     """Ends what was just submitted."""
@@ -20,7 +23,9 @@ def of_cancel(job: Job) -> Undo | None:
     """Submits what was cancelled again, for its owner. An array ends later, and cannot be run again before that."""
     if job.status not in TERMINAL:
         return None
-    return Undo(reverse("job_rerun", args=[job.pk]), fields={"for_owner": "true"})
+    return Undo(
+        reverse("job_rerun", args=[job.pk]), label=SUBMIT_AGAIN, fields={"for_owner": "true"}
+    )
 
 
 def of_state(kind: str, name: str, state: str) -> Undo:
@@ -32,7 +37,8 @@ def of_bulk(action: BulkAction) -> Undo | None:
     """Stops the rest of an action and takes back what it has done; what was terminated is lost."""
     if action.kind == BulkKind.TERMINATE:
         return None
-    return Undo(reverse("bulk_undo", args=[action.pk]))
+    url = reverse("bulk_undo", args=[action.pk])
+    return Undo(url, label=SUBMIT_AGAIN) if action.kind == BulkKind.CANCEL else Undo(url)
 
 
 def of_view(view: SavedView, *, query: str | None = None) -> Undo:
