@@ -136,7 +136,7 @@ def charts_of_capacity(series: EnvironmentSeries, span: MetricRange) -> list[Cha
         Curve("in use", "MiB", series.used_memory_mib, colour="chart-4"),
         Curve("in all", "MiB", series.total_memory_mib, colour="chart-8", dash=True),
     ]
-    charts.append(_chart("memory", "Memory", "area", span, memory))
+    charts.append(_chart("memory", "Memory: what jobs reserve", "area", span, memory))
     if any(series.instances):
         instances = [Curve("instances", "instances", series.instances, colour="chart-5")]
         charts.append(
@@ -151,7 +151,9 @@ def running_vcpus(series: EnvironmentSeries, span: MetricRange, *, is_small: boo
         Curve("in use", "vCPU", series.used_vcpus),
         Curve("in all", "vCPU", series.total_vcpus, colour="chart-8", dash=True),
     ]
-    return _chart("vcpus", "Running vCPUs", "area", span, curves, is_small=is_small)
+    return _chart(
+        "vcpus", "Running vCPUs: what jobs reserve", "area", span, curves, is_small=is_small
+    )
 
 
 def queue_depth(series: QueueSeries, span: MetricRange, *, is_small: bool = False) -> Chart:
