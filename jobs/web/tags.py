@@ -315,7 +315,7 @@ def memory(memory_mib: int | None) -> str:
 
 @register.filter
 def usd(amount: Decimal | None) -> str:
-    """Dollars with as many decimals as still say something: "$12.30", "$0.0042", "$0.000021"."""
+    """Dollars with as many decimals as still say something: "$12.30", "$0.0042", "$0.000021", "< $0.000001"."""
     return "–" if amount is None else money.dollars(amount)
 
 

@@ -27,6 +27,7 @@
   // As jobs/web/tags.py writes dollars.
   function usd(amount) {
     if (amount === 0) return "$0";
+    if (amount > 0 && amount < 0.000001) return "< $0.000001";
     if (amount >= 1) return "$" + amount.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
     return "$" + amount.toFixed(amount >= 0.001 ? 4 : 6);
   }
