@@ -119,22 +119,21 @@ def test_the_page_and_its_json_say_what_is_too_little(page: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "is_running", "said"),
+    ("seconds", "status", "said"),
     [
-        (None, False, "It does not run yet."),
-        (50, True, "As usual so far."),
-        (120, True, "Longer than half of them, so far."),
-        (160, True, "Longer than nine of ten."),
-        (201, True, "Longer than nineteen of twenty."),
-        (95, False, "About as long as usual."),
-        (50, False, "Shorter than half of them."),
-        (140, False, "Longer than half of them."),
+        (None, "RUNNABLE", "It does not run yet."),
+        (None, "FAILED", "It never ran."),
+        (50, "RUNNING", "As usual so far."),
+        (120, "RUNNING", "Longer than half of them, so far."),
+        (160, "RUNNING", "Longer than nine of ten."),
+        (201, "RUNNING", "Longer than nineteen of twenty."),
+        (95, "SUCCEEDED", "About as long as usual."),
+        (50, "SUCCEEDED", "Shorter than half of them."),
+        (140, "SUCCEEDED", "Longer than half of them."),
     ],
 )
-def test_a_run_is_held_against_earlier_ones(
-    seconds: float | None, is_running: bool, said: str
-) -> None:
-    assert verdict(RUNS, seconds, is_running=is_running) == said
+def test_a_run_is_held_against_earlier_ones(seconds: float | None, status: str, said: str) -> None:
+    assert verdict(RUNS, seconds, status=status) == said
 
 
 def test_a_running_job_tells_its_time_and_cost_beside_earlier_runs(page: Client) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from jobs.domain.states import JobStatus
+from jobs.domain.states import TERMINAL, JobStatus
 from jobs.models import Job
 from jobs.pricing.cost import SECONDS_PER_HOUR
 from jobs.selectors.jobs import RunSeconds
@@ -59,7 +59,7 @@ def earlier_runs_of(job: Job, runs: RunSeconds | None, now: datetime) -> Earlier
         x=place(seconds or 0.0),
         p50_x=place(runs.median),
         p95_x=place(runs.p95),
-        verdict=verdict(runs, seconds, is_running=is_running),
+        verdict=verdict(runs, seconds, status=job.status),
     )
 
 
@@ -81,10 +81,11 @@ def seconds_of(job: Job, now: datetime) -> float | None:
     return max((job.stopped_at - job.started_at).total_seconds(), 0.0)
 
 
-def verdict(runs: RunSeconds, seconds: float | None, *, is_running: bool) -> str:
-    """In a sentence, how this run compares."""
+def verdict(runs: RunSeconds, seconds: float | None, *, status: str) -> str:
+    """In a sentence, how the run of a job of that status compares."""
     if seconds is None:
-        return "It does not run yet."
+        return "It never ran." if status in TERMINAL else "It does not run yet."
+    is_running = status == JobStatus.RUNNING
     if seconds > runs.p95:
         return "Longer than nineteen of twenty."
     if seconds > runs.p90:
