@@ -188,6 +188,8 @@ class TestThePage:
             ("user=ada&action=queue_edit", ["a"]),
             ("refused=true", ["b"]),
             ("user=nobody", []),
+            ("refused=1", ["b"]),
+            ("refused=False", ["c", "b", "a"]),
             ("user=gone", []),
             ("until=2026-01-05", ["b", "a"]),
             ("until=2025-12-31", []),
@@ -209,7 +211,9 @@ class TestThePage:
         bob.delete()
         assert [row["target"] for row in script.get(f"{URL}?user=bob").json()["results"]] == ["b"]
 
-    @pytest.mark.parametrize("query", ["until=tomorrow", "until=9999-12-31", "after=x"])
+    @pytest.mark.parametrize(
+        "query", ["until=tomorrow", "until=9999-12-31", "after=x", "refused=only"]
+    )
     def test_what_cannot_be_meant_is_said_beside_its_field(
         self, query: str, page: Client, script: Client
     ) -> None:

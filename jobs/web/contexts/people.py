@@ -14,7 +14,8 @@ from jobs.selectors import people as selectors
 from jobs.selectors.audit import AuditQuery, audit_page
 from jobs.selectors.paging import Page
 
-from .forms import whole_number
+from .. import answers
+from .forms import errors_elsewhere, is_checked, whole_number
 from .lazily import lazily
 from .named import NameQuery, read_query
 
@@ -77,12 +78,12 @@ def trail_query(query: QueryDict) -> NameQuery:
 
 
 def asked_for(query: NameQuery) -> AuditQuery:
-    """What the URL asks for. Raises InvalidInput on what is no day, or no place in the list."""
+    """What the URL asks for. Raises InvalidInput on what is no day, no flag, or no place in the list."""
     extra, wrong = query.extra, "What `next` of the page before says."
     return AuditQuery(
         username=extra["user"],
         action=extra["action"],
-        refused=extra["refused"] == "true",
+        refused=answers.flag_field(extra, "refused"),
         until=moments.end_of(moments.day("until", extra["until"])) if extra["until"] else None,
         after=whole_number("after", query.after, digits=MAX_ID_DIGITS, wrong=wrong),
     )
@@ -101,6 +102,8 @@ def build_trail(
         "query": query,
         "rows": lazily(lambda: [row_of(each) for each in page().rows]),
         "next_url": lazily(lambda: query.next_url(page().next)),
+        "other_errors": errors_elsewhere(errors, fields=("until",)),
+        "shows_refused": is_checked(query.extra["refused"]),
         "is_filtered": any(query.extra.values()) or bool(query.after),
         "refused_url": f"{reverse('audit')}?{urlencode({'refused': 'true'})}",
         "days": settings.BATCHWEB_AUDIT_RETENTION_DAYS,
