@@ -168,7 +168,7 @@ def _portion(action: BulkAction, now: datetime) -> bool:
         done = row.done + len(portion)
         is_last = done >= len(action.job_ids)
         fields: dict[str, Any] = {}
-        if outcome.problems:
+        if outcome.problems and len(row.problems) < MAX_PROBLEMS:
             fields["problems"] = (row.problems + outcome.problems)[:MAX_PROBLEMS]
         if outcome.untouched and len(row.untouched) < MAX_UNTOUCHED:
             fields["untouched"] = (row.untouched + outcome.untouched)[:MAX_UNTOUCHED]
