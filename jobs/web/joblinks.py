@@ -11,6 +11,7 @@ from jobs.domain import ids
 from . import plaintext
 
 _JOB_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?::[0-9]{1,4}\b)?)")
+_IN_BRACKETS = re.compile(rf" \({_JOB_ID.pattern}\)")
 
 
 def with_job_links(text: str) -> SafeString:
@@ -22,6 +23,11 @@ def with_job_links(text: str) -> SafeString:
         "{}",
         ((_link(each) if index % 2 else plaintext.visible(each),) for index, each in pieces),
     )
+
+
+def without_job_ids(text: str) -> str:
+    """The text without the ids that stand in brackets behind jobs' names, for where there is little room."""
+    return _IN_BRACKETS.sub("", text)
 
 
 def _link(text: str) -> str:

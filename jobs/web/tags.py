@@ -23,7 +23,7 @@ from jobs.scheduling.reasons import split_reason
 from jobs.selectors import jobs as selectors
 
 from . import plaintext, sections, toasts
-from .joblinks import with_job_links
+from .joblinks import with_job_links, without_job_ids
 from .toasts import Undo
 
 register = template.Library()
@@ -233,12 +233,12 @@ def may_see(user: User | AnonymousUser, job: Job) -> bool:
 
 @register.filter
 def wait_detail(job: Job) -> str:
-    """Why a RUNNABLE job waits, without the code; empty for others, and before the scheduler has said."""
+    """Why a RUNNABLE job waits, in short: without the code and ids; empty for others, and before it was said."""
     if job.status != JobStatus.RUNNABLE:
         return ""
     code, detail = split_reason(job.status_reason)
     # Another text is from before a retry.
-    return plaintext.visible(detail) if code else ""
+    return plaintext.visible(without_job_ids(detail)) if code else ""
 
 
 @register.filter

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from jobs.domain.ids import child_id
-from jobs.web.joblinks import with_job_links
+from jobs.web.joblinks import with_job_links, without_job_ids
 from jobs.web.tags import relative
 
 
@@ -25,6 +25,12 @@ from jobs.web.tags import relative
 )
 def test_times_are_told_as_past_or_to_come(seconds: float, words: str) -> None:
     assert relative(seconds) == words
+
+
+def test_ids_in_brackets_are_left_out_where_there_is_little_room() -> None:
+    job_id = "0198c4a0-0000-7000-8000-000000000000"
+    told = f"Waits behind the job wide-2 ({job_id}) and wide-3 ({job_id}:7)."
+    assert without_job_ids(told) == "Waits behind the job wide-2 and wide-3."
 
 
 def test_a_job_that_a_reason_names_is_a_link() -> None:
