@@ -132,7 +132,8 @@
         width: this.plot.clientWidth,
         height: this.height,
         tzDate: utc ? (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC") : undefined,
-        padding: [10, 12, 0, 0],
+        // To the right there is room for half of the last time below.
+        padding: [10, 24, 0, 0],
         legend: { show: false },
         series: [{}, ...this.ordered(series.map((each, place) => this.curve(each, place)))],
         bands: this.kind === "stacked" ? series.slice(1).map((_, place) => ({ series: [place + 2, place + 1], fill: () => this.fillOf(place + 1) })) : [],
