@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet, Subquery
 
 from jobs.models import REFUSED_STATUS, AuditEntry
 
@@ -52,5 +52,7 @@ def _of_user(rows: QuerySet[AuditEntry], username: str) -> QuerySet[AuditEntry]:
 
 def _newest_until(moment: datetime) -> int:
     """Ids grow with time."""
-    newest = AuditEntry.objects.filter(at__lt=moment).order_by("-at").values_list("pk", flat=True)
-    return newest.first() or 0
+    before = AuditEntry.objects.filter(at__lt=moment)
+    # Several may be of the same moment.
+    newest = before.filter(at=Subquery(before.order_by("-at").values("at")[:1]))
+    return newest.aggregate(pk=Max("pk"))["pk"] or 0
