@@ -6,8 +6,9 @@ from typing import Any
 
 from django.urls import reverse
 
-from jobs.models import Attempt, Job
+from jobs.models import Attempt, Job, JobStatus
 from jobs.selectors import jobs as selectors
+from jobs.selectors.log_ends import EndLine, log_ends
 
 from .attempts import CONTAINERS_SHOWN, decider_of, log_arguments, log_url, query_of
 
@@ -36,6 +37,18 @@ class LogCard:
     attempts: list[LogChoice]
     containers: list[LogChoice]
     hidden: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogEnd:
+    """The last lines of a failed job's log; `url` is where the viewer shows it, without the line's `#L12`."""
+
+    url: str
+    lines: list[EndLine]
+
+    @property
+    def is_stderr(self) -> bool:
+        return self.lines[0].is_stderr
 
 
 def page(attempt: Attempt) -> dict[str, Any]:
@@ -80,6 +93,26 @@ def card(
         ],
         hidden=max(len(rows) - CONTAINERS_SHOWN, 0),
     )
+
+
+def end_of(job: Job, attempts: Sequence[Attempt], shown: Attempt | None) -> LogEnd | None:
+    """What the attempt that decided printed last; None unless the job failed, and where there is nothing to tell.
+
+    `shown` is the attempt whose log the page shows. Two queries at most.
+    """
+    if job.status != JobStatus.FAILED or not attempts:
+        return None
+    newest = [each for each in attempts if each.number == attempts[-1].number]
+    decider = decider_of(job, newest)
+    lines = log_ends([decider.pk]).get(decider.pk)
+    is_shown = shown is not None and shown.pk == decider.pk
+    return LogEnd("" if is_shown else f"?attempt={query_of(decider)}", lines) if lines else None
+
+
+def end_as_json(end: LogEnd | None) -> list[dict[str, Any]]:
+    """The same for scripts, with the names that the log's own lines have."""
+    lines = end.lines if end else []
+    return [{"line": each.number, "stream": each.source, "text": each.text} for each in lines]
 
 
 def urls(job: Job, attempt: Attempt, *, is_own_page: bool = False) -> dict[str, str]:
