@@ -1,13 +1,14 @@
 """How far behind 200 viewers of one live page are, with a million jobs in the database.
 
-    python -m benchmarks viewers [--viewers 200] [--changes 10] [--every 4] [--page /jobs/]
+    python -m benchmarks viewers [--viewers 200] [--changes 10] [--every 4] [--page /jobs/] [--users 20]
 
 `python -m benchmarks big_database` builds the database (BENCH_FOLDER as there; DATABASE_URL for PostgreSQL). A real
 server (one process) has that many pages open, of 20 administrators; a job is written every few seconds, and each
 viewer does what the browser does: it hears of the change and asks for the parts that show it. Measured is the time
 from the change's commit until a viewer has the part with the new job in it.
 
-The same again on a server that draws each viewer's parts for him alone.
+The same again on a server that draws each viewer's parts for him alone; and with viewers who are no administrators,
+of whom each user has jobs of his own to see: a change is then one job for each of them.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import redis
@@ -37,8 +38,18 @@ from jobs.models import Job, JobSpec
 from tests.builders import a_job
 
 ADMINISTRATORS = 20
+# The names of those who look begin with it.
+VIEWER, USER = "viewer", "user-viewer"
 SHARED, UNSHARED = "batchweb.settings.dev", "benchmarks.big.unshared"
 NAME = "change"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewing:
+    """The sessions of those who look, and who gets a new job with each change."""
+
+    cookies: list[str]
+    owners: list[User]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +79,32 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--changes", type=int, default=10)
     parser.add_argument("--every", type=float, default=4.0, help="seconds between changes")
     parser.add_argument("--page", default="/jobs/", help="a page on which new jobs appear")
+    parser.add_argument("--users", type=int, default=20, help="who they are in the third line")
     options = parser.parse_args(arguments)
     heading(f"{machine()}: {options.viewers} viewers of {options.page}, {options.changes} changes")
     print(f"  {'':22}  median     p95     max")
     medians = []
-    with _cookies() as cookies:
+    with _viewing(VIEWER, ADMINISTRATORS, is_staff=True) as administrators:
+        # All of them see all jobs, so one new job is enough.
+        seen = replace(administrators, owners=administrators.owners[:1])
         for name, module in (("drawn once for all", SHARED), ("drawn for each", UNSHARED)):
-            outcome = asyncio.run(_watch(options, cookies, module))
-            medians.append(statistics.median(outcome.behind or [float("nan")]))
-            print(f"  {name:22} {outcome.text()}")
-            sys.stdout.flush()
+            medians.append(_measure(name, options, seen, module))
+    with _viewing(USER, options.users, is_staff=False) as users:
+        _measure(f"drawn for {options.users} users", options, users, SHARED)
     print(f"  drawn for each, a viewer is {medians[1] / medians[0]:.1f} times as far behind")
 
 
+def _measure(name: str, options: argparse.Namespace, who: Viewing, module: str) -> float:
+    outcome = asyncio.run(_watch(options, who, module))
+    print(f"  {name:22} {outcome.text()}")
+    sys.stdout.flush()
+    return statistics.median(outcome.behind or [float("nan")])
+
+
 @contextmanager
-def _cookies() -> Iterator[list[str]]:
-    """Sessions of administrators, who are there for as long as this lasts."""
-    users = [
-        User(username=f"viewer-{number:02}", is_staff=True) for number in range(ADMINISTRATORS)
-    ]
+def _viewing(name: str, count: int, *, is_staff: bool) -> Iterator[Viewing]:
+    """Users with sessions, who are there for as long as this lasts."""
+    users = [User(username=f"{name}-{number:02}", is_staff=is_staff) for number in range(count)]
     users = User.objects.bulk_create(users)
     sessions = []
     for user in users:
@@ -97,7 +115,8 @@ def _cookies() -> Iterator[list[str]]:
         session.create()
         sessions.append(session)
     try:
-        yield [f"{settings.SESSION_COOKIE_NAME}={session.session_key}" for session in sessions]
+        keys = [f"{settings.SESSION_COOKIE_NAME}={session.session_key}" for session in sessions]
+        yield Viewing(cookies=keys, owners=users)
     finally:
         for session in sessions:
             session.delete()
@@ -107,10 +126,10 @@ def _cookies() -> Iterator[list[str]]:
         User.objects.filter(id__in=[user.pk for user in users]).delete()
 
 
-async def _watch(options: argparse.Namespace, cookies: list[str], module: str) -> Outcome:
+async def _watch(options: argparse.Namespace, who: Viewing, module: str) -> Outcome:
     with _server(module) as (port, pid):
         viewers = [
-            Viewer(port, options.page, cookies[number % len(cookies)])
+            Viewer(port, options.page, who.cookies[number % len(who.cookies)])
             for number in range(options.viewers)
         ]
         tasks = []
@@ -121,7 +140,7 @@ async def _watch(options: argparse.Namespace, cookies: list[str], module: str) -
         await asyncio.sleep(2)
         begun, behind, missed = _cpu_seconds(pid), [], 0
         for number in range(options.changes):
-            found = await _change(viewers, f"{NAME}-{number:02}", options.every)
+            found = await _change(viewers, f"{NAME}-{number:02}", who.owners, options.every)
             behind += found
             missed += len(viewers) - len(found)
         used = (_cpu_seconds(pid) - begun) / options.changes
@@ -136,21 +155,23 @@ async def _watch(options: argparse.Namespace, cookies: list[str], module: str) -
     return Outcome(behind, missed, subscriptions, used, received)
 
 
-async def _change(viewers: list[Viewer], name: str, seconds: float) -> list[float]:
-    """A new job; how far behind those viewers were who saw it before the next one comes."""
+async def _change(
+    viewers: list[Viewer], name: str, owners: list[User], seconds: float
+) -> list[float]:
+    """New jobs; how far behind those viewers were who saw one before the next ones come."""
     for viewer in viewers:
         viewer.wanted = name
-    committed = await asyncio.to_thread(_write, name)
+    committed = await asyncio.to_thread(_write, name, owners)
     await asyncio.sleep(seconds)
     return [viewer.seen.pop(name) - committed for viewer in viewers if name in viewer.seen]
 
 
-def _write(name: str) -> float:
+def _write(name: str, owners: list[User]) -> float:
     template = Job.objects.filter(array_size__isnull=True).order_by("-id")[0]
-    owner = User.objects.get(username="viewer-00")
+    of = {"name": name, "queue": template.queue, "definition": template.definition}
     with transaction.atomic():
-        job = a_job(name=name, owner=owner, queue=template.queue, definition=template.definition)
-        changes.publish([changes.JOBS, changes.job_topic(job.id)])
+        jobs = [a_job(owner=owner, **of) for owner in owners]
+        changes.publish([changes.JOBS, *(changes.job_topic(job.id) for job in jobs)])
     now = time.monotonic()
     connections.close_all()
     return now
