@@ -35,7 +35,7 @@ def or_gone(view: View) -> View:
 
 def _page(request: HttpRequest, job_id: UUID) -> HttpResponse:
     # As it stands in the link: a plain id may read as one of a child that nobody has heard of.
-    asked_for = request.path.split("/")[2]
+    asked_for = request.path_info.split("/")[2]
     context = {"job_id": asked_for, "array": _array_of(request, job_id)}
     return answers.page(request, "jobs/gone.html", context, status=404)
 

@@ -21,6 +21,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import HttpHeaders
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
+from django.urls import get_script_prefix, set_script_prefix
 from django.utils.cache import patch_vary_headers
 
 from . import answers
@@ -213,6 +214,8 @@ class Work:
         self._request = request
         self._view, self._args, self._kwargs = view, args, kwargs
         self._known = known
+        # Where the server stands below another's path. Each thread that draws has to be told.
+        self._prefix = get_script_prefix()
 
     def draw_group(self, group: "Group") -> Drawing | None:
         """What the group shares; None where each is to ask the view himself."""
@@ -228,6 +231,7 @@ class Work:
 
         Raises PersonalError where it asks for more than is known of any viewer.
         """
+        set_script_prefix(self._prefix)
         request = _without_session(self._request, parts)
         if for_any:
             is_staff, is_superuser = self.kind

@@ -323,3 +323,10 @@ def test_a_failed_job_of_a_deleted_queue_can_only_be_cloned(page: Client, status
     html = page.get(f"/jobs/{job.pk}/").content.decode()
     assert rerun not in html
     assert 'btn-primary" href="/submit/' in html
+
+
+def test_a_job_that_is_gone_is_named_below_another_path_too(bobs_page: Client) -> None:
+    job_id = a_job().pk
+    answer = bobs_page.get(f"/jobs/{job_id}/", SCRIPT_NAME="/batch")
+    assert answer.status_code == 404
+    assert f"?q={job_id}" in answer.content.decode()

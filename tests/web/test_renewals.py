@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import product
 from unittest.mock import patch
@@ -16,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template import Context, Template
 from django.test import Client, RequestFactory
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse, set_script_prefix
 from django.utils import timezone
 
 from jobs.engines.fake.world import forget_world
@@ -235,6 +236,21 @@ def test_what_turns_out_to_be_personal_is_found_once_and_remembered() -> None:
     assert groups() == [(("of-all",), "nobody's"), (("of-one",), "7")]
     rows.clear()
     assert groups() == [(("of-all",), "nobody's"), (("of-one",), "nobody's")]
+
+
+def test_links_begin_with_the_servers_own_path_whichever_thread_draws() -> None:
+    known = SharedRenewalMiddleware(lambda _: HttpResponse())
+    before = get_script_prefix()
+    set_script_prefix("/batch/")
+    try:
+        answer = asked_of(lambda _: HttpResponse(reverse("jobs")), "links", known=known)
+    finally:
+        set_script_prefix(before)
+    assert isinstance(answer, SharedAnswer)
+    with ThreadPoolExecutor(1) as threads:
+        drawing = threads.submit(answer.work.draw_group, answer.groups[0]).result()
+    assert drawing
+    assert drawing.content == "/batch/jobs/"
 
 
 def test_nothing_is_remembered_of_a_part_that_could_not_be_drawn() -> None:
