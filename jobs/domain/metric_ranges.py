@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from . import moments
 from .errors import InvalidInput
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -67,8 +68,9 @@ def range_of(key: str, now: datetime) -> MetricRange:
 def custom(start: datetime, end: datetime, now: datetime) -> MetricRange:
     """The range from `start` to `end`, widened to whole steps. Raises InvalidInput where there is none."""
     end = min(end, now)
-    if start >= end:
-        raise InvalidInput({"from": ["The time begins before it ends, and in the past."]})
+    if start >= now:
+        raise InvalidInput({"from": ["The time begins in the past."]})
+    moments.check_order(start, end)
     if end - start > MAX_LENGTH:
         raise InvalidInput({"from": [f"A chart shows at most {MAX_LENGTH.days // 365} years."]})
     return _in_steps(CUSTOM, start, end, now)

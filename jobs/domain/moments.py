@@ -41,6 +41,13 @@ def bound(name: str, text: str, *, is_end: bool = False) -> datetime:
     return found
 
 
+def check_order(since: datetime, until: datetime) -> None:
+    """Raises InvalidInput, which names `to`, for a time that does not end after it begins."""
+    if until <= since:
+        told = f"This is after {since:%Y-%m-%dT%H:%M} (UTC), where the time begins."
+        raise InvalidInput({"to": [told]})
+
+
 def start_of(on: date) -> datetime:
     """Midnight, by UTC."""
     return datetime(on.year, on.month, on.day, tzinfo=UTC)

@@ -202,6 +202,8 @@ def test_an_order_goes_on_from_a_job_that_one_may_see_and_that_has_a_place_in_it
         ("from=yesterday", "from"),
         ("to=2026-13-01", "to"),
         ("from=0001-01-01", "from"),
+        ("from=2026-11-23&to=2026-11-21", "to"),
+        ("from=2026-11-23T10:00&to=2026-11-23T10:00", "to"),
         ("to=9999-12-31", "to"),
         ("q=" + "x" * 257, "q"),
         ("before=5", "before"),

@@ -95,13 +95,14 @@ def read_query(query: QueryDict, *, now: datetime) -> CostQuery:
         first, last = domain.first_day(preset, today), domain.last_day(preset, today)
         at = now if last == today else None
         return CostQuery(first, last, at, preset=preset, all_of=all_of)
-    first = moments.day("from", query.get("from", ""))
     if "at" in query:
         at = min(moments.moment("at", query.get("at", "")), now)
+        first = moments.day("from", query.get("from", ""))
         domain.check_figure(at, now=now)
         domain.check_days(first, at.date())
         return CostQuery(first, at.date(), at, all_of=all_of)
     last = moments.day("to", query.get("to", "")) if query.get("to") else today
+    first = moments.day("from", query.get("from", ""))
     domain.check_days(first, last)
     # A day that is not over yet is counted up to now.
     return CostQuery(first, last, now if first <= today <= last else None, all_of=all_of)

@@ -104,6 +104,8 @@ def read_query(query: QueryDict) -> JobQuery:
         errors["sort"] = [f"An order is one of {', '.join(Sort)}."]
     if errors:
         raise InvalidInput(errors)
+    if since and until:
+        moments.check_order(since, until)
     filters = JobFilters(
         queue=texts["queue"],
         statuses=statuses,
