@@ -28,6 +28,8 @@ from .runs import cost_by_end, earlier_runs_of, runs_as_json
 from .usage import usage_of
 
 STEPS = (JobStatus.SUBMITTED, JobStatus.RUNNABLE, JobStatus.STARTING, JobStatus.RUNNING)
+# The scheduler's first look at a job that has begun to wait takes no longer.
+FIRST_TOLD_SECONDS = 10
 # An array has no container of its own.
 ARRAY_STEPS = (JobStatus.SUBMITTED, JobStatus.PENDING)
 
@@ -62,6 +64,7 @@ def build(
     tries = lazily(lambda: tries_of(job, attempts(), now))
     shown = lazily(lambda: chosen(job, attempts(), log_of))
     cost = lazily(lambda: cost_of(attempts(), now))
+    waits = lazily(lambda: waits_now(job, now))
     runs = lazily(lambda: earlier_runs(job.definition))
     return {
         **common(job=job, user=user, now=now, hops=hops),
@@ -69,7 +72,8 @@ def build(
         "shown_attempt": shown,
         "shown_try": lazily(lambda: _try_of(shown(), tries())),
         "log_card": lazily(lambda: logs.card(job, attempts(), shown())),
-        "waits_now": lazily(lambda: waits_now(job, now)),
+        "waits_now": waits,
+        "reason_since": lazily(lambda: reason_since(job, waits())),
         "needs": lazily(lambda: needs_of(job, now)),
         "position": lazily(lambda: position_of(job=job, now=now)),
         "behind_at_least": lazily(lambda: behind_at_least(job=job, now=now)),
@@ -189,6 +193,13 @@ def waits_now(job: Job, now: datetime) -> WaitReason | None:
     if newest and newest.since >= job.status_changed_at:
         return newest
     return turn_of(job=job, now=now)
+
+
+def reason_since(job: Job, wait: WaitReason | None) -> datetime | None:
+    """Since when a job waits for its newest reason; None for one that it was told when it began to wait."""
+    if wait is None or (wait.since - job.status_changed_at).total_seconds() < FIRST_TOLD_SECONDS:
+        return None
+    return wait.since
 
 
 def pull_of(job: Job, attempts: Sequence[Attempt]) -> ImagePull | None:
