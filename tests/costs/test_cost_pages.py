@@ -125,6 +125,19 @@ def test_every_figure_leads_to_rows_that_add_up_to_it_exactly(
     assert most > 3
 
 
+def test_the_rows_say_of_how_many_attempts_they_are_and_their_exact_sum(
+    client: Client, boss: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(costs_rows, "PAGE_SIZE", 2)
+    for _ in range(3):
+        ended(2, "0.000170982")
+    add_up_costs(now=ago(0))
+    client.force_login(boss)
+    html = " ".join(client.get("/costs/rows/?part=cost").text.split())
+    assert "Exactly $0.000512946, of 3 attempts: the sum of the rows below, on all pages." in html
+    assert "of 3 attempts" not in client.get("/costs/rows/?part=idle").text
+
+
 def test_a_figure_stays_what_it_was_while_work_goes_on(client: Client, boss: User) -> None:
     some_history(boss)
     before = client.get("/costs/?format=json").json()["total"]

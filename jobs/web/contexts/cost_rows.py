@@ -41,6 +41,14 @@ class CostFigure:
         return amount_of(self.ledger.total, self.query.part)
 
     @property
+    def counted(self) -> str:
+        """Of how many attempts the rows of all pages are, in words; empty for a part that not all have a row in."""
+        count = self.ledger.total.attempts
+        if not count or self.query.part not in (Part.ALL, Part.COST):
+            return ""
+        return f"{count:,} attempt{'' if count == 1 else 's'}"
+
+    @property
     def next_url(self) -> str | None:
         place = self.page().next
         return self.query.url(place) if place else None
@@ -85,6 +93,7 @@ def build(*, query: RowsQuery, user: User) -> dict[str, Any]:
         "is_saving": query.part is Part.SAVING,
         "title": PART_WORDS[query.part],
         "usd": lazily(lambda: figure.usd),
+        "counted": lazily(lambda: figure.counted),
         "facts": lazily(figure.facts),
         "rows": lazily(lambda: figure.page().rows),
         "next_url": lazily(lambda: figure.next_url),
