@@ -277,7 +277,7 @@ def test_what_a_job_has_to_wait_for_is_told_by_name_with_what_comes_then(page: C
     told = " ".join(re.sub("<[^>]*>", "", answer.content.decode()).split())
     assert "First long-prep (RUNNING) has to succeed. As if that were so already:" in told
     assert "There is room: it would start at once." in told
-    assert "Start after what it waits for" in told
+    assert "the start as if what it waits for had succeeded" in told
 
 
 def test_words_of_a_job_to_wait_for_are_no_error_before_the_form_is_sent(page: Client) -> None:
