@@ -188,6 +188,11 @@
     if (event.key === "Enter" && event.target.matches("input[type=checkbox][name=job], [data-check-all], [data-bulk-all]")) event.preventDefault();
   });
 
+  // What asks for a name is opened to fill it in. `toggle` does not bubble.
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches(".bw-save-view[open]")) event.target.querySelector("input:not([type=hidden])")?.focus();
+  }, true);
+
   // Enter in a field that offers choices takes one; where none is offered it would send the form unasked.
   document.addEventListener("submit", (event) => {
     if (document.activeElement.matches("[name=depends_on_job]")) event.preventDefault();
