@@ -16,6 +16,7 @@ from jobs.models import Job, JobDefinition, JobQueue, JobStatus
 from jobs.models.expressions import Number, Text
 
 from .job_lists import CLOCKS_APART
+from .queues import kept_counts
 
 M = TypeVar("M", bound=Model)
 MAX_REVISION_DIGITS = 9
@@ -94,6 +95,15 @@ class Scope:
                 return []
             rows = rows.filter(revision=int(revision))
         return list(rows.order_by("-pk").values_list("pk", flat=True))
+
+    @cached_property
+    def live_count(self) -> int:
+        """How many jobs of all users are live there, in whichever of the statuses; of very many, some seconds ago."""
+        queues = self.queue_ids
+        if queues is None:
+            queues = list(JobQueue.with_deleted.order_by().values_list("pk", flat=True))
+        counts = kept_counts.get(queues).values()
+        return sum(number for each in counts for number in each.values())
 
     def within_dates(self, rows: QuerySet[Job]) -> QuerySet[Job]:
         """Those submitted within the dates; ids tell that roughly, and along every index."""

@@ -227,8 +227,8 @@ def _in_queues(scope: Scope, rows: QuerySet[Job], limit: int, *, oldest_first: b
 def _needs_edge(scope: Scope) -> bool:
     """Whether a page could look at any number of jobs that do not pass the filters."""
     if scope.statuses and LIVE.issuperset(scope.statuses) and scope.definition_ids is None:
-        # What lives is never very much.
-        return False
+        # Of what lives there is an index: it is walked whole where a name is sought, while it is short.
+        return bool(scope.filters.name) and scope.live_count > LOOKED_AT
     if scope.filters.name:
         return True
     if scope.owner_id is not None:

@@ -309,6 +309,21 @@ def test_an_action_on_all_of_a_queue_that_there_is_not_matches_nothing(
     assert found == ([], 0)
 
 
+@pytest.mark.parametrize(("queues_jobs", "found"), [(1, ["rare"]), (3, [])])
+def test_a_name_is_sought_among_all_that_lives_while_that_is_not_much(
+    script: Client, queues_jobs: int, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_pages, "LOOKED_AT", 3)
+    queue = a_queue()
+    a_job(name="rare", queue=queue, status="RUNNABLE")
+    for _ in range(queues_jobs):
+        a_job(name="common", queue=queue, status="RUNNABLE")
+    for _ in range(3):
+        a_job(name="common", queue=queue, status="SUCCEEDED")
+    answer = script.get("/jobs/?name=rare&status=RUNNABLE").json()
+    assert ([job["name"] for job in answer["results"]], answer["is_cut"]) == (found, not found)
+
+
 def test_a_status_and_an_action_that_exclude_each_other_match_nothing(admin: User) -> None:
     a_job(status="FAILED")
     filters = JobFilters(statuses=("FAILED",))
