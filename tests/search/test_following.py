@@ -1,14 +1,18 @@
 """Documents are written behind the history: each line once, by whichever worker, and again after whoever died."""
 
+import re
 from collections.abc import Callable
 
 import django_rq
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from jobs import queueing
 from jobs.domain import ids
 from jobs.models import DocumentBlock, FollowMark, Job, JobDocument, JobStatus, Transition
 from jobs.selectors.search import MARK, is_behind
+from jobs.services.requests.tags import add_tags
 from jobs.services.search import blocks, documents, follow
 from tests.builders import NOW, a_definition, a_job, a_queue, a_user, an_array, an_attempt
 
@@ -148,3 +152,13 @@ def test_work_is_handed_over_only_if_there_is_some(
         follow.hand_over_search()
     assert queue.is_empty()
     assert JobDocument.objects.count() == len(jobs)
+
+
+def test_a_change_of_tags_waits_for_the_index_before_it_holds_the_job() -> None:
+    job = a_job()
+    with CaptureQueriesContext(connection) as queries:
+        add_tags(row=job, tags={"team": "night"})
+    told = [each["sql"] for each in queries]
+    tables = [found[1] for sql in told if (found := re.search(r'FROM "jobs_(\w+)"', sql))]
+    assert tables.index("followmark") < tables.index("job")
+    assert "night" in JobDocument.objects.get(job=job).text

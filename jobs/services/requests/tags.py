@@ -13,7 +13,7 @@ from jobs.domain.validation import Checker
 from jobs.models import Job
 from jobs.selectors.tags import Tagged, tags_of
 from jobs.services.costs.stale_hours import add_up_again
-from jobs.services.search.follow import index_again
+from jobs.services.search.follow import index_again, lock_index
 
 
 def add_tags(*, row: Tagged, tags: Mapping[str, object]) -> None:
@@ -40,6 +40,9 @@ def remove_tags(*, row: Tagged, keys: Iterable[str]) -> None:
 
 def _change(row: Tagged, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
     with transaction.atomic():
+        if isinstance(row, Job):
+            # Before the job, which others wait for: who writes the index may hold it for a while.
+            lock_index()
         # Locked: of two that change tags at once, neither undoes the other.
         rows: QuerySet[Any] = type(row).objects.select_for_update(no_key=True)
         locked: Tagged | None = rows.filter(pk=row.pk).first()

@@ -5,6 +5,9 @@ of arrays by the arrays' ids, then arrays' parents by their ids. A transaction t
 steps locks all of them first. A job goes before its attempts, and before the instances that they are on; an instance
 goes before the attempts on it. Consumable resources, by their
 ids, come after all of these, and the use of a share comes last.
+
+Before all jobs come the token of a form (`SentForm`), then a `BulkAction`, then the mark of the search's index: a
+portion of a bulk action stops and reruns jobs, and a change of tags waits for the index while it holds no job.
 """
 
 from collections.abc import Iterable
