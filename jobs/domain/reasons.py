@@ -17,6 +17,7 @@ TERMINATED_BY_USER = "Terminated by user"
 CANCELLED_BY_USER = "Cancelled by user"
 # Ours: by the button of a toast, or of a bulk action's page.
 SUBMISSION_TAKEN_BACK = "Taken back right after it was submitted."
+TOO_OLD_TO_UNDO = "Which jobs it changed was not kept when it ran: it is too old to be taken back."
 RERUN_TAKEN_BACK = "The rerun was taken back."
 ARRAY_CHILD_FAILED = "Array Child Job failed"
 ARRAY_SUCCEEDED = "All array children succeeded"

@@ -3,9 +3,12 @@
 import re
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
+from jobs.domain import reasons
 from jobs.models import BulkAction
 from jobs.selectors import job_pages
 from jobs.selectors.job_pages import Matching
@@ -91,3 +94,28 @@ def test_a_bound_that_is_no_jobs_id_is_refused(script: Client) -> None:
     answer = script.post("/jobs/bulk/", body, content_type="application/json")
     assert answer.status_code == 400
     assert list(answer.json()["errors"]) == ["newest"]
+
+
+def test_an_action_of_before_results_were_kept_says_that_it_is_too_old_to_be_taken_back(
+    page: Client, script: Client, admin: User
+) -> None:
+    now, job = timezone.now(), a_job(status="FAILED")
+    action = BulkAction.objects.create(
+        kind="CANCEL",
+        owner=admin,
+        total=1,
+        done=1,
+        changed=1,
+        job_ids=[str(job.pk)],
+        created_at=now,
+        updated_at=now,
+        finished_at=now,
+    )
+    url = f"/jobs/bulk/{action.pk}/"
+    assert f"{url}undo/" not in page.get(url).content.decode()
+    answer = script.post(f"{url}undo/")
+    assert answer.status_code == 409
+    assert answer.json() == {"message": reasons.TOO_OLD_TO_UNDO}
+    # With results it is there.
+    action.results.create(position=0, job=job.pk, outcome="CHANGED")
+    assert f"{url}undo/" in page.get(url).content.decode()

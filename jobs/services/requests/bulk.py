@@ -114,7 +114,7 @@ def undo_bulk(*, action_id: int, now: datetime) -> BulkAction | None:
 
     The action that does so, its owner's whoever asks, and the same one however often; None if there is nothing to
     take back.
-    Raises Conflict for a terminate: what ran is lost.
+    Raises Conflict for a terminate: what ran is lost, and for an action of before results were kept.
     """
     with transaction.atomic():
         _stopped(action_id, now)
@@ -126,6 +126,8 @@ def undo_bulk(*, action_id: int, now: datetime) -> BulkAction | None:
             raise Conflict("What was terminated cannot be taken back. Rerun it.")
         is_cancel = action.kind == BulkKind.CANCEL
         wanted = changed_ids(action) if is_cancel else reruns_by(action)
+        if not wanted and action.changed:
+            raise Conflict(reasons.TOO_OLD_TO_UNDO)
         if not wanted:
             return None
         kind = BulkKind.RERUN if is_cancel else BulkKind.TERMINATE

@@ -204,7 +204,9 @@ def with_results(action: BulkAction, *, user: User, query: BulkQuery) -> dict[st
 
 
 def _can_undo(action: BulkAction) -> bool:
-    return action.kind != BulkKind.TERMINATE and action.changed > 0 and not _undone_by(action)
+    is_open = action.kind != BulkKind.TERMINATE and not _undone_by(action)
+    # An action of before results were kept changed jobs, and does not know which.
+    return is_open and action.changed > 0 and action.results.exists()
 
 
 def _undone_by(action: BulkAction) -> BulkAction | None:
