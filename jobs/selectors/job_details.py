@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Model, Q
+from django.db.models import Model, Prefetch, Q, prefetch_related_objects
 
 from jobs.domain.states import PLACED
 from jobs.models import (
@@ -17,6 +17,7 @@ from jobs.models import (
     JobDefinition,
     JobDependency,
     JobQueue,
+    JobSpec,
     JobStatus,
     LogStream,
     Node,
@@ -89,6 +90,11 @@ def details_of(jobs: Sequence[Job], *, nodes: Collection[int] = ()) -> dict[UUID
         )
         for job in jobs
     }
+
+
+def read_tags(jobs: Sequence[Job]) -> None:
+    """Reads what `tags_of` needs for all of them with one query, without the rest of their specs."""
+    prefetch_related_objects(jobs, Prefetch("spec", JobSpec.objects.only("tags")))
 
 
 def tags_of(job: Job) -> dict[str, str]:

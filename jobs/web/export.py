@@ -16,6 +16,7 @@ from django.utils import timezone
 from jobs.domain import ids, resources
 from jobs.domain.errors import InvalidInput
 from jobs.models import Job
+from jobs.selectors.job_details import read_tags, tags_of
 from jobs.selectors.job_filters import JobFilters
 from jobs.selectors.job_pages import all_ids, rows_of
 from jobs.threads import read_in_thread
@@ -64,6 +65,7 @@ COLUMNS: dict[str, Callable[[Job], object]] = {
     "stopped_at": lambda job: _moment(job.stopped_at),
     "run_seconds": _run_seconds,
     "cost_usd": lambda job: f"{job.cost_usd:f}",
+    "tags": lambda job: cell(json.dumps(tags_of(job), ensure_ascii=False, sort_keys=True)),
 }
 
 
@@ -107,6 +109,7 @@ def _portions(user: User, filters: JobFilters) -> Iterator[list[Job]]:
 def _csv(portions: Iterator[list[Job]]) -> Iterator[str]:
     yield _lines([list(COLUMNS)])
     for jobs in portions:
+        read_tags(jobs)
         yield _lines([[read(job) for read in COLUMNS.values()] for job in jobs])
 
 

@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from jobs.models import JobQueue
+from jobs.models import Job, JobQueue, JobSpec
 from jobs.web import export
 from tests.builders import NOW, a_job, a_queue, a_user, an_array
 
@@ -98,7 +98,16 @@ def test_the_columns_tell_of_each_job_what_the_list_does(page: Client, night: Jo
     assert (array["array_size"], array["exit_code"], array["run_seconds"]) == ("3", "", "")
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
+def test_tags_are_those_a_job_has_now(page: Client, night: JobQueue) -> None:
+    changed, as_submitted = a_job(queue=night), a_job(queue=night)
+    JobSpec.objects.all().update(tags={"team": "then"})
+    Job.objects.filter(pk=changed.pk).update(tags={"team": "now", "a": "ä"})
+    assert as_submitted.tags is None
+    told = [json.loads(row["tags"]) for row in rows_of(page)]
+    assert told == [{"team": "then"}, {"a": "ä", "team": "now"}]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
 def test_no_cell_is_a_formula_nor_holds_control_characters(page: Client, start: str) -> None:
     evil = f'{start}cmd|"/c calc"!A1,\x1b[2J\u202e'
     a_job(status="FAILED", status_reason=evil)
