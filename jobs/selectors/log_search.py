@@ -39,15 +39,36 @@ class Found:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """A text in lower case, and whether lines on standard output are passed over."""
+
+    needle: str
+    on_stderr: bool
+
+    def fits(self, record: str) -> bool:
+        # The time before a line's text is not looked at.
+        source, _, text = record.partition(" ")[2].partition(" ")
+        return self.needle in text and (not self.on_stderr or source.startswith("e"))
+
+
 def find_lines(
-    *, stream: LogStream, text: str, start: int, limit: int, backward: bool = False
+    *,
+    stream: LogStream,
+    text: str,
+    start: int,
+    limit: int,
+    backward: bool = False,
+    on_stderr: bool = False,
 ) -> Found:
     """At most `limit` lines with `text`, one step's way from line number `start` on; `backward`: before it.
+
+    `on_stderr`: of these the lines on standard error; with an empty text, of all lines.
 
     A step ends before the log does where that is long. Who wants more goes on from `end` (backward: from
     `first`) while that still moves. One query. Raises LogUnreadable.
     """
-    needle = text.lower()
+    sought = _Sought(text.lower(), on_stderr)
     found: list[FoundLine] = []
     first = end = start
     size = 0
@@ -58,7 +79,7 @@ def find_lines(
             if backward
             else (first, max(start, after))
         )
-        matches = _matches(holder, needle, start=start, most=limit - len(found), backward=backward)
+        matches = _matches(holder, sought, start=start, most=limit - len(found), backward=backward)
         found = [*matches, *found] if backward else [*found, *matches]
         if len(found) >= limit:
             # Beyond the last of them nothing was looked at, as far as the reader knows.
@@ -88,18 +109,18 @@ def _chunks(stream: LogStream, start: int, *, backward: bool) -> Iterator[LogChu
 
 
 def _matches(
-    holder: LogChunk, needle: str, *, start: int, most: int, backward: bool
+    holder: LogChunk, sought: _Sought, *, start: int, most: int, backward: bool
 ) -> list[FoundLine]:
     """At most `most` of the chunk's matches from line `start` on (or before it), the nearest to it."""
     try:
         records = records_of(holder)
         # All lines of the chunk at once: line by line would take many times as long.
         text = without_escapes(records.decode("utf-8", "replace")).lower()
+        needle = sought.needle
         numbers = [
             number
             for number, line in enumerate(text.split("\n"))
-            # The time before a line's text is not looked at.
-            if needle in line and needle in line.split(" ", 2)[-1]
+            if needle in line and sought.fits(line)
         ]
         edge = start - holder.first_line
         near = (

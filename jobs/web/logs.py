@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -15,6 +15,7 @@ from django.template.defaultfilters import filesizeformat
 from jobs.changes import log_topic
 from jobs.domain.errors import InvalidInput
 from jobs.domain.ids import text_of
+from jobs.joblogs import chunk
 from jobs.models import Attempt, LogStream
 from jobs.selectors import jobs as job_selectors
 from jobs.selectors import logs as selectors
@@ -101,11 +102,16 @@ def search(
 ) -> HttpResponse:
     """The numbers of lines with `q`, from `start` on or before `before`: at most `limit`, one step's way.
 
+    With `source=stderr` of those on standard error alone, with or without `q`.
+
     Lines `first` to `last` were looked at; the next step begins beyond them.
     """
     stream = job_selectors.log_stream_of(_attempt(request, job_id, number, node, container))
-    asked = logspans.from_first(logspans.wanted(request))
-    if not asked.text:
+    asked = replace(
+        logspans.from_first(logspans.wanted(request)),
+        on_stderr=request.GET.get("source") == chunk.STDERR,
+    )
+    if not asked.text and not asked.on_stderr:
         raise InvalidInput({"q": ["Say what to look for."]})
     found = logspans.found(stream, asked) if stream else Found([], 0, 0)
     return JsonResponse(

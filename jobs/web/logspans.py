@@ -35,13 +35,14 @@ class Span:
 class Wanted:
     """What a request asks of a log: at most `limit` lines with `text` (empty: all lines).
 
-    They begin at line `start` (from 1), or end before line `before`.
+    They begin at line `start` (from 1), or end before line `before`. `on_stderr`: lines on standard error alone.
     """
 
     start: int | None
     before: int | None
     limit: int
     text: str
+    on_stderr: bool = False
 
 
 def wanted(request: HttpRequest) -> Wanted:
@@ -102,7 +103,12 @@ def found(stream: LogStream, asked: Wanted) -> Found:
     backward = asked.start is None
     start = (asked.before or stream.line_count + 1) if asked.start is None else asked.start
     way = find_lines(
-        stream=stream, text=asked.text, start=start - 1, limit=asked.limit, backward=backward
+        stream=stream,
+        text=asked.text,
+        start=start - 1,
+        limit=asked.limit,
+        backward=backward,
+        on_stderr=asked.on_stderr,
     )
     if asked.start is None or asked.before is None or way.end < asked.before:
         return way

@@ -27,6 +27,7 @@
       form.addEventListener("submit", (event) => { event.preventDefault(); this.go(false); });
       form.querySelector("[data-log-next]").addEventListener("click", () => this.go(false));
       form.querySelector("[data-log-previous]").addEventListener("click", () => this.go(true));
+      form.querySelector("[data-log-stderr]").addEventListener("click", () => this.goToStderr());
       this.input.addEventListener("keydown", (event) => this.key(event));
     }
 
@@ -82,7 +83,7 @@
 
     // One step of the search; null if the server did not answer, or nobody waits for it any more.
     async step(where) {
-      const query = new URLSearchParams({ q: this.text, ...where });
+      const query = new URLSearchParams({ ...(where.source ? {} : { q: this.text }), ...where });
       const { signal } = this.steps;
       try {
         const response = await fetch(`${this.view.card.dataset.logSearch}?${query}`, { headers: { Accept: "application/json" }, signal });
@@ -148,12 +149,24 @@
       this.tellCount();
     }
 
+    // To the next line on standard error, whatever is looked for; beyond the end it goes on from the first.
+    async goToStderr() {
+      const source = { source: "stderr" };
+      const from = this.currentStderr ?? this.view.topLine() - 1;
+      const line = (await this.nearest(from, false, source)) ?? (await this.nearest(0, false, source));
+      if (line === null) this.tell("Nothing on standard error");
+      if (!line) return;
+      this.currentStderr = line;
+      await this.view.goTo(line);
+      this.tellCount();
+    }
+
     // The number of the nearest line that matches, beyond `from`; null if there is none, undefined if asked in vain.
-    async nearest(from, backward) {
+    async nearest(from, backward, more = {}) {
       let at = from;
       for (;;) {
         if (backward ? at <= 1 : at >= Math.max(this.view.count, 1)) return null;
-        const found = await this.step(backward ? { before: at, limit: 1 } : { start: at + 1, limit: 1 });
+        const found = await this.step({ ...more, ...(backward ? { before: at } : { start: at + 1 }), limit: 1 });
         if (!found) return undefined;
         if (found.lines.length) return found.lines[0];
         const next = backward ? found.first : found.last;

@@ -9,6 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from jobs import changes
+from jobs.engines.base import LogSource
 from jobs.models import Attempt
 from tests.builders import a_job, an_attempt
 from tests.joblogs.writing import Writer, a_long_log, frame, numbered
@@ -154,6 +155,18 @@ def test_a_permalink_goes_to_its_line(visit: Visit) -> None:
     page = visit(f"/jobs/{attempt.job_id}/#L1234")
     expect(page.locator("#L1234")).to_be_in_viewport()
     expect(page.locator(".bw-ll-here")).to_contain_text("line 1233")
+
+
+def test_a_button_goes_to_the_next_line_on_stderr(visit: Visit) -> None:
+    attempt = a_running_attempt()
+    errors = [frame(text, source=LogSource.STDERR) for text in (b"first\n", b"second\n")]
+    Writer(attempt).write([errors[0], *numbered(2000), errors[1], *numbered(1000, first=2000)])
+    page = visit(f"/jobs/{attempt.job_id}/")
+    expect(page.locator("#L3002")).to_be_attached()
+    button = page.get_by_role("button", name="Next on stderr")
+    for line in (1, 2002, 1):
+        button.click()
+        expect(page.locator(f"#L{line}")).to_be_in_viewport()
 
 
 def test_times_and_wrapping_are_switched_and_remembered(visit: Visit) -> None:

@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.engines.base import LogSource
 from jobs.joblogs.terminal import without_escapes
 from jobs.models import LogChunk
 from jobs.selectors import log_search
 from jobs.selectors.log_search import Found, find_lines
 from jobs.selectors.logs import LogUnreadable
-from tests.joblogs.writing import Writer, a_long_log, frame, numbered
+from tests.joblogs.writing import NOW_NS, Writer, a_long_log, frame, numbered
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +47,16 @@ def test_a_line_is_found_by_what_is_read_of_it(written: bytes, text: str) -> Non
 def test_times_sources_and_escape_sequences_are_not_looked_at(text: str) -> None:
     writer = a_log(b"\x1b]0;title\x07\x1b[31mred\x1b[0m\n", b"a\n", b"b")
     assert numbers(find_lines(stream=writer.stream, text=text, start=0, limit=10)) == []
+
+
+@pytest.mark.parametrize(("text", "found"), [("", [1, 3]), ("two", [3]), ("e", [1]), ("line", [])])
+def test_lines_on_stderr_are_found_by_themselves(text: str, found: list[int]) -> None:
+    writer = Writer()
+    for number, data in enumerate((b"one e. two\n", b"one\n", b"line\n", b"two\n", b"two\n")):
+        source = LogSource.STDERR if number in {1, 3} else LogSource.STDOUT
+        writer.write([frame(data, source=source, at_ns=NOW_NS + number)])
+    way = find_lines(stream=writer.stream, text=text, start=0, limit=10, on_stderr=True)
+    assert numbers(way) == found
 
 
 def test_the_nearest_come_first_and_the_rest_after_them() -> None:

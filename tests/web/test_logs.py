@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from jobs.engines.base import LogSource
 from jobs.models import Attempt, LogChunk
 from tests.builders import NOW, a_job, a_user, an_attempt
 from tests.joblogs.writing import Writer, frame, numbered
@@ -182,6 +183,15 @@ def test_a_search_says_what_it_needs(page: Client) -> None:
     answer = page.get(url(a_running_attempt(), "search/?q=%20"))
     assert answer.status_code == 400
     assert "Say what to look for." in answer.content.decode()
+
+
+def test_lines_on_stderr_are_sought_without_a_text(page: Client) -> None:
+    attempt = a_running_attempt()
+    error = frame(b"line 9 failed\n", source=LogSource.STDERR)
+    Writer(attempt).write([*numbered(9), error, *numbered(9, first=9)])
+    told = page.get(url(attempt, "search/?source=stderr&start=3")).json()
+    assert (told["lines"], told["last"]) == ([10], 19)
+    assert page.get(url(attempt, "search/?source=stderr&start=11")).json()["lines"] == []
 
 
 def test_a_search_of_a_log_without_lines_finds_none(page: Client) -> None:
