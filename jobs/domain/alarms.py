@@ -135,7 +135,10 @@ def comparison(value: object) -> str:
 
 def threshold(value: object) -> float:
     """What a value is compared with. Raises FieldError."""
-    told = "The threshold is a number that is not negative, such as 100 or 0.5."
+    told = (
+        "The threshold is a number that is not negative, such as 100 or 0.5: at most 12 digits before the point and "
+        "12 behind it, without an exponent."
+    )
     if is_empty(value):
         raise FieldError(told)
     amount = read_decimal(value, told)

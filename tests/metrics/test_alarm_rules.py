@@ -92,6 +92,12 @@ def test_what_is_no_rule_is_refused(check: object, value: object) -> None:
         check(value)
 
 
+@pytest.mark.parametrize("value", ["1e308", "9" * 13, "0." + "1" * 13, 1e-7])
+def test_of_a_threshold_that_is_too_large_or_too_fine_the_bounds_are_told(value: object) -> None:
+    with pytest.raises(FieldError, match="at most 12 digits before the point and 12 behind it"):
+        alarms.threshold(value)
+
+
 def test_a_sentence_begins_with_a_capital_letter_but_for_vcpus() -> None:
     assert alarms.sentence("jobs failed") == "Jobs failed"
     assert alarms.sentence("vCPUs in use (%)") == "vCPUs in use (%)"
