@@ -12,6 +12,7 @@ from django.utils import timezone
 from jobs.domain import reasons
 from jobs.domain.errors import InvalidInput
 from jobs.domain.states import TERMINAL
+from jobs.domain.validation import Checker
 from jobs.models import Job
 from jobs.selectors.dependencies import fail_with
 from jobs.selectors.jobs import find_job
@@ -102,7 +103,12 @@ def rerun(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """
     user = user_of(request)
     job = find_job(user=user, job_id=job_id)
-    owner = job.owner if answers.flag_field(answers.posted(request), "for_owner") else user
+    fields = answers.posted(request)
+    checker = Checker()
+    # What it would not obey must not count as another request, either: see `once`.
+    checker.only(fields, {"for_owner"})
+    checker.done()
+    owner = job.owner if answers.flag_field(fields, "for_owner") else user
     sent = once(
         request,
         make=lambda: rerun_job(owner=owner, job=job, now=timezone.now()),

@@ -104,6 +104,14 @@ def test_a_double_click_on_rerun_makes_one_job(page: Client) -> None:
     assert Job.objects.filter(rerun_of=failed).count() == 2
 
 
+def test_a_rerun_with_a_field_that_there_is_not_is_refused_by_name(script: Client) -> None:
+    failed = a_job(status="FAILED")
+    body = {"request_token": "t", "reason": "again"}
+    answer = script.post(f"/jobs/{failed.pk}/rerun/", body, content_type="application/json")
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["reason"])
+    assert not Job.objects.filter(rerun_of=failed).exists()
+
+
 def test_one_token_serves_several_buttons(page: Client) -> None:
     first, second = a_job(status="FAILED"), a_job(status="FAILED")
     for job in (first, second):
