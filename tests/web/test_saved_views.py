@@ -83,6 +83,7 @@ def test_scripts_keep_list_and_delete_views(script: Client) -> None:
         ({"name": "mine", "query": "queue=a&queue=b"}, "query"),
         ({"name": "mine", "query": "status=ODD"}, "status"),
         ({"name": "mine", "query": 5}, "query"),
+        ({"name": "mine", "query": "status=FAILED&" * 2000}, "query"),
         ({"name": "mine", "query": "", "colour": "red"}, "colour"),
     ],
 )

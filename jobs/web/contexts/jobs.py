@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.core.exceptions import TooManyFieldsSent
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
@@ -32,6 +33,7 @@ PARAMETERS = frozenset({*FILTERS, "sort", "limit", "before", "format"})
 # These may be there several times.
 REPEATED = frozenset({"status"})
 MAX_FILTER_CHARACTERS = 256
+TOO_MANY_PARTS = "These are too many filters. Leave out what is there twice."
 SORTS = {
     Sort.NEWEST: "Newest first",
     Sort.OLDEST: "Oldest first",
@@ -152,7 +154,10 @@ def read_strictly(query_string: str) -> JobQuery:
     Unlike the list itself it refuses a filter that there is not: without it the form would be about more jobs than
     was meant. A question mark in front is left out.
     """
-    query = QueryDict(query_string.strip().removeprefix("?"))
+    try:
+        query = QueryDict(query_string.strip().removeprefix("?"))
+    except TooManyFieldsSent:
+        raise InvalidInput({"query": [TOO_MANY_PARTS]}) from None
     problems = [
         f"There is no filter {name[:60]!r}. Filters are {', '.join(FILTERS)}."
         for name in query
