@@ -5,9 +5,10 @@ import json
 import time
 from collections.abc import AsyncIterator, Collection
 
-from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+
+from jobs.domain.errors import InvalidInput
 
 from . import answers
 from .access import user_of, visible_topics
@@ -27,7 +28,7 @@ def live(request: HttpRequest) -> HttpResponseBase:
     """A stream of `resync` (anything may have changed) and `change` (a JSON list of topics) events."""
     topics = request.GET.getlist("topic")
     if not topics or len(topics) > MAX_TOPICS:
-        raise BadRequest(f"Name 1 to {MAX_TOPICS} topics: ?topic=jobs&topic=queues")
+        raise InvalidInput({"topic": [f"Name 1 to {MAX_TOPICS} topics: ?topic=jobs&topic=queues"]})
     return event_stream(_events(visible_topics(user_of(request), topics)))
 
 

@@ -245,6 +245,12 @@ def test_an_error_while_live_parts_are_renewed_changes_nothing_on_the_page(page:
     assert answer["HX-Reswap"] == "none"
 
 
+@pytest.mark.parametrize("query", ["", "topic=jobs&" * 200])
+def test_topics_that_cannot_be_followed_are_told_by_name(page: Client, query: str) -> None:
+    answer = page.get(f"/live/?{query}", headers={"Accept": "text/event-stream"})
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["topic"])
+
+
 @pytest.mark.parametrize("sender", ["script", "page"])
 def test_who_sends_too_much_is_told_the_limit(
     sender: str, script: Client, page: Client, settings: Settings
