@@ -15,8 +15,8 @@ from jobs.web.access import visible_topics
 from tests.builders import a_job, a_queue, an_array
 from tests.web.test_undo import undo_on
 
-# Session, user, the action, whether it has results, a page of them, their jobs, and how many there are of each kind.
-PAGE_QUERIES = 7
+# Session, user, the action, its results, their jobs, and how many there are of each kind.
+PAGE_QUERIES = 6
 
 
 def started(client: Client, **fields: object) -> BulkAction:
