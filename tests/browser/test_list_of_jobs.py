@@ -23,6 +23,7 @@ def test_filters_become_a_view_that_is_deleted_and_comes_back(visit: Visit, user
     page.get_by_role("link", name=re.compile("^Failed")).click()
     expect(page.locator(f"#job-{wanted.pk}")).to_be_visible()
     page.get_by_text("Save this view").click()
+    expect(page.get_by_label("Name of the view")).to_be_focused()
     page.get_by_label("Name of the view").fill("Nightly trouble")
     page.get_by_role("button", name="Save", exact=True).click()
     view = page.get_by_role("link", name="Nightly trouble")
