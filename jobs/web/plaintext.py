@@ -17,7 +17,8 @@ _MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe2
 _MANY_MARKS = re.compile(f"([{_MARKS}]{{8}})[{_MARKS}]+")
 _FIRST_MARK = re.compile(f"^(?=[{_MARKS}])")
 _PLACE_OF_A_MARK = "\u25cc"
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# Spreadsheets set to Japanese obey the signs of full width as well.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _DELETE = 0x7F
 _CONTROL_PICTURES = 0x2400
 
