@@ -7,7 +7,7 @@ are looked at, and whoever asked is told how far that was: he can go on from the
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -67,13 +67,15 @@ class Window(NamedTuple):
 class Found:
     """Jobs, newest first, with queue, definition, owner, spec and array summary.
 
-    `reached` is the id to go on from, None at the end. `is_cut`: fewer were found than asked for, because so many
-    documents were looked at.
+    An array's children are their array, once; `children` has the newest child of each that was found so. `reached`
+    is the id to go on from, None at the end. `is_cut`: fewer were found than asked for, because so many documents
+    were looked at.
     """
 
     jobs: list[Job]
     reached: UUID | None
     is_cut: bool
+    children: dict[UUID, Job] = field(default_factory=dict)
 
 
 class _Span(NamedTuple):
@@ -143,38 +145,51 @@ def matching(
     before: UUID | None = None,
     window: int = 100,
     as_arrays: bool = False,
+    once: bool = False,
 ) -> Iterator[Window]:
     """Ids of visible jobs that match, newest first, in windows of so many at most; some are empty.
 
     Ends when history does (`reached` of the last window is None), or when so many documents were looked at. What
     is too new to have a document is among the first. Of `typed`, which is what `wanted` was made of, an id's
-    beginning finds its jobs alone. `as_arrays`: in place of an array's children their array, once.
+    beginning finds its jobs alone. `as_arrays`: in place of an array's children their array, once. `once`: of an
+    array and its children the newest alone.
     """
     if before is None and (by_id := _by_id(user, typed)):
         yield Window(_arrays_of(by_id) if as_arrays else by_id, None)
         return
     new = _without_document(user, wanted) if before is None else []
     last: UUID | None = None
-    for found, reached in _walk(wanted, before, window):
+    for found, reached in _walk(wanted, before, window, once=once or as_arrays):
         job_ids = sorted({*new, *found}, reverse=True) if new else found
         new = []
-        if as_arrays:
-            # An array's children stand behind each other, so a window's first may be the last one's array.
-            job_ids = [each for each in _arrays_of(job_ids) if each != last]
-            last = job_ids[-1] if job_ids else last
+        if once or as_arrays:
+            # An array's children stand behind each other, so a window's first may be of the last one's array.
+            newest = {ids.parent_id(each): each for each in reversed(job_ids)}
+            arrays = [each for each in _arrays_of(job_ids) if each != last]
+            last = arrays[-1] if arrays else last
+            job_ids = arrays if as_arrays else [newest[each] for each in arrays]
         yield Window(job_ids, reached)
 
 
 def find_jobs(
     *, user: User, text: str, before: UUID | None = None, limit: int = DEFAULT_LIMIT
 ) -> Found:
-    """Visible jobs, of all history, that have words beginning with each word of the text. At most 15 queries."""
+    """Visible jobs, of all history, that have words beginning with each word of the text; whose id is typed, alone.
+
+    At most 15 queries, and one for each array of which very many children are found.
+    """
     wanted = wanted_by(user=user, text=text)
     if not wanted:
         return Found([], None, is_cut=False)
     job_ids: list[UUID] = []
     reached: UUID | None = None
-    for each in matching(user=user, wanted=wanted, typed=text, before=before, window=limit):
+    by_id = _by_id(user, text) if before is None else []
+    windows = (
+        iter([Window(by_id, None)])
+        if by_id
+        else matching(user=user, wanted=wanted, before=before, once=True)
+    )
+    for each in windows:
         job_ids += each.job_ids
         reached = each.reached
         if len(job_ids) >= limit:
@@ -183,7 +198,23 @@ def find_jobs(
         job_ids = job_ids[:limit]
         reached = job_ids[-1]
     is_cut = reached is not None and len(job_ids) < limit
-    return Found(_jobs(user, job_ids), reached, is_cut)
+    if by_id:
+        return Found(_jobs(user, job_ids), reached, is_cut)
+    return _told_by_arrays(user, job_ids, reached, is_cut=is_cut)
+
+
+def _told_by_arrays(
+    user: User, job_ids: Sequence[UUID], reached: UUID | None, *, is_cut: bool
+) -> Found:
+    arrays = _arrays_of(job_ids)
+    rows = {job.pk: job for job in _jobs(user, [*arrays, *job_ids])}
+    children = {ids.parent_id(each): rows[each] for each in job_ids if each in rows}
+    return Found(
+        jobs=[rows[each] for each in arrays if each in rows],
+        reached=ids.parent_id(reached) if reached else None,
+        is_cut=is_cut,
+        children={array: child for array, child in children.items() if child.pk != array},
+    )
 
 
 def _jobs(user: User, job_ids: Sequence[UUID]) -> list[Job]:
@@ -240,27 +271,39 @@ def document_of(job: Job, ends: Sequence[str] = ()) -> str:
     return search.document(texts=[*texts.all(), *ends], marks=marks)
 
 
-def _walk(wanted: Wanted, before: UUID | None, window: int) -> Iterator[Window]:
-    """Along the blocks that may hold what is sought, newest first, some at a time."""
+def _walk(
+    wanted: Wanted, before: UUID | None, window: int, *, once: bool = False
+) -> Iterator[Window]:
+    """Along the blocks that may hold what is sought, newest first, some at a time.
+
+    With `once` what is left of a full window's last array is passed over.
+    """
     upper = before or _ALL_IDS
     spans = _spans(wanted, upper)
     is_all = len(spans) <= BLOCKS_LOOKED_AT
     spans = spans[:BLOCKS_LOOKED_AT]
     at = 0
     for size in GROUPS:
-        group = spans[at : at + size]
-        at += size
-        if not group:
+        if at >= len(spans):
             break
+        group = _below(spans[at : at + size], upper)
+        at += size
         found = _in_spans(group, wanted, window)
         while len(found) == window:
-            yield Window(found, found[-1])
-            group = [_Span(first, min(end, found[-1])) for first, end in group if first < found[-1]]
+            upper = ids.parent_id(found[-1]) if once else found[-1]
+            yield Window(found, upper)
+            group = _below(group, upper)
             found = _in_spans(group, wanted, window)
         at_end = is_all and at >= len(spans)
-        yield Window(found, None if at_end else spans[min(at, len(spans)) - 1].first)
+        reached = min(upper, spans[min(at, len(spans)) - 1].first)
+        yield Window(found, None if at_end else reached)
     if not spans:
         yield Window([], None)
+
+
+def _below(spans: Sequence[_Span], upper: UUID) -> list[_Span]:
+    """What of these is of smaller ids."""
+    return [_Span(first, min(end, upper)) for first, end in spans if first < upper]
 
 
 def _spans(wanted: Wanted, upper: UUID) -> list[_Span]:

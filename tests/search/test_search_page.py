@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from jobs.models import Job, JobStatus, Transition
+from jobs.models import ArraySummary, Job, JobStatus, Transition
 from tests.builders import (
     NOW,
     a_definition,
@@ -78,7 +78,7 @@ def test_a_failed_job_is_found_by_the_last_lines_of_its_log(page: Client, index:
     line = "ValueError: shard 7 is &lt;b&gt;<mark>corrupt</mark>"
     assert html.count(f'<span class="bw-why-kind">Last lines</span> {line}') == 2
     assert "train" in html
-    assert "child 1" in html
+    assert f'Its child <a href="/jobs/{array.pk}:1/">1</a>' in html
     assert ">well<" not in html
 
 
@@ -155,6 +155,30 @@ def test_suggestions_are_options_that_lead_somewhere(page: Client, index: Index)
     assert html.count('role="option"') == 2
     assert f'data-href="{reverse("job", args=[job.pk])}"' in html
     assert f'data-href="{reverse("queue", args=["render-farm"])}"' in html
+
+
+def test_an_array_is_found_once_however_many_children_failed(page: Client, index: Index) -> None:
+    early, array = a_job(name="sweep-early"), an_array(130, name="sweep", children=JobStatus.FAILED)
+    array.children.update(status_reason="Disk full")
+    ArraySummary.objects.filter(job=array).update(failed=130)
+    Transition.objects.bulk_create(
+        Transition(job=child, to_status=JobStatus.FAILED, at=NOW) for child in array.children.all()
+    )
+    index()
+    html = text_of(page, "sweep", SUGGESTIONS)
+    assert html.count('role="option"') == 2
+    assert "Array of 130" in html
+    json = {"Accept": "application/json"}
+    told = page.get(reverse("search"), {"q": "sweep"}, headers=json).json()
+    assert [job["id"] for job in told["jobs"]] == [str(array.pk), str(early.pk)]
+    assert [job["matching_child"] for job in told["jobs"]] == [None, None]
+    assert told["next"] is None
+    told = page.get(reverse("search"), {"q": "disk"}, headers=json).json()
+    assert [job["matching_child"] for job in told["jobs"]] == [f"{array.pk}:129"]
+    html = text_of(page, "disk")
+    assert f'Its child <a href="/jobs/{array.pk}:129/">129</a>' in html
+    assert "130 that failed" in html
+    assert "<mark>Disk</mark> full" in html
 
 
 def test_pages_go_on_behind_the_last_job(page: Client, index: Index) -> None:

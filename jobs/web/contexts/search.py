@@ -51,9 +51,13 @@ class SearchQuery:
 
 @dataclass(frozen=True, slots=True)
 class FoundJob:
-    """A job, its name and the end of its id as they match, and what else of it does: (what it is, its text)."""
+    """A job, its name and the end of its id as they match, and what else of it does: (what it is, its text).
+
+    An array's `child` is the one of which `why` tells, where the array itself does not have the words.
+    """
 
     job: Job
+    child: Job | None
     name: Pieces
     id_end: Pieces
     why: list[tuple[str, Pieces]]
@@ -98,7 +102,7 @@ def build(*, user: User, query: SearchQuery) -> dict[str, Any]:
         "searched": query.text,
         "has_words": bool(search.words(query.text)),
         "found": found,
-        "jobs": lazily(lambda: _marked(found().jobs, query.text)),
+        "jobs": lazily(lambda: _marked(found(), query.text)),
         "names": lazily(lambda: _names(query)),
         "looked_back_to": lazily(lambda: _looked_back_to(found())),
         "next_url": lazily(lambda: _next_url(query, found())),
@@ -117,8 +121,12 @@ def as_json(*, user: User, query: SearchQuery) -> dict[str, Any]:
     names = _names(query)
     return {
         "jobs": [
-            {**job_contexts.summary(each.job), "matches": {what: _plain(t) for what, t in each.why}}
-            for each in _marked(found.jobs, query.text)
+            {
+                **job_contexts.summary(each.job),
+                "matches": {what: _plain(t) for what, t in each.why},
+                "matching_child": ids.text_of(each.child.pk) if each.child else None,
+            }
+            for each in _marked(found, query.text)
         ],
         "definitions": list(names.definitions),
         "queues": list(names.queues),
@@ -138,7 +146,7 @@ def _suggestions(user: User, text: str) -> Iterator[Suggestion]:
     for job in selectors.find_jobs(user=user, text=text, limit=SUGGESTED_JOBS).jobs:
         detail = f"{job.status} · {job.queue.name}"
         url = reverse("job", args=[job.pk])
-        yield Suggestion("Job", "list-details", _pieces(job.name, starts), detail, url)
+        yield Suggestion(_kind(job), "list-details", _pieces(job.name, starts), detail, url)
     names = find_names(text=text, limit=SUGGESTED_NAMES)
     for kind, icon, route, found in (
         ("Definition", "template", "definition", names.definitions),
@@ -149,15 +157,24 @@ def _suggestions(user: User, text: str) -> Iterator[Suggestion]:
             yield Suggestion(kind, icon, _pieces(name, starts), "", reverse(route, args=[name]))
 
 
+def _kind(job: Job) -> str:
+    if job.is_array:
+        return f"Array of {job.array_size}"
+    return "Job" if job.array_index is None else f"Child {job.array_index}"
+
+
 def _names(query: SearchQuery) -> FoundNames:
     """On the first page alone: further ones are of jobs."""
     return FoundNames() if query.before else find_names(text=query.text, limit=NAMES)
 
 
-def _marked(jobs: Sequence[Job], text: str) -> list[FoundJob]:
+def _marked(found: selectors.Found, text: str) -> list[FoundJob]:
     """Each job with what matches. At most four queries, where words are not in what jobs' own rows tell."""
     starts = search.words(text)
-    texts = {job.pk: list(_own_texts(job)) for job in jobs}
+    own = {job.pk: list(_own_texts(job)) for job in found.jobs}
+    children = {pk: each for pk, each in found.children.items() if _missing(starts, own[pk])}
+    jobs = [children.get(job.pk, job) for job in found.jobs]
+    texts = {job.pk: own.get(job.pk) or list(_own_texts(job)) for job in jobs}
 
     def unexplained() -> list[Job]:
         return [job for job in jobs if job.attempts_made and _missing(starts, texts[job.pk])]
@@ -169,11 +186,12 @@ def _marked(jobs: Sequence[Job], text: str) -> list[FoundJob]:
     return [
         FoundJob(
             job=job,
+            child=children.get(job.pk),
             name=_pieces(job.name, starts),
             id_end=_pieces(selectors.texts_of(job).id_end, starts),
-            why=list(_why(texts[job.pk], starts)),
+            why=list(_why(texts[told.pk], starts)),
         )
-        for job in jobs
+        for job, told in zip(found.jobs, jobs, strict=True)
     ]
 
 
