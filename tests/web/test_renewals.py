@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from jobs.engines.fake.world import forget_world
 from jobs.models import JobStatus
+from jobs.services.search.follow import index_again
 from jobs.web.answers import LIVE_REGIONS
 from jobs.web.renewals import (
     AnyViewer,
@@ -270,10 +271,11 @@ def test_nothing_is_remembered_of_a_part_that_could_not_be_drawn() -> None:
 
 @pytest.mark.django_db(transaction=True)
 class TestOnPages:
-    def test_many_viewers_of_a_page_are_served_by_few_drawings(self) -> None:
-        a_job(name="seen-by-all")
+    @pytest.mark.parametrize("query", ["", "?q=seen", "?tag=team"])
+    def test_many_viewers_of_a_page_are_served_by_few_drawings(self, query: str) -> None:
+        index_again([a_job(name="seen-by-all", tags={"team": "film"}).pk])
         viewers = [Viewer(a_user(is_staff=True)) for _ in range(3)]
-        path = reverse("jobs")
+        path = reverse("jobs") + query
         parts = viewers[0].parts_of(path)
         with counted_drawings() as drawn:
             server = StreamingASGIHandler()
