@@ -17,7 +17,7 @@ JSON = {"Accept": "application/json"}
 LIST_QUERIES = 9
 TABLE_QUERIES = 5
 # What lives at a moment is looked up twice: what lives still, and what has ended since.
-OVERVIEW_QUERIES = 33
+OVERVIEW_QUERIES = 34
 
 
 def ids(answer: object) -> list[str]:
