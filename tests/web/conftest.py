@@ -1,9 +1,12 @@
 """Clients of the dashboard: an administrator's, a user's, a script's."""
 
+from pathlib import Path
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from jobs.services.access.tokens import create_token
 from tests.builders import a_user
@@ -46,3 +49,10 @@ def script_of(user: User) -> Client:
         enforce_csrf_checks=True,
         headers={"Authorization": f"Bearer {secret}", "Accept": "application/json"},
     )
+
+
+@pytest.fixture
+def log_files(settings: Settings, tmp_path: Path) -> None:
+    """A folder of its own for the logs of a test."""
+    own = {**settings.STORAGES["joblogs"], "OPTIONS": {"location": tmp_path}}
+    settings.STORAGES = {**settings.STORAGES, "joblogs": own}

@@ -1,40 +1,20 @@
-"""A log by pages, by rows, whole, and live."""
-
-import asyncio
-import json
-from collections.abc import Callable
-from pathlib import Path
+"""A log by pages, by rows, and whole."""
 
 import pytest
-from django.contrib.auth.models import User
-from django.db import connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from jobs.engines.base import LogSource
-from jobs.models import Attempt, LogChunk
-from tests.builders import NOW, a_job, a_user, an_attempt
+from jobs.models import LogChunk
+from tests.builders import NOW, a_job, an_attempt
 from tests.joblogs.writing import Writer, frame, numbered
 
 from .asgi import open_stream
+from .attempt_logs import a_running_attempt, row_numbers, url
 from .test_live import cookie_of, run
 
+pytestmark = pytest.mark.usefixtures("log_files")
 HTML = {"Accept": "text/html"}
-
-
-@pytest.fixture(autouse=True)
-def _files_of_its_own(settings: Settings, tmp_path: Path) -> None:
-    own = {**settings.STORAGES["joblogs"], "OPTIONS": {"location": tmp_path}}
-    settings.STORAGES = {**settings.STORAGES, "joblogs": own}
-
-
-def a_running_attempt(owner: User | None = None) -> Attempt:
-    job = a_job(status="RUNNING", attempts_made=1, **({"owner": owner} if owner else {}))
-    return an_attempt(job=job, started_at=NOW)
-
-
-def url(attempt: Attempt, rest: str = "") -> str:
-    return f"/jobs/{attempt.job_id}/attempts/{attempt.number}/log/{rest}"
 
 
 def test_a_script_reads_a_log_page_by_page(script: Client) -> None:
@@ -126,10 +106,6 @@ def test_a_page_far_into_a_long_log_takes_few_queries(
     Writer(attempt).write(numbered(5000), batch=500)
     with django_assert_max_num_queries(6):
         page.get(url(attempt, "rows/?start=4000&limit=100"))
-
-
-def row_numbers(html: str) -> list[int]:
-    return [int(part.partition('"')[0]) for part in html.split(' id="L')[1:]]
 
 
 def test_only_lines_that_match_are_shown_with_their_own_numbers(page: Client) -> None:
@@ -241,29 +217,6 @@ def test_the_logs_of_other_attempts_and_containers_are_one_click_away(page: Clie
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_follows_the_lines_that_match_gets_all_of_them_and_no_other() -> None:
-    attempt = a_running_attempt()
-    cookie = cookie_of(attempt.job.owner)
-    writer = Writer(attempt)
-    writer.write(numbered(3500), batch=500)
-
-    async def test() -> None:
-        path = url(attempt, "live/?skip=1&q=line%2034")
-        async with open_stream(path, cookie=cookie) as stream:
-            first = json.loads(await stream.event("lines"))
-            assert row_numbers(first["html"]) == [35, *range(341, 351), *range(3401, 3501)]
-            assert (first["first"], first["last"]) == (1, 3500)
-            await _in_thread(lambda: writer.write(numbered(2, first=3500)))
-            none = json.loads(await stream.event("lines"))
-            assert (none["html"], none["last"], none["line_count"]) == ("", 3502, 3502)
-            await _in_thread(writer.finish)
-            await stream.event("end")
-            await stream.body()
-
-    run(test)
-
-
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("parts", [[], [b"caf\xe9 \x1b[31mred\n", b"<b>\x00\n"]])
 def test_the_download_is_byte_for_byte_what_was_written(parts: list[bytes]) -> None:
     attempt = a_running_attempt()
@@ -294,123 +247,3 @@ def test_a_part_that_cannot_be_read_is_a_readable_error(page: Client) -> None:
     answer = page.get(url(attempt, "rows/"), headers={"Accept": "application/json"})
     assert answer.status_code == 503
     assert answer.json()["message"]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_new_lines_come_live_until_the_log_is_complete() -> None:
-    attempt = a_running_attempt(a_user(username="owner"))
-    cookie = cookie_of(attempt.job.owner)
-    writer = Writer(attempt)
-    writer.write(numbered(2))
-
-    async def test() -> None:
-        async with open_stream(url(attempt, "live/"), cookie=cookie) as stream:
-            first = json.loads(await stream.event("lines"))
-            assert (first["last"], first["html"].count("bw-lx")) == (2, 2)
-            await _in_thread(lambda: writer.write(numbered(3, first=2)))
-            second = json.loads(await stream.event("lines"))
-            assert second["last"] == 5
-            assert "line 1<" not in second["html"]
-            assert "line 4<" in second["html"]
-            await _in_thread(writer.finish)
-            end = json.loads(await stream.event("end"))
-            assert end["complete"]
-            assert end["line_count"] == 5
-            await stream.body()
-            assert stream.ended.is_set()
-
-    run(test)
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(
-    ("query", "headers"),
-    [("", {"last-event-id": "700"}), ("?after=700", {}), ("?after=700", {"last-event-id": "x"})],
-)
-def test_a_viewer_that_reconnects_goes_on_after_the_last_line_it_has(
-    query: str, headers: dict[str, str]
-) -> None:
-    attempt = a_running_attempt()
-    cookie = cookie_of(attempt.job.owner)
-    writer = Writer(attempt)
-    writer.write(numbered(1500))
-    writer.finish()
-
-    async def test() -> None:
-        path = url(attempt, f"live/{query}")
-        async with open_stream(path, cookie=cookie, headers=headers) as stream:
-            text = (await stream.body()).decode()
-            numbers = [int(part.split('\\"')[0]) for part in text.split('id=\\"L')[1:]]
-            assert numbers == list(range(701, 1501))
-            assert "id: 1500" in text
-
-    run(test)
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [("?skip=1", [(2501, 3500)]), ("?skip=1&after=1500", [(1501, 3500)]), ("?after=2600", None)],
-)
-def test_a_follower_who_is_far_behind_is_taken_to_the_newest_lines(
-    query: str, expected: list[tuple[int, int]] | None
-) -> None:
-    attempt = a_running_attempt()
-    cookie = cookie_of(attempt.job.owner)
-    writer = Writer(attempt)
-    writer.write(numbered(3500), batch=500)
-    writer.finish()
-
-    async def test() -> None:
-        async with open_stream(url(attempt, f"live/{query}"), cookie=cookie) as stream:
-            text = (await stream.body()).decode()
-        batches = [
-            json.loads(line.removeprefix("data: "))
-            for line in text.splitlines()
-            if line.startswith("data: ") and '"html": ""' not in line
-        ]
-        spans = [(batch["first"], batch["last"]) for batch in batches]
-        assert spans == (expected or [(2601, 3100), (3101, 3500)])
-        for batch in batches:
-            assert batch["html"].count("bw-lx") == batch["last"] - batch["first"] + 1
-        assert "id: 3500" in text
-
-    run(test)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_live_log_of_an_attempt_that_never_had_one_ends_with_it() -> None:
-    attempt = a_running_attempt()
-    cookie = cookie_of(attempt.job.owner)
-    Attempt.objects.filter(pk=attempt.pk).update(ended_at=NOW)
-
-    async def test() -> None:
-        async with open_stream(url(attempt, "live/"), cookie=cookie) as stream:
-            assert json.loads(await stream.event("end"))["line_count"] == 0
-
-    run(test)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_nobody_follows_the_log_of_anothers_job() -> None:
-    attempt, stranger = a_running_attempt(), a_user()
-    cookie = cookie_of(stranger)
-
-    async def test() -> None:
-        async with open_stream(url(attempt, "live/"), cookie=cookie) as stream:
-            assert stream.status == 404
-            await stream.body()
-
-    run(test)
-
-
-async def _in_thread(work: Callable[[], None]) -> None:
-    """The database may not be used on the event loop's thread; the thread's connection is closed."""
-
-    def in_thread() -> None:
-        try:
-            work()
-        finally:
-            connection.close()
-
-    await asyncio.to_thread(in_thread)

@@ -164,7 +164,7 @@ class Costs:
                     NO_JOB_LABEL, NO_JOB, "", amounts, self.query, scope, uncharged_yet_usd=yet
                 )
                 continue
-            named = self._named(key, value)
+            named = self.named(key, value)
             yield Line(
                 label=named.name,
                 key=str(value),
@@ -188,7 +188,8 @@ class Costs:
             for (key, value), amounts in self.ledger.tags.items()
         ]
 
-    def _named(self, key: str, value: Any) -> Named:
+    def named(self, key: str, value: Any) -> Named:
+        """What a cell of these costs is called."""
         if key == "capacity":
             return Named(KIND_LABELS[value])
         found: dict[int, Named] = getattr(self.names(), key)
@@ -324,7 +325,7 @@ def as_csv(*, query: CostQuery, user: User) -> str:
 def _cell_text(costs: Costs, key: str, value: Any) -> str:
     if value is None or key == "capacity":
         return value or ""
-    return plaintext.cell(costs._named(key, value).name)  # noqa: SLF001
+    return plaintext.cell(costs.named(key, value).name)
 
 
 def bars(days: Section) -> list[Bar]:
