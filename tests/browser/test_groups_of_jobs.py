@@ -145,6 +145,8 @@ def test_an_array_that_waits_is_put_together_in_the_form(visit: Visit, user: Use
     page.get_by_label("Array size").fill("5")
     page.get_by_role("button", name="Add a job to wait for").click()
     page.get_by_label("Job to wait for").fill("nonsense")
+    # Half a word is no error yet; sent, it is.
+    page.get_by_role("button", name="Submit job").click()
     expect(page.locator("#error-depends_on")).to_contain_text("is no job's id")
     page.get_by_label("Job to wait for").fill(str(before.pk))
     expect(page.locator("#error-depends_on")).to_be_empty()

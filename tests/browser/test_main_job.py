@@ -167,7 +167,7 @@ def test_each_container_of_a_job_shows_its_own_log(
     page.goto(f"{installation.url}/jobs/{job_id}/")
     current = page.locator("[aria-current=step] .bw-step-name")
     expect(current).to_have_text("SUCCEEDED", timeout=PATIENCE_MS)
-    tabs = page.get_by_role("navigation", name="Containers of attempt 1")
+    tabs = page.get_by_role("navigation", name="Containers of this attempt")
     tabs.get_by_role("link", name="init").click()
     expect(page.get_by_role("log")).to_contain_text("this is init")
     tabs.get_by_role("link", name="main").click()

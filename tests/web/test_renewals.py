@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template import Context, Template
@@ -273,7 +274,9 @@ def test_nothing_is_remembered_of_a_part_that_could_not_be_drawn() -> None:
 class TestOnPages:
     @pytest.mark.parametrize("query", ["", "?q=seen", "?tag=team"])
     def test_many_viewers_of_a_page_are_served_by_few_drawings(self, query: str) -> None:
-        index_again([a_job(name="seen-by-all", tags={"team": "film"}).pk])
+        job = a_job(name="seen-by-all", tags={"team": "film"})
+        with transaction.atomic():
+            index_again([job.pk])
         viewers = [Viewer(a_user(is_staff=True)) for _ in range(3)]
         path = reverse("jobs") + query
         parts = viewers[0].parts_of(path)
