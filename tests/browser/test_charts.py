@@ -102,5 +102,5 @@ def test_curves_change_their_colours_with_the_theme_and_their_width_with_the_win
     page.get_by_role("button", name="Switch between light and dark").click()
     page.wait_for_function(f"before => {CANVAS}.toDataURL() !== before", arg=before)
     page.set_viewport_size({"width": 390, "height": 800})
-    page.wait_for_function(f"{CANVAS}.clientWidth < 390")
+    page.wait_for_function(f"() => {CANVAS}.clientWidth < 390")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

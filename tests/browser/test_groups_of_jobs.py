@@ -49,7 +49,7 @@ def test_a_child_that_fails_changes_its_square_and_a_click_opens_it(visit: Visit
 
     expect(page.locator("#count-FAILED")).to_contain_text("1")
     expect(page.get_by_role("region", name="Why children failed")).to_contain_text("Exit code 3")
-    page.wait_for_function(f"{GRID}[2] === '6'")
+    page.wait_for_function(f"() => {GRID}[2] === '6'")
     assert page.evaluate("document.querySelector('[data-grid] .bw-failed').getAttribute('d')")
     assert page.evaluate("window.notReloaded && document.querySelector('[data-grid] svg').kept")
 
