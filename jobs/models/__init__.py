@@ -63,6 +63,7 @@ from .queue import (
     QueueType,
     QuotaShare,
 )
+from .registry import RegistryLogin
 from .right_sizing import RightSizing
 from .search import DocumentBlock, JobDocument, SavedView
 from .secret import Secret
@@ -144,6 +145,7 @@ __all__ = [
     "QueueStatus",
     "QueueType",
     "QuotaShare",
+    "RegistryLogin",
     "RightSizing",
     "SavedView",
     "SchedulerLease",

@@ -107,12 +107,31 @@ class ImagePullStatus(models.TextChoices):
 
 
 class ImagePull(models.Model):
-    """The pull of one image to one engine, shared by all attempts that wait for it."""
+    """The pull of one image to one engine with one login, shared by all attempts that wait for it.
+
+    A row with a login also says that what is below its `repository` came to the engine with one: who may use that
+    there has to have proved that he can pull it himself (`services.attempts.registry_access`).
+    """
 
     engine = models.ForeignKey(
         Engine, on_delete=models.CASCADE, related_name="image_pulls", db_index=False
     )
     image = models.CharField(max_length=255)
+    login = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        help_text='With whose login: "login:" or "secret:" and its id. Empty: nobody\'s.',
+    )
+    repository = models.CharField(
+        max_length=512, blank=True, default="", help_text="The image's, where a login is used."
+    )
+    proven = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        help_text="Which state of the login has pulled the image; empty: none has.",
+    )
     status = models.CharField(max_length=16, choices=ImagePullStatus)
     detail = models.TextField(blank=True, help_text="Progress in words, or why it failed.")
     bytes_done = models.BigIntegerField(default=0)
@@ -122,11 +141,12 @@ class ImagePull(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["engine", "image"], name="image_pull_unique"),
+            models.UniqueConstraint(fields=["engine", "image", "login"], name="image_pull_unique"),
             models.CheckConstraint(
                 condition=Q(status__in=ImagePullStatus.values), name="image_pull_status_is_known"
             ),
         ]
+        indexes = [models.Index(fields=["repository", "engine"], name="image_pull_private")]
 
     def __str__(self) -> str:
         return f"{self.image} on {self.engine_id}: {self.status}"
