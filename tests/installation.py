@@ -30,6 +30,8 @@ PYTHON = sys.executable
 PASSWORD = "secret-of-tests"
 TERMINAL = frozenset({"SUCCEEDED", "FAILED"})
 T = TypeVar("T")
+# Far longer than anything takes: only what never comes is given up, on a busy machine too.
+PATIENCE_SECONDS = 180.0
 
 COMMANDS = {
     "redis": [PYTHON, "-m", "batchweb.embedded"],
@@ -48,7 +50,11 @@ COMMANDS = {
 
 
 def wait_until(
-    condition: Callable[[], T], *, seconds: float, what: str, interval: float = 0.05
+    condition: Callable[[], T],
+    *,
+    what: str,
+    seconds: float = PATIENCE_SECONDS,
+    interval: float = 0.05,
 ) -> T:
     """The first true value of `condition`; TimeoutError, naming `what`, if there is none in time."""
     deadline = time.monotonic() + seconds
@@ -97,7 +103,7 @@ class Installation:
         )
         for name in COMMANDS:
             self.start(name)
-        wait_until(self.is_ready, seconds=60, what="the installation is ready")
+        wait_until(self.is_ready, what="the installation is ready")
 
     def __exit__(
         self,
@@ -274,7 +280,11 @@ class Installation:
         return answer.content
 
     def wait_for(
-        self, job_id: str, *statuses: str, seconds: float = 60, interval: float = 0.05
+        self,
+        job_id: str,
+        *statuses: str,
+        seconds: float = PATIENCE_SECONDS,
+        interval: float = 0.05,
     ) -> dict[str, Any]:
         """The job as soon as it is in one of the statuses (default: a terminal one)."""
         wanted = set(statuses) or TERMINAL
@@ -290,7 +300,9 @@ class Installation:
             raise TimeoutError(f"{error}; it is {last}") from None
         return last
 
-    def wait_for_all(self, job_ids: Iterable[str], *, seconds: float) -> list[dict[str, Any]]:
+    def wait_for_all(
+        self, job_ids: Iterable[str], *, seconds: float = PATIENCE_SECONDS
+    ) -> list[dict[str, Any]]:
         """All jobs once they are terminal, in the order asked for."""
         deadline = time.monotonic() + seconds
         return [

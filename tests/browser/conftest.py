@@ -11,11 +11,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Page, expect
 
 from tests.builders import a_user
 
 STOP_SECONDS = 20.0
+# As long as the browser waits by itself for a page: a machine that is busy with other tests is no error.
+expect.set_options(timeout=30_000)
 COMMAND = [sys.executable, "-m", "uvicorn", "batchweb.asgi:application", "--port", "0"]
 
 

@@ -294,7 +294,6 @@ def test_other_users_objects_do_not_exist(
     mine = batch.submit_job(jobName="mine", jobQueue="default", jobDefinition="hello")["jobId"]
     wait_until(
         lambda: batch.describe_jobs(jobs=[mine])["jobs"][0]["status"] == "SUCCEEDED",
-        seconds=60,
         what="his job has ended",
     )
 

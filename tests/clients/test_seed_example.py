@@ -52,7 +52,6 @@ def test_the_first_example_of_aws_batch_runs_as_it_stands(clients: Clients) -> N
             )["computeEnvironments"][0]["status"]
             == "VALID"
         ),
-        seconds=30,
         what="the environment is VALID",
     )
     queue = json.loads(clients.shell(CREATE_QUEUE))
@@ -61,7 +60,7 @@ def test_the_first_example_of_aws_batch_runs_as_it_stands(clients: Clients) -> N
     assert definition["revision"] == 1
     job = json.loads(clients.shell(SUBMIT))
 
-    found = wait_until(lambda: _ended(clients, job["jobId"]), seconds=60, what="the job has ended")
+    found = wait_until(lambda: _ended(clients, job["jobId"]), what="the job has ended")
     assert found["status"] == "SUCCEEDED", found
     stream = found["container"]["logStreamName"]
     events = clients.aws(

@@ -33,7 +33,6 @@ class World:
     def wait_for_environment(self, name: str, status: str) -> None:
         wait_until(
             lambda: self._status("compute_environments", "computeEnvironments", name) == status,
-            seconds=30,
             what=f"{name} is {status}",
         )
 
@@ -50,7 +49,6 @@ class World:
     def wait_for_queue(self, name: str, status: str) -> None:
         wait_until(
             lambda: self._status("job_queues", "jobQueues", name) == status,
-            seconds=30,
             what=f"{name} is {status}",
         )
 
@@ -79,7 +77,7 @@ class World:
             found.update(self.batch.describe_jobs(jobs=[job_id])["jobs"][0])
             return found["status"] in wanted
 
-        wait_until(there, seconds=60, what=f"{job_id} is in {wanted}")
+        wait_until(there, what=f"{job_id} is in {wanted}")
         return found
 
     def policy(self) -> str:

@@ -40,7 +40,6 @@ def test_more_memory_than_any_machine_has_waits_and_says_so(installation: Instal
         lambda: (
             "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT" in installation.job(job_id)["status_reason"]
         ),
-        seconds=20,
         what="the reason",
     )
     installation.post(f"/jobs/{job_id}/cancel/", reason="too large")

@@ -107,9 +107,7 @@ def test_a_job_is_stopped_in_each_state(how: str, state: str, installation: Inst
         "RUNNING": {},
     }
     job_id = installation.submit("stopped", definition=waits, **more[state])
-    wait_until(
-        lambda: installation.job(job_id)["status"] == state, seconds=60, what=f"it is {state}"
-    )
+    wait_until(lambda: installation.job(job_id)["status"] == state, what=f"it is {state}")
     installation.post(f"/jobs/{job_id}/{how}/", reason="by a test")
     if (how, state) == ("cancel", "RUNNING"):
         # AWS: nothing happens to what is placed already.

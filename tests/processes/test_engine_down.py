@@ -44,23 +44,22 @@ def test_its_jobs_end_as_host_loss_and_retry_and_what_waits_is_told_why(
         installation.wait_for(job_id, "RUNNING")
 
     daemon.stop() if how == "stopped" else daemon.kill()
-    wait_until(environment_is("INVALID", installation), seconds=30, what="INVALID")
+    wait_until(environment_is("INVALID", installation), what="INVALID")
     row = installation.get("/environments/")["results"][0]
     assert "does not answer" in row["status_reason"]
     waiting = installation.submit("waiting", command="echo late")
     wait_until(
         lambda: "does not answer" in installation.job(waiting)["status_reason"],
-        seconds=30,
         what="the waiting job says why",
     )
 
     daemon.start()
-    wait_until(environment_is("VALID", installation), seconds=60, what="VALID again")
-    assert installation.wait_for(waiting, seconds=60)["status"] == "SUCCEEDED"
+    wait_until(environment_is("VALID", installation), what="VALID again")
+    assert installation.wait_for(waiting)["status"] == "SUCCEEDED"
 
-    job = installation.wait_for(retried, seconds=90)
+    job = installation.wait_for(retried)
     assert (job["status"], len(job["attempts"])) == ("SUCCEEDED", 2)
     assert job["attempts"][0]["status_reason"].startswith(HOST_LOST)
-    job = installation.wait_for(given_up, seconds=90)
+    job = installation.wait_for(given_up)
     assert job["status"] == "FAILED"
     assert job["status_reason"].startswith(HOST_LOST)

@@ -156,10 +156,10 @@ def test_every_job_ends_right_and_runs_once(
     killer = threading.Thread(target=struck, args=(strikes,))
     killer.start()
     try:
-        wait_until(installation.is_ready, seconds=60, what="the page answers again")
+        wait_until(installation.is_ready, what="the page answers again")
         killer.join()
-        wait_until(installation.is_ready, seconds=60, what="the page answers after the last blow")
-        jobs = installation.wait_for_all(expected, seconds=150)
+        wait_until(installation.is_ready, what="the page answers after the last blow")
+        jobs = installation.wait_for_all(expected)
     finally:
         over.set()
         killer.join()
@@ -183,9 +183,7 @@ def test_a_second_scheduler_takes_over_when_the_first_is_gone(installation: Inst
     installation.kill("scheduler")
     installation.stop("scheduler")
     try:
-        assert (
-            installation.wait_for(installation.submit("after"), seconds=20)["status"] == "SUCCEEDED"
-        )
+        assert installation.wait_for(installation.submit("after"))["status"] == "SUCCEEDED"
     finally:
         installation.start("scheduler")
         installation.stop("standby")

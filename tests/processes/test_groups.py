@@ -97,7 +97,7 @@ def assert_nothing_is_left(installation: Installation, job_id: str) -> None:
         return [name for name in found if name and job_id in name]
 
     try:
-        wait_until(lambda: not left(), seconds=60, what=f"nothing is left of {job_id}")
+        wait_until(lambda: not left(), what=f"nothing is left of {job_id}")
     finally:
         client.close()
 
@@ -265,7 +265,7 @@ def running(installation: Installation, kind: str) -> str:
             and all("ready" in installation.log(job_id, **which) for which in logs)
         )
 
-    wait_until(ready, seconds=60, what="all of it runs")
+    wait_until(ready, what="all of it runs")
     return job_id
 
 

@@ -55,9 +55,7 @@ def test_the_seeded_example_is_interrupted_twice_and_does_each_step_once(
     )
     # Once with time to end by itself, and once killed at once.
     for attempt, (step, seconds) in enumerate([(2, 60), (4, 0)], start=1):
-        wait_until(
-            has_done(installation, job_id, step, attempt), seconds=120, what=f"step {step} is done"
-        )
+        wait_until(has_done(installation, job_id, step, attempt), what=f"step {step} is done")
         installation.manage("shell", "-c", INTERRUPT.format(job=job_id, seconds=seconds))
     job = installation.wait_for(job_id)
     assert job["status"] == "SUCCEEDED", job
@@ -76,7 +74,6 @@ def test_the_seeded_example_is_interrupted_twice_and_does_each_step_once(
     done = "\n".join(steps) + "\n"
     wait_until(
         lambda: installation.job(job_id)["checkpoint"]["size_bytes"] == len(done),
-        seconds=90,
         what="its checkpoint is measured",
     )
     listed = installation.get(f"/jobs/{job_id}/checkpoint/")
@@ -89,6 +86,5 @@ def test_the_seeded_example_is_interrupted_twice_and_does_each_step_once(
     installation.post(f"/jobs/{job_id}/checkpoint/delete/")
     wait_until(
         lambda: installation.job(job_id)["checkpoint"]["removed_at"],
-        seconds=90,
         what="its checkpoint is deleted",
     )

@@ -99,8 +99,8 @@ def test_jobs_share_an_instance_that_ends_when_it_is_idle(installation: Installa
         2,
         "1",
     )
-    installation.wait_for_all(jobs, seconds=90)
-    wait_until(lambda: not instances(installation, queue), seconds=90, what="it is ended")
+    installation.wait_for_all(jobs)
+    wait_until(lambda: not instances(installation, queue), what="it is ended")
     ended = installation.get(f"/instances/{instance['instance_id']}/")
     assert (ended["state"], ended["end_cause"]) == ("ENDED", "IDLE")
     # A minute at least: 0.06 USD an hour, of which the jobs used a part.
@@ -117,7 +117,7 @@ def test_busy_jobs_together_get_no_more_than_the_one_vcpu_of_their_instance(
         installation.submit(f"burner-{n}", queue=queue, definition=definition) for n in range(2)
     ]
 
-    ended = installation.wait_for_all(jobs, seconds=90)
+    ended = installation.wait_for_all(jobs)
     assert [job["status"] for job in ended] == ["SUCCEEDED"] * 2, ended
     hosts = [(job["attempts"][0]["host_id"], job["attempts"][0]["instance_type"]) for job in ended]
     assert hosts[0] == hosts[1]
@@ -186,7 +186,7 @@ def test_spot_work_gives_way_to_on_demand_work_and_is_tried_again(
     )
 
     assert installation.wait_for(urgent)["status"] == "SUCCEEDED"
-    for ended in installation.wait_for_all(victims, seconds=120):
+    for ended in installation.wait_for_all(victims):
         assert ended["status"] == "SUCCEEDED", ended
         first = ended["attempts"][0]
         assert first["status_reason"].startswith("Host EC2 (instance i-")

@@ -94,7 +94,7 @@ def test_a_job_submits_another_with_its_role_which_ends_with_it(
 ) -> None:
     properties = container(image, SUBMITS, jobRoleArn=ROLE)
     parent = submit(installation, containerProperties=properties)
-    ended = installation.wait_for(parent, seconds=120)
+    ended = installation.wait_for(parent)
     assert ended["status"] == "SUCCEEDED", installation.log(parent)
     said = said_by(installation, parent)
     assert (said["method"], said["status"], said["role"]) == ("container-role", "RUNNING", ROLE)
@@ -140,7 +140,7 @@ def test_containers_and_nodes_have_credentials_each_of_their_own(
             ],
         },
     )
-    for job in installation.wait_for_all([several, nodes], seconds=180):
+    for job in installation.wait_for_all([several, nodes]):
         assert job["status"] == "SUCCEEDED", job
     said = [
         said_by(installation, several, container=0),
@@ -159,7 +159,7 @@ def test_the_address_comes_back_with_the_next_job_where_somebody_removed_it(
         if removed:
             _remove_network(docker_engine_url)
         job_id = submit(installation, containerProperties=properties)
-        ended = installation.wait_for(job_id, seconds=120)
+        ended = installation.wait_for(job_id)
         assert ended["status"] == "SUCCEEDED", installation.log(job_id)
 
 
@@ -175,7 +175,7 @@ def test_tokens_of_jobs_are_shown_nowhere(installation: Installation, image: str
     script = "import os; print(os.environ['AWS_CONTAINER_AUTHORIZATION_TOKEN'])"
     properties = container(image, script, jobRoleArn=ROLE)
     job_id = submit(installation, containerProperties=properties)
-    installation.wait_for(job_id, seconds=120)
+    installation.wait_for(job_id)
     token = installation.log(job_id).strip()
     assert len(token) > 40
     keys = installation.dev_env()

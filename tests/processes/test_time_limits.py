@@ -5,9 +5,12 @@ that runs.
 """
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import docker
 import pytest
@@ -19,15 +22,13 @@ pytestmark = pytest.mark.processes
 
 TIMED_OUT = "Job attempt duration exceeded timeout"
 GRACE = timedelta(seconds=2)
-# Some slack for a machine that is busy with other tests.
-ON_TIME = timedelta(seconds=4)
+# Some slack for a machine that is busy with other tests; the containers would run for ten minutes.
+ON_TIME = timedelta(seconds=20)
 HEEDS = "sh -c 'trap \"echo told; exit 0\" TERM; echo ready; sleep 600 & wait'"
 IGNORES = "sh -c 'trap \"\" TERM; echo ready; while :; do sleep 0.2; done'"
 MOVE = """
-from datetime import datetime
-from jobs.models import Attempt
-moved = Attempt.objects.filter(job_id__in={ids}, ended_at=None, started_at__isnull=False)
-assert moved.update(deadline_at=datetime.fromisoformat("{at}")) == len({ids})
+update jobs_attempt set deadline_at = ?
+where job_id in (select value from json_each(?)) and ended_at is null and started_at is not null
 """
 
 
@@ -51,14 +52,20 @@ def run(installation: Installation, *commands: str) -> list[str]:
     ]
     for job_id in ids:
         installation.wait_for(job_id, "RUNNING")
-        wait_until(is_ready(installation, job_id), seconds=30, what="it is ready")
+        wait_until(is_ready(installation, job_id), what="it is ready")
     return ids
 
 
 def move_deadline(installation: Installation, *job_ids: str) -> datetime:
-    at = datetime.now(UTC) + timedelta(seconds=6)
-    installation.manage("shell", "-c", MOVE.format(ids=list(job_ids), at=at.isoformat()))
-    assert datetime.now(UTC) < at, "this machine is too busy: the deadline has passed already"
+    """In six seconds, later than the next sweep; written as Django writes it."""
+    with closing(sqlite3.connect(installation.var / "batchweb.sqlite3", timeout=30)) as database:
+        at = datetime.now(UTC) + timedelta(seconds=6)
+        values = (
+            at.strftime("%Y-%m-%d %H:%M:%S.%f"),
+            json.dumps([UUID(each).hex for each in job_ids]),
+        )
+        assert database.execute(MOVE, values).rowcount == len(job_ids)
+        database.commit()
     return at
 
 
@@ -131,7 +138,7 @@ def test_a_deadline_that_passed_while_nobody_was_there_is_made_good_at_once(
     for name in away:
         installation.stop(name)
     deadline = move_deadline(installation, job_id)
-    wait_until(lambda: datetime.now(UTC) > deadline, seconds=30, what="the deadline has passed")
+    wait_until(lambda: datetime.now(UTC) > deadline, what="the deadline has passed")
     for name in away:
         installation.start(name)
     job = installation.wait_for(job_id)
