@@ -10,6 +10,7 @@ lost message costs latency and nothing else. Topics:
 - `queues` (and their scheduling policies), `environments`, `definitions`, `resources` (consumable ones): one
   of these was made or changed;
 - `pulls`: an image pull went on;
+- `registries`: a registry's login was made, changed or tried;
 - `search`: what jobs are found by was brought up to date;
 - `budgets`: a budget was made or changed, or what is spent of one;
 - `metrics`: a whole minute more is in the metrics; `alarms`: one was made, changed, raised or went out.
@@ -36,6 +37,7 @@ ENVIRONMENTS = "environments"
 DEFINITIONS = "definitions"
 RESOURCES = "resources"
 PULLS = "pulls"
+REGISTRIES = "registries"
 BUDGETS = "budgets"
 METRICS = "metrics"
 ALARMS = "alarms"

@@ -32,6 +32,7 @@ LAUNCH = "jobs.tasks.launch_attempts"
 STOP = "jobs.tasks.stop_attempts"
 REAP = "jobs.tasks.reap_attempts"
 PULL = "jobs.tasks.pull_image"
+CHECK_LOGIN = "jobs.tasks.check_registry_logins"
 CLEAN_UP = "jobs.tasks.clean_up_attempts"
 BULK = "jobs.tasks.go_on_with_bulk"
 RIGHT_SIZE = "jobs.tasks.right_size"
@@ -46,6 +47,8 @@ QUEUE_OF = {
     STOP: "stop",
     REAP: "reap",
     PULL: "pull",
+    # It may take as long: it waits for a registry.
+    CHECK_LOGIN: "pull",
     CLEAN_UP: "cleanup",
     BULK: "bulk",
     RIGHT_SIZE: "bulk",

@@ -12,7 +12,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from jobs.services import checkpoints
-from jobs.services.access import audit
+from jobs.services.access import audit, registry_checks
 from jobs.services.attempts import launch, pulls, reap, stopping
 from jobs.services.costs import budgets, pressures, right_sizing, rollup
 from jobs.services.metrics import keeping
@@ -82,6 +82,12 @@ def tend_checkpoints(*job_ids: UUID) -> None:
 def pull_image(pull_ids: Sequence[int]) -> None:
     """Pulls an image and lets go on what waits for it."""
     _one_by_one(lambda id_: pulls.pull_image(pull_id=id_), pull_ids)
+
+
+@_task
+def check_registry_logins(login_ids: Sequence[int]) -> None:
+    """Tries logins of registries."""
+    _one_by_one(lambda id_: registry_checks.check_login(login_id=id_), login_ids)
 
 
 @_task

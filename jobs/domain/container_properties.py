@@ -48,7 +48,6 @@ RESOURCES: dict[str, Reader] = {
     "GPU": lambda value: str(validation.gpus(value)),
 }
 REFUSED = {
-    "repositoryCredentials": "Log in to the registry with the engine instead.",
     "enableExecuteCommand": "Use docker exec on the engine instead.",
     "firelensConfiguration": "Logs are kept by Batchweb itself.",
     "startTimeout": "Use the job's time limit instead.",
@@ -159,6 +158,9 @@ ENGINE_READERS: dict[str, Reader] = {
     "ulimits": ulimits,
     "mountPoints": mount_points,
     "secrets": _secrets,
+    "repositoryCredentials": an_object(
+        {"credentialsParameter": value_from}, required=("credentialsParameter",)
+    ),
     "logConfiguration": _log_configuration,
 }
 WORK_READERS: dict[str, Reader] = {

@@ -40,7 +40,7 @@ _OF_STOPS = {
 # How status reasons begin: they are made in `reasons`.
 _OF_REASONS = {
     reasons.DEPENDENT_FAILED: DEPENDENCY,
-    "CannotPullContainerError": IMAGE,
+    reasons.CANNOT_PULL: IMAGE,
     "CannotStartContainerError": NOT_STARTED,
     "ResourceInitializationError": NOT_STARTED,
     reasons.TIMED_OUT: TIME_LIMIT,

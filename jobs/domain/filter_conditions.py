@@ -7,6 +7,7 @@ from typing import Any
 
 from .filter_regex import expression
 from .filter_tokens import PatternError, Scanner
+from .numbers import is_whole
 
 Matches = Callable[[str], bool]
 Condition = Callable[[Any], bool]
@@ -120,7 +121,7 @@ def _in_brackets(scanner: Scanner) -> Step:
         word = scanner.word()
         if word[0] == "'" and len(word) > 2 and word[-1] == "'":
             step = word[1:-1]
-        elif word.isascii() and word.isdigit() and len(word) <= 9:
+        elif is_whole(word, digits=9):
             step = int(word)
         else:
             raise PatternError(

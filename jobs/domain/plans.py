@@ -25,6 +25,7 @@ ENGINE_MEMBERS = (
     "ulimits",
     "mountPoints",
     "secrets",
+    "repositoryCredentials",
     "logConfiguration",
 )
 

@@ -24,6 +24,7 @@ ARRAY_SUCCEEDED = "All array children succeeded"
 # Clients look for these words; which job, and why, comes behind them.
 DEPENDENT_FAILED = "Dependent Job failed"
 HOST_LOST = "Host EC2"
+CANNOT_PULL = "CannotPullContainerError"
 STOPPED_UNLAUNCHED = "It was stopped before its container was started."
 NOT_STARTED = "It was not started, because what it depends on can no longer be."
 STOPPED_ON_REQUEST = "It was stopped on request."
@@ -93,9 +94,23 @@ def deleting_checkpoint(name: str) -> str:
     return f"What {name} kept in its checkpoint directory is being deleted."
 
 
-def cannot_pull(image: str, detail: str) -> str:
-    """AWS's `CannotPullContainerError`, with the image and what the registry said."""
-    return f"CannotPullContainerError: {image}: {detail}"
+def cannot_pull(image: str, detail: str, advice: str = "") -> str:
+    """AWS's `CannotPullContainerError`, with the image and what the registry said, and what to do about it."""
+    told = f"{CANNOT_PULL}: {image}: {detail}"
+    return f"{told.rstrip('.')}. {advice}" if advice else told
+
+
+def login_needed(repository: str) -> str:
+    """What to do where a registry gives an image to nobody without a login."""
+    return (
+        f"There is no login for {repository} that this job may use. Check the image's name; if the registry wants "
+        "a login, add one under Registries."
+    )
+
+
+def login_refused(what: str) -> str:
+    """What to do where a registry refuses a login, which `what` names."""
+    return f"The registry refuses the {what}. Renew it, or check the image's name and that it may pull it."
 
 
 def cannot_start(detail: str) -> str:
@@ -112,6 +127,16 @@ def dependency_not_met(*, container: str, on: str, exit_code: int | None) -> str
 def secret_unavailable(detail: str) -> str:
     """AWS's `ResourceInitializationError`: what a container was to be given could not be had."""
     return f"ResourceInitializationError: unable to pull secrets: {detail}"
+
+
+def registry_auth_unavailable(detail: str) -> str:
+    """The same of the login that `repositoryCredentials` name."""
+    return f"ResourceInitializationError: unable to pull secrets or registry auth: {detail}"
+
+
+def is_pull_failure(status_reason: str) -> bool:
+    """Whether an attempt ended because its image could not be had."""
+    return status_reason.startswith(CANNOT_PULL)
 
 
 def is_host_loss(status_reason: str) -> bool:

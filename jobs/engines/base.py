@@ -48,6 +48,14 @@ class CannotPull(EngineError):
     """The image could not be fetched, and trying again at once would not help."""
 
 
+class PullRefused(CannotPull):
+    """The registry does not give the image to whom it was asked for by."""
+
+
+class LoginRefused(EngineError):
+    """The registry does not know this user name with this password."""
+
+
 class CannotStart(EngineError):
     """The container was made but its command could not be run (not found, not executable, ...)."""
 
@@ -234,6 +242,15 @@ class PullProgress:
     bytes_total: int
 
 
+@dataclass(frozen=True, slots=True)
+class RegistryLogin:
+    """Who an engine says it is to a registry (its host, with its port). Only the registry is printed."""
+
+    registry: str
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+
+
 class Engine(Protocol):
     """Every call may raise EngineUnreachable, and EngineError where the engine fails by itself; each
     names what else it raises. May be shared between threads."""
@@ -248,9 +265,19 @@ class Engine(Protocol):
     def has_image(self, image: str) -> bool:
         """False also for what is no image name at all; a pull then says why."""
 
-    def pull(self, image: str, on_progress: Callable[[PullProgress], None]) -> None:
-        """Fetches the image; without a tag that is its `latest`. Raises CannotPull with what the
-        registry said. `on_progress` is called about twice a second, and once at the end."""
+    def pull(
+        self,
+        image: str,
+        on_progress: Callable[[PullProgress], None],
+        login: RegistryLogin | None = None,
+    ) -> None:
+        """Fetches the image; without a tag that is its `latest`. The registry is asked also if the engine holds
+        it. Raises CannotPull with what the registry said, PullRefused if it wants another `login`, or one at all.
+        Without one, whatever this machine is logged in with is used. `on_progress` is called about twice a
+        second, and once at the end."""
+
+    def check_login(self, login: RegistryLogin) -> None:
+        """Tries a login. Raises LoginRefused if the registry refuses it, and EngineError if it cannot be asked."""
 
     def create(self, spec: ContainerSpec) -> str:
         """Makes the container, and its pod, network, volumes and service address if need be, and gives its id.

@@ -15,8 +15,11 @@ from .cost import (
     BudgetScope,
     CostHour,
     CostMark,
+    CostMinute,
     CostTagHour,
+    CostTagMinute,
     StaleCostHour,
+    StaleCostMinute,
 )
 from .definition import DefinitionStatus, DefinitionType, JobDefinition
 from .dependency import DependencyType, JobDependency
@@ -103,7 +106,9 @@ __all__ = [
     "ConsumableType",
     "CostHour",
     "CostMark",
+    "CostMinute",
     "CostTagHour",
+    "CostTagMinute",
     "DefinitionStatus",
     "DefinitionType",
     "DependencyType",
@@ -157,6 +162,7 @@ __all__ = [
     "ShareUsage",
     "SpotPressure",
     "StaleCostHour",
+    "StaleCostMinute",
     "StopKind",
     "Transition",
     "UsageSample",

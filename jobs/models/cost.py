@@ -1,4 +1,4 @@
-"""What work cost, added up by the hour; and the budgets that it is held against."""
+"""What work cost, added up by the hour and the minute; and the budgets that it is held against."""
 
 from decimal import Decimal
 
@@ -12,14 +12,13 @@ from .environment import ComputeEnvironment
 from .queue import JobQueue
 
 
-class CostHour(models.Model):
-    """What the attempts that ended within an hour cost, by what they were of. Written once the hour is over.
+class CostSums(models.Model):
+    """What the attempts that ended within a time cost, by what they were of.
 
-    Idle time of instances that no job is charged with has no queue, definition and owner. Whatever an
-    hour holds is replaced as a whole, so adding it up twice does no harm.
+    Idle time of instances that no job is charged with has no queue, definition and owner. What a time holds is
+    replaced as a whole, so adding it up twice does no harm.
     """
 
-    hour = models.DateTimeField()
     environment = models.ForeignKey(ComputeEnvironment, on_delete=models.PROTECT, db_index=False)
     capacity = models.CharField(max_length=16, choices=Capacity)
     queue = models.ForeignKey(JobQueue, on_delete=models.PROTECT, null=True, db_index=False)
@@ -38,17 +37,12 @@ class CostHour(models.Model):
     on_demand_usd = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
 
     class Meta:
-        # Sums by the hour are read from the index alone.
-        indexes = [models.Index(fields=["hour", "owner", "usd", "idle_usd"], name="cost_hour_sums")]
-
-    def __str__(self) -> str:
-        return f"{self.hour}: {self.usd}"
+        abstract = True
 
 
-class CostTagHour(models.Model):
+class CostTagSums(models.Model):
     """The same by one tag of the jobs, and by whose they are."""
 
-    hour = models.DateTimeField()
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, db_index=False)
     key = models.CharField(max_length=128)
     value = models.CharField(max_length=256, blank=True)
@@ -56,6 +50,40 @@ class CostTagHour(models.Model):
     usd = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
     idle_usd = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
     on_demand_usd = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
+
+    class Meta:
+        abstract = True
+
+
+class CostHour(CostSums):
+    """The sums of an hour. Written once it is over, and kept."""
+
+    hour = models.DateTimeField()
+
+    class Meta:
+        # Sums by the hour are read from the index alone.
+        indexes = [models.Index(fields=["hour", "owner", "usd", "idle_usd"], name="cost_hour_sums")]
+
+    def __str__(self) -> str:
+        return f"{self.hour}: {self.usd}"
+
+
+class CostMinute(CostSums):
+    """The sums of a minute. Written once it is over, and kept while a figure may end within its hour."""
+
+    minute = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["minute", "owner"], name="cost_minute_of_owner")]
+
+    def __str__(self) -> str:
+        return f"{self.minute}: {self.usd}"
+
+
+class CostTagHour(CostTagSums):
+    """The sums of an hour by tag."""
+
+    hour = models.DateTimeField()
 
     class Meta:
         constraints = [
@@ -67,6 +95,22 @@ class CostTagHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.hour} {self.key}={self.value}: {self.usd}"
+
+
+class CostTagMinute(CostTagSums):
+    """The sums of a minute by tag."""
+
+    minute = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["minute", "owner", "key", "value"], name="cost_tag_minute_unique"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.minute} {self.key}={self.value}: {self.usd}"
 
 
 class StaleCostHour(models.Model):
@@ -82,13 +126,23 @@ class StaleCostHour(models.Model):
         return str(self.hour)
 
 
+class StaleCostMinute(models.Model):
+    """The same of a minute. Until it is added up again, its costs are read from the rows themselves."""
+
+    minute = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return str(self.minute)
+
+
 class CostMark(models.Model):
-    """Up to which moment something was done, such as hours added up.
+    """Up to which moment something was done, such as hours added up; and from when on, where that is not always.
 
     `version` grows with each time: who has worked something out beside others sees that one of them was faster.
     """
 
     name = models.CharField(max_length=32, primary_key=True)
+    since = models.DateTimeField(null=True)
     until = models.DateTimeField()
     version = models.PositiveBigIntegerField(default=0)
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
+from jobs.domain.numbers import is_revision
 from jobs.models import (
     ComputeEnvironment,
     DefinitionStatus,
@@ -86,7 +87,7 @@ def newest_definition(name: str) -> JobDefinition | None:
     rows = JobDefinition.objects.filter(name=base)
     if not colon:
         return rows.filter(status=DefinitionStatus.ACTIVE).order_by("-revision").first()
-    if not (revision.isascii() and revision.isdigit() and len(revision) <= 9):
+    if not is_revision(revision):
         return None
     return rows.filter(revision=int(revision)).first()
 

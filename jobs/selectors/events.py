@@ -17,6 +17,7 @@ from django.db import connection
 from django.db.models import Max, Min, QuerySet
 
 from jobs.domain.errors import InvalidInput
+from jobs.domain.numbers import is_whole
 from jobs.models import JobQueue, JobStatus, NodeTransition, QueueBlock, Transition
 
 from .jobs import seen_by
@@ -51,9 +52,7 @@ def cursor_of(text: str) -> Ids:
     if not text:
         return NOTHING_READ
     parts = text.split("-")
-    valid = len(parts) == len(Ids._fields) and all(
-        part.isascii() and part.isdigit() and len(part) <= 19 for part in parts
-    )
+    valid = len(parts) == len(Ids._fields) and all(is_whole(part, digits=19) for part in parts)
     ids = Ids(*map(int, parts)) if valid else NOTHING_READ
     if not valid or max(ids) > MAX_ID:
         raise InvalidInput(

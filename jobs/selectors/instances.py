@@ -122,12 +122,12 @@ def find_instance(*, instance_id: str, now: datetime) -> InstanceRow | None:
 
 
 def attempts_on(
-    *, instance: Instance, now: datetime, after: str = "", size: int = ATTEMPTS_PAGE_SIZE
+    *, instance: Instance, now: datetime, after: int | None = None, size: int = ATTEMPTS_PAGE_SIZE
 ) -> Page[AttemptRow]:
     """What runs and ran on an instance, newest first, from behind the attempt of that number on."""
     rows = Attempt.objects.filter(instance=instance)
-    if after.isdecimal():
-        rows = rows.filter(pk__lt=int(after))
+    if after is not None:
+        rows = rows.filter(pk__lt=after)
     rows = rows.select_related("job__queue", "node", "instance").order_by("-id")
     found = page_of(list(rows[: size + 1]), size=size, key=lambda row: str(row.pk))
     prices = prices_of([row for row in found.rows if row.ended_at is None], now=now)

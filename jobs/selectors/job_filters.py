@@ -12,6 +12,7 @@ from django.db.models import F, Model, Q, QuerySet
 
 from jobs.domain import ids
 from jobs.domain.errors import InvalidInput
+from jobs.domain.numbers import is_revision
 from jobs.models import Job, JobDefinition, JobQueue, JobStatus
 from jobs.models.expressions import Number, Text
 
@@ -19,7 +20,6 @@ from .job_lists import CLOCKS_APART
 from .queues import kept_counts
 
 M = TypeVar("M", bound=Model)
-MAX_REVISION_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,7 @@ class Scope:
         name, colon, revision = self.filters.definition.partition(":")
         rows = JobDefinition.objects.filter(name=name)
         if colon:
-            if not (revision.isascii() and revision.isdigit()):
-                return []
-            if len(revision) > MAX_REVISION_DIGITS:
+            if not is_revision(revision):
                 return []
             rows = rows.filter(revision=int(revision))
         return list(rows.order_by("-pk").values_list("pk", flat=True))

@@ -5,12 +5,10 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
+from jobs.domain.numbers import is_revision
 from jobs.models import ComputeEnvironment, JobDefinition, JobQueue
 
 from .prepared import PreparedRow
-
-MAX_REVISION_DIGITS = 9
-
 
 _queue = PreparedRow(JobQueue, "name = %s AND NOT status = 'DELETED'")
 # Whatever a job takes from its definition; the request it was registered with is not among that.
@@ -36,7 +34,7 @@ def definition_name(text: str) -> DefinitionName | None:
     name, colon, revision = text.strip().partition(":")
     if not colon:
         return DefinitionName(name, None)
-    is_number = revision.isascii() and revision.isdigit() and len(revision) <= MAX_REVISION_DIGITS
+    is_number = is_revision(revision)
     return DefinitionName(name, int(revision)) if is_number else None
 
 

@@ -53,9 +53,20 @@ def is_group(job: Job) -> bool:
 
 def log_configuration_of(attempt: Attempt) -> Mapping[str, Any]:
     """How the attempt's container logs. No query if the attempt was read with its job and the job's spec."""
+    configuration: Mapping[str, Any] = _properties_of(attempt).get("logConfiguration", {})
+    return configuration
+
+
+def registry_secret_of(attempt: Attempt) -> str:
+    """The secret that the attempt's container names for its image's registry; empty: none. No query either."""
+    credentials: Mapping[str, str] = _properties_of(attempt).get("repositoryCredentials", {})
+    return credentials.get("credentialsParameter", "")
+
+
+def _properties_of(attempt: Attempt) -> Mapping[str, Any]:
+    """What is asked of the attempt's container beside what it runs. A plain job's plan is not even made."""
     properties: Mapping[str, Any] = attempt.job.spec.container
     if is_group(attempt.job):
         node = plan_of_job(attempt.job).nodes[attempt.node_index]
         properties = node.containers[attempt.container_index].properties
-    configuration: Mapping[str, Any] = properties.get("logConfiguration", {})
-    return configuration
+    return properties

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from django.contrib.auth.models import User
 
 from jobs.domain import arns, ids
+from jobs.domain.numbers import is_revision
 from jobs.models import (
     ComputeEnvironment,
     ConsumableResource,
@@ -60,7 +61,7 @@ def find_tagged(*, user: User, kind: str, name: str) -> Tagged | None:
 
 def _definition(_user: User, name: str) -> JobDefinition | None:
     base, _, revision = name.rpartition(":")
-    if not (revision.isascii() and revision.isdigit() and len(revision) <= 9):
+    if not is_revision(revision):
         return None
     return JobDefinition.objects.filter(name=base, revision=int(revision)).first()
 

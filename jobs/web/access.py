@@ -13,6 +13,7 @@ from django.shortcuts import resolve_url
 from django.utils import timezone
 
 from jobs import changes
+from jobs.domain.numbers import is_whole
 from jobs.models import BulkAction
 from jobs.selectors.jobs import visible_jobs
 from jobs.services.access import tokens
@@ -38,6 +39,7 @@ SHARED_TOPICS = frozenset(
         changes.DEFINITIONS,
         changes.RESOURCES,
         changes.PULLS,
+        changes.REGISTRIES,
         changes.BUDGETS,
         changes.SEARCH,
         changes.METRICS,
@@ -135,7 +137,7 @@ def visible_topics(user: User, topics: list[str]) -> set[str]:
 def _visible_bulk(user: User, topics: list[str]) -> set[str]:
     """The topics of bulk actions that he may watch: his own."""
     named = {topic.removeprefix(BULK_TOPIC) for topic in topics if topic.startswith(BULK_TOPIC)}
-    ids = {int(text) for text in named if text.isascii() and text.isdigit() and len(text) <= 18}
+    ids = {int(text) for text in named if is_whole(text)}
     rows = BulkAction.objects.filter(pk__in=ids) if ids else BulkAction.objects.none()
     if not user.is_staff:
         rows = rows.filter(owner=user)

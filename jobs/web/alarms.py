@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
+from jobs.domain import numbers
 from jobs.domain.errors import InvalidInput
 from jobs.models import Alarm
 from jobs.services.setup.alarms import (
@@ -49,7 +50,8 @@ def alarm(request: HttpRequest, name: str) -> HttpResponse:
     """GET: an alarm with its values and its history. POST: changes it; fields that are left out stay."""
     if request.method == "POST":
         return _update(request, name)
-    found, before = contexts.find(name=name), request.GET.get("before", "")
+    found = contexts.find(name=name)
+    before = numbers.whole("before", request.GET.get("before", ""))
     return answers.page(
         request,
         "alarms/detail.html",

@@ -3,15 +3,15 @@
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from jobs.domain import numbers
 from jobs.domain.errors import InvalidInput
+from jobs.domain.numbers import MAX_REVISION
 from jobs.services.setup.definitions import deregister_definition, register_definition
 
 from . import answers
 from .access import require_staff
 from .contexts import definition_form as forms
 from .contexts import definitions as contexts
-
-MAX_REVISION_DIGITS = 9
 
 
 @answers.allow("GET", "POST")
@@ -36,7 +36,7 @@ def new(request: HttpRequest) -> HttpResponse:
     name, _, revision = request.GET.get("from", "").replace("\0", "").partition(":")
     if not name:
         return answers.page(request, "definitions/form.html", forms.build(values=forms.NEW))
-    source = contexts.find(name=name, revision=_revision(revision))
+    source = contexts.find(name=name, revision=numbers.whole("from", revision, most=MAX_REVISION))
     given = {name: request.GET[name] for name in ("vcpus", "memory_mib") if name in request.GET}
     context = forms.build(values={**forms.values_of(source), **given}, source=source)
     return answers.page(request, "definitions/form.html", context)
@@ -49,7 +49,7 @@ def definition(request: HttpRequest, name: str, revision: int | None = None) -> 
     return answers.page(
         request,
         "definitions/detail.html",
-        contexts.build(definition=found, before=_revision(request.GET.get("before", ""))),
+        contexts.build(definition=found, before=_revision(request, "before")),
         as_json=lambda: contexts.summary(found),
     )
 
@@ -113,13 +113,8 @@ def _form_again(request: HttpRequest, error: InvalidInput) -> HttpResponse:
 
 
 def _wanted(request: HttpRequest, name: str) -> int:
-    revision = _revision(request.GET.get(name, ""))
-    if revision is None:
-        raise InvalidInput({name: ["The number of a revision."]})
-    return revision
+    return numbers.needed(name, request.GET.get(name, ""), least=1, most=MAX_REVISION)
 
 
-def _revision(text: str) -> int | None:
-    if text.isascii() and text.isdigit() and len(text) <= MAX_REVISION_DIGITS:
-        return int(text)
-    return None
+def _revision(request: HttpRequest, name: str) -> int | None:
+    return numbers.whole(name, request.GET.get(name, ""), most=MAX_REVISION)

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from jobs import changes
+from jobs.domain import numbers
 from jobs.domain.errors import InvalidInput
 from jobs.selectors.events import (
     EventFilters,
@@ -159,8 +160,7 @@ def _cursor(request: HttpRequest, *, streams: bool) -> Ids:
 
 
 def _limit(request: HttpRequest) -> int:
-    text = request.GET.get("limit", str(DEFAULT_LIMIT))
-    is_short = len(text) <= len(str(MAX_LIMIT))
-    if not (is_short and text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_LIMIT):
-        raise InvalidInput({"limit": [f"A limit is a number from 1 to {MAX_LIMIT}."]})
-    return int(text)
+    return (
+        numbers.whole("limit", request.GET.get("limit", ""), least=1, most=MAX_LIMIT)
+        or DEFAULT_LIMIT
+    )

@@ -15,6 +15,7 @@ from django.template.defaultfilters import filesizeformat
 from jobs.changes import log_topic
 from jobs.domain.errors import InvalidInput
 from jobs.domain.ids import text_of
+from jobs.domain.numbers import is_whole
 from jobs.joblogs import chunk
 from jobs.models import Attempt, LogStream
 from jobs.selectors import jobs as job_selectors
@@ -156,7 +157,7 @@ def live(
     attempt = _attempt(request, job_id, number, node, container)
     after = logspans.number(request, "after", least=0) or 0
     resumed = request.headers.get("Last-Event-ID", "")
-    if resumed.isascii() and resumed.isdigit() and len(resumed) <= 13:
+    if is_whole(resumed):
         after = int(resumed)
     follower = Follower(
         attempt, text=logspans.text_of(request), may_skip=request.GET.get("skip") == "1"

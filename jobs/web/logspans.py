@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 from django.http import HttpRequest
 
+from jobs.domain import numbers
 from jobs.domain.errors import InvalidInput
 from jobs.models import LogStream
 from jobs.selectors import logs as selectors
 from jobs.selectors.log_search import Found, find_lines
 
-from .contexts.forms import whole_number
 from .logtext import render_found, render_lines
 
 PAGE_LINES = 500
@@ -72,8 +72,7 @@ def number(
     request: HttpRequest, name: str, *, least: int, most: int = MAX_LINE_NUMBER
 ) -> int | None:
     """A number of a URL, moved into its bounds; None if it is left out. Raises InvalidInput."""
-    text, wrong = request.GET.get(name, ""), f"A whole number from {least} to {most}."
-    found = whole_number(name, text, digits=13, wrong=wrong)
+    found = numbers.whole(name, request.GET.get(name, ""))
     return None if found is None else min(max(found, least), most)
 
 

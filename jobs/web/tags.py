@@ -17,13 +17,14 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from jobs.domain import exit_rules, ids, money, reasons, resources
-from jobs.models import ArraySummary, Attempt, Job, JobStatus
+from jobs.domain import exit_rules, ids, money, resources
+from jobs.models import ArraySummary, Attempt, Job
 from jobs.scheduling.reasons import split_reason
 from jobs.selectors import jobs as selectors
 
 from . import plaintext, sections, toasts
-from .joblinks import with_job_links, without_job_ids
+from .contexts import status_notes
+from .joblinks import with_job_links
 from .toasts import Undo
 
 register = template.Library()
@@ -198,10 +199,9 @@ def relative(seconds: float) -> str:
 
 
 @register.filter
-def brief_reason(job: Job) -> str:
-    """Why a job ended as it did, in a few words, with what others wrote made visible."""
-    brief = reasons.brief(status_reason=job.status_reason, exit_code=job.exit_code)
-    return plaintext.visible(brief)
+def status_note(job: Job) -> status_notes.StatusNote | None:
+    """What there is to say beside the status of a job."""
+    return status_notes.status_note(job)
 
 
 @register.simple_tag
@@ -232,20 +232,9 @@ def may_see(user: User | AnonymousUser, job: Job) -> bool:
 
 
 @register.filter
-def wait_detail(job: Job) -> str:
-    """Why a RUNNABLE job waits, in short: without the code and ids; empty for others, and before it was said."""
-    if job.status != JobStatus.RUNNABLE:
-        return ""
-    code, detail = split_reason(job.status_reason)
-    # Another text is from before a retry.
-    return plaintext.visible(without_job_ids(detail)) if code else ""
-
-
-@register.filter
 def cannot_start(job: Job) -> bool:
     """Whether a RUNNABLE job waits for a change by somebody, not for room."""
-    code, _ = split_reason(job.status_reason)
-    return job.status == JobStatus.RUNNABLE and code is not None and code.is_misconfiguration
+    return status_notes.is_misconfigured(job)
 
 
 @register.simple_tag

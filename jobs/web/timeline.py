@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from jobs import changes
-from jobs.domain import ids
+from jobs.domain import ids, numbers
 from jobs.selectors.jobs import find_job
 
 from . import answers
@@ -22,7 +22,7 @@ def timeline(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """The page; of an array `after` is the index of the child to go on behind."""
     user, now = user_of(request), timezone.now()
     job = find_job(user=user, job_id=job_id)
-    after = contexts.index_of(request.GET.get("after", ""))
+    after = numbers.whole("after", request.GET.get("after", ""), most=ids.MAX_CHILDREN - 1)
     drawn = lazily(lambda: contexts.build(job=job, user=user, now=now, after=after))
     topic = changes.job_topic(job.pk)
     return answers.page(

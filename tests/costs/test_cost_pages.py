@@ -213,7 +213,7 @@ def test_the_table_for_spreadsheets_adds_up_to_the_total(client: Client, boss: U
         ),
         ("from=2026-01-01&to=2026-01-02&part=half", "part: Use one of all, cost, idle, saving."),
         ("from=2026-01-01&to=2026-01-02&capacity=SUN", "capacity: Use one of UNMANAGED, EC2"),
-        ("from=2026-01-01&to=2026-01-02&queue=a", "queue: This is an id, a whole number."),
+        ("from=2026-01-01&to=2026-01-02&queue=a", "queue: This is a whole number, 0 or more."),
         ("from=2026-01-01&to=2026-01-02&after=9_1_", "after: Take the URL of the next page"),
         ("from=2026-01-01&to=2026-01-02&after=x", "after: Take the URL of the next page"),
     ],

@@ -145,7 +145,9 @@ def test_the_history_is_paged_newest_first(client: Client, boss: User) -> None:
     assert "reason 04" in older.text
     assert older.context["older_url"]() is None
     assert 'href="/alarms/failing/"' in older.text
-    assert client.get("/alarms/failing/?before=x").status_code == 200
+    refused = client.get("/alarms/failing/?before=x")
+    assert refused.status_code == 400
+    assert "before: This is a whole number, 0 or more." in refused.text
 
 
 def test_the_page_draws_the_values_against_the_threshold(client: Client, boss: User) -> None:

@@ -168,12 +168,12 @@ class TestLooking:
     @pytest.mark.parametrize(
         ("query", "said"),
         [
-            ("?page=x", "page: this is a whole number, 1 to 999999."),
-            ("?page=0", "page: this is a whole number, 1 to 999999."),
-            ("?page=-1", "page: this is a whole number, 1 to 999999."),
-            ("?node=-1", "node: this is a whole number, 0 to 999999."),
-            ("?node=1e3", "node: this is a whole number, 0 to 999999."),
-            ("?node=\u0661", "node: this is a whole number, 0 to 999999."),
+            ("?page=x", "page: This is a whole number from 1 to 999999."),
+            ("?page=0", "page: This is a whole number from 1 to 999999."),
+            ("?page=-1", "page: This is a whole number from 1 to 999999."),
+            ("?node=-1", "node: This is a whole number, 0 or more."),
+            ("?node=1e3", "node: This is a whole number, 0 or more."),
+            ("?node=\u0661", "node: This is a whole number, 0 or more."),
         ],
     )
     def test_what_is_no_such_number_is_refused(

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from jobs.domain.numbers import is_whole
+
 from ..calls import Request
 from ..errors import ApiError, client_error, shown
 
@@ -40,7 +42,7 @@ def one_filter(request: Request, known: Sequence[str]) -> Filter | None:
 def milliseconds(given: Filter) -> int:
     """A time filter's value: milliseconds since the epoch. Raises ApiError."""
     text = given.values[0]
-    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
+    if not is_whole(text, digits=MAX_DIGITS):
         raise client_error(
             f"filters: {given.name} is a number of milliseconds since 1970, such as 1767603600000, not "
             f"{shown(text)!r}."

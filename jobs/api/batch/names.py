@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from jobs.domain import arns, ids
+from jobs.domain.numbers import is_whole
 from jobs.selectors.named import DefinitionName, definition_name
 
 from ..calls import Caller, Request
@@ -37,7 +38,7 @@ def job_named(caller: Caller, text: str) -> JobName | None:
     """What a job's id or ARN names; None if there can be no such job."""
     name = caller.arns.name_in(text, arns.JOB) or ""
     id_text, hash_sign, node = name.partition("#")
-    if hash_sign and not (node.isascii() and node.isdigit() and len(node) <= MAX_NODE_DIGITS):
+    if hash_sign and not is_whole(node, digits=MAX_NODE_DIGITS):
         return None
     try:
         return JobName(ids.id_of(id_text), int(node) if hash_sign else None)

@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.utils import parse_timestamp
 
+from jobs.domain.numbers import is_whole
+
 from ..calls import Call
 from ..errors import ApiError
 
@@ -147,7 +149,7 @@ def _in_order(node: Node) -> list[Any] | None:
     if not isinstance(node, dict):
         return None
     for key in node:
-        if not (key.isascii() and key.isdigit() and len(key) <= MAX_INDEX_DIGITS):
+        if not is_whole(key, digits=MAX_INDEX_DIGITS):
             return None
     return [node[key] for key in sorted(node, key=int)]
 

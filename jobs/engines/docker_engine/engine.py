@@ -6,14 +6,12 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 import requests
-from docker import auth
 
 from jobs.domain.names import LABEL_INSTALLATION, LABEL_POD
 
 from ..base import (
     AlreadyStarted,
     Belonging,
-    CannotPull,
     CannotStart,
     ContainerPhase,
     ContainerSpec,
@@ -30,6 +28,7 @@ from ..base import (
     NodeCapacity,
     NoSuchContainer,
     PullProgress,
+    RegistryLogin,
     Usage,
     VolumeMount,
 )
@@ -47,6 +46,7 @@ from .containers import (
 from .creation import create_body
 from .files import Files
 from .filters import as_filters
+from .logins import LOGIN_SECONDS, cannot_log_in, cannot_pull, login_body, login_header
 from .logs import read_frames
 from .networks import Networks
 from .pods import Pods
@@ -98,23 +98,29 @@ class DockerEngine:
         expect(response)
         return True
 
-    def pull(self, image: str, on_progress: Callable[[PullProgress], None]) -> None:
+    def pull(
+        self,
+        image: str,
+        on_progress: Callable[[PullProgress], None],
+        login: RegistryLogin | None = None,
+    ) -> None:
         name, tag = split_reference(image)
-        client = self._connection.client()
-        try:
-            registry, _ = auth.resolve_repository_name(name)
-            login = auth.get_config_header(client, registry)
-        except Exception as error:
-            raise CannotPull(str(error)) from error
         response, stream = self._connection.stream(
             "POST",
             "/images/create",
             params={"fromImage": name, "tag": tag},
-            headers={"X-Registry-Auth": str(login, "ascii")} if login else {},
+            headers=login_header(self._connection.client(), name, login),
         )
         if not response.ok:
-            raise CannotPull(message(response))
+            raise cannot_pull(message(response))
         follow_pull(read_json(stream.blocks()), on_progress)
+
+    def check_login(self, login: RegistryLogin) -> None:
+        response = self._connection.call(
+            "POST", "/auth", body=login_body(login), timeout=LOGIN_SECONDS
+        )
+        if not response.ok:
+            raise cannot_log_in(message(response))
 
     def create(self, spec: ContainerSpec) -> str:
         refuse_impossible(spec)

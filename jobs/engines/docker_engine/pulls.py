@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ..base import CannotPull, PullProgress
+from ..base import PullProgress
+from .logins import cannot_pull
 
 REPORT_EVERY_SECONDS = 0.5
 _READY = frozenset({"Pull complete", "Already exists"})
@@ -78,7 +79,7 @@ def follow_pull(
     for each in said:
         if "error" in each or "errorDetail" in each:
             detail = each.get("errorDetail") or {}
-            raise CannotPull(detail.get("message") or each.get("error") or "the pull failed")
+            raise cannot_pull(detail.get("message") or each.get("error") or "the pull failed")
         layers.note(each)
         if time.monotonic() >= next_report:
             on_progress(layers.progress())

@@ -19,6 +19,7 @@ from ..base import (
     LogFrame,
     NodeCapacity,
     PullProgress,
+    RegistryLogin,
     Usage,
     VolumeMount,
 )
@@ -50,9 +51,17 @@ class FakeEngineClient:
     def has_image(self, image: str) -> bool:
         return bool(self._call("has_image", image))
 
-    def pull(self, image: str, on_progress: Callable[[PullProgress], None]) -> None:
-        for progress in self._call(PULL, image):
+    def pull(
+        self,
+        image: str,
+        on_progress: Callable[[PullProgress], None],
+        login: RegistryLogin | None = None,
+    ) -> None:
+        for progress in self._call(PULL, image, login):
             on_progress(progress)
+
+    def check_login(self, login: RegistryLogin) -> None:
+        self._call("check_login", login)
 
     def create(self, spec: ContainerSpec) -> str:
         return str(self._call("create", spec))

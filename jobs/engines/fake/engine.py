@@ -1,10 +1,11 @@
 """The engine protocol over a fake world. For tests and benchmarks only."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 
 from jobs.domain.names import LABEL_INSTALLATION
+from jobs.domain.registries import registry_of, repository_of
 
 from ..base import (
     AlreadyStarted,
@@ -22,9 +23,12 @@ from ..base import (
     ImageMissing,
     InvalidSpec,
     LogFrame,
+    LoginRefused,
     NameTaken,
     NodeCapacity,
     PullProgress,
+    PullRefused,
+    RegistryLogin,
     Usage,
     VolumeMount,
 )
@@ -61,12 +65,29 @@ class FakeEngine:
         with self._open() as here:
             return image in here.scripts
 
-    def pull(self, image: str, on_progress: Callable[[PullProgress], None]) -> None:
+    def pull(
+        self,
+        image: str,
+        on_progress: Callable[[PullProgress], None],
+        login: RegistryLogin | None = None,
+    ) -> None:
         with self._open() as here:
+            accounts = here.accounts.get(registry_of(repository_of(image)))
+            if accounts is not None and not _is_known(login, accounts):
+                raise PullRefused("no basic auth credentials" if login is None else "unauthorized")
             if image not in here.pullable:
                 raise CannotPull(f"manifest for {image} not found")
+            here.pulls.append((image, login.username if login else ""))
             here.scripts[image] = here.pullable[image]
         on_progress(PullProgress("Downloading: 1 of 1 layers ready", 1, 1))
+
+    def check_login(self, login: RegistryLogin) -> None:
+        with self._open() as here:
+            accounts = here.accounts.get(login.registry)
+        if accounts is None:
+            raise EngineError(f"dial tcp: lookup {login.registry}: no such host")
+        if not _is_known(login, accounts):
+            raise LoginRefused("login attempt failed with status: 401 Unauthorized")
 
     def create(self, spec: ContainerSpec) -> str:
         refuse_impossible(spec)
@@ -301,3 +322,7 @@ def _is_quiet(container: Container | None, at: int) -> bool:
         and container.phase is ContainerPhase.RUNNING
         and at == len(container.frames)
     )
+
+
+def _is_known(login: RegistryLogin | None, accounts: Mapping[str, str]) -> bool:
+    return login is not None and accounts.get(login.username) == login.password

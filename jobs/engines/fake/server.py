@@ -94,7 +94,7 @@ class FakeEngineServer:
                 self._send_all(wire, getattr(engine, method)(*arguments, **named))
             elif method == PULL:
                 progress: list[PullProgress] = []
-                engine.pull(arguments[0], progress.append)
+                engine.pull(arguments[0], progress.append, arguments[1])
                 wire.send((OK, progress))
             else:
                 wire.send((OK, _call_of(engine, method)(*arguments, **named)))

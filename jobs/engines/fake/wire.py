@@ -20,6 +20,7 @@ CALLS = frozenset(
         "info",
         "nodes",
         "has_image",
+        "check_login",
         "create",
         "start",
         "discard",

@@ -44,6 +44,10 @@ class World:
         self.nodes = [NodeCapacity("fake-1", 8000, 16 * 1024, "x86_64")]
         self.scripts: dict[str, ScriptWriter] = {SHELL_IMAGE: run_command}
         self.pullable: dict[str, ScriptWriter] = {}
+        # Registries that want a login: user names and passwords of each.
+        self.accounts: dict[str, dict[str, str]] = {}
+        # What was pulled, in order, each with the user name that it was pulled with.
+        self.pulls: list[tuple[str, str]] = []
         self.containers: dict[str, Container] = {}
         self.ids_by_name: dict[str, str] = {}
         self.events: list[EngineEvent] = []

@@ -1,7 +1,7 @@
 """The secret store: values that containers are given as variables, and that are kept encrypted.
 
-A value is read by `resolve` alone, when a container is made. It is in no log, page, error, event or job.
-`services.access.ciphers` says where its key comes from.
+A value is read by `value_of` alone: when a container is made, or its image pulled. It is in no log, page, error,
+event or job. `services.access.ciphers` says where its key comes from.
 """
 
 from collections.abc import Collection, Mapping
@@ -128,8 +128,19 @@ def resolve(*, references: Collection[str], owner: User) -> dict[str, str]:
             raise SecretUnavailable(
                 f"There is no secret {reference} that jobs of {owner.get_username()} may use."
             )
-        values[reference] = _decrypt(found)
+        values[reference] = value_of(found)
     return values
+
+
+def value_of(secret: Secret) -> str:
+    """What a secret holds. Who may use it, the caller has looked at. Raises SecretUnavailable."""
+    try:
+        return decrypt(bytes(secret.encrypted), purpose=PURPOSE)
+    except Unreadable:
+        raise SecretUnavailable(
+            f"The secret {secret.name} cannot be read: SECRET_KEY is not the one that it was stored "
+            "with. Store its value anew."
+        ) from None
 
 
 def _check_right_to_share(by: User, clean: SecretFields) -> None:
@@ -150,13 +161,3 @@ def _free_name(value: object, secret: Secret | None) -> str:
 
 def _encrypt(value: str) -> bytes:
     return encrypt(value, purpose=PURPOSE)
-
-
-def _decrypt(secret: Secret) -> str:
-    try:
-        return decrypt(bytes(secret.encrypted), purpose=PURPOSE)
-    except Unreadable:
-        raise SecretUnavailable(
-            f"The secret {secret.name} cannot be read: SECRET_KEY is not the one that it was stored "
-            "with. Store its value anew."
-        ) from None

@@ -47,6 +47,7 @@ from .finish import AttemptOutcome, finish_attempt
 from .interruptions import ended_unlaunched
 from .pulls import request_pull
 from .reap import vanished
+from .registry_access import Access, accesses_of, registry_auth_unavailable, to_be_pulled
 from .running import mark_all_running, mark_running
 
 logger = logging.getLogger("batchweb.launch")
@@ -92,6 +93,8 @@ class _Launcher:
     def __init__(self, token: str, attempts: Sequence[Attempt], now: datetime) -> None:
         self._token = token
         self._now = now
+        # Their images may lie on the machine, but not for them: see `registry_access`.
+        self._to_be_pulled = to_be_pulled(attempts)
         self._waiting = deque(
             _Launch(attempt, connection_to(attempt.node.engine), token) for attempt in attempts
         )
@@ -122,6 +125,8 @@ class _Launcher:
                     _end(launch, vanished(launch.attempt, self._now), self._now)
                 elif _is_to_stop(launch.attempt):
                     _end_unlaunched(launch, self._now)
+                elif access := self._to_be_pulled.get(launch.attempt.id):
+                    self._pull(launch, access)
                 elif container_id := _create(launch):
                     created[launch] = container_id
         return created
@@ -183,14 +188,27 @@ class _Launcher:
             try:
                 yield
             except ImageMissing:
-                release_claim(attempt_ids=[attempt.id], token=self._token)
-                request_pull(engine=attempt.node.engine, image=attempt.image, now=self._now)
+                self._pull(launch, accesses_of([attempt])[attempt.id])
             except NoSuchContainer:
                 logger.info("attempt %s: another launcher took over", attempt.id)
             except EngineUnreachable:
                 raise
             except (EngineError, CannotPrepare) as error:
                 _end_refused(launch, error)
+
+    def _pull(self, launch: _Launch, access: Access) -> None:
+        """Has its image pulled with its login; the pull's end launches it again."""
+        attempt = launch.attempt
+        if access.problem:
+            reason, explanation = registry_auth_unavailable(access.problem)
+            _end_refused(
+                launch, CannotPrepare(reason=reason, explanation=explanation, may_retry=True)
+            )
+            return
+        release_claim(attempt_ids=[attempt.id], token=self._token)
+        request_pull(
+            engine=attempt.node.engine, image=attempt.image, login=access.key, now=self._now
+        )
 
     @contextmanager
     def _later_if_away(self, launch: _Launch) -> Iterator[None]:

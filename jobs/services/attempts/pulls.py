@@ -1,7 +1,8 @@
-"""Image pulls: one at a time per engine and image, whatever number of attempts waits for it."""
+"""Image pulls: one at a time per engine, image and login, whatever number of attempts waits for it."""
 
 import logging
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -9,12 +10,15 @@ from django.utils import timezone
 
 from jobs import changes, queueing
 from jobs.domain import reasons
-from jobs.engines.base import EngineError, EngineUnreachable, PullProgress
+from jobs.domain.registries import repository_of
+from jobs.engines.base import EngineError, EngineUnreachable, PullProgress, PullRefused
 from jobs.models import Attempt, Engine, ImagePull, ImagePullStatus
 
+from . import registry_access
 from .claim import unlaunched
 from .connections import connection_to
 from .finish import AttemptOutcome, finish_attempt
+from .registry_access import LoginGone, LoginUnreadable, Used, accesses_of, repository_for
 
 logger = logging.getLogger("batchweb.pulls")
 
@@ -23,13 +27,15 @@ SILENT_AFTER = timedelta(seconds=60)
 PROGRESS_SECONDS = 0.5
 
 
-def request_pull(*, engine: Engine, image: str, now: datetime) -> None:
-    """Hands the pull to a worker unless one is at it."""
+def request_pull(*, engine: Engine, image: str, login: str, now: datetime) -> None:
+    """Hands the pull to a worker unless one is at it. `login`: a key of `registry_access`."""
     with transaction.atomic():
         pull, created = ImagePull.objects.select_for_update().get_or_create(
             engine=engine,
             image=image,
+            login=login,
             defaults={
+                "repository": repository_for(image, login),
                 "status": ImagePullStatus.PULLING,
                 "detail": "Waiting for the pull to begin.",
                 "started_at": now,
@@ -58,20 +64,46 @@ def pull_image(*, pull_id: int) -> None:
     pull = ImagePull.objects.select_related("engine").filter(id=pull_id).first()
     if pull is None or pull.status != ImagePullStatus.PULLING:
         return
-    progress = _Progress(pull)
     try:
-        connection_to(pull.engine).pull(pull.image, progress)
+        used = registry_access.read_login(key=pull.login, image=pull.image, now=timezone.now())
+    except LoginGone:
+        # Who waited for it has another login by now, or none.
+        _close(pull, ImagePullStatus.FAILED, "The login was deleted.", proven="")
+        _launch(_waiting_for(pull))
+    except LoginUnreadable as error:
+        reason, explanation = registry_access.registry_auth_unavailable(str(error))
+        _close(pull, ImagePullStatus.FAILED, str(error), proven="")
+        _end_waiting(pull, reason, explanation)
+    else:
+        _pull_with(pull, used)
+
+
+def _pull_with(pull: ImagePull, used: Used) -> None:
+    try:
+        connection_to(pull.engine).pull(pull.image, _Progress(pull), used.login)
     except EngineUnreachable as error:
         # Not the image's fault: the attempts stay, and the sweep asks for the pull again.
         _close(pull, ImagePullStatus.FAILED, str(error))
+    except PullRefused as error:
+        advice = reasons.login_refused(used.what) if used.what else _login_needed(pull)
+        _close(pull, ImagePullStatus.FAILED, str(error), proven="")
+        explanation = f"The image {pull.image} could not be pulled. {advice}"
+        _end_waiting(pull, reasons.cannot_pull(pull.image, str(error), advice), explanation)
     except EngineError as error:
         _close(pull, ImagePullStatus.FAILED, str(error))
-        _end_waiting(pull, reasons.cannot_pull(pull.image, str(error)))
-    else:
-        _close(pull, ImagePullStatus.DONE, "Pulled.")
-        queueing.enqueue_after_commit(
-            queueing.LAUNCH, [attempt.id for attempt in _waiting_for(pull)]
+        _end_waiting(
+            pull,
+            reasons.cannot_pull(pull.image, str(error)),
+            f"The image {pull.image} could not be pulled. Check its name and tag, "
+            "and that the registry can be reached from the machine.",
         )
+    else:
+        _close(pull, ImagePullStatus.DONE, "Pulled.", proven=used.version)
+        _launch(_waiting_for(pull))
+
+
+def _login_needed(pull: ImagePull) -> str:
+    return reasons.login_needed(repository_of(pull.image))
 
 
 class _Progress:
@@ -95,14 +127,19 @@ class _Progress:
         changes.publish([changes.PULLS])
 
 
-def _close(pull: ImagePull, status: ImagePullStatus, detail: str) -> None:
+def _close(
+    pull: ImagePull, status: ImagePullStatus, detail: str, *, proven: str | None = None
+) -> None:
+    """Ends the pull. `proven`: whose it is now known to be; None: as before."""
+    told = {} if proven is None else {"proven": proven}
     ImagePull.objects.filter(id=pull.id).update(
-        status=status, detail=detail, updated_at=timezone.now()
+        status=status, detail=detail, updated_at=timezone.now(), **told
     )
     changes.publish([changes.PULLS])
 
 
 def _waiting_for(pull: ImagePull) -> list[Attempt]:
+    """All that wait for the image there, whatever login they have."""
     return list(
         unlaunched()
         .filter(container_id="", node__engine_id=pull.engine_id, image=pull.image)
@@ -111,17 +148,20 @@ def _waiting_for(pull: ImagePull) -> list[Attempt]:
     )
 
 
-def _end_waiting(pull: ImagePull, reason: str) -> None:
-    attempts = _waiting_for(pull)
-    for attempt in attempts:
+def _launch(attempts: Sequence[Attempt]) -> None:
+    queueing.enqueue_after_commit(queueing.LAUNCH, [attempt.id for attempt in attempts])
+
+
+def _end_waiting(pull: ImagePull, reason: str, explanation: str) -> None:
+    """Ends those that wait with this login. The others' launch sees to theirs: their login may be a new one."""
+    waiting = _waiting_for(pull)
+    accesses = accesses_of(waiting)
+    ended = [attempt for attempt in waiting if accesses[attempt.id].key == pull.login]
+    for attempt in ended:
         finish_attempt(
             attempt=attempt,
-            outcome=AttemptOutcome(
-                status_reason=reason,
-                reason=reason,
-                explanation=f"The image {pull.image} could not be pulled. Check its name and tag, "
-                "and that the registry can be reached from the machine.",
-            ),
+            outcome=AttemptOutcome(status_reason=reason, reason=reason, explanation=explanation),
             now=timezone.now(),
         )
-    queueing.enqueue_after_commit(queueing.CLEAN_UP, [attempt.id for attempt in attempts])
+    queueing.enqueue_after_commit(queueing.CLEAN_UP, [attempt.id for attempt in ended])
+    _launch([attempt for attempt in waiting if attempt not in ended])

@@ -20,6 +20,7 @@ from jobs.models import (
     ImagePullStatus,
     Node,
     NodeState,
+    RegistryLogin,
 )
 from jobs.services.attempts.claim import CLAIM_SECONDS, unlaunched
 from jobs.services.attempts.job_credentials import forget_credentials
@@ -37,6 +38,8 @@ from jobs.services.requests.once import forget_sent_forms
 LOST_AFTER = timedelta(seconds=10)
 LONG_AFTER = timedelta(seconds=45)
 CLEAN_UP_AFTER = timedelta(seconds=30)
+# Some engines in turn, of which each waits for a registry that does not answer.
+CHECKS_LOST_AFTER = timedelta(minutes=2)
 PORTION = 500
 
 
@@ -67,7 +70,7 @@ def sweep(*, now: datetime) -> int:
         found += len(ids)
     found += sweep_checkpoints(now=now)
     found += hand_over_stale(now=now)
-    return found + _revive_bulk_actions(now) + _revive_pulls(now)
+    return found + _revive_bulk_actions(now) + _revive_pulls(now) + _revive_checks(now)
 
 
 def _stuck_launches(now: datetime) -> QuerySet[Attempt]:
@@ -159,6 +162,14 @@ def _revive_pulls(now: datetime) -> int:
     )
     count = 0
     for pull in silent:
-        request_pull(engine=pull.engine, image=pull.image, now=now)
+        request_pull(engine=pull.engine, image=pull.image, login=pull.login, now=now)
         count += 1
     return count
+
+
+def _revive_checks(now: datetime) -> int:
+    """Logins of registries that were to be tried, by a worker that died."""
+    asked = RegistryLogin.objects.filter(check_asked_at__lt=now - CHECKS_LOST_AFTER)
+    ids = list(asked.order_by("id").values_list("id", flat=True)[:PORTION])
+    queueing.enqueue_after_commit(queueing.CHECK_LOGIN, ids)
+    return len(ids)

@@ -109,7 +109,7 @@ def find_made(*, alarm_id: int) -> Alarm:
     return found
 
 
-def build(*, alarm: Alarm, before: str = "") -> dict[str, Any]:
+def build(*, alarm: Alarm, before: int | None = None) -> dict[str, Any]:
     """An alarm, its values, and its history from before the line `before` on; read when drawn."""
     changes = lazily(lambda: _changes(alarm, before))
     return {
@@ -119,7 +119,7 @@ def build(*, alarm: Alarm, before: str = "") -> dict[str, Any]:
         "chart": lazily(lambda: _chart(alarm)),
         "changes": lazily(lambda: changes().rows),
         "older_url": lazily(lambda: _older_url(alarm, changes().next)),
-        "newest_url": reverse("alarm", args=[alarm.name]) if before else None,
+        "newest_url": reverse("alarm", args=[alarm.name]) if before is not None else None,
         "topics": TOPICS,
     }
 
@@ -136,7 +136,7 @@ def summary(alarm: Alarm) -> dict[str, Any]:
     }
 
 
-def as_json(alarm: Alarm, before: str = "") -> dict[str, Any]:
+def as_json(alarm: Alarm, before: int | None = None) -> dict[str, Any]:
     """An alarm with the newest lines of its history, and the URL of those before them, or null."""
     page = _changes(alarm, before)
     return {
@@ -181,10 +181,8 @@ def _page(query: NameQuery) -> Page[Alarm]:
     return selectors.list_alarms(after=query.after, search=query.search, state=state)
 
 
-def _changes(alarm: Alarm, before: str) -> Page[AlarmChange]:
-    # What is no line's id stands for the newest.
-    is_id = before.isascii() and before.isdigit() and len(before) <= 18
-    return selectors.changes_of(alarm, before=int(before) if is_id else None)
+def _changes(alarm: Alarm, before: int | None) -> Page[AlarmChange]:
+    return selectors.changes_of(alarm, before=before)
 
 
 def _older_url(alarm: Alarm, before: str) -> str | None:

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.http import QueryDict
 from django.urls import reverse
 
+from jobs.domain import numbers
 from jobs.domain.errors import InvalidInput
 from jobs.domain.ids import MAX_CHILDREN
 from jobs.domain.states import JobStatus
@@ -19,7 +20,6 @@ from jobs.selectors.costs import Amounts, cost_of_array
 from jobs.selectors.paging import Page
 
 from . import job as job_contexts
-from .forms import whole_number
 from .lazily import lazily
 from .needs import NeedsOf, needs_of
 
@@ -70,8 +70,7 @@ def read_query(query: QueryDict) -> ChildQuery:
     status = query.get("status", "").strip().upper()
     if status and status not in list(JobStatus):
         raise InvalidInput({"status": [f"A status is one of {', '.join(JobStatus)}."]})
-    wrong = f"The index of a child, 0 to {MAX_CHILDREN - 1}."
-    after = whole_number("after", query.get("after", ""), digits=5, wrong=wrong)
+    after = numbers.whole("after", query.get("after", ""), most=MAX_CHILDREN - 1)
     return ChildQuery(status=status, after=after)
 
 

@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from jobs import changes
-from jobs.domain import ids
+from jobs.domain import ids, numbers
 from jobs.domain.bulk import MAX_JOBS
 from jobs.domain.errors import InvalidInput
 from jobs.domain.states import CANCELLABLE, LIVE, JobStatus
@@ -17,7 +17,6 @@ from jobs.selectors import bulk as selectors
 from jobs.selectors.job_filters import JobFilters
 from jobs.selectors.job_pages import Matching, matching_ids
 
-from .forms import whole_number
 from .jobs import read_strictly
 from .lazily import lazily
 
@@ -35,8 +34,6 @@ VERBS = {
 }
 # What a URL calls the jobs that were not looked at.
 NOT_LOOKED_AT = "REST"
-MAX_POSITION_DIGITS = 6
-MAX_ID_DIGITS = 18
 
 
 class BulkQuery:
@@ -48,7 +45,7 @@ class BulkQuery:
             names = ", ".join([*BulkOutcome.values, NOT_LOOKED_AT])
             raise InvalidInput({"outcome": [f"An outcome is one of {names}."]})
         self.outcome = outcome
-        self.after = _number(query, "after", MAX_POSITION_DIGITS)
+        self.after = numbers.whole("after", query.get("after", ""))
 
     @property
     def sought(self) -> str | None:
@@ -86,7 +83,7 @@ def build(action: BulkAction, *, user: User, query: BulkQuery) -> dict[str, Any]
 
 def build_list(*, user: User, query: QueryDict) -> dict[str, Any]:
     """Bulk actions, newest first."""
-    before = _number(query, "before", MAX_ID_DIGITS)
+    before = numbers.whole("before", query.get("before", ""))
     rows = lazily(lambda: selectors.list_bulk_actions(user=user, before=before))
     size = selectors.ACTIONS_ON_A_PAGE
     return {
@@ -243,8 +240,3 @@ def _url(query: BulkQuery, *, after: int | None = None) -> str:
 
 def _next_url(query: BulkQuery, after: int | None) -> str | None:
     return None if after is None else _url(query, after=after)
-
-
-def _number(query: QueryDict, name: str, digits: int) -> int | None:
-    wrong = "The number that a page's own link has."
-    return whole_number(name, query.get(name, ""), digits=digits, wrong=wrong)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.exceptions import BadRequest
 from django.urls import reverse
 
+from jobs.domain import numbers
 from jobs.domain.errors import NotFound
 from jobs.domain.states import TERMINAL
 from jobs.engines.archives import FileKind
@@ -18,6 +18,7 @@ from jobs.services.checkpoint_files import Child, Folder
 from jobs.web import plaintext
 
 PAGE = 100
+MAX_PAGE = 999_999
 # The last second of the year 9999; a file may claim to be of any time.
 LAST_SECOND = 253_402_300_799
 _WHITE = {ord("\n"): plaintext.symbol("\n"), ord("\t"): plaintext.symbol("\t")}
@@ -46,22 +47,15 @@ class Row:
 
 
 def read_query(job: Job, given: Mapping[str, str]) -> CheckpointQuery:
-    """Raises BadRequest for what is no such number, and NotFound for a node that there is not."""
-    node = _number(given, "node", at_least=0)
+    """Raises InvalidInput for what is no such number, and NotFound for a node that there is not."""
+    node = numbers.whole("node", given.get("node", "")) or 0
     if node >= job.node_count:
         raise NotFound(f"This job has no node {node}: its last is {job.node_count - 1}.")
     return CheckpointQuery(
         path=given.get("path", "").strip("/"),
         node=node,
-        page=_number(given, "page", at_least=1),
+        page=numbers.whole("page", given.get("page", ""), least=1, most=MAX_PAGE) or 1,
     )
-
-
-def _number(given: Mapping[str, str], name: str, *, at_least: int) -> int:
-    text = given.get(name, str(at_least))
-    if not (text.isascii() and text.isdigit() and len(text) <= 6 and int(text) >= at_least):
-        raise BadRequest(f"{name}: this is a whole number, {at_least} to 999999.")
-    return int(text)
 
 
 def panel(checkpoint: Checkpoint | None) -> Checkpoint | None:

@@ -9,9 +9,10 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from jobs.domain import cost_ranges as domain
-from jobs.domain import moments
+from jobs.domain import moments, numbers
 from jobs.domain.cost_ranges import Preset
 from jobs.domain.errors import InvalidInput
+from jobs.domain.numbers import is_whole
 from jobs.models import Capacity
 from jobs.selectors.costs import CostRange, CostScope
 from jobs.selectors.costs_rows import KINDS, Part, Place
@@ -132,12 +133,7 @@ def _one_of(name: str, text: str, known: list[str]) -> str:
 
 
 def _id(query: QueryDict, name: str) -> int | None:
-    text = query.get(name, "")
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise InvalidInput({name: ["This is an id, a whole number."]})
-    return int(text)
+    return numbers.whole(name, query.get(name, ""))
 
 
 def _tag(query: QueryDict) -> tuple[str, str | None] | None:
@@ -158,9 +154,6 @@ def _place(text: str) -> Place | None:
     wrong = InvalidInput({"after": ["Take the URL of the next page as the page before gives it."]})
     kind, _, rest = text.partition("_")
     id_, _, at = rest.partition("_")
-    numbers = [kind, id_]
-    if not all(each.isascii() and each.isdigit() and len(each) <= 18 for each in numbers):
-        raise wrong
-    if int(kind) >= len(KINDS):
+    if not (is_whole(kind) and is_whole(id_) and int(kind) < len(KINDS)):
         raise wrong
     return Place(int(kind), moments.moment("after", at) if at else None, int(id_))

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.http import QueryDict
 
-from jobs.domain import ids
+from jobs.domain import ids, numbers
 from jobs.domain.states import JobStatus
 from jobs.models import Job
 from jobs.selectors import dependencies as selectors
@@ -55,11 +55,8 @@ class Drawing:
 
 
 def read_hops(query: QueryDict) -> int:
-    """How far the graph of dependencies goes: `hops` in a URL."""
-    text = query.get("hops", "")
-    if text.isascii() and text.isdigit() and len(text) == 1 and int(text) >= 1:
-        return min(int(text), MAX_HOPS)
-    return 1
+    """How far the graph of dependencies goes: `hops` in a URL. Raises InvalidInput."""
+    return numbers.whole("hops", query.get("hops", ""), least=1, most=MAX_HOPS) or 1
 
 
 def build(*, job: Job, user: User, hops: int) -> dict[str, Any]:

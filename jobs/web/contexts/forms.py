@@ -5,20 +5,8 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from jobs.domain.errors import InvalidInput
 from jobs.domain.flags import flag
 from jobs.domain.validation import FieldError
-
-
-def whole_number(name: str, text: str, *, digits: int, wrong: str) -> int | None:
-    """A number of a URL, of at most so many digits; None if it is left out. Raises InvalidInput, which says `wrong` of
-    the parameter `name`."""
-    text = text.strip()
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= digits):
-        raise InvalidInput({name: [wrong]})
-    return int(text)
 
 
 def posted_rows(request: HttpRequest, *names: str) -> list[tuple[str, ...]] | None:

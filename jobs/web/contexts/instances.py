@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.domain import compute_resources, ids
+from jobs.domain import compute_resources, ids, numbers
 from jobs.domain.errors import NotFound
 from jobs.domain.resources import format_vcpus
 from jobs.models import Attempt, ComputeEnvironment, Instance, InstanceState
@@ -49,12 +49,12 @@ def find(*, instance_id: str) -> InstanceRow:
     return found
 
 
-def after_of(query: QueryDict) -> str:
-    """The `after` of a URL: the last attempt of the page before."""
-    return query.get("after", "").strip()
+def after_of(query: QueryDict) -> int | None:
+    """The `after` of a URL: the last attempt of the page before. Raises InvalidInput."""
+    return numbers.whole("after", query.get("after", ""))
 
 
-def build(*, row: InstanceRow, after: str) -> dict[str, Any]:
+def build(*, row: InstanceRow, after: int | None) -> dict[str, Any]:
     """An instance's page, with what runs and ran on it. Read when drawn; see `lazily`."""
     instance = row.instance
     page = lazily(lambda: selectors.attempts_on(instance=instance, now=timezone.now(), after=after))
@@ -69,12 +69,12 @@ def build(*, row: InstanceRow, after: str) -> dict[str, Any]:
         "used_usd": instance.usd - instance.idle_usd,
         "page": page,
         "next_url": lazily(lambda: f"?after={page().next}" if page().next else ""),
-        "first_url": reverse("instance", args=[instance.instance_id]) if after else "",
+        "first_url": reverse("instance", args=[instance.instance_id]) if after is not None else "",
         "topics": TOPICS,
     }
 
 
-def as_json(*, row: InstanceRow, after: str, user: User | AnonymousUser) -> dict[str, Any]:
+def as_json(*, row: InstanceRow, after: int | None, user: User | AnonymousUser) -> dict[str, Any]:
     """An instance with what runs and ran on it; of jobs that the user may not see neither names nor costs."""
     page = selectors.attempts_on(instance=row.instance, now=timezone.now(), after=after)
     url = reverse("instance", args=[row.instance.instance_id])

@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.domain import moments
+from jobs.domain import moments, numbers
 from jobs.domain.errors import InvalidInput
 from jobs.models import JobStatus
 from jobs.selectors import job_pages as selectors
@@ -24,7 +24,7 @@ from jobs.selectors.job_pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, JobPage, 
 from jobs.selectors.saved_views import saved_views
 
 from . import job as job_contexts
-from .forms import whole_number
+from .job_chips import chips
 from .lazily import lazily
 
 FILTERS = ("q", "queue", "status", "name", "definition", "tag", "owner", "from", "to")
@@ -181,6 +181,7 @@ def build(*, user: User, query: JobQuery) -> dict[str, Any]:
         "filters": query.filters,
         "values": {name: value for name, value in query.parts() if name != "status"},
         "more_is_open": _has_more(query),
+        "chips": chips(query.parts(), sorts=SORTS),
         "queue_names": lazily(queue_names),
         "statuses": JobStatus.values,
         "sorts": [(sort.value, label) for sort, label in SORTS.items()],
@@ -278,8 +279,5 @@ def _uuid(text: str) -> UUID | None:
 
 
 def _limit(text: str) -> int:
-    wrong = f"A whole number from 1 to {MAX_PAGE_SIZE}."
-    limit = whole_number("limit", text, digits=5, wrong=wrong)
-    if limit == 0:
-        raise InvalidInput({"limit": [wrong]})
+    limit = numbers.whole("limit", text, least=1)
     return DEFAULT_PAGE_SIZE if limit is None else min(limit, MAX_PAGE_SIZE)

@@ -8,19 +8,18 @@ from django.conf import settings
 from django.http import QueryDict
 from django.urls import reverse
 
-from jobs.domain import moments, rights
+from jobs.domain import moments, numbers, rights
 from jobs.models import REFUSED_STATUS, AuditEntry
 from jobs.selectors import people as selectors
 from jobs.selectors.audit import AuditQuery, audit_page
 from jobs.selectors.paging import Page
 
 from .. import answers
-from .forms import errors_elsewhere, is_checked, whole_number
+from .forms import errors_elsewhere, is_checked
 from .lazily import lazily
 from .named import NameQuery, read_query
 
 AUDIT_FILTERS = ("user", "action", "refused", "until")
-MAX_ID_DIGITS = 18
 
 
 def list_query(query: QueryDict) -> NameQuery:
@@ -79,13 +78,13 @@ def trail_query(query: QueryDict) -> NameQuery:
 
 def asked_for(query: NameQuery) -> AuditQuery:
     """What the URL asks for. Raises InvalidInput on what is no day, no flag, or no place in the list."""
-    extra, wrong = query.extra, "What `next` of the page before says."
+    extra = query.extra
     return AuditQuery(
         username=extra["user"],
         action=extra["action"],
         refused=answers.flag_field(extra, "refused"),
         until=moments.end_of(moments.day("until", extra["until"])) if extra["until"] else None,
-        after=whole_number("after", query.after, digits=MAX_ID_DIGITS, wrong=wrong),
+        after=numbers.whole("after", query.after),
     )
 
 

@@ -12,7 +12,6 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from jobs.domain import ids
 from jobs.domain.states import LIVE, TERMINAL, JobStatus
 from jobs.models import Attempt, Job
 from jobs.selectors import dependencies
@@ -330,9 +329,3 @@ def _begun(job: Job, phases: Sequence[Phase]) -> float:
 
 def _epoch(at: datetime | None, default: float) -> float:
     return default if at is None else at.timestamp()
-
-
-def index_of(text: str) -> int | None:
-    """The index in a URL's `after`; None if it is none."""
-    is_index = text.isascii() and text.isdigit() and len(text) <= len(str(ids.MAX_CHILDREN))
-    return int(text) if is_index else None

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from jobs.domain import arns
+from jobs.domain.numbers import is_revision
 from jobs.domain.states import JobStatus
 from jobs.models import Job, JobQueue
 from jobs.selectors import job_lists as selectors
@@ -36,7 +37,6 @@ FILTERS = (
 )
 MOST = 1000
 MOST_WITH_FILTERS = 100
-MAX_REVISION_DIGITS = 9
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Read = Callable[[Any, int], Sequence[Job]]
@@ -170,7 +170,7 @@ def _definition_in(caller: Caller, chosen: Filter) -> tuple[str, int | None] | N
         return None if name is None else (name, None)
     name, colon, number = name.rpartition(":")
     # An asterisk is for names alone, and a definition's ARN has a revision.
-    return (name, int(number)) if colon and _is_revision(number) else None
+    return (name, int(number)) if colon and is_revision(number) else None
 
 
 def _sought(caller: Caller, request: Request, chosen: Filter) -> selectors.Sought | None:
@@ -251,10 +251,6 @@ def _id_in(key: str | None) -> UUID | None:
 
 def _moment(chosen: Filter) -> datetime:
     return EPOCH + timedelta(milliseconds=milliseconds(chosen))
-
-
-def _is_revision(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= MAX_REVISION_DIGITS
 
 
 OPERATIONS: dict[str, Operation] = {
