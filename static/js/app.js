@@ -209,6 +209,14 @@
     errors.scrollIntoView({ block: "center" });
   }
 
+  // Of a row that is cut on a narrow screen, what is chosen is on show.
+  function showCurrent() {
+    for (const row of document.querySelectorAll(".bw-nav, .bw-tabs, .bw-subnav")) {
+      const current = row.querySelector("[aria-current]");
+      if (current) row.scrollLeft += current.getBoundingClientRect().right - row.getBoundingClientRect().left - row.clientWidth * 0.75;
+    }
+  }
+
   // What the viewer has opened stays open when its surroundings are renewed.
   htmx.registerExtension("batchweb", {
     htmx_before_morph_attr: (element, detail) =>
@@ -228,6 +236,7 @@
     showBulk();
     showChosen();
     showWrong();
+    showCurrent();
     setInterval(() => { refreshTimes(); ageToasts(); }, 1000);
   };
   start();

@@ -58,3 +58,20 @@ def test_a_submission_is_taken_back(visit: Visit, user: User) -> None:
     page.get_by_role("button", name="Undo").last.click()
     expect(page.locator("#toasts")).to_contain_text("told to stop")
     assert Job.objects.get().status_reason == "Taken back right after it was submitted."
+
+
+def test_on_a_narrow_screen_filters_are_folded_and_jobs_come_first(
+    visit: Visit, user: User
+) -> None:
+    job = a_job(name="train", queue=a_queue(name="night"), owner=user)
+    page = visit("/jobs/")
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(page.url + "?queue=night")
+    box = page.locator(f"#job-{job.pk}").bounding_box()
+    assert box is not None
+    assert box["y"] < 600
+    expect(page.get_by_label("Queue", exact=True)).to_be_hidden()
+    page.get_by_text("Filters", exact=True).click()
+    expect(page.get_by_label("Queue", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Leave out the filter Queue: night").click()
+    expect(page).to_have_url(re.compile("/jobs/$"))

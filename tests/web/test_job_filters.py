@@ -35,6 +35,21 @@ def every_name(client: Client, url: str) -> list[str]:
     return found
 
 
+def test_filters_that_are_set_are_told_where_they_are_folded_away(page: Client) -> None:
+    a_queue(name="night")
+    url = "/jobs/?q=train&queue=night&status=FAILED&status=RUNNING&sort=cost"
+    told = page.get(url).context["chips"]
+    assert [(each.label, each.value) for each in told] == [
+        ("Queue", "night"),
+        ("Status", "FAILED"),
+        ("Status", "RUNNING"),
+        ("Order", "Highest cost"),
+    ]
+    # Each leads to the list without it.
+    assert told[1].url == "/jobs/?q=train&queue=night&status=RUNNING&sort=cost"
+    assert not page.get("/jobs/?q=train").context["chips"]
+
+
 def submitted(at: datetime, **fields: object) -> Job:
     return a_job(id=first_id_of(at), created_at=at, **fields)
 
