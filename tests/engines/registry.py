@@ -14,12 +14,21 @@ log: {{level: info}}
 storage: {{filesystem: {{rootdirectory: {root}}}}}
 http: {{addr: "{address}"}}
 """
+PRIVATE = """\
+auth: {{htpasswd: {{realm: tests, path: {accounts}}}}}
+"""
+# The registry takes bcrypt only, which nothing here can make: so the passwords are fixed, and cheap to check.
+PASSWORDS = {"ada": "one for ada", "team": "one for all"}
+HTPASSWD = """\
+ada:$2y$04$abcdefghijklmnopqrstuOXFxNDmb27qyhgaqXThbXrFC9MpfOOW.
+team:$2y$04$abcdefghijklmnopqrstuOBKw9ciCabF2e9IXYcvhm129FJlxskfS
+"""
 
 
 class Registry:
-    """Docker trusts registries on 127.0.0.0/8 without TLS."""
+    """Docker trusts registries on 127.0.0.0/8 without TLS. A `private` one wants one of PASSWORDS for everything."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, private: bool = False) -> None:
         binary = shutil.which("docker-registry")
         if binary is None:
             pytest.fail("No docker-registry found. script/test installs it (Debian's package).")
@@ -27,7 +36,12 @@ class Registry:
             probe.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{probe.getsockname()[1]}"
         config = home / "registry.yml"
-        config.write_text(CONFIG.format(root=home / "registry", address=self.address))
+        accounts = home / "accounts"
+        accounts.write_text(HTPASSWD)
+        config.write_text(
+            CONFIG.format(root=home / "registry", address=self.address)
+            + (PRIVATE.format(accounts=accounts) if private else "")
+        )
         self._process = subprocess.Popen([binary, "serve", str(config)], stderr=subprocess.PIPE)
         self._await_ready()
 

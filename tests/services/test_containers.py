@@ -169,9 +169,9 @@ def test_a_launch_takes_so_many_queries(
     plain: tuple[Attempt, World], django_assert_num_queries: Any
 ) -> None:
     attempt, _ = plain
-    # In a transaction, read and claim; record; then, in another: lock the job, the attempt, its log stream, the
-    # job, its history. (A transaction's begin and end count too.)
-    with django_assert_num_queries(2 + 2 + 1 + 2 + 5):
+    # In a transaction, read and claim; whether its image came with somebody's login; record; then, in another: lock
+    # the job, the attempt, its log stream, the job, its history. (A transaction's begin and end count too.)
+    with django_assert_num_queries(2 + 2 + 1 + 1 + 2 + 5):
         launch_attempt(attempt_id=attempt.id, now=NOW)
 
 

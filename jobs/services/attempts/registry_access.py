@@ -1,0 +1,229 @@
+"""With whose login an attempt's image is pulled, and whether the attempt may use what a login brought to a machine.
+
+A login is known by its key: "login:" and the id of a `RegistryLogin`, "secret:" and the id of the secret that the
+container's `repositoryCredentials` name, or nothing. Keys and no more go into tables and tasks; what they stand for is
+read when the image is pulled, and kept by nobody.
+
+An image that was pulled with a login lies on the machine for all containers there. So that it serves those alone who
+may have it, an attempt whose image is of such a repository starts only if its own login has pulled that image there,
+as it is now (`ImagePull.proven`). If none has, the image is pulled once more: the registry is asked, and what lies
+there already is not fetched again. The same goes for each container with `repositoryCredentials`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs.domain import reasons, registries
+from jobs.domain.registries import NoCredentials, best_of, prefixes_of, registry_of, repository_of
+from jobs.domain.secret_names import secret_names
+from jobs.engines.base import RegistryLogin as Login
+from jobs.models import Attempt, ImagePull, RegistryLogin, Secret
+from jobs.selectors.plans import registry_secret_of
+from jobs.selectors.registry_logins import offered_logins
+from jobs.selectors.secrets import usable_secrets
+from jobs.services.access import ciphers, registry_logins, secrets
+
+LOGIN = "login:"
+SECRET = "secret:"  # noqa: S105
+NOBODY = ""
+# What has pulled an image without a login is everybody's.
+PROVEN_BY_NOBODY = "anybody"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A login by its key, as it is now. With a `problem` there is none, though the container names one."""
+
+    key: str = NOBODY
+    version: str = PROVEN_BY_NOBODY
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a pull is made with, and how it is told of: `what` names the login without what is secret."""
+
+    login: Login | None
+    version: str
+    what: str = ""
+
+
+class LoginGone(Exception):
+    """The login was deleted: who waited for it is to look for another."""
+
+
+class LoginUnreadable(Exception):
+    """The login cannot be used; `str(error)` says why and what to do."""
+
+
+def accesses_of(attempts: Sequence[Attempt]) -> dict[int, Access]:
+    """The login of each attempt. `attempts` were read with their jobs and those's specs.
+
+    One query for all, and one for each owner of containers with `repositoryCredentials`.
+    """
+    named = {attempt.id: registry_secret_of(attempt) for attempt in attempts}
+    found = _of_owners([attempt for attempt in attempts if not named[attempt.id]])
+    for attempt in attempts:
+        if named[attempt.id]:
+            found[attempt.id] = _of_secret(attempt, named[attempt.id])
+    return found
+
+
+def to_be_pulled(attempts: Sequence[Attempt]) -> dict[int, Access]:
+    """The attempts that may not start before their image is pulled, whatever their machine holds.
+
+    Who has a container already passed this before. One query where no attempt is concerned.
+    """
+    fresh = [attempt for attempt in attempts if not attempt.container_id]
+    private = _private_places(fresh)
+    concerned = [
+        attempt
+        for attempt in fresh
+        if registry_secret_of(attempt) or _places_of(attempt).intersection(private)
+    ]
+    if not concerned:
+        return {}
+    accesses = accesses_of(concerned)
+    proven = _proven(concerned)
+    return {
+        attempt.id: access
+        for attempt in concerned
+        if (access := accesses[attempt.id]).problem
+        or proven.get((attempt.node.engine_id, attempt.image, access.key)) != access.version
+    }
+
+
+def repository_for(image: str, key: str) -> str:
+    """What a pull says of where its image is from: nothing if it needs no login."""
+    return repository_of(image) if key else ""
+
+
+def read_login(*, key: str, image: str, now: datetime) -> Used:
+    """What a key stands for, for a pull of this image; notes that it is used.
+
+    Raises LoginGone or LoginUnreadable.
+    """
+    registry = registry_of(repository_of(image))
+    if key.startswith(LOGIN):
+        return _read_registry_login(int(key.removeprefix(LOGIN)), registry, now)
+    if key.startswith(SECRET):
+        return _read_secret(int(key.removeprefix(SECRET)), registry)
+    return Used(None, PROVEN_BY_NOBODY)
+
+
+def _of_owners(attempts: Sequence[Attempt]) -> dict[int, Access]:
+    repositories = {attempt.id: repository_of(attempt.image) for attempt in attempts}
+    if not attempts:
+        return {}
+    rows = offered_logins(
+        prefixes={each for one in set(repositories.values()) for each in prefixes_of(one)},
+        owner_ids={attempt.job.owner_id for attempt in attempts},
+    )
+    return {
+        attempt.id: _best(repositories[attempt.id], attempt.job.owner_id, rows)
+        for attempt in attempts
+    }
+
+
+def _best(repository: str, owner_id: int, rows: Collection[RegistryLogin]) -> Access:
+    """The most exact login; of two for the same, the owner's own goes before everybody's."""
+    usable: dict[str, RegistryLogin] = {}
+    for row in sorted(rows, key=lambda each: not each.shared):
+        if row.shared or row.owner_id == owner_id:
+            usable[row.prefix] = row
+    prefix = best_of(repository, usable)
+    return Access() if prefix is None else _access(LOGIN, usable[prefix])
+
+
+def _of_secret(attempt: Attempt, reference: str) -> Access:
+    names = secret_names(reference)
+    rows = {row.name: row for row in usable_secrets(attempt.job.owner).filter(name__in=names)}
+    found = next((rows[name] for name in names if name in rows), None)
+    if found is None:
+        owner = attempt.job.owner.get_username()
+        return Access(problem=f"There is no secret {reference} that jobs of {owner} may use.")
+    return _access(SECRET, found)
+
+
+def _access(kind: str, row: RegistryLogin | Secret) -> Access:
+    return Access(f"{kind}{row.pk}", row.updated_at.isoformat())
+
+
+Place = tuple[int, str]
+
+
+def _places_of(attempt: Attempt) -> set[Place]:
+    """Where an image that was pulled with a login would be the attempt's: its repository on its engine.
+
+    What Docker might take for an image's id may be any image of the engine.
+    """
+    engine_id = attempt.node.engine_id
+    anywhere = {(engine_id, "")} if registries.may_be_an_id(attempt.image) else set()
+    return {(engine_id, repository_of(attempt.image)), *anywhere}
+
+
+def _private_places(attempts: Sequence[Attempt]) -> set[Place]:
+    wanted = {place for attempt in attempts for place in _places_of(attempt)}
+    engine_ids = {engine_id for engine_id, _ in wanted}
+    repositories = {repository for _, repository in wanted if repository}
+    rows = ImagePull.objects.filter(engine_id__in=engine_ids)
+    found = set(
+        rows.filter(repository__in=repositories).values_list("engine_id", "repository").distinct()
+    )
+    for engine_id, repository in wanted:
+        if not repository and rows.filter(engine_id=engine_id, repository__gt="").exists():
+            found.add((engine_id, ""))
+    return found
+
+
+def _proven(attempts: Sequence[Attempt]) -> Mapping[tuple[int, str, str], str]:
+    rows = ImagePull.objects.filter(
+        engine_id__in={attempt.node.engine_id for attempt in attempts},
+        image__in={attempt.image for attempt in attempts},
+    ).exclude(proven="")
+    return {(row.engine_id, row.image, row.login): row.proven for row in rows}
+
+
+def _read_registry_login(login_id: int, registry: str, now: datetime) -> Used:
+    row = RegistryLogin.objects.filter(id=login_id).first()
+    if row is None:
+        raise LoginGone
+    try:
+        credentials = registry_logins.credentials_of(row)
+    except ciphers.Unreadable:
+        raise LoginUnreadable(
+            f"The password of the login for {row.prefix} cannot be read: SECRET_KEY is not the one that it was "
+            "stored with. Give it anew."
+        ) from None
+    RegistryLogin.objects.filter(id=login_id).update(last_used_at=now)
+    return Used(
+        Login(registry, credentials.username, credentials.password),
+        row.updated_at.isoformat(),
+        f"login for {row.prefix}",
+    )
+
+
+def _read_secret(secret_id: int, registry: str) -> Used:
+    row = Secret.objects.filter(id=secret_id).first()
+    if row is None:
+        raise LoginGone
+    try:
+        credentials = registries.credentials_in(secrets.value_of(row))
+    except secrets.SecretUnavailable as error:
+        raise LoginUnreadable(str(error)) from None
+    except NoCredentials as error:
+        raise LoginUnreadable(f"The secret {row.name} {error}") from None
+    return Used(
+        Login(registry, credentials.username, credentials.password),
+        row.updated_at.isoformat(),
+        f"user name and password in the secret {row.name}",
+    )
+
+
+def registry_auth_unavailable(problem: str) -> tuple[str, str]:
+    """Why an attempt ends that names a login which cannot be had: AWS's reason, and a sentence for people."""
+    return (
+        reasons.registry_auth_unavailable(problem),
+        f"{problem} Mend that, and submit the job again.",
+    )
