@@ -29,7 +29,9 @@ from jobs.models import (
     ConsumableResource,
     CostHour,
     CostMark,
+    CostMinute,
     CostTagHour,
+    CostTagMinute,
     DocumentBlock,
     Engine,
     EnvironmentMetric,
@@ -63,6 +65,7 @@ from jobs.models import (
     ShareUsage,
     SpotPressure,
     StaleCostHour,
+    StaleCostMinute,
     Transition,
     UsageSample,
     WaitReason,
@@ -110,6 +113,16 @@ def boss(client: Client) -> User:
     return user
 
 
+def costs_of(attempt: Attempt, boss: User) -> None:
+    CostHour.objects.create(hour=NOW, environment=attempt.environment, capacity="EC2")
+    CostTagHour.objects.create(hour=NOW, owner=boss, key="team", value="a")
+    CostMark.objects.create(name="hours", until=NOW)
+    StaleCostHour.objects.create(hour=NOW)
+    CostMinute.objects.create(minute=NOW, environment=attempt.environment, capacity="EC2")
+    CostTagMinute.objects.create(minute=NOW, owner=boss, key="team", value="a")
+    StaleCostMinute.objects.create(minute=NOW)
+
+
 @pytest.fixture
 def one_of_each(boss: User) -> dict[type[Model], Model]:
     """A row of every model, and the newest of it."""
@@ -147,10 +160,7 @@ def one_of_each(boss: User) -> dict[type[Model], Model]:
         created_at=NOW,
         expires_at=NOW,
     )
-    CostHour.objects.create(hour=NOW, environment=attempt.environment, capacity="EC2")
-    CostTagHour.objects.create(hour=NOW, owner=boss, key="team", value="a")
-    CostMark.objects.create(name="hours", until=NOW)
-    StaleCostHour.objects.create(hour=NOW)
+    costs_of(attempt, boss)
     LogGroup.objects.create(name="/lab", created_at=NOW)
     stream = LogStream.objects.create(
         attempt=attempt, owner=attempt.job.owner, name="hello/default/1"
