@@ -3,11 +3,13 @@
 from jobs.selectors.earlier_runs import kept_runs
 from jobs.selectors.free_room import kept_room
 from jobs.selectors.front import kept_estimates
+from jobs.selectors.overview import kept_counts_of_owners
 from jobs.selectors.queues import kept_counts
 from jobs.selectors.run_times import run_times
 
 
 def forget_all() -> None:
     """As if the process had just begun."""
-    for kept in (run_times, kept_estimates, kept_counts, kept_runs, kept_room):
+    counts = (kept_counts, kept_counts_of_owners)
+    for kept in (run_times, kept_estimates, *counts, kept_runs, kept_room):
         kept.forget()

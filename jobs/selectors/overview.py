@@ -1,7 +1,7 @@
 """What the overview shows: what runs, what failed, what happened last. Children of an array are told together."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -18,6 +18,7 @@ from jobs.models import Job, JobQueue, StopKind, Transition
 from jobs.models.job import LIVE_LITERALS, LIVE_STATUSES
 
 from .jobs import seen_by, visible_jobs
+from .kept_counts import KeptCounts
 from .newest import newest_of_all
 from .queues import kept_counts
 
@@ -87,7 +88,7 @@ class Placed(NamedTuple):
 def live_counts(*, user: User) -> dict[str, int]:
     """How many visible jobs are in each live state; 0 for a state without any. Two queries at most.
 
-    For administrators very many may be the number of some seconds ago (`queues.kept_counts`).
+    Very many may be the number of some seconds ago (`KeptCounts`).
     """
     counted: Counter[str] = Counter()
     if user.is_staff:
@@ -95,9 +96,20 @@ def live_counts(*, user: User) -> dict[str, int]:
         for each in kept_counts.get(every).values():
             counted.update(each)
     else:
-        rows = visible_jobs(user).filter(status__in=LIVE_LITERALS).order_by()
-        counted.update(dict(rows.values_list("status").annotate(Count("pk"))))
+        for each in kept_counts_of_owners.get([user.pk]).values():
+            counted.update(each)
     return {str(status): counted[status] for status in JobStatus if status in LIVE_STATUSES}
+
+
+def _live_counts_of_owners(owner_ids: Collection[int]) -> dict[int, dict[str, int]]:
+    counts: dict[int, dict[str, int]] = {}
+    for id_ in owner_ids:
+        rows = Job.objects.filter(owner=id_, status__in=LIVE_LITERALS).order_by()
+        counts[id_] = dict(rows.values_list("status").annotate(Count("pk")))
+    return counts
+
+
+kept_counts_of_owners = KeptCounts(_live_counts_of_owners)
 
 
 def placed_jobs(*, user: User, limit: int = RUNNING_SHOWN) -> list[Placed]:

@@ -1,9 +1,7 @@
 """Reads of job queues: what waits in them, in which order, and why."""
 
-import threading
-import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,11 +21,9 @@ from jobs.models.job import LIVE_LITERALS
 
 from .front import FRONT_SIZE, FrontJob, estimated_starts, front_of
 from .jobs import newest_wait_reasons
+from .kept_counts import KeptCounts
 from .paging import PAGE_SIZE, Page, page_of
 
-# From so many on, nobody sees whether the number is some seconds old.
-KEPT_FROM = 10_000
-KEPT_SECONDS = 5.0
 LIVE_IN_ORDER = [status for status in JobStatus if status in LIVE]
 
 
@@ -131,36 +127,6 @@ def _queues() -> QuerySet[JobQueue]:
     )
 
 
-class _KeptCounts:
-    """The counts of queues in which very many jobs wait, each kept for some seconds or until `forget`.
-
-    To count them all anew with each view would cost more than all else on the page. Safe to share by threads.
-    """
-
-    def __init__(self) -> None:
-        self._kept: dict[int, tuple[float, dict[str, int]]] = {}
-        self._lock = threading.Lock()
-
-    def get(self, queue_ids: Iterable[int]) -> dict[int, dict[str, int]]:
-        """Of each queue with live jobs, how many are in which status."""
-        at, wanted = time.monotonic(), set(queue_ids)
-        with self._lock:
-            self._kept = {id_: kept for id_, kept in self._kept.items() if at < kept[0]}
-            counts = {id_: self._kept[id_][1] for id_ in wanted & self._kept.keys()}
-        fresh = _live_counts(wanted - counts.keys())
-        large = {id_: each for id_, each in fresh.items() if sum(each.values()) > KEPT_FROM}
-        with self._lock:
-            self._kept.update((id_, (at + KEPT_SECONDS, each)) for id_, each in large.items())
-        return counts | fresh
-
-    def forget(self) -> None:
-        with self._lock:
-            self._kept.clear()
-
-
-kept_counts = _KeptCounts()
-
-
 def _live_counts(queue_ids: Collection[int]) -> dict[int, dict[str, int]]:
     counts: dict[int, dict[str, int]] = defaultdict(dict)
     if not queue_ids:
@@ -174,6 +140,9 @@ def _live_counts(queue_ids: Collection[int]) -> dict[int, dict[str, int]]:
     for queue_id, status, count in rows:
         counts[queue_id][status] = count
     return counts
+
+
+kept_counts = KeptCounts(_live_counts)
 
 
 def _services(queue: JobQueue) -> list[ServiceEnvironment]:
