@@ -32,6 +32,7 @@ from jobs.models import (
     JobSpec,
     JobStatus,
     Node,
+    RegistryLogin,
     SchedulingPolicy,
     Secret,
     Transition,
@@ -164,6 +165,19 @@ def a_secret(**fields: Any) -> Secret:
     owner = fields.pop("owner", None) or a_user()
     values = {"name": _name("secret"), "encrypted": b"-", "created_at": NOW, "updated_at": NOW}
     return Secret.objects.create(owner=owner, **{**values, **fields})
+
+
+def a_registry_login(**fields: Any) -> RegistryLogin:
+    """A login whose password nobody can read: `services.access.registry_logins` makes those that can be."""
+    owner = fields.pop("owner", None) or a_user()
+    values = {
+        "prefix": f"registry.example.com/{_name('team')}",
+        "username": "robot",
+        "encrypted": b"-",
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return RegistryLogin.objects.create(owner=owner, **{**values, **fields})
 
 
 def a_definition(**fields: Any) -> JobDefinition:

@@ -43,6 +43,7 @@ FREE: Mapping[type[Model], tuple[str, ...]] = {
     models.Engine: ("version", "status_reason"),
     models.Node: ("name",),
     models.ImagePull: ("detail",),
+    models.RegistryLogin: ("username", "answer"),
     models.ComputeEnvironment: ("status_reason",),
     models.Instance: ("launch_reason", "end_reason"),
     models.JobDefinition: ("description", "image"),

@@ -36,6 +36,7 @@ NOT_PAGES = frozenset(
         "login",
         "logout",
         "queue_disable",
+        "registry_check",
         "queue_enable",
         "policy_delete",
         "consumable_delete",
@@ -92,6 +93,7 @@ PAGES: dict[str, tuple[Address, ...]] = {
         "budgets",
         "right_sizing",
         "secrets",
+        "registries",
         "environments",
         "instance_types",
         "definition_new",
@@ -149,6 +151,7 @@ PAGES: dict[str, tuple[Address, ...]] = {
         ),
     ),
     **_named(lambda world: world.secret.pk, "secret", "secret_delete"),
+    **_named(lambda world: world.login.pk, "registry", "registry_delete"),
     **_named(lambda world: world.environment.name, "environment_edit"),
     "environment": (
         _of("environment", lambda world: world.environment.name),

@@ -8,7 +8,8 @@ docs/screenshots, where only the README's pictures are kept.
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser, Error, Page, ViewportSize, sync_playwright
@@ -19,6 +20,30 @@ from tests.installation import PASSWORD, ROOT, Installation, wait_until
 
 WIDE: ViewportSize = {"width": 1360, "height": 900}
 NARROW: ViewportSize = {"width": 390, "height": 844}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a page is looked at; `ending` is that of the picture's name."""
+
+    ending: str
+    size: ViewportSize
+    is_dark: bool
+
+
+LOOKS = (
+    Look("", WIDE, False),
+    Look("-dark", WIDE, True),
+    Look("-narrow", NARROW, False),
+    Look("-narrow-dark", NARROW, True),
+)
+CHARTS_ARE_READ = """() => [...document.querySelectorAll("[data-chart-plot]")]
+    .every((each) => each.role === "slider")"""
+# In the first of them the page is laid out anew, in the next what follows its size is drawn.
+FRAMES_PASS = """() => new Promise((done) => {
+    const next = (left) => requestAnimationFrame(() => (left ? next(left - 1) : done()));
+    next(3);
+})"""
 # What the README shows.
 KEPT = frozenset({"job", "overview", "monitoring"})
 # Busy about half of the time, so that there is something to see of what it uses.
@@ -67,7 +92,7 @@ def work(installation: Installation) -> dict[str, str]:
 
 
 def set_up(installation: Installation) -> None:
-    """Queues, a policy, a resource, a secret, a budget, an alarm, and an environment of Spot instances."""
+    """Queues, a policy, a resource, a secret, a login, a budget, an alarm, and an environment of Spot instances."""
     installation.post("/queues/", name="nightly", priority="5", environments="local")
     installation.post(
         "/policies/",
@@ -79,6 +104,9 @@ def set_up(installation: Installation) -> None:
     installation.post("/queues/", name="research", environments="local", scheduling_policy="teams")
     installation.post("/resources/", name="licences", total_quantity="10")
     installation.post("/secrets/", name="db/password", value="not shown anywhere")
+    installation.post(
+        "/registries/", prefix="registry.example.com/lab", username="robot", password="not shown"
+    )
     installation.post(
         "/budgets/", name="nightly", scope="QUEUE", queue="nightly", usd_per_month="500"
     )
@@ -234,6 +262,9 @@ def _pages_of_lists(shown: Mapping[str, str]) -> dict[str, str]:
 
 def _pages_of_people() -> dict[str, str]:
     return {
+        "registries": "/registries/",
+        "registry": "/registries/1/",
+        "registry-delete": "/registries/1/delete/",
         "secrets": "/secrets/",
         "secret": "/secrets/1/",
         "secret-delete": "/secrets/1/delete/",
@@ -246,14 +277,6 @@ def _pages_of_people() -> dict[str, str]:
         "docs-api": "/docs/api/",
         "docs-events": "/docs/events/",
     }
-
-
-def opened(browser: Browser, *, size: ViewportSize, dark: bool) -> Page:
-    context = browser.new_context(
-        viewport={"width": size["width"], "height": size["height"]},
-        color_scheme="dark" if dark else "light",
-    )
-    return context.new_page()
 
 
 def log_in(page: Page) -> None:
@@ -277,17 +300,26 @@ def go(page: Page, url: str) -> None:
     wait_until(has_come, seconds=60, what=url)
 
 
-def take(page: Page, url: str, path: Path, *, whole: bool, with_chart: bool) -> None:
-    """Takes a picture; `with_chart`: once there is enough to draw one of."""
+def open_page(page: Page, url: str, *, with_chart: bool) -> None:
+    """Goes there and waits for what scripts draw; `with_chart`: until there is enough to draw one of."""
 
-    def is_drawn() -> bool:
+    def has_chart() -> bool:
         go(page, url)
         return not with_chart or page.locator("[data-chart]").count() > 0
 
-    wait_until(is_drawn, seconds=90, what=f"a chart on {url}", interval=1)
-    # The log and the charts are drawn by scripts, the last of them when the log has its first line.
+    wait_until(has_chart, seconds=90, what=f"a chart on {url}", interval=1)
     page.wait_for_load_state("load")
-    page.wait_for_timeout(700)
+    page.wait_for_function(CHARTS_ARE_READ)
+    if page.locator("[data-log]").count():
+        # Its lines come by a stream, and nothing says that those were all.
+        page.wait_for_timeout(700)
+
+
+def take(page: Page, look: Look, path: Path, *, whole: bool) -> None:
+    """Takes a picture of the page as it is, which follows the theme and the width by itself."""
+    page.emulate_media(color_scheme="dark" if look.is_dark else "light", reduced_motion="reduce")
+    page.set_viewport_size(look.size)
+    page.evaluate(FRAMES_PASS)
     page.screenshot(path=path, full_page=whole)
 
 
@@ -308,22 +340,18 @@ def main() -> None:
 def draw(
     browser: Browser, url: str, shown: dict[str, str], folder: Path, *, everything: bool
 ) -> None:
-    def each(size: ViewportSize, dark: bool, name_of: Callable[[str], str]) -> None:
-        page = opened(browser, size=size, dark=dark)
-        for name, path in shown.items():
-            if everything or name in KEPT:
-                target = folder / f"{name_of(name)}.png"
-                take(page, url + path, target, whole=everything, with_chart=name in KEPT)
-            if name == "login":
-                go(page, url)
-                log_in(page)
-        page.context.close()
-
-    each(WIDE, False, lambda name: name)
-    each(WIDE, True, lambda name: f"{name}-dark")
-    if everything:
-        each(NARROW, False, lambda name: f"{name}-narrow")
-        each(NARROW, True, lambda name: f"{name}-narrow-dark")
+    """Each page is opened once, wide and light, for all of its pictures."""
+    looks = LOOKS if everything else LOOKS[:2]
+    page = browser.new_page()
+    for name, path in shown.items():
+        if everything or name in KEPT:
+            page.set_viewport_size(WIDE)
+            open_page(page, url + path, with_chart=name in KEPT)
+            for look in looks:
+                take(page, look, folder / f"{name}{look.ending}.png", whole=everything)
+        if name == "login":
+            go(page, url)
+            log_in(page)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ from jobs.models import (
     JobDependency,
     JobQueue,
     Node,
+    RegistryLogin,
     SavedView,
     SchedulingPolicy,
     Secret,
@@ -58,6 +59,7 @@ from .builders import (
     a_node,
     a_policy,
     a_queue,
+    a_registry_login,
     an_array,
     an_attempt,
     an_engine,
@@ -81,6 +83,7 @@ class World:
     token: AccessToken
     key: AccessKey
     secret: Secret
+    login: RegistryLogin
     policy: SchedulingPolicy
     resource: ConsumableResource
     budget: Budget
@@ -156,6 +159,7 @@ def build_world(user: User) -> World:
         secret=create_secret(
             owner=user, fields={"name": "db/password", "value": "hidden"}, now=now
         ),
+        login=_a_login(user, now),
         policy=places.policy,
         resource=resource,
         budget=a_budget(name="monthly", queue=places.queue, usd_per_month=20),
@@ -180,6 +184,16 @@ def build_world(user: User) -> World:
         checkpoint=_a_checkpoint(failed, places.environment, now),
         bulk=_a_bulk_action(user, [running, failed], now),
         measured=measured,
+    )
+
+
+def _a_login(user: User, now: datetime) -> RegistryLogin:
+    """A login that the registry accepted, and one of somebody else that it did not."""
+    a_registry_login(
+        prefix="localhost:5000", checked_at=now, accepted=False, answer="The registry refuses it."
+    )
+    return a_registry_login(
+        owner=user, prefix="registry.example.com/team", shared=True, checked_at=now, accepted=True
     )
 
 

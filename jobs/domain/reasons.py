@@ -25,6 +25,7 @@ ARRAY_SUCCEEDED = "All array children succeeded"
 DEPENDENT_FAILED = "Dependent Job failed"
 HOST_LOST = "Host EC2"
 CANNOT_PULL = "CannotPullContainerError"
+NO_REGISTRY_AUTH = "ResourceInitializationError: unable to pull secrets or registry auth"
 STOPPED_UNLAUNCHED = "It was stopped before its container was started."
 NOT_STARTED = "It was not started, because what it depends on can no longer be."
 STOPPED_ON_REQUEST = "It was stopped on request."
@@ -100,6 +101,13 @@ def cannot_pull(image: str, detail: str, advice: str = "") -> str:
     return f"{told.rstrip('.')}. {advice}" if advice else told
 
 
+def explain_refused_pull(image: str, what: str) -> str:
+    """One sentence for people; `what` names the login, if there was one."""
+    if what:
+        return f"The registry does not give the image {image} to the {what}."
+    return f"The registry does not give the image {image} to who has no login."
+
+
 def login_needed(repository: str) -> str:
     """What to do where a registry gives an image to nobody without a login."""
     return (
@@ -131,12 +139,12 @@ def secret_unavailable(detail: str) -> str:
 
 def registry_auth_unavailable(detail: str) -> str:
     """The same of the login that `repositoryCredentials` name."""
-    return f"ResourceInitializationError: unable to pull secrets or registry auth: {detail}"
+    return f"{NO_REGISTRY_AUTH}: {detail}"
 
 
 def is_pull_failure(status_reason: str) -> bool:
-    """Whether an attempt ended because its image could not be had."""
-    return status_reason.startswith(CANNOT_PULL)
+    """Whether an attempt ended because its image, or the login for that, could not be had."""
+    return status_reason.startswith((CANNOT_PULL, NO_REGISTRY_AUTH))
 
 
 def is_host_loss(status_reason: str) -> bool:

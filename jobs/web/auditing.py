@@ -23,7 +23,7 @@ READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 NOT_LISTED = frozenset({"jobs", "submit_fill", "submit_check"})
 LOGIN = "login"
 # Fields that say what a post without a name in its URL is about.
-NAMING = ("name", "action", "username")
+NAMING = ("name", "prefix", "action", "username")
 
 
 class AuditMiddleware:

@@ -12,6 +12,7 @@ SECTIONS = {
     **dict.fromkeys(("cost", "costs", "budget", "budgets", "right"), "costs"),
     **dict.fromkeys(("monitoring", "alarm", "alarms", "events"), "monitoring"),
     **dict.fromkeys(("access", "audit", "secret", "secrets", "token", "tokens"), ""),
+    **dict.fromkeys(("registry", "registries"), ""),
     **dict.fromkeys(("docs", "live", "login", "logout", "search"), ""),
 }
 

@@ -55,6 +55,7 @@ from jobs.models import (
     QueueBlock,
     QueueMetric,
     QuotaShare,
+    RegistryLogin,
     RightSizing,
     SavedView,
     SchedulerLease,
@@ -76,6 +77,7 @@ from tests.builders import (
     a_consumable,
     a_hold,
     a_policy,
+    a_registry_login,
     a_secret,
     an_array,
     an_attempt,
@@ -93,6 +95,7 @@ ADDED_AND_CHANGED = {
     SchedulingPolicy,
     ConsumableResource,
     Secret,
+    RegistryLogin,
     InstanceType,
     Budget,
     Alarm,
@@ -188,6 +191,7 @@ def one_of_each(boss: User) -> dict[type[Model], Model]:
     AccessToken.objects.create(
         user=boss, name="script", prefix="bw_abc", digest="d" * 64, created_at=NOW
     )
+    a_registry_login(encrypted=b"NEVER SHOWN")
     resource = a_consumable()
     ConsumableChange.objects.create(resource=resource, client_token="t", digest="d", at=NOW)
     environment = ServiceEnvironment.objects.create(name="training", created_at=NOW)

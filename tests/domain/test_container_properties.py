@@ -181,7 +181,16 @@ def test_nothing_is_no_properties(nothing: object) -> None:
             {"sizeInGiB": 20},
             "sizeInGiB: This is a whole number of GiB, 21 to 200",
         ),
-        ("repositoryCredentials", {"credentialsParameter": "a"}, "Not supported here. Log in"),
+        (
+            "repositoryCredentials",
+            {"credentialsParameter": ""},
+            "credentialsParameter: This is req",
+        ),
+        (
+            "repositoryCredentials",
+            {"credentialsParameter": "arn:aws:s3:::bucket"},
+            "credentialsParameter: This is the ARN of neither",
+        ),
         ("enableExecuteCommand", True, "Not supported here. Use docker exec"),
         ("vcpus", 0.5, "vcpus: vcpus is a whole number"),
         ("memory", 2, "memory: Memory is between 4"),

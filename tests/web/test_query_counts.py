@@ -41,6 +41,7 @@ from tests.builders import (
     a_job,
     a_policy,
     a_queue,
+    a_registry_login,
     a_secret,
     a_user,
     an_array,
@@ -94,6 +95,7 @@ class Stock:
         a_budget(queue=self.queue)
         an_instance_type()
         a_secret(owner=self.owner)
+        a_registry_login(owner=self.owner)
         create_token(user=self.owner, name=f"token-{self._number}", now=self.now)
         create_access_key(user=self.owner, name=f"key-{self._number}", now=self.now)
 

@@ -87,8 +87,11 @@ def _pull_with(pull: ImagePull, used: Used) -> None:
     except PullRefused as error:
         advice = reasons.login_refused(used.what) if used.what else _login_needed(pull)
         _close(pull, ImagePullStatus.FAILED, str(error), proven="")
-        explanation = f"The image {pull.image} could not be pulled. {advice}"
-        _end_waiting(pull, reasons.cannot_pull(pull.image, str(error), advice), explanation)
+        _end_waiting(
+            pull,
+            reasons.cannot_pull(pull.image, str(error), advice),
+            reasons.explain_refused_pull(pull.image, used.what),
+        )
     except EngineError as error:
         _close(pull, ImagePullStatus.FAILED, str(error))
         _end_waiting(

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from jobs.domain import budgets, fargate
 from jobs.domain.host_access import host_needs, named_containers, refusals, said_of
-from jobs.domain.plans import JobPlan, Work
+from jobs.domain.plans import ContainerPlan, JobPlan, Work
 from jobs.domain.reasons import being_deleted
 from jobs.domain.secret_names import secret_names
 from jobs.domain.validation import Checker, FieldError, problem_text
@@ -139,9 +139,9 @@ def check_secrets_exist(checker: Checker, plan: JobPlan, owner: User) -> None:
     """An error for each secret that there is not, or that is somebody else's alone."""
     # A dict, for the order: nodes of one range all ask for the same.
     wanted = {
-        (container_name, secret["valueFrom"]): secret_names(secret["valueFrom"])
+        (container_name, reference): secret_names(reference)
         for container_name, container in named_containers(plan)
-        for secret in container.properties.get("secrets", ())
+        for reference in _references_of(container)
     }
     if not wanted:
         return
@@ -155,6 +155,13 @@ def check_secrets_exist(checker: Checker, plan: JobPlan, owner: User) -> None:
                 "Store it, or ask its owner to share it."
             )
             checker.add("definition", said_of(container_name, text))
+
+
+def _references_of(container: ContainerPlan) -> list[str]:
+    """How a container names its secrets: those that become variables, and the login of its image's registry."""
+    named = [secret["valueFrom"] for secret in container.properties.get("secrets", ())]
+    credentials = container.properties.get("repositoryCredentials")
+    return [*named, credentials["credentialsParameter"]] if credentials else named
 
 
 def check_consumables_exist(

@@ -107,6 +107,7 @@ def common(*, job: Job, user: User, now: datetime, hops: int) -> dict[str, Any]:
         # What a queue that is gone ran can only be cloned into another.
         "can_rerun": job.status == JobStatus.FAILED
         and job.queue.status not in {QueueStatus.DELETING, QueueStatus.DELETED},
+        "is_pull_failure": reasons.is_pull_failure(job.status_reason),
         "stop_asked": live and job.stop_requested_at is not None,
         # Of an array: only what was not placed is ended.
         "cancels_rest": live and job.is_array and job.stop_kind == StopKind.CANCEL,

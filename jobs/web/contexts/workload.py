@@ -109,6 +109,7 @@ def _facts(plan: ContainerPlan) -> list[Fact]:
             _each(properties.get("mountPoints"), lambda mount: _mount(mount, volumes)),
         ),
         ("Secrets", _each(properties.get("secrets"), _secret)),
+        ("Registry login", _registry_login(properties.get("repositoryCredentials"))),
         ("Log", _log(properties.get("logConfiguration", {}))),
     ]
     return [Fact(label=label, lines=list(lines)) for label, lines in told if lines]
@@ -161,6 +162,10 @@ def _mount(value: Mapping[str, Any], volumes: Mapping[str, Mapping[str, Any]]) -
 
 def _secret(value: Mapping[str, Any]) -> str:
     return f"{value['name']} from {value['valueFrom']}"
+
+
+def _registry_login(value: Mapping[str, Any] | None) -> list[str]:
+    return [f"the secret {value['credentialsParameter']}"] if value else []
 
 
 def _log(value: Mapping[str, Any]) -> list[str]:

@@ -88,8 +88,9 @@ OPERATIONS = {
     "RegisterJobDefinition": Operation(
         register_job_definition,
         "What cannot be done here is refused by its path: `eksProperties`, EFS and S3 volumes, "
-        "`repositoryCredentials`, `firelensConfiguration`, `enableExecuteCommand`, log drivers other than "
-        "`awslogs` and `json-file`. For `FARGATE` the sizes and members that Fargate has are checked; an "
+        "`firelensConfiguration`, `enableExecuteCommand`, log drivers other than "
+        "`awslogs` and `json-file`. `repositoryCredentials` name a secret of Batchweb's own store, which holds AWS's "
+        "JSON. For `FARGATE` the sizes and members that Fargate has are checked; an "
         "`executionRoleArn` is not needed. A `jobRoleArn` or `taskRoleArn` gives containers the "
         "rights of their job's owner here, but never an administrator's, whatever role it names. A name belongs to "
         "whoever registered its first revision: others, except administrators, get `AccessDeniedException`. What "

@@ -1,0 +1,123 @@
+"""Logins of image registries: what they are for, whether they work, new passwords. A password is never shown."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+
+from jobs.domain.errors import InvalidInput
+from jobs.selectors.registry_logins import find_login
+from jobs.services.access.registry_logins import (
+    ask_for_check,
+    create_login,
+    delete_login,
+    update_login,
+)
+
+from . import answers
+from .access import user_of
+from .contexts import registries as contexts
+from .contexts.named import NameQuery
+
+
+@sensitive_post_parameters("password")
+@sensitive_variables("fields")
+@answers.allow("GET", "POST")
+def registries(request: HttpRequest) -> HttpResponse:
+    """GET: the logins that one's jobs may use. POST: stores one (201 for scripts)."""
+    query = contexts.list_query(request.GET)
+    if request.method != "POST":
+        return _list(request, query)
+    fields = answers.posted(request)
+    user = user_of(request)
+    try:
+        made = create_login(owner=user, fields=fields, now=timezone.now())
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        return _list(request, query, values=fields, errors=error.errors, status=400)
+    return answers.done(
+        request,
+        to=reverse("registry", args=[made.pk]),
+        message=f"The login for {made.prefix} is stored. “Check” tries it.",
+        as_json=contexts.summary(made, user),
+        status=201,
+    )
+
+
+@sensitive_post_parameters("password")
+@sensitive_variables("fields")
+@answers.allow("GET", "POST")
+def registry(request: HttpRequest, login_id: int) -> HttpResponse:
+    """GET: one's login and the form that renews it. POST: changes `username`, `password` or `shared`."""
+    user = user_of(request)
+    found = find_login(user=user, login_id=login_id)
+    if request.method != "POST":
+        return answers.page(
+            request,
+            "registries/detail.html",
+            contexts.build(login=found),
+            as_json=lambda: contexts.summary(found, user),
+        )
+    fields = answers.posted(request)
+    try:
+        changed = update_login(login=found, by=user, fields=fields, now=timezone.now())
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build(login=found, values=fields, errors=error.errors)
+        return answers.page(request, "registries/detail.html", context, status=400)
+    return answers.done(
+        request,
+        to=reverse("registry", args=[login_id]),
+        message=contexts.told(fields, changed),
+        as_json=contexts.summary(changed, user),
+    )
+
+
+@answers.allow("POST")
+def check(request: HttpRequest, login_id: int) -> HttpResponse:
+    """Has one's login tried on the engines; the page, and `check` of its JSON, tell what came of it."""
+    user = user_of(request)
+    found = find_login(user=user, login_id=login_id)
+    ask_for_check(login=found, now=timezone.now())
+    found = find_login(user=user, login_id=login_id)
+    return answers.done(
+        request,
+        to=reverse("registry", args=[login_id]),
+        as_json=contexts.summary(found, user),
+        status=202,
+    )
+
+
+@answers.allow("GET", "POST")
+def delete(request: HttpRequest, login_id: int) -> HttpResponse:
+    """GET asks first (for browsers without scripts); POST deletes one's login."""
+    found = find_login(user=user_of(request), login_id=login_id)
+    if request.method != "POST":
+        return answers.page(request, "registries/delete.html", {"login": found})
+    delete_login(login=found)
+    return answers.done(
+        request,
+        to=reverse("registries"),
+        message=f"The login for {found.prefix} is deleted.",
+        as_json={},
+    )
+
+
+def _list(
+    request: HttpRequest,
+    query: NameQuery,
+    *,
+    values: dict[str, object] | None = None,
+    errors: dict[str, list[str]] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    user = user_of(request)
+    return answers.page(
+        request,
+        "registries/list.html",
+        contexts.build_list(query=query, user=user, values=values, errors=errors),
+        as_json=lambda: contexts.list_as_json(query=query, user=user),
+        status=status,
+    )
