@@ -1,26 +1,67 @@
-"""The submit form, and the checks it makes while it is filled in. `jobs.web.jobs` takes its post."""
+"""Submitting a job: the form, the checks it makes while it is filled in, and the post."""
 
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
 
+from jobs.domain.errors import InvalidInput
 from jobs.domain.ids import id_of, text_of
 from jobs.selectors.jobs import find_job
+from jobs.services.requests.submit import submit_job
 
 from . import answers
 from .access import user_of
+from .contexts import job as job_contexts
 from .contexts import submit as contexts
+from .contexts import undo
+from .once import AGAIN, once
 
 
-@answers.allow("GET")
+@answers.allow("GET", "POST")
 def submit(request: HttpRequest) -> HttpResponse:
-    """The form; its values may stand in the URL, `again` names a job to be like."""
+    """GET: the form; its values may stand in the URL, `again` names a job to be like.
+
+    POST: submits, as a post to the list of jobs does. The page's own form comes here, so that one that is refused
+    stays at the form's address.
+    """
+    if request.method == "POST":
+        return submit_posted(request)
     user = user_of(request)
     typed = contexts.fields_in_url(request)
     again = request.GET.get("again", "")
     if again:
         typed = contexts.of_job(find_job(user=user, job_id=_job_id(again)))
     return answers.page(request, "jobs/submit.html", contexts.build(user=user, typed=typed))
+
+
+def submit_posted(request: HttpRequest) -> HttpResponse:
+    """Submits the job that is posted; 201 for scripts. For people the form again, if anything is wrong with it."""
+    fields = contexts.typed_fields(request)
+    user = user_of(request)
+    try:
+        sent = once(
+            request,
+            make=lambda: submit_job(
+                owner=user, fields=contexts.as_submission(fields), now=timezone.now()
+            ),
+            find=lambda job_id: find_job(user=user, job_id=UUID(job_id)),
+        )
+    except InvalidInput as error:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build(user=user, typed=fields, errors=error.errors)
+        return answers.page(request, "jobs/submit.html", context, status=400)
+    job = sent.made
+    return answers.done(
+        request,
+        to=reverse("job", args=[job.pk]),
+        message=AGAIN if sent.is_again else f"{job.name} is submitted.",
+        as_json=job_contexts.summary(job),
+        status=201,
+        undo=None if sent.is_again else undo.of_submission(job),
+    )
 
 
 @answers.allow("POST")

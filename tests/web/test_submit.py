@@ -46,6 +46,17 @@ def filled(**fields: Any) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("queue", "hello")
+def test_the_form_is_sent_to_its_own_address_where_a_refused_one_stays(page: Client) -> None:
+    assert '<form method="post" action="/submit/"' in page.get("/submit/").text
+    refused = page.post("/submit/", filled(name="no name", vcpus="2"))
+    assert refused.status_code == 400
+    assert 'value="no name"' in refused.text
+    assert not Job.objects.exists()
+    sent = page.post("/submit/", filled())
+    assert (sent.status_code, sent["Location"]) == (302, f"/jobs/{Job.objects.get().pk}/")
+
+
+@pytest.mark.usefixtures("queue", "hello")
 @pytest.mark.parametrize("content_type", ["application/json", None])
 def test_a_script_submits_with_a_token(script: Client, content_type: str | None) -> None:
     fields = {
