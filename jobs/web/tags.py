@@ -173,6 +173,12 @@ def child_url(array_id: UUID, index: int) -> str:
 
 
 @register.filter
+def thousands(number: int) -> str:
+    """A number as people read it, such as 12,345."""
+    return f"{number:,}"
+
+
+@register.filter
 def job_id(pk: UUID) -> str:
     """A job's id as AWS Batch writes it: a child's is `<array>:<index>`."""
     return ids.text_of(pk)

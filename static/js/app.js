@@ -237,6 +237,7 @@
     showChosen();
     showWrong();
     showCurrent();
+    window.addEventListener("resize", showCurrent);
     setInterval(() => { refreshTimes(); ageToasts(); }, 1000);
   };
   start();
