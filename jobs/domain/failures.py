@@ -17,6 +17,9 @@ WAITED_TOO_LONG = "waited_too_long"
 OTHER = "other"
 EXIT_PREFIX = "exit:"
 
+# These were ended by somebody, so nothing is wrong with them; their status is FAILED, as AWS Batch has it.
+ON_REQUEST = frozenset({TERMINATED, CANCELLED})
+
 LABELS = {
     OUT_OF_MEMORY: "Out of memory",
     TIME_LIMIT: "Time limit",

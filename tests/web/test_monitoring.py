@@ -86,6 +86,19 @@ def test_the_page_holds_the_numbers_and_leads_to_the_jobs(page: Client, queue: J
     assert "1,200" in html
 
 
+def test_what_was_cancelled_or_terminated_is_told_apart_from_what_failed(
+    page: Client, script: Client, queue: JobQueue
+) -> None:
+    found = {"cancelled": 30, "terminated": 4, "exit:1": 2}
+    a_queue_minute(queue, minutes_before(timezone.now(), 5), failed=36, failures=found)
+    html = page.get("/monitoring/").text
+    assert 'Failed in this time</span><span class="bw-tile-value bw-num">2</span>' in html
+    assert "and 34 cancelled or terminated" in html
+    answer = script.get("/monitoring/").json()
+    kinds = [each["kind"] for each in answer["failures"]]
+    assert kinds == ["Exit code 1", "Cancelled", "Terminated"]
+
+
 def test_a_queue_and_an_environment_narrow_their_charts(
     script: Client, queue: JobQueue, environment: ComputeEnvironment
 ) -> None:

@@ -39,7 +39,7 @@ STATE_WORDS = {
 STATISTICS = {
     AlarmMetric.WAITING_JOBS: "the mean of looks once a minute",
     AlarmMetric.RUNNING_JOBS: "the mean of looks once a minute",
-    AlarmMetric.FAILED_JOBS: "how many in the period",
+    AlarmMetric.FAILED_JOBS: "how many in the period, cancelled and terminated ones too",
     AlarmMetric.SUCCEEDED_JOBS: "how many in the period",
     AlarmMetric.WAIT_P90_SECONDS: "of the jobs that began to run in the period",
     AlarmMetric.RUN_P90_SECONDS: "of the jobs that ended in the period",

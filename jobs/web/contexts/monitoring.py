@@ -43,12 +43,27 @@ STEP_WORDS = {60: "minute", 3600: "hour", 86_400: "day"}
 
 @dataclass(frozen=True, slots=True)
 class FailureRow:
-    """A kind of failure: how often it came, as a part of 1 of the commonest, and the jobs."""
+    """A kind of failure: how often it came, as a part of 1 of the commonest, and the jobs.
+
+    `is_on_request`: somebody cancelled or terminated them.
+    """
 
     label: str
     count: int
     part: float
     url: str
+    is_on_request: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A sum of the range with the jobs that it counts; `note` tells what is not among them."""
+
+    words: str
+    number: str
+    classes: str
+    url: str
+    note: str = ""
 
 
 def build(*, query: MetricQuery, user: User, now: datetime) -> dict[str, Any]:
@@ -250,30 +265,46 @@ def _percentiles(
     return _chart(key, f"{title}: percentiles", "line", span, curves)
 
 
-def _tiles(series: QueueSeries, query: MetricQuery) -> list[tuple[str, str, str, str]]:
-    """Sums of the range: words, number, CSS class, and the jobs."""
+def _tiles(series: QueueSeries, query: MetricQuery) -> list[Tile]:
+    """Sums of the range. As on the overview, what somebody ended is told apart from what failed by itself."""
     submitted = {"from": as_text(query.span.start), "to": as_text(query.span.end)}
     succeeded = {"status": str(JobStatus.SUCCEEDED), "sort": str(Sort.ENDED)}
+    on_request = sum(series.failures_by_kind.get(kind, 0) for kind in kinds.ON_REQUEST)
     sums = [
-        ("Submitted", series.submitted, "bw-submitted", submitted),
-        ("Succeeded", series.succeeded, "bw-succeeded", succeeded),
-        ("Failed", series.failed, "bw-failed", FAILED),
+        ("Submitted", _sum(series.submitted), "bw-submitted", submitted, ""),
+        ("Succeeded", _sum(series.succeeded), "bw-succeeded", succeeded, ""),
+        (
+            "Failed",
+            _sum(series.failed) - on_request,
+            "bw-failed",
+            FAILED,
+            f"and {on_request:,} cancelled or terminated" if on_request else "",
+        ),
     ]
     return [
-        (words, f"{sum(each or 0 for each in values):,.0f}", classes, _jobs_url(query, **given))
-        for words, values, classes, given in sums
+        Tile(words, f"{number:,.0f}", classes, _jobs_url(query, **given), note)
+        for words, number, classes, given, note in sums
     ]
+
+
+def _sum(values: Iterable[float | None]) -> float:
+    return sum(each or 0 for each in values)
 
 
 def _failures(series: QueueSeries, query: MetricQuery) -> list[FailureRow]:
-    found = sorted(series.failures_by_kind.items(), key=lambda each: (-each[1], each[0]))
-    most = found[0][1] if found else 1
+    """The commonest first; behind them what was ended on request."""
+    found = sorted(
+        series.failures_by_kind.items(),
+        key=lambda each: (each[0] in kinds.ON_REQUEST, -each[1], each[0]),
+    )
+    most = max((count for _, count in found), default=1)
     return [
         FailureRow(
             label=kinds.label_of(kind),
             count=count,
             part=count / most,
             url=_jobs_url(query, **FAILED, q=_words_of(kind)),
+            is_on_request=kind in kinds.ON_REQUEST,
         )
         for kind, count in found
     ]
