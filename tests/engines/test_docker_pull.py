@@ -10,10 +10,17 @@ from uuid import uuid4
 import docker
 import pytest
 
-from jobs.engines.base import CannotPull, PullProgress
+from jobs.engines.base import (
+    CannotPull,
+    EngineError,
+    LoginRefused,
+    PullProgress,
+    PullRefused,
+    RegistryLogin,
+)
 from jobs.engines.docker_engine import DockerEngine
 
-from .registry import Registry
+from .registry import PASSWORDS, Registry
 
 LAYER_BYTES = 3_000_000
 pytestmark = pytest.mark.engine
@@ -41,12 +48,31 @@ def client(docker_engine_url: str) -> Iterator[docker.APIClient]:
 
 
 @pytest.fixture
+def private(tmp_path: Path) -> Iterator[Registry]:
+    registry = Registry(tmp_path, private=True)
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture
 def pushed(registry: Registry, client: docker.APIClient) -> Iterator[str]:
     """An image of two tags, and of a layer that no other has, known to the registry only."""
+    yield from _pushed(registry, client, "latest", "other")
+
+
+@pytest.fixture
+def kept_private(private: Registry, client: docker.APIClient) -> Iterator[str]:
+    """The same of one tag in a registry that wants a login."""
+    yield from _pushed(private, client, "latest", username="ada", password=PASSWORDS["ada"])
+
+
+def _pushed(
+    registry: Registry, client: docker.APIClient, *tags: str, **login: str
+) -> Iterator[str]:
     name = f"{registry.address}/{uuid4().hex[:8]}/image"
-    for tag in ("latest", "other"):
+    for tag in tags:
         client.import_image_from_data(_archive(os.urandom(LAYER_BYTES)), name, tag, ['CMD ["x"]'])
-        said = client.push(name, tag)
+        said = client.push(name, tag, auth_config=login or None)
         assert "errorDetail" not in said, said
         client.remove_image(f"{name}:{tag}")
     yield name
@@ -94,3 +120,35 @@ def test_a_registry_that_is_down_is_told(engine: DockerEngine, registry: Registr
     registry.stop()
     with pytest.raises(CannotPull, match="connection refused"):
         engine.pull(f"{registry.address}/no/such:1", lambda _progress: None)
+
+
+def a_login(registry: Registry, password: str = PASSWORDS["ada"]) -> RegistryLogin:
+    return RegistryLogin(registry.address, "ada", password)
+
+
+def test_a_private_image_is_given_to_its_login_alone(
+    engine: DockerEngine, private: Registry, kept_private: str
+) -> None:
+    with pytest.raises(PullRefused, match="no basic auth credentials"):
+        engine.pull(kept_private, lambda _progress: None)
+    with pytest.raises(PullRefused, match="unauthorized"):
+        engine.pull(kept_private, lambda _progress: None, a_login(private, "wrong"))
+    engine.pull(kept_private, lambda _progress: None, a_login(private))
+    assert engine.has_image(kept_private)
+    # The registry is asked though the engine holds it.
+    with pytest.raises(PullRefused):
+        engine.pull(kept_private, lambda _progress: None)
+    with pytest.raises(CannotPull, match="manifest unknown") as raised:
+        engine.pull(f"{kept_private}:nosuch", lambda _progress: None, a_login(private))
+    assert not isinstance(raised.value, PullRefused)
+
+
+def test_a_login_is_tried_without_an_image(engine: DockerEngine, private: Registry) -> None:
+    engine.check_login(a_login(private))
+    with pytest.raises(LoginRefused, match="401 Unauthorized"):
+        engine.check_login(a_login(private, "wrong"))
+    private.stop()
+    with pytest.raises(EngineError, match="connection refused") as raised:
+        engine.check_login(a_login(private))
+    assert not isinstance(raised.value, LoginRefused)
+    assert PASSWORDS["ada"] not in repr(a_login(private))
