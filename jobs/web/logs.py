@@ -36,6 +36,8 @@ HEARTBEAT_SECONDS = 15.0
 MIN_GAP_SECONDS = 0.1
 # Who follows a log that grows faster than anybody reads is taken to its newest lines.
 FAR_BEHIND_LINES = 2_000
+# Of lines that match fewer are shown, and somebody looks for them: he is taken there from farther off.
+FAR_BEHIND_WITH_TEXT = 20_000
 NEWEST_LINES = 1_000
 SKIP_GAP_SECONDS = 0.25
 
@@ -150,9 +152,8 @@ def live(
     """New lines as they come: events `lines` (`{"html", "first", "last"}`), then `end` when no more can come.
 
     It goes on after the line that `Last-Event-ID` (a browser that reconnects) or `after` names, and
-    leaves out none. With `skip=1` a viewer who is far behind gets the newest lines instead: `first`
-    then tells what was left out. With `q` the rows are of lines with that text alone, none of which is
-    ever left out; `last` counts all lines.
+    leaves out none. With `skip=1`, as viewers have it, who is far behind gets the newest lines instead: `first`
+    then tells what was left out. With `q` the rows are of lines with that text alone; `last` counts all lines.
     """
     attempt = _attempt(request, job_id, number, node, container)
     after = logspans.number(request, "after", least=0) or 0
@@ -259,12 +260,11 @@ def _next_batch(follower: Follower, after: int) -> Batch:
 def _following(follower: Follower, after: int, line_count: int) -> logspans.Wanted:
     """What to read on for a follower. Who may be taken to the end gets all up to it, so that the counter
     counts what is shown."""
-    start, limit = after, PAGE_LINES
-    if follower.may_skip and not follower.text:
-        limit = FAR_BEHIND_LINES
-        if line_count - after > FAR_BEHIND_LINES:
-            start, limit = line_count - NEWEST_LINES, NEWEST_LINES
-    return logspans.Wanted(start=start + 1, before=None, limit=limit, text=follower.text)
+    text, behind = follower.text, line_count - after
+    if follower.may_skip and behind > (FAR_BEHIND_WITH_TEXT if text else FAR_BEHIND_LINES):
+        return logspans.Wanted(start=None, before=None, limit=NEWEST_LINES, text=text)
+    limit = FAR_BEHIND_LINES if follower.may_skip and not text else PAGE_LINES
+    return logspans.Wanted(start=after + 1, before=None, limit=limit, text=text)
 
 
 def _state(stream: LogStream | None) -> dict[str, Any]:

@@ -148,6 +148,8 @@
         this.lines.replaceChildren(...fresh);
         this.first = batch.first;
         this.last = batch.last;
+        // Of lines that match, so few may be new that nobody could scroll.
+        if (this.text) this.fill();
       } else if (isNext && batch.last > this.last && (this.sticks || this.lines.childElementCount < MAX_ROWS - PAGE)) {
         this.lines.append(...fresh.filter((row) => numberOf(row) > this.last));
         this.last = batch.last;

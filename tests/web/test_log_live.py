@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 
 from jobs.models import Attempt
+from jobs.web import logs
 from tests.builders import NOW, a_user
 from tests.joblogs.writing import Writer, numbered
 
@@ -141,10 +142,40 @@ def test_who_follows_the_lines_that_match_gets_all_of_them_and_no_other() -> Non
             assert (first["first"], first["last"]) == (1, 3500)
             await _in_thread(lambda: writer.write(numbered(2, first=3500)))
             none = json.loads(await stream.event("lines"))
-            assert (none["html"], none["last"], none["line_count"]) == ("", 3502, 3502)
+            # The state is as of before they were read: it may not know of them yet.
+            assert (none["html"], none["last"]) == ("", 3502)
             await _in_thread(writer.finish)
             await stream.event("end")
             await stream.body()
+
+    run(test)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_follows_lines_that_match_and_is_very_far_behind_is_taken_to_the_newest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logs, "FAR_BEHIND_WITH_TEXT", 3000)
+    monkeypatch.setattr(logs, "NEWEST_LINES", 20)
+    attempt = a_running_attempt()
+    cookie = cookie_of(attempt.job.owner)
+    writer = Writer(attempt)
+    writer.write(numbered(3500), batch=500)
+    writer.finish()
+
+    async def first_of(query: str) -> dict[str, object]:
+        async with open_stream(url(attempt, f"live/?{query}"), cookie=cookie) as stream:
+            found: dict[str, object] = json.loads(await stream.event("lines"))
+            await stream.body()
+        return found
+
+    async def test() -> None:
+        newest = await first_of("skip=1&q=line%2034")
+        assert row_numbers(str(newest["html"])) == [*range(3481, 3501)]
+        assert (newest["first"], newest["last"]) == (3481, 3500)
+        # Nearer by, and for whom every line counts, none is left out.
+        for query in ("skip=1&after=600&q=line%2034", "q=line%2034"):
+            assert row_numbers(str((await first_of(query))["html"]))[-100:] == [*range(3401, 3501)]
 
     run(test)
 
