@@ -18,7 +18,7 @@ from jobs.models import (
     QueueMetric,
     RightSizing,
 )
-from jobs.selectors.costs_scope import MARK
+from jobs.selectors.costs_sums import HOURS
 
 from .campaigns import YEAR_SECONDS, Campaign, Course
 from .loading import Table, moment
@@ -143,7 +143,7 @@ class AddedUp:
                     }
                 )  # fmt: skip
         until = datetime.fromtimestamp((this_hour - 1) * HOUR, UTC)
-        CostMark.objects.update_or_create(name=MARK, defaults={"until": until})
+        CostMark.objects.update_or_create(name=HOURS.mark, defaults={"until": until})
         self._metrics()
         self._right_sizing()
         for table in self.tables():

@@ -43,8 +43,8 @@ logger = logging.getLogger("batchweb.scheduler")
 FRONT = 100
 # What workers keep up to date behind the history, and how often they are told to, in seconds.
 HAND_OVERS = {
-    # Costs are by the hour; one who finds years to add up goes on by himself.
-    hand_over_costs: 60.0,
+    # Costs are by the minute; one who finds years to add up goes on by himself.
+    hand_over_costs: 15.0,
     # Charts have a point a minute; an alarm is not much later than its minute.
     hand_over_metrics: 15.0,
     # So long can what is new be found by its name and the like alone.

@@ -7,6 +7,7 @@ sum for each hour that is added up already, out of an index, and a ledger of wha
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -14,11 +15,11 @@ from decimal import Decimal
 from django.contrib.auth.models import User
 
 from jobs.domain.moments import start_of
-from jobs.models import CostHour
 
 from .costs_exact import UsdSum
 from .costs_ledger import NOTHING, Amounts, Ledger
-from .costs_scope import CostRange, CostScope, added_up_until
+from .costs_scope import CostRange, CostScope
+from .costs_sums import HOURS, added_up
 
 # From so many attempts on, nobody sees whether a sum is some seconds old.
 KEPT_FROM = 500
@@ -66,22 +67,20 @@ def usd_by_day(*, scope: CostScope, first: date, now: datetime) -> dict[date, Am
 
     Only `usd` and `idle_usd` are told. The scope names no tag.
     """
-    start, mark = start_of(first), added_up_until()
+    start = start_of(first)
+    whole = CostRange(start, max(start, min(HOURS.floor(now), added_up().hours)))
     found: dict[date, Amounts] = defaultdict(lambda: NOTHING)
-    whole, _ = CostRange(start, now).pieces(mark)
-    if whole is not None:
-        hours = CostHour.objects.filter(hour__gte=whole.start, hour__lt=whole.end)
-        sums = (
-            scope.of_hours(hours)
-            .order_by("hour")
-            .values_list("hour")
-            .annotate(usd_sum=UsdSum("usd"), idle_usd_sum=UsdSum("idle_usd"))
-        )
-        for hour, usd, idle_usd in sums:
-            found[hour.astimezone(UTC).date()] += Amounts(usd=usd, idle_usd=idle_usd)
-    for day, amounts in kept_rest.get(start if whole is None else whole.end, now, scope).items():
+    for hour, amounts in _by_hour(whole, scope) if whole.start < whole.end else ():
+        found[hour.astimezone(UTC).date()] += amounts
+    for day, amounts in kept_rest.get(whole.end, now, scope).items():
         found[day] += amounts
     return {day: found[day] for day in _days(first, now.astimezone(UTC).date())}
+
+
+def _by_hour(whole: CostRange, scope: CostScope) -> Iterator[tuple[datetime, Amounts]]:
+    sums = scope.of_sums(HOURS.sums_of(whole)).order_by(HOURS.field).values_list(HOURS.field)
+    for hour, usd, idle_usd in sums.annotate(usd_sum=UsdSum("usd"), idle_sum=UsdSum("idle_usd")):
+        yield hour, Amounts(usd=usd, idle_usd=idle_usd)
 
 
 def month_so_far(*, user: User, now: datetime) -> MonthSoFar:

@@ -1,7 +1,8 @@
 """Sums of costs over a range, by all that they can be told apart by.
 
-Whole past hours come from what the scheduler added up (`services.costs.rollup`), the rest from the rows
-themselves; what lives counts with what it has cost so far. So a look costs the same however much is stored.
+Whole past hours, and of the newest hours whole minutes, come from what workers added up (`services.costs.rollup`),
+the rest from the rows themselves; what lives counts with what it has cost so far. So a look costs the same however
+much is stored.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,13 +15,14 @@ from typing import Any, TypeVar
 from django.db.models import Count, Q, QuerySet, Sum
 
 from jobs.domain.resources import MIB_PER_GIB, MILLI
-from jobs.models import Attempt, Capacity, CostHour, CostTagHour
+from jobs.models import Attempt, Capacity
 
 from . import costs_scope as rows
 from .costs_exact import UsdSum, UtcDay, work_sums
 from .costs_living import Living, read_living
 from .costs_prices import SPOT_KINDS, Money
-from .costs_scope import NOTHING_ADDED_UP, CostRange, CostScope, added_up_until
+from .costs_scope import CostRange, CostScope
+from .costs_sums import Pieces, pieces_of
 
 OF_ATTEMPT = (
     "environment_id",
@@ -29,10 +31,10 @@ OF_ATTEMPT = (
     "job__definition_id",
     "job__owner_id",
 )
-OF_HOUR = ("environment_id", "capacity", "queue_id", "definition_id", "owner_id")
+OF_SUMS = ("environment_id", "capacity", "queue_id", "definition_id", "owner_id")
 OF_TAGS = ("job__owner_id", "job__tags", "job__spec__tags", "capacity")
 # Of added-up rows.
-HOUR_SUMS = {
+ADDED_UP_SUMS = {
     "attempts_sum": Sum("attempts"),
     "usd_sum": UsdSum("usd"),
     "idle_usd_sum": UsdSum("idle_usd"),
@@ -162,20 +164,19 @@ class Ledger:
         self._everywhere = living
         self.times = times
         self.scope = scope
-        # Read first: an hour that is added up from here on is read from its rows.
-        mark = NOTHING_ADDED_UP if from_rows else added_up_until()
-        self._added_up, self._rest = times.pieces(mark)
-        if scope.tag and scope != CostScope(owner=scope.owner, tag=scope.tag):
-            # Hours are added up by tag and owner, but not by anything else beside.
-            self._added_up, self._rest = None, [replace(times, with_running=False)]
+        # Tags are added up by owner, but not by anything else beside.
+        if from_rows or (scope.tag and scope != CostScope(owner=scope.owner, tag=scope.tag)):
+            self._pieces = Pieces([], [replace(times, with_running=False)])
+        else:
+            self._pieces = pieces_of(times)
 
     @cached_property
     def cells(self) -> dict[Cell, Amounts]:
         """All costs by day, environment, capacity, queue, definition and owner.
 
-        With a tag in the scope only those that are not added up by the hour; `total` has all.
+        With a tag in the scope only those that are not added up yet; `total` has all.
         """
-        parts = (self._hours, self._ended, self._charged, self._uncharged, self._running)
+        parts = (self._sums, self._ended, self._charged, self._uncharged, self._running)
         return together(row for part in parts for row in part())
 
     @cached_property
@@ -209,7 +210,7 @@ class Ledger:
     @cached_property
     def tags_by_owner(self) -> dict[OwnerTag, Amounts]:
         """The same by whose jobs they are, too."""
-        parts = (self._tag_hours, self._tags_ended, self._tags_charged, self._tags_running)
+        parts = (self._tag_sums, self._tags_ended, self._tags_charged, self._tags_running)
         return together(row for part in parts for row in part())
 
     @cached_property
@@ -235,27 +236,27 @@ class Ledger:
         """The part of the total that is not final yet: of what lives at the end of the range."""
         return sum((amounts for _, amounts in self._running()), NOTHING)
 
-    def _hours(self) -> Iterator[Row]:
-        if self._added_up is None or self.scope.tag:
+    def _sums(self) -> Iterator[Row]:
+        if self.scope.tag:
             return
-        hours = CostHour.objects.filter(hour__gte=self._added_up.start, hour__lt=self._added_up.end)
-        found = (
-            self.scope.of_hours(hours)
-            .values_list(UtcDay("hour"), *OF_HOUR)
-            .annotate(
-                **HOUR_SUMS,
-                seconds_sum=Sum("seconds"),
-                vcpu_seconds_sum=Sum("vcpu_seconds"),
-                gib_seconds_sum=Sum("gib_seconds"),
+        for step, times in self._pieces.added_up:
+            found = (
+                self.scope.of_sums(step.sums_of(times))
+                .values_list(UtcDay(step.field), *OF_SUMS)
+                .annotate(
+                    **ADDED_UP_SUMS,
+                    seconds_sum=Sum("seconds"),
+                    vcpu_seconds_sum=Sum("vcpu_seconds"),
+                    gib_seconds_sum=Sum("gib_seconds"),
+                )
+                .order_by()
             )
-            .order_by()
-        )
-        for *key, attempts, usd, idle_usd, on_demand_usd, seconds, vcpu, gib in found:
-            work = Work(seconds, vcpu, gib)
-            yield Cell(*key), Amounts(attempts, usd, idle_usd, on_demand_usd, work)
+            for *key, attempts, usd, idle_usd, on_demand_usd, seconds, vcpu, gib in found:
+                work = Work(seconds, vcpu, gib)
+                yield Cell(*key), Amounts(attempts, usd, idle_usd, on_demand_usd, work)
 
     def _ended(self) -> Iterator[Row]:
-        for times in self._rest:
+        for times in self._pieces.rest:
             microseconds, milli_vcpus, mib = work_sums()
             found = _by_cell(self.scope.of_attempts(rows.ended(times)), "ended_at").annotate(
                 attempts_sum=Count("pk"),
@@ -271,7 +272,7 @@ class Ledger:
                 yield cell, amounts_of(cell.capacity, attempts, usd, on_demand_usd, work)
 
     def _charged(self) -> Iterator[Row]:
-        for times in self._rest:
+        for times in self._pieces.rest:
             found = self.scope.of_attempts(rows.charged(times))
             for row in _by_cell(found, "instance__ended_at").annotate(
                 idle_usd_sum=UsdSum("idle_usd")
@@ -279,7 +280,7 @@ class Ledger:
                 yield Cell(*row[:6]), Amounts(idle_usd=row[6])
 
     def _uncharged(self) -> Iterator[Row]:
-        for times in self._rest:
+        for times in self._pieces.rest:
             found = (
                 self.scope.of_instances(rows.uncharged(times))
                 .values_list(UtcDay("ended_at"), "environment_id", "is_spot")
@@ -300,23 +301,19 @@ class Ledger:
             cell = Cell(day, instance.environment_id, kind_of(instance.is_spot))
             yield cell, Amounts(idle_usd=idle_usd)
 
-    def _tag_hours(self) -> Iterator[tuple[OwnerTag, Amounts]]:
-        if self._added_up is None:
-            return
-        hours = CostTagHour.objects.filter(
-            hour__gte=self._added_up.start, hour__lt=self._added_up.end
-        )
-        found = (
-            self.scope.of_tag_hours(hours)
-            .values_list("owner_id", "key", "value")
-            .annotate(**HOUR_SUMS)
-            .order_by()
-        )
-        for owner, key, value, *amounts in found:
-            yield (owner, (key, value)), Amounts(*amounts)
+    def _tag_sums(self) -> Iterator[tuple[OwnerTag, Amounts]]:
+        for step, times in self._pieces.added_up:
+            found = (
+                self.scope.of_tag_sums(step.tag_sums_of(times))
+                .values_list("owner_id", "key", "value")
+                .annotate(**ADDED_UP_SUMS)
+                .order_by()
+            )
+            for owner, key, value, *amounts in found:
+                yield (owner, (key, value)), Amounts(*amounts)
 
     def _tags_ended(self) -> Iterator[tuple[OwnerTag, Amounts]]:
-        for times in self._rest:
+        for times in self._pieces.rest:
             found = _by_tags(self.scope.of_attempts(rows.ended(times))).annotate(
                 attempts_sum=Count("pk"),
                 usd_sum=UsdSum("cost_usd"),
@@ -328,7 +325,7 @@ class Ledger:
                     yield (owner, tag), amounts
 
     def _tags_charged(self) -> Iterator[tuple[OwnerTag, Amounts]]:
-        for times in self._rest:
+        for times in self._pieces.rest:
             found = _by_tags(self.scope.of_attempts(rows.charged(times)))
             for owner, own, of_spec, _, idle_usd in found.annotate(idle_usd_sum=UsdSum("idle_usd")):
                 for tag in tags_of_row(own, of_spec):

@@ -1,18 +1,19 @@
-"""Of which time and of what a cost is asked for, and which of it was added up by the hour already."""
+"""Of which time and of what a cost is asked for."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
 from django.db.models import Model, Q, QuerySet
 
-from jobs.models import Attempt, CostHour, CostMark, CostTagHour, Instance
+from jobs.models import Attempt, CostHour, CostMinute, CostTagHour, CostTagMinute, Instance
 
 from .costs_exact import TagValue
 
 M = TypeVar("M", bound=Model)
-HOUR = timedelta(hours=1)
+S = TypeVar("S", bound=CostHour | CostMinute)
+T = TypeVar("T", bound=CostTagHour | CostTagMinute)
 # What prices an attempt that runs, tells costs apart and names it in a list: hundreds may run, of wide rows.
 OF_RUNNING = (
     *("number", "node_index", "container_index", "container_name", "capacity", "gpus"),
@@ -22,20 +23,6 @@ OF_RUNNING = (
     *("cost_usd", "on_demand_usd", "idle_usd", "instance", "node__engine", "environment__name"),
     *("job__name", "job__array_index", "job__queue", "job__definition", "job__owner"),
 )
-# The row of `CostMark`.
-MARK = "hours"
-NOTHING_ADDED_UP = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def hour_of(moment: datetime) -> datetime:
-    """The beginning of its hour."""
-    return moment.replace(minute=0, second=0, microsecond=0)
-
-
-def added_up_until() -> datetime:
-    """Before this moment, what ended is in `CostHour`. One query."""
-    until = CostMark.objects.filter(name=MARK).values_list("until", flat=True).first()
-    return until or NOTHING_ADDED_UP
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +35,6 @@ class CostRange:
     start: datetime
     end: datetime
     with_running: bool = False
-
-    def pieces(self, mark: datetime) -> tuple["CostRange | None", list["CostRange"]]:
-        """The whole hours that are added up, and the rest, whose rows are added up now."""
-        first = hour_of(self.start)
-        first = first if first == self.start else first + HOUR
-        last = min(hour_of(self.end), mark)
-        if last <= first:
-            return None, [CostRange(self.start, self.end)]
-        edges = [CostRange(self.start, first), CostRange(last, self.end)]
-        return CostRange(first, last), [edge for edge in edges if edge.start < edge.end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +92,8 @@ class CostScope:
         found = rows.filter(**_given(environment=self.environment))
         return found.filter(is_spot=self.capacity == "SPOT") if self.capacity else found
 
-    def of_hours(self, rows: QuerySet[CostHour]) -> QuerySet[CostHour]:
-        """Those of the added-up rows that it is about; tags are `of_tag_hours`."""
+    def of_sums(self, rows: QuerySet[S]) -> QuerySet[S]:
+        """Those of the added-up rows that it is about; tags are `of_tag_sums`."""
         if self.without_job:
             rows = rows.filter(queue__isnull=True)
         return rows.filter(
@@ -129,7 +106,7 @@ class CostScope:
             )
         )
 
-    def of_tag_hours(self, rows: QuerySet[CostTagHour]) -> QuerySet[CostTagHour]:
+    def of_tag_sums(self, rows: QuerySet[T]) -> QuerySet[T]:
         """The same of what is added up by tag: by owner and tag only."""
         found = rows.filter(**_given(owner=self.owner))
         if self.tag is None:

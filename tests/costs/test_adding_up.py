@@ -1,6 +1,6 @@
 """Hours that are added up say what the rows say, however often and in whatever portions it is done."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,73 +16,32 @@ from jobs.models import (
     CostHour,
     CostMark,
     CostTagHour,
-    Instance,
     InstanceState,
     Job,
     JobStatus,
     StaleCostHour,
 )
-from jobs.selectors.costs import CostRange, CostScope, Ledger, month_so_far, spent
-from jobs.services.attempts.finish import AttemptOutcome, finish_attempt
+from jobs.selectors.costs import CostScope, Ledger, month_so_far, spent
+from jobs.services.attempts.finish import finish_attempt
 from jobs.services.costs import rollup
 from jobs.services.costs.instances import price_instances
 from jobs.services.costs.rollup import add_up_costs, hand_over_costs
 from jobs.services.requests.tags import add_tags
 from tests.builders import NOW, a_job, a_user, an_attempt, an_instance
 
+from .ends import (
+    DAY,
+    LATER,
+    a_running_attempt,
+    an_outcome,
+    at,
+    by_rows,
+    ended,
+    ended_instance,
+    the_day,
+)
+
 pytestmark = pytest.mark.django_db
-DAY = NOW.replace(hour=0)
-# NOW is nine o'clock.
-LATER = NOW + timedelta(hours=5)
-
-
-def at(minutes: float) -> datetime:
-    return NOW + timedelta(minutes=minutes)
-
-
-def ended(minutes: float, usd: str, *, idle: str = "0", **fields: Any) -> Attempt:
-    """An attempt of ten minutes that ended then; `fields` are its job's, and its instance."""
-    values = {name: fields.pop(name) for name in ("instance", "capacity") if name in fields}
-    job = a_job(status=JobStatus.SUCCEEDED, attempts_made=1, **fields)
-    return an_attempt(
-        job=job,
-        started_at=at(minutes - 10),
-        stopped_at=at(minutes),
-        ended_at=at(minutes),
-        cost_usd=Decimal(usd),
-        on_demand_usd=Decimal(usd) * 2,
-        idle_usd=Decimal(idle),
-        **values,
-    )
-
-
-def ended_instance(minutes: float, *, uncharged: str = "0") -> Instance:
-    return an_instance(
-        state=InstanceState.ENDED,
-        ended_at=at(minutes),
-        idle_charged_at=at(minutes),
-        uncharged_idle_usd=Decimal(uncharged),
-    )
-
-
-def the_day(scope: CostScope | None = None, *, now: datetime = LATER) -> Ledger:
-    return Ledger(CostRange(DAY, now, with_running=True), scope or CostScope())
-
-
-def a_running_attempt(**fields: Any) -> Attempt:
-    job = a_job(status=JobStatus.RUNNING, attempts_made=1)
-    attempt = an_attempt(job=job, **fields)
-    return Attempt.objects.select_related("job__spec", "node", "environment").get(pk=attempt.pk)
-
-
-def an_outcome(stopped_at: datetime) -> AttemptOutcome:
-    return AttemptOutcome(
-        "", "It ended.", started_at=at(0), stopped_at=stopped_at, exit_code=0, succeeded=True
-    )
-
-
-def by_rows() -> Ledger:
-    return Ledger(CostRange(DAY, LATER, with_running=True), CostScope(), from_rows=True)
 
 
 @pytest.fixture
@@ -134,10 +93,14 @@ def test_a_long_history_is_added_up_in_portions(monkeypatch: pytest.MonkeyPatch)
     while add_up_costs(now=LATER):
         assert the_day().total == total
         calls += 1
-    # The hours of nine, ten and eleven o'clock, one with nothing at all, and the last look.
-    assert calls <= 5
+    # The hours of nine, ten and eleven o'clock, one with nothing at all, two minutes likewise, and the last look.
+    assert calls <= 7
     assert the_day().total == total
-    assert CostMark.objects.get().until == LATER - timedelta(hours=1)
+    marks = dict(CostMark.objects.values_list("name", "until"))
+    assert marks == {
+        "hours": LATER - timedelta(hours=1),
+        "minutes": LATER - timedelta(minutes=2),
+    }
 
 
 def test_an_hour_is_added_up_ten_minutes_after_its_end() -> None:
@@ -157,11 +120,11 @@ def test_an_hour_waits_for_idle_time_that_is_still_to_be_charged(
     assert CostHour.objects.get(usd=1).idle_usd == 1
 
 
-def test_nothing_due_costs_four_queries(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_nothing_due_costs_five_queries(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     ended(30, "1")
     add_up_costs(now=at(70))
-    with django_assert_num_queries(4):
-        add_up_costs(now=at(71))
+    with django_assert_num_queries(5):
+        add_up_costs(now=at(70.9))
 
 
 def test_a_change_of_tags_moves_the_cost_to_the_new_tag() -> None:

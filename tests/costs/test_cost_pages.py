@@ -231,9 +231,9 @@ def test_pages_take_as_many_queries_however_much_there_is(
 ) -> None:
     some_history(boss)
     for _ in range(2):
-        with django_assert_max_num_queries(24):
+        with django_assert_max_num_queries(27):
             client.get("/costs/")
-        with django_assert_max_num_queries(22):
+        with django_assert_max_num_queries(24):
             client.get(f"/costs/rows/?from={ago(72).date()}")
         some_history(boss)
 

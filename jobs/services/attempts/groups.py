@@ -14,6 +14,7 @@ from jobs.domain.groups import Member, Place, Result, next_step, verdict_of
 from jobs.domain.plans import JobPlan
 from jobs.models import Attempt, Job
 from jobs.selectors.plans import plan_of_job
+from jobs.services.costs.stale_hours import note_end
 
 from .node_history import record_nodes
 from .tries import AttemptOutcome, begin_try, deadline_of
@@ -82,6 +83,7 @@ def _drop(job: Job, row: Attempt, why: str, now: datetime) -> None:
             *("status_reason", "reason", "explanation"),
         ]
     )
+    note_end(now)
 
 
 def _member(place: Place, row: Attempt) -> Member:

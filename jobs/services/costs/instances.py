@@ -74,6 +74,8 @@ def charge_waiting_idle(*, now: datetime) -> bool:
         if instance is None:
             return False
         _share_out_idle(instance, portion=LATER_AT_ONCE, now=now)
+        if instance.ended_at is not None:
+            note_end(instance.ended_at)
     return _waiting().exists()
 
 
