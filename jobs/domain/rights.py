@@ -19,8 +19,8 @@ USER = Role(
     name="User",
     short="His own jobs",
     may="Submits jobs, and sees, cancels, terminates, reruns and tags his own; reads their logs and costs; keeps "
-    "secrets, tokens and keys of his own; looks at queues, environments and definitions; registers job definitions "
-    "through the API, under names that are his.",
+    "secrets, tokens, keys and logins of registries of his own; looks at queues, environments and definitions; "
+    "registers job definitions through the API, under names that are his.",
     may_not="Sees no job of others, and changes nothing that others use.",
 )
 STAFF = Role(
