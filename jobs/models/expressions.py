@@ -66,6 +66,11 @@ class EpochSeconds(Func):
     # In days, from noon of a day long ago.
     template = "((julianday(%(expressions)s) - 2440587.5) * 86400.0)"
 
+    def get_db_converters(self, connection: BaseDatabaseWrapper) -> list[Any]:
+        """None: either database gives a float, or None."""
+        del connection
+        return []
+
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any
     ) -> tuple[str, Any]:

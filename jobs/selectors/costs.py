@@ -6,6 +6,7 @@ from decimal import Decimal
 from django.contrib.auth.models import User
 from django.db.models import Count
 
+from jobs.domain import ids
 from jobs.models import Attempt, Job, JobQueue
 
 from .costs_daily import MonthSoFar, month_so_far
@@ -66,7 +67,11 @@ def living_of_month(*, since: datetime, now: datetime) -> Living:
 
 def cost_of_array(array: Job) -> Amounts:
     """What all ended attempts at the children of an array cost. One query."""
-    found = Attempt.objects.filter(job__parent=array, ended_at__isnull=False)
+    # Children's ids follow their parent's, so their attempts stand together in an index: by each child's own
+    # it would take ten thousand looks.
+    found = Attempt.objects.filter(
+        job_id__gt=array.pk, job_id__lte=ids.behind(array.pk), ended_at__isnull=False
+    )
     sums = found.values("capacity").annotate(
         attempts=Count("pk"),
         usd=UsdSum("cost_usd"),

@@ -19,7 +19,7 @@ from django.db.models.functions import Coalesce
 from jobs.domain import ids
 from jobs.domain.errors import InvalidInput
 from jobs.domain.states import LIVE
-from jobs.models import Job
+from jobs.models import ArraySummary, Job
 from jobs.models.expressions import EpochSeconds
 
 from .definition_jobs import first_bound, newest_of_definitions, parts_of_definitions
@@ -38,6 +38,14 @@ SIFTED = 2000
 WINDOW = 250
 # An action on all that match looks at as much as so many pages.
 PORTIONS = 5
+# What lists say of these. They are read anew with each row, and some have large columns.
+OF_RELATED = (
+    "queue__name",
+    "queue__status",
+    "definition__name",
+    "definition__revision",
+    "owner__username",
+)
 NO_PLACE = "That job is gone, or has no place in this order. Begin again at the first page."
 
 
@@ -153,9 +161,13 @@ def all_ids(
 
 
 def rows_of(job_ids: Sequence[UUID]) -> list[Job]:
-    """These jobs in this order, with queue, definition, owner and array summary; what is gone is left out."""
+    """These jobs in this order, with the names of queue, definition and owner, and the array summary; what is gone
+    is left out."""
+    own = [f.name for f in Job._meta.concrete_fields]
+    summary = [f"array_summary__{f.name}" for f in ArraySummary._meta.concrete_fields]
     related = ("queue", "definition", "owner", "array_summary")
-    found = Job.objects.select_related(*related).in_bulk(job_ids)
+    rows = Job.objects.select_related(*related).only(*own, *summary, *OF_RELATED)
+    found = rows.in_bulk(job_ids)
     return [found[job_id] for job_id in job_ids if job_id in found]
 
 

@@ -71,7 +71,9 @@ def _beginnings(queries: Collection[QuerySet[Job]], limit: int, sign: str) -> li
             parts.append(part.query.sql_with_params())
     if not parts:
         return []
-    statement = " UNION ALL ".join(f"SELECT * FROM ({sql}) AS part" for sql, _ in parts)  # noqa: S608
+    every = " UNION ALL ".join(f"SELECT * FROM ({sql}) AS part" for sql, _ in parts)  # noqa: S608
+    order = "DESC" if sign else "ASC"
+    statement = f"SELECT * FROM ({every}) AS every ORDER BY 1 {order} LIMIT {limit:d}"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [value for _, values in parts for value in values])
         # SQLite has no UUIDs and gives text.

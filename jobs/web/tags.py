@@ -5,6 +5,7 @@ import secrets
 import shlex
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from uuid import UUID
 
 from django import template
@@ -45,8 +46,12 @@ TIME_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
 @register.simple_tag
+@cache
 def icon(name: str, classes: str = "") -> SafeString:
-    """A decorative icon of static/vendor/icons.svg (script/vendor lists them)."""
+    """A decorative icon of static/vendor/icons.svg (script/vendor lists them).
+
+    Each is made once: rows of tables have several, and the file's address is dear. Names are the code's own.
+    """
     return format_html(
         '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
         classes,
