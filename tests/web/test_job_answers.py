@@ -11,6 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.domain import ids
+from jobs.domain.queue_rules import MAX_QUEUE_ENVIRONMENTS
 from jobs.models import ArraySummary, Job, UsageSample, WaitReason
 from jobs.selectors import usage as usage_selectors
 from jobs.selectors.free_room import kept_room
@@ -66,6 +67,12 @@ def test_needs_are_read_once_for_all_who_look(
     needs_of(job, NOW)
     with django_assert_num_queries(0):
         needs_of(job, NOW)
+
+
+def test_no_environment_of_the_queue_is_left_out(db: None) -> None:
+    places = [an_environment() for _ in range(MAX_QUEUE_ENVIRONMENTS)]
+    job = a_job(queue=a_queue(*places), status="RUNNABLE")
+    assert [each.environment for each in needs_of(job, NOW)] == [place.name for place in places]
 
 
 def test_an_environment_that_takes_no_jobs_says_so(db: None) -> None:

@@ -11,7 +11,6 @@ from jobs.models import Job
 from jobs.selectors.free_room import EnvironmentRoom, free_room
 
 WIDTH = 1000
-ENVIRONMENTS_SHOWN = 3
 NO_MACHINE = "It has no machine that is ready."
 NO_INSTANCE = "It has no instance that takes jobs."
 
@@ -45,11 +44,10 @@ class NeedsOf:
 
 
 def needs_of(job: Job, now: datetime) -> list[NeedsOf]:
-    """Of a RUNNABLE job, the first environments of its queue; nothing of any other."""
+    """Of a RUNNABLE job, all environments of its queue, of which there are a few; nothing of any other."""
     if job.status != JobStatus.RUNNABLE:
         return []
-    rooms = free_room(job.queue_id, now)
-    return [_needs(job, room) for room in rooms[:ENVIRONMENTS_SHOWN]]
+    return [_needs(job, room) for room in free_room(job.queue_id, now)]
 
 
 def needs_as_json(needs: Iterable[NeedsOf]) -> list[dict[str, Any]]:
