@@ -85,6 +85,20 @@ def ago(at: datetime | None, empty: str = "–") -> SafeString:
 
 
 @register.simple_tag
+def soon(at: datetime | None, empty: str = "–") -> SafeString:
+    """A moment to come as "in 3 min". It is a guess: one that is over is still to come, "in a moment"."""
+    if at is None:
+        return ago(at, empty)
+    seconds = min((timezone.now() - at).total_seconds(), -1)
+    return format_html(
+        '<time datetime="{}" title="{} UTC" data-ago="ahead">{}</time>',
+        at.isoformat(),
+        at.strftime("%Y-%m-%d %H:%M:%S"),
+        relative(seconds),
+    )
+
+
+@register.simple_tag
 def clock(at: datetime | None, empty: str = "–") -> SafeString:
     """A moment as its time of day (app.js turns it to the viewer's zone)."""
     if at is None:

@@ -54,7 +54,9 @@
       const at = new Date(element.dateTime);
       const title = full.format(at);
       if (element.title !== title) element.title = title;
-      if ("ago" in element.dataset) setText(element, relative((now() - at.getTime()) / 1000));
+      const passed = (now() - at.getTime()) / 1000;
+      // What is expected is never over: it is a guess.
+      if ("ago" in element.dataset) setText(element, relative(element.dataset.ago === "ahead" ? Math.min(passed, -1) : passed));
       else setText(element, clock.format(at));
     }
     for (const element of document.querySelectorAll("[data-since]")) {

@@ -1,12 +1,14 @@
 """Small words of the pages."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 
 from jobs.domain.ids import child_id
 from jobs.web.joblinks import with_job_links, without_job_ids
-from jobs.web.tags import relative
+from jobs.web.tags import relative, soon
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,11 @@ def test_a_job_that_a_reason_names_is_a_link() -> None:
     # The child of a child.
     child = str(child_id(UUID(job_id), 1))
     assert with_job_links(f"{child}:1") == f"{child}:1"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(-30, "in a moment"), (5, "in a moment"), (200, "in 3 min")]
+)
+def test_what_is_expected_is_never_over(seconds: int, words: str) -> None:
+    at = timezone.now() + timedelta(seconds=seconds)
+    assert f'data-ago="ahead">{words}<' in soon(at)
