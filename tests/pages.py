@@ -41,13 +41,11 @@ NOT_PAGES = frozenset(
         "policy_delete",
         "consumable_delete",
         "budget_delete",
-        "environment_delete",
         "environment_engine",
         "environment_node",
         "instance_type_delete",
         "job_cancel",
         "job_rerun",
-        "queue_delete",
         "submit_check",
         "submit_fill",
         "submit_jobs",
@@ -134,7 +132,7 @@ PAGES: dict[str, tuple[Address, ...]] = {
     "definition_deregister": (
         _of("definition_deregister", lambda world: world.definition.name, lambda world: 1),
     ),
-    **_named(lambda world: world.queue.name, "queue_edit"),
+    **_named(lambda world: world.queue.name, "queue_edit", "queue_delete"),
     "queue": (
         _of("queue", lambda world: world.queue.name),
         _of("queue", lambda world: world.fair_queue.name),
@@ -152,7 +150,7 @@ PAGES: dict[str, tuple[Address, ...]] = {
     ),
     **_named(lambda world: world.secret.pk, "secret", "secret_delete"),
     **_named(lambda world: world.login.pk, "registry", "registry_delete"),
-    **_named(lambda world: world.environment.name, "environment_edit"),
+    **_named(lambda world: world.environment.name, "environment_edit", "environment_delete"),
     "environment": (
         _of("environment", lambda world: world.environment.name),
         _of("environment", lambda world: world.managed.name),

@@ -18,8 +18,8 @@ from jobs.services.setup.alarms import (
 from . import answers
 from .access import require_staff
 from .contexts import alarms as contexts
+from .contexts import undo
 from .once import AGAIN, once
-from .toasts import Undo
 
 
 @answers.allow("GET", "POST")
@@ -79,7 +79,7 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
         to=reverse("alarms"),
         message=f"The alarm {name} is deleted.",
         as_json={},
-        undo=_making_again(found),
+        undo=undo.of_deletion("alarms", values_of(found)),
     )
 
 
@@ -131,8 +131,3 @@ def _told(before: Alarm, after: Alarm) -> str:
     if before.is_enabled == after.is_enabled:
         return "changed"
     return "switched on" if after.is_enabled else "switched off"
-
-
-def _making_again(alarm: Alarm) -> Undo:
-    fields = {name: str(value) for name, value in values_of(alarm).items()}
-    return Undo(reverse("alarms"), fields=fields)

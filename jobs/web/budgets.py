@@ -16,6 +16,7 @@ from jobs.services.setup.budgets import (
 from . import answers
 from .access import require_staff, user_of
 from .contexts import budgets as contexts
+from .contexts import undo
 
 
 @answers.allow("GET", "POST")
@@ -65,9 +66,15 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
 
 @answers.allow("POST")
 def delete(request: HttpRequest, name: str) -> HttpResponse:
-    delete_budget(budget=contexts.find(name=name, user=require_staff(request)))
+    """Deletes a budget; taking that back makes one like it, which is added up anew."""
+    found = contexts.find(name=name, user=require_staff(request))
+    delete_budget(budget=found)
     return answers.done(
-        request, to=reverse("budgets"), message=f"The budget {name} is deleted.", as_json={}
+        request,
+        to=reverse("budgets"),
+        message=f"The budget {name} is deleted.",
+        as_json={},
+        undo=undo.of_deletion("budgets", values_of(found)),
     )
 
 

@@ -14,6 +14,7 @@ from jobs.services.setup.consumable_resources import (
 from . import answers
 from .access import require_staff, user_of
 from .contexts import consumables as contexts
+from .contexts import undo
 
 
 @answers.allow("GET", "POST")
@@ -62,7 +63,11 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
         context = contexts.build(row=row, user=user, errors={"": [str(error)]})
         return answers.page(request, "consumables/detail.html", context, status=409)
     return answers.done(
-        request, to=reverse("consumables"), message=f"The resource {name} is deleted.", as_json={}
+        request,
+        to=reverse("consumables"),
+        message=f"The resource {name} is deleted.",
+        as_json={},
+        undo=undo.of_deletion("consumables", contexts.values_of(row)),
     )
 
 

@@ -82,10 +82,13 @@ def disable(request: HttpRequest, name: str) -> HttpResponse:
     )
 
 
-@answers.allow("POST")
+@answers.allow("GET", "POST")
 def delete(request: HttpRequest, name: str) -> HttpResponse:
+    """GET asks first (for browsers without scripts); POST deletes it."""
     require_staff(request)
     row = contexts.find(name=name)
+    if request.method != "POST":
+        return answers.page(request, "environments/delete.html", {"name": row.environment.name})
     try:
         delete_environment(environment=row.environment)
     except Conflict as error:

@@ -13,6 +13,7 @@ from jobs.services.setup.instance_types import (
 from . import answers
 from .access import require_staff
 from .contexts import instance_types as contexts
+from .contexts import undo
 
 
 @answers.allow("GET", "POST")
@@ -76,6 +77,7 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
         to=reverse("instance_types"),
         message=f"The instance type {name} is deleted.",
         as_json={},
+        undo=undo.of_deletion("instance_types", contexts.form_values(row)),
     )
 
 

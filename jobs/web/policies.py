@@ -10,6 +10,7 @@ from jobs.services.setup.policies import create_policy, delete_policy, update_po
 from . import answers
 from .access import require_staff
 from .contexts import policies as contexts
+from .contexts import undo
 
 
 @answers.allow("GET", "POST")
@@ -68,7 +69,11 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
         )
         return answers.page(request, "policies/form.html", context, status=409)
     return answers.done(
-        request, to=reverse("policies"), message=f"The policy {name} is deleted.", as_json={}
+        request,
+        to=reverse("policies"),
+        message=f"The policy {name} is deleted.",
+        as_json={},
+        undo=undo.of_deletion("policies", contexts.values_of(row)),
     )
 
 

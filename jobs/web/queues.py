@@ -76,10 +76,13 @@ def disable(request: HttpRequest, name: str) -> HttpResponse:
     )
 
 
-@answers.allow("POST")
+@answers.allow("GET", "POST")
 def delete(request: HttpRequest, name: str) -> HttpResponse:
+    """GET asks first (for browsers without scripts); POST deletes it."""
     require_staff(request)
     row = contexts.find(name=name)
+    if request.method != "POST":
+        return answers.page(request, "queues/delete.html", {"name": row.queue.name})
     try:
         delete_queue(queue=row.queue)
     except Conflict as error:

@@ -22,6 +22,7 @@ from jobs.domain import exit_rules, ids, money, resources
 from jobs.models import ArraySummary, Attempt, Job
 from jobs.scheduling.reasons import split_reason
 from jobs.selectors import jobs as selectors
+from jobs.selectors.realm import arns
 
 from . import plaintext, sections, toasts
 from .contexts import status_notes
@@ -135,6 +136,13 @@ def copy(text: object, label: str = "Copy") -> SafeString:
         label,
         icon("copy"),
     )
+
+
+@register.simple_tag
+def arn(kind: str, name: object) -> SafeString:
+    """The ARN of a thing of this kind (`domain.arns`), with a button that copies it."""
+    text = arns().of(kind, name)
+    return format_html('<code class="bw-arn">{}</code> {}', text, copy(text, "Copy the ARN"))
 
 
 @register.simple_tag

@@ -344,3 +344,24 @@ def test_why_somebody_else_s_job_waits_is_told_by_its_code_alone(
     front = client.get("/queues/default/", headers=JSON).json()["front"]
     assert [row["reason"] is None for row in front] == [False, True]
     assert [row["reason_code"] for row in front] == ["QUEUED:BEHIND_EARLIER_JOBS"] * 2
+
+
+def test_it_is_asked_before_a_queue_is_deleted(client: Client, boss: User) -> None:
+    queue = a_queue(name="q", state="DISABLED")
+    client.force_login(boss)
+    assert 'data-opens="delete-dialog"' in client.get("/queues/q/edit/").text
+    asked = client.get("/queues/q/delete/").text
+    assert "Delete q?" in asked
+    assert "Its unfinished jobs are terminated" in asked
+    queue.refresh_from_db()
+    assert queue.status == "VALID"
+
+
+def test_the_page_of_a_queue_has_its_arn_and_leads_to_its_charts(
+    client: Client, boss: User
+) -> None:
+    a_queue(name="q")
+    client.force_login(boss)
+    page = client.get("/queues/q/").text
+    assert 'data-copy="arn:aws:batch:us-east-1:123456789012:job-queue/q"' in page
+    assert 'href="/monitoring/?queue=q"' in page

@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -245,3 +246,51 @@ def test_what_was_disabled_before_has_nothing_to_undo(page: Client) -> None:
     queue = a_queue(state="DISABLED")
     html = page.post(f"/queues/{queue.name}/disable/", follow=True).content.decode()
     assert UNDO.search(html) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "made", "changed"),
+    [
+        (
+            "/budgets/",
+            {"name": "b", "scope": "TAG", "tag_key": "team", "usd_per_month": "2.50"},
+            {"month", "spent_as_of", "created_at"},
+        ),
+        (
+            "/policies/",
+            {
+                "name": "p",
+                "share_decay_seconds": "3600",
+                "share_distribution": '[{"shareIdentifier": "a*", "weightFactor": 0.5}]',
+                "tags": "team=blue\nkind=x",
+            },
+            {"created_at"},
+        ),
+        (
+            "/resources/",
+            {"name": "r", "total_quantity": "7", "tags": "team=blue"},
+            {"created_at"},
+        ),
+        (
+            "/instance-types/",
+            {"name": "rack.small", "vcpus": "0.5", "memory_mib": "512", "usd_per_hour": "0.02"},
+            {"created_at", "updated_at"},
+        ),
+    ],
+)
+def test_what_was_deleted_and_can_be_made_again_is_made_again_by_undo(
+    page: Client, url: str, made: dict[str, str], changed: set[str]
+) -> None:
+    at = f"{url}{made['name']}/"
+
+    def told() -> dict[str, Any]:
+        answer = page.get(at, headers={"Accept": "application/json"})
+        return {name: value for name, value in answer.json().items() if name not in changed}
+
+    page.post(url, made)
+    before = told()
+    gone = page.post(f"{at}delete/", follow=True)
+    assert page.get(at).status_code == 404
+    back, fields = undo_on(gone.text)
+    assert page.post(back, fields).status_code == 302
+    assert told() == before

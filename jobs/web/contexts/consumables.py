@@ -25,6 +25,16 @@ OPERATION_WORDS = dict(zip(OPERATIONS, ("Set the total to", "Add", "Remove"), st
 TOPICS = "resources jobs"
 
 
+def values_of(row: ConsumableResource) -> dict[str, object]:
+    """The fields that would make this resource."""
+    return {
+        "name": row.name,
+        "type": row.type,
+        "total_quantity": row.total_quantity,
+        "tags": row.tags,
+    }
+
+
 def list_query(query: QueryDict) -> NameQuery:
     return read_query("consumables", query)
 

@@ -1,5 +1,8 @@
 """Which posts take back what was just done."""
 
+import json
+from collections.abc import Mapping
+
 from django.urls import reverse
 
 from jobs.domain import reasons
@@ -31,6 +34,16 @@ def of_cancel(job: Job) -> Undo | None:
 def of_state(kind: str, name: str, state: str) -> Undo:
     """Gives a `queue` or an `environment` the state that it had before this one."""
     return Undo(reverse(f"{kind}_{'enable' if state == 'DISABLED' else 'disable'}", args=[name]))
+
+
+def of_deletion(list_name: str, values: Mapping[str, object]) -> Undo:
+    """Makes what was deleted again by a post to its list, with the fields that make one like it."""
+    texts = {
+        name: json.dumps(value) if isinstance(value, list | dict) else str(value)
+        for name, value in values.items()
+        if value is not None
+    }
+    return Undo(reverse(list_name), fields=texts)
 
 
 def of_bulk(action: BulkAction) -> Undo | None:
