@@ -5,7 +5,7 @@ lost message costs latency and nothing else. Topics:
 
 - `jobs`: some job changed its status, or is new;
 - `job:<uuid>`: this job, its attempts or why it waits changed;
-- `bulk:<id>`: this bulk action went on;
+- `bulk:<id>`: this bulk action went on; `bulk-of:<user id>`: one of his was started or went on;
 - `log:<attempt id>`: this attempt's log has new lines or is complete;
 - `queues` (and their scheduling policies), `environments`, `definitions`, `resources` (consumable ones): one
   of these was made or changed;
@@ -52,6 +52,11 @@ def job_topic(job_id: UUID | str) -> str:
 def bulk_topic(action_id: int) -> str:
     """The topic of one bulk action: how far it is."""
     return f"bulk:{action_id}"
+
+
+def bulk_of_topic(user_id: int) -> str:
+    """The topic of all bulk actions of one user: what there is, and how far they are."""
+    return f"bulk-of:{user_id}"
 
 
 def log_topic(attempt_id: int) -> str:

@@ -131,7 +131,9 @@ def visible_topics(user: User, topics: list[str]) -> set[str]:
     named = {topic.removeprefix(JOB_TOPIC) for topic in topics if topic.startswith(JOB_TOPIC)}
     job_ids = {UUID(text) for text in named if _is_uuid(text)}
     seen = visible_jobs(user).filter(pk__in=job_ids).values_list("pk", flat=True) if job_ids else []
-    return shared | {changes.job_topic(job_id) for job_id in seen} | _visible_bulk(user, topics)
+    own = {changes.bulk_of_topic(user.pk)}.intersection(topics)
+    jobs = {changes.job_topic(job_id) for job_id in seen}
+    return shared | own | jobs | _visible_bulk(user, topics)
 
 
 def _visible_bulk(user: User, topics: list[str]) -> set[str]:

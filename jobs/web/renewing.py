@@ -2,7 +2,8 @@
 
 Django gives each request a thread of its own, with a connection of its own. For two hundred renewals at once that
 takes longer than all else, so they go through the same middleware in threads that last (`jobs.threads`), and wait
-for their drawing in none.
+for their drawing in none. First all who ask are looked at, then what they ask for is drawn: so each drawing is
+shared by as many as can be.
 """
 
 import asyncio
@@ -20,13 +21,36 @@ from django.urls import set_script_prefix
 from jobs.threads import lasting_threads, with_connections
 
 from .renewals import PARTS_HEADER, Drawing, SharedAnswer
-from .together import Together
+from .together import Together, Turns
 
 P = ParamSpec("P")
 T = TypeVar("T")
 # They wait for the database at most; more of them would only wait for each other.
 _threads = lasting_threads(4, "renewal")
-_together: WeakKeyDictionary[asyncio.AbstractEventLoop, Together[Drawing]] = WeakKeyDictionary()
+# The other threads are for those who ask meanwhile.
+DRAWINGS_AT_A_TIME = 2
+# A drawing is late by no more, however many ask.
+PATIENCE_SECONDS = 0.2
+
+
+class _Desk:
+    """Where the renewals of one event loop meet; a server process has one."""
+
+    def __init__(self) -> None:
+        self.turns = Turns(at_a_time=DRAWINGS_AT_A_TIME, patience_seconds=PATIENCE_SECONDS)
+        self.together = Together[Drawing](self.turns.turn)
+
+
+_desks: WeakKeyDictionary[asyncio.AbstractEventLoop, _Desk] = WeakKeyDictionary()
+
+
+def _desk() -> _Desk:
+    """That of the running event loop."""
+    loop = asyncio.get_running_loop()
+    found = _desks.get(loop)
+    if found is None:
+        found = _desks[loop] = _Desk()
+    return found
 
 
 class Renewals:
@@ -48,16 +72,17 @@ class Renewals:
         """The answer to a request that has no body."""
         alone = copy.copy(request)
         request.may_share = True  # type: ignore[attr-defined]
-        response = await _in_thread(self._ask, request)
-        if not isinstance(response, SharedAnswer):
-            return response
-        draw = response.work.draw_group
-        drawings = [
-            await self._gathered().result(
-                (*response.work.page, group), partial(_in_thread, draw, group)
-            )
-            for group in response.groups
-        ]
+        desk = _desk()
+        with desk.turns.asking():
+            response = await _in_thread(self._ask, request)
+            if not isinstance(response, SharedAnswer):
+                return response
+            page, draw = response.work.page, response.work.draw_group
+            asked = [
+                desk.together.result((*page, group), partial(_in_thread, draw, group))
+                for group in response.groups
+            ]
+        drawings = await asyncio.gather(*asked)
         drawn = [each for each in drawings if each is not None]
         if len(drawn) < len(drawings):
             return await _in_thread(self._ask, alone)
@@ -67,11 +92,6 @@ class Renewals:
     def _ask(self, request: ASGIRequest) -> HttpResponseBase:
         set_script_prefix(request.script_name or "/")
         return self._django.get_response(request)
-
-    @staticmethod
-    def _gathered() -> Together[Drawing]:
-        """Of the running event loop; a server process has one."""
-        return _together.setdefault(asyncio.get_running_loop(), Together())
 
 
 async def _in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 
-from jobs import queueing
+from jobs import changes, queueing
 from jobs.domain.errors import InvalidInput
 from jobs.domain.ids import new_job_id, text_of
 from jobs.models import BulkAction, BulkKind, BulkResult, Job, JobStatus
@@ -195,3 +195,29 @@ def test_what_an_administrator_cancelled_and_takes_back_is_its_owners_again(owne
     assert undo is not None
     go_on_with_bulk(action_id=undo.id, now=NOW)
     assert Job.objects.get(rerun_of=job).owner == owner
+
+
+def test_whatever_becomes_of_an_action_is_told_to_its_page_and_its_owners_lists(
+    owner: User, handed_over: list[tuple[str, list[int]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[list[str]] = []
+    monkeypatch.setattr(changes, "publish", lambda topics: told.append(list(topics)))
+    jobs = [a_job(owner=owner, status=JobStatus.FAILED) for _ in range(2)]
+
+    def heard() -> list[str]:
+        """What was told last, of those topics that begin so."""
+        last = [topics for topics in told if topics[0].startswith("bulk")][-1]
+        told.clear()
+        return last
+
+    action = started(owner, BulkKind.RERUN, *jobs)
+    topics = [f"bulk:{action.pk}", f"bulk-of:{owner.pk}"]
+    assert heard() == topics
+    go_on_with_bulk(action_id=action.id, now=NOW, seconds=0)
+    assert heard() == topics
+    stop_bulk(action_id=action.id, now=NOW)
+    assert heard() == topics
+    undo = undo_bulk(action_id=action.id, now=NOW)
+    assert undo is not None
+    assert [f"bulk:{undo.pk}", f"bulk-of:{owner.pk}"] in told
+    assert heard() == topics

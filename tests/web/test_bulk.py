@@ -167,6 +167,21 @@ def test_only_its_owner_watches_an_action_and_it_touches_his_jobs_only(
     assert page.get(f"/jobs/bulk/{action.pk}/").status_code == 200
 
 
+def test_each_user_hears_of_his_own_actions_on_his_list_of_jobs(
+    page: Client, bobs_page: Client, bob: User
+) -> None:
+    def topics_of(client: Client) -> list[str]:
+        html = client.get("/jobs/").content.decode()
+        heard: str
+        (heard,) = re.findall(r'id="bulk-actions"[^>]* data-live="([^"]*)"', html)
+        return heard.split()
+
+    bobs = [changes.bulk_of_topic(bob.pk)]
+    assert topics_of(bobs_page) == bobs
+    assert topics_of(page) != bobs
+    assert visible_topics(bob, [*bobs, *topics_of(page), "bulk-of:x"]) == set(bobs)
+
+
 @pytest.mark.parametrize("kind", ["cancel", "terminate", "rerun"])
 def test_the_page_of_an_action_tells_nothing_of_the_jobs_of_others(
     bobs_page: Client, bob: User, kind: str

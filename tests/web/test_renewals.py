@@ -24,6 +24,7 @@ from django.utils import timezone
 from jobs.engines.fake.world import forget_world
 from jobs.models import JobStatus
 from jobs.services.search.follow import index_again
+from jobs.web import renewing
 from jobs.web.answers import LIVE_REGIONS
 from jobs.web.renewals import (
     AnyViewer,
@@ -34,7 +35,7 @@ from jobs.web.renewals import (
     Work,
 )
 from jobs.web.streaming import StreamingASGIHandler
-from jobs.web.together import Together
+from jobs.web.together import Together, Turns
 from tests import pages
 from tests.builders import a_job, a_secret, a_user
 from tests.world import build_world
@@ -131,9 +132,9 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 def test_who_asks_while_work_is_under_way_shares_the_next_one() -> None:
     async def test() -> None:
         together, gate = Together[int](), Gate()
-        first = asyncio.create_task(together.result("page", gate.work))
+        first = together.result("page", gate.work)
         await gate.is_begun.wait()
-        late = [asyncio.create_task(together.result("page", gate.work)) for _ in range(50)]
+        late = [together.result("page", gate.work) for _ in range(50)]
         await asyncio.sleep(0)
         gate.open.set()
         assert await first == 1
@@ -146,10 +147,7 @@ def test_who_asks_while_work_is_under_way_shares_the_next_one() -> None:
 def test_other_work_is_done_beside_it() -> None:
     async def test() -> None:
         together, gates = Together[int](), (Gate(), Gate())
-        asked = [
-            asyncio.create_task(together.result(number, gate.work))
-            for number, gate in enumerate(gates)
-        ]
+        asked = [together.result(number, gate.work) for number, gate in enumerate(gates)]
         for gate in gates:
             await gate.is_begun.wait()
         for gate in gates:
@@ -162,9 +160,7 @@ def test_other_work_is_done_beside_it() -> None:
 def test_who_leaves_takes_nothing_from_the_others() -> None:
     async def test() -> None:
         together, gate = Together[int](), Gate()
-        leaving, staying = (
-            asyncio.create_task(together.result("page", gate.work)) for _ in range(2)
-        )
+        leaving, staying = (together.result("page", gate.work) for _ in range(2))
         await gate.is_begun.wait()
         leaving.cancel()
         gate.open.set()
@@ -185,6 +181,56 @@ def test_work_that_fails_gives_nothing_and_is_done_again_for_the_next() -> None:
 
         assert await together.result("page", fails) is None
         assert await together.result("page", works) == 7
+
+    run(test)
+
+
+def test_work_begins_when_all_who_are_asking_have_asked() -> None:
+    async def test() -> None:
+        turns, gate = Turns(at_a_time=1, patience_seconds=60), Gate()
+        together = Together[int](turns.turn)
+        gate.open.set()
+
+        async def ask(found_out: asyncio.Event) -> int | None:
+            with turns.asking():
+                await found_out.wait()
+                found = together.result("page", gate.work)
+            return await found
+
+        events = [asyncio.Event() for _ in range(20)]
+        asked = [asyncio.create_task(ask(event)) for event in events]
+        for event in events:
+            await asyncio.sleep(0)
+            assert not gate.begun
+            event.set()
+        assert await asyncio.gather(*asked) == [1] * 20
+
+    run(test)
+
+
+def test_work_waits_only_so_long_for_those_who_ask() -> None:
+    async def test() -> None:
+        turns, gate = Turns(at_a_time=1, patience_seconds=0), Gate()
+        gate.open.set()
+        with turns.asking():
+            assert await Together[int](turns.turn).result("page", gate.work) == 1
+
+    run(test)
+
+
+def test_who_asks_while_work_waits_for_its_place_shares_it() -> None:
+    async def test() -> None:
+        turns, gate = Turns(at_a_time=1, patience_seconds=60), Gate()
+        together = Together[int](turns.turn)
+        first = together.result("one page", gate.work)
+        await gate.is_begun.wait()
+        others = []
+        for _ in range(5):
+            others.append(together.result("another", gate.work))
+            await asyncio.sleep(0)
+        assert gate.begun == 1
+        gate.open.set()
+        assert [await first, *await asyncio.gather(*others)] == [1] + [2] * 5
 
     run(test)
 
@@ -273,19 +319,34 @@ def test_nothing_is_remembered_of_a_part_that_could_not_be_drawn() -> None:
 @pytest.mark.django_db(transaction=True)
 class TestOnPages:
     @pytest.mark.parametrize("query", ["", "?q=seen", "?tag=team"])
-    def test_many_viewers_of_a_page_are_served_by_few_drawings(self, query: str) -> None:
+    def test_many_viewers_of_a_page_are_served_by_one_drawing(
+        self, query: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(renewing, "PATIENCE_SECONDS", 60)
         job = a_job(name="seen-by-all", tags={"team": "film"})
         with transaction.atomic():
             index_again([job.pk])
         viewers = [Viewer(a_user(is_staff=True)) for _ in range(3)]
         path = reverse("jobs") + query
-        parts = viewers[0].parts_of(path)
+        server = StreamingASGIHandler()
+        # Once it is known which parts can be shared.
+        ask_all(viewers[0].renewed(path, viewers[0].parts_of(path), server))
+        parts = "jobs-table jobs-tabs"
         with counted_drawings() as drawn:
-            server = StreamingASGIHandler()
             found = ask_all(*(each.renewed(path, parts, server) for each in viewers * 10))
         assert all(status == 200 and "seen-by-all" in html for status, html in found)
-        # The first may be alone, and at most one of each thread tries out whether its parts can be shared.
-        assert len([each for each, for_any in drawn if for_any and len(each) > 1]) < 10 + 4
+        assert drawn == [(("jobs-table", "jobs-tabs"), True)]
+
+    def test_many_pages_of_one_user_are_served_by_one_drawing(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(renewing, "PATIENCE_SECONDS", 60)
+        viewers = [Viewer(a_user()) for _ in range(3)]
+        path, parts, server = reverse("jobs"), "jobs-table jobs-tabs", StreamingASGIHandler()
+        ask_all(viewers[0].renewed(path, parts, server))
+        with counted_drawings() as drawn:
+            ask_all(*(each.renewed(path, parts, server) for each in viewers * 10))
+        assert drawn == [(("jobs-table", "jobs-tabs"), False)] * 3
 
     def test_what_is_shared_is_what_each_would_be_shown_alone_on_every_page(
         self, monkeypatch: pytest.MonkeyPatch

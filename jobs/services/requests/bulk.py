@@ -88,15 +88,20 @@ def _started(
             updated_at=now,
         )
         queueing.enqueue_after_commit(queueing.BULK, [action.id])
+        _tell(action)
     return action
+
+
+def _tell(action: BulkAction) -> None:
+    """Lets the pages know that show it: its own, and its owner's lists."""
+    topics = [changes.bulk_topic(action.id), changes.bulk_of_topic(action.owner_id)]
+    changes.publish(topics)
 
 
 def stop_bulk(*, action_id: int, now: datetime) -> bool:
     """Ends an action where it stands: the rest of its jobs is left as it is. Whether there was a rest."""
     with transaction.atomic():
-        stopped = _stopped(action_id, now)
-    changes.publish([changes.bulk_topic(action_id)])
-    return stopped
+        return _stopped(action_id, now)
 
 
 def _stopped(action_id: int, now: datetime) -> bool:
@@ -105,6 +110,7 @@ def _stopped(action_id: int, now: datetime) -> bool:
     if row.finished_at is not None:
         return False
     BulkAction.objects.filter(id=action_id).update(finished_at=now, updated_at=now)
+    _tell(row)
     return True
 
 
@@ -133,7 +139,7 @@ def undo_bulk(*, action_id: int, now: datetime) -> BulkAction | None:
         kind = BulkKind.RERUN if is_cancel else BulkKind.TERMINATE
         reason = "" if is_cancel else reasons.RERUN_TAKEN_BACK
         undo = _started(action.owner, kind, wanted, reason, now, undoes=action)
-    changes.publish([changes.bulk_topic(action_id)])
+    _tell(action)
     return undo
 
 
@@ -153,9 +159,9 @@ def go_on_with_bulk(*, action_id: int, now: datetime, seconds: float = SECONDS) 
             queueing.enqueue_after_commit(queueing.BULK, [action_id])
             break
         if passed - told >= NEWS_SECONDS:
-            changes.publish([changes.bulk_topic(action_id)])
+            _tell(action)
             told = passed
-    changes.publish([changes.bulk_topic(action_id)])
+    _tell(action)
 
 
 def _portion(action: BulkAction, now: datetime) -> bool:

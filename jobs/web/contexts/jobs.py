@@ -12,6 +12,7 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
 
+from jobs import changes
 from jobs.domain import moments, numbers
 from jobs.domain.errors import InvalidInput
 from jobs.models import JobStatus
@@ -195,8 +196,10 @@ def build(*, user: User, query: JobQuery) -> dict[str, Any]:
         "query_string": query.query_string(),
         "views": lazily(lambda: _views(user, query)),
         "bulk_actions": lazily(lambda: newest_bulk_actions(user=user)),
+        # Not those of jobs: it is each user's own, and need not be drawn for everybody whenever some job changes.
+        "bulk_topics": lazily(lambda: changes.bulk_of_topic(user.pk)),
         "shows_owner": user.is_staff,
-        "topics": "jobs",
+        "topics": changes.JOBS,
     }
 
 
