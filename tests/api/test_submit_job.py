@@ -9,23 +9,18 @@ from django.test.utils import CaptureQueriesContext
 
 from jobs.domain.ids import new_job_id, text_of
 from jobs.models import (
-    DefinitionStatus,
     DependencyType,
     Job,
     JobDependency,
-    JobSpec,
-    QueueState,
-    QueueStatus,
-    QueueType,
 )
-from tests.api.asking import Refused, ask
+from tests.api.asking import ask
+from tests.api.submitting import ARN, answer, hello, is_refused, submit
 from tests.builders import (
     a_consumable,
     a_definition,
     a_job,
     a_policy,
     a_queue,
-    a_user,
     an_array,
     containers_of,
     nodes_of,
@@ -33,34 +28,10 @@ from tests.builders import (
 
 pytestmark = pytest.mark.django_db
 
-ARN = "arn:aws:batch:us-east-1:123456789012:"
-
 
 @pytest.fixture
 def user() -> User:
-    a_queue(name="high")
-    a_definition(
-        name="hello",
-        command=["echo", "Ref::what"],
-        environment=[{"name": "A", "value": "1"}, {"name": "B", "value": "1"}],
-        parameters={"what": "hello"},
-        attempts=3,
-        evaluate_on_exit=[{"onExitCode": "1", "action": "EXIT"}],
-        timeout_seconds=600,
-    )
-    return a_user()
-
-
-def submit(user: User, **members: Any) -> Job:
-    """The job as it is stored."""
-    return Job.objects.select_related("spec", "queue", "definition").get(
-        id=answer(user, **members)["jobId"]
-    )
-
-
-def answer(user: User, **members: Any) -> dict[str, Any]:
-    given = {"jobName": "a", "jobQueue": "high", "jobDefinition": "hello", **members}
-    return ask(user, "SubmitJob", **given)
+    return hello()
 
 
 def test_the_answer_names_the_job(user: User) -> None:
@@ -72,80 +43,6 @@ def test_the_answer_names_the_job(user: User) -> None:
         "jobArn": f"{ARN}job/{job.id}",
     }
     assert (job.owner, job.status, job.queue.name) == (user, "SUBMITTED", "high")
-
-
-@pytest.mark.parametrize("queue", ["high", f"{ARN}job-queue/high"])
-@pytest.mark.parametrize(
-    ("definition", "revision"),
-    [
-        ("hello", 2),
-        ("hello:1", 1),
-        (f"{ARN}job-definition/hello", 2),
-        (f"{ARN}job-definition/hello:1", 1),
-    ],
-)
-def test_queue_and_definition_go_by_name_or_arn(
-    user: User, queue: str, definition: str, revision: int
-) -> None:
-    a_definition(name="hello", revision=2)
-    a_definition(name="hello", revision=3, status=DefinitionStatus.INACTIVE)
-    job = submit(user, jobQueue=queue, jobDefinition=definition)
-    assert (job.queue.name, job.definition.revision) == ("high", revision)
-
-
-@pytest.mark.parametrize(
-    ("members", "said"),
-    [
-        ({"jobQueue": "low"}, "JobQueue low not found."),
-        ({"jobQueue": ""}, "JobQueue  not found."),
-        ({"jobQueue": "hi\0gh"}, "not found."),
-        ({"jobQueue": f"{ARN}job-queue/low"}, f"JobQueue {ARN}job-queue/low not found."),
-        ({"jobQueue": f"{ARN}job-definition/high"}, "not found."),
-        ({"jobQueue": "arn:aws:batch:us-east-1:1:job-queue/high"}, "not found."),
-        (
-            {"jobDefinition": "other"},
-            "JobDefinition name other does not exist or is not in ACTIVE status",
-        ),
-        ({"jobDefinition": "other:1"}, "JobDefinition other:1 not found."),
-        ({"jobDefinition": "hello:x"}, "JobDefinition hello:x not found."),
-        ({"jobDefinition": "hello:1:1"}, "JobDefinition hello:1:1 not found."),
-        ({"jobDefinition": f"{ARN}job-definition/other"}, "/other not found."),
-        ({"jobDefinition": f"{ARN}job-definition/hello:9"}, "/hello:9 not found."),
-        ({"jobDefinition": "arn:aws:batch:us-east-1:1:job-definition/hello"}, "not found."),
-    ],
-)
-def test_what_there_is_not_is_told_in_words_of_aws(
-    user: User, members: dict[str, Any], said: str
-) -> None:
-    _is_refused(user, members, said)
-
-
-@pytest.mark.parametrize(
-    ("state", "said"),
-    [
-        ({"state": QueueState.DISABLED}, "jobQueue: The job queue other is disabled"),
-        ({"state": QueueState.DISABLED, "status": QueueStatus.DELETING}, "jobQueue: "),
-        ({"type": QueueType.SAGEMAKER_TRAINING}, "is for service jobs"),
-        ({"status": QueueStatus.DELETED}, "JobQueue other not found."),
-    ],
-)
-def test_a_queue_that_takes_no_jobs_says_so(user: User, state: dict[str, Any], said: str) -> None:
-    a_queue(name="other", **state)
-    _is_refused(user, {"jobQueue": "other"}, said)
-
-
-@pytest.mark.parametrize("status", [QueueStatus.CREATING, QueueStatus.UPDATING])
-def test_a_queue_that_is_not_ready_yet_takes_jobs(user: User, status: str) -> None:
-    a_queue(name="other", status=status)
-    assert submit(user, jobQueue="other").status == "SUBMITTED"
-
-
-def test_a_deregistered_revision_takes_no_jobs(user: User) -> None:
-    a_definition(name="old", status=DefinitionStatus.INACTIVE)
-    _is_refused(
-        user, {"jobDefinition": "old:1"}, "jobDefinition: The job definition old:1 is dereg"
-    )
-    _is_refused(user, {"jobDefinition": "old"}, "does not exist or is not in ACTIVE status")
 
 
 @pytest.mark.parametrize(
@@ -238,7 +135,7 @@ def test_fair_share_members_are_taken_on_a_queue_with_a_policy(user: User) -> No
     a_queue(name="fair", scheduling_policy=a_policy(shares={"red": 1}))
     job = submit(user, jobQueue="fair", shareIdentifier="red", schedulingPriorityOverride=7)
     assert (job.share_identifier, job.scheduling_priority) == ("red", 7)
-    _is_refused(
+    is_refused(
         user,
         {"jobQueue": "fair", "shareIdentifier": "red"},
         "Either schedulingPriority in job definition or schedulingPriorityOverride should be specified",
@@ -375,15 +272,15 @@ def test_dependencies_are_written_as_asked_for(user: User) -> None:
         ({"arrayProperties": {"size": "2"}}, "arrayProperties.size: This is an integer"),
     ],
 )
-def test_what_cannot_be_is_refused_under_names_of_aws_and_leaves_nothing_behind(
+def test_what_cannot_beis_refused_under_names_of_aws_and_leaves_nothing_behind(
     user: User, members: dict[str, Any], said: str
 ) -> None:
-    _is_refused(user, members, said)
+    is_refused(user, members, said)
 
 
 def test_jobs_of_others_cannot_be_waited_for(user: User) -> None:
     other = a_job()
-    _is_refused(user, {"dependsOn": [{"jobId": str(other.id)}]}, "dependsOn: There is no job")
+    is_refused(user, {"dependsOn": [{"jobId": str(other.id)}]}, "dependsOn: There is no job")
 
 
 def test_a_plain_submission_takes_three_reads_and_three_writes(user: User) -> None:
@@ -394,12 +291,3 @@ def test_a_plain_submission_takes_three_reads_and_three_writes(user: User) -> No
     assert statements.count("SELECT") == 3
     assert statements.count("INSERT") == 3
     assert "UPDATE" not in statements
-
-
-def _is_refused(user: User, members: dict[str, Any], said: str) -> None:
-    jobs, specs = Job.objects.count(), JobSpec.objects.count()
-    with pytest.raises(Refused) as caught:
-        answer(user, **members)
-    assert (caught.value.code, caught.value.status) == ("ClientException", 400)
-    assert said in caught.value.message
-    assert (Job.objects.count(), JobSpec.objects.count()) == (jobs, specs)
