@@ -193,7 +193,12 @@ def _a_login(user: User, now: datetime) -> RegistryLogin:
         prefix="localhost:5000", checked_at=now, accepted=False, answer="The registry refuses it."
     )
     return a_registry_login(
-        owner=user, prefix="registry.example.com/team", shared=True, checked_at=now, accepted=True
+        owner=user,
+        prefix="registry.example.com/team",
+        shared=True,
+        checked_at=now,
+        accepted=True,
+        answer="The registry accepts it.",
     )
 
 
