@@ -93,8 +93,6 @@ class _Launcher:
     def __init__(self, token: str, attempts: Sequence[Attempt], now: datetime) -> None:
         self._token = token
         self._now = now
-        # Their images may lie on the machine, but not for them: see `registry_access`.
-        self._to_be_pulled = to_be_pulled(attempts)
         self._waiting = deque(
             _Launch(attempt, connection_to(attempt.node.engine), token) for attempt in attempts
         )
@@ -115,6 +113,9 @@ class _Launcher:
     def _create(self) -> dict[_Launch, str]:
         """A slice of containers that are ours to start, once they are recorded."""
         created: dict[_Launch, str] = {}
+        # Their images may lie on the machine, but not for them. Asked for each slice: a pull by somebody else takes
+        # longer than that, so none is overlooked.
+        private = to_be_pulled([launch.attempt for launch in self._waiting])
         until = time.monotonic() + SLICE_SECONDS
         while self._waiting and (not created or time.monotonic() < until):
             launch = self._waiting.popleft()
@@ -125,7 +126,7 @@ class _Launcher:
                     _end(launch, vanished(launch.attempt, self._now), self._now)
                 elif _is_to_stop(launch.attempt):
                     _end_unlaunched(launch, self._now)
-                elif access := self._to_be_pulled.get(launch.attempt.id):
+                elif access := private.get(launch.attempt.id):
                     self._pull(launch, access)
                 elif container_id := _create(launch):
                     created[launch] = container_id
