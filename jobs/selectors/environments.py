@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Count, Sum
 
@@ -19,6 +20,7 @@ from jobs.models import (
     NodeState,
 )
 
+from .measured import Load, loads_of
 from .paging import PAGE_SIZE, Page, page_of
 
 # More running attempts than this are not listed one by one.
@@ -47,7 +49,7 @@ class NodeRow:
     """A machine (with its engine): what this environment and what all environments hold of it.
 
     Instances hold all of their size, attempts what they asked for. `attempts`, and their number, are those
-    without an instance.
+    without an instance. `load` is what all containers there really use, where that was measured just now.
     """
 
     node: Node
@@ -55,6 +57,7 @@ class NodeRow:
     used: Resources
     live_attempts: int
     attempts: list[Attempt]
+    load: Load | None = None
 
     @property
     def total(self) -> Resources:
@@ -101,10 +104,10 @@ def find_environment(*, name: str) -> EnvironmentRow | None:
     return None if environment is None else _rows([environment])[0]
 
 
-def list_nodes(*, environment: ComputeEnvironment) -> list[NodeRow]:
-    """The machines of an environment's engine, and what is held of each.
+def list_nodes(*, environment: ComputeEnvironment, now: datetime) -> list[NodeRow]:
+    """The machines of an environment's engine, what is held of each, and what is used.
 
-    Four queries; one more where there are GPUs.
+    Five queries; one more where there are GPUs.
     """
     rows = Node.objects.filter(engine=environment.engine_id).select_related("engine")
     nodes = list(rows.order_by("name"))
@@ -117,6 +120,7 @@ def list_nodes(*, environment: ComputeEnvironment) -> list[NodeRow]:
             used_here[node_id] += held
             live_here[node_id] = live_here.get(node_id, 0) + count
     attempts = _live_attempts(environment, nodes)
+    loads = loads_of(nodes, now=now)
     return [
         NodeRow(
             node=node,
@@ -124,6 +128,7 @@ def list_nodes(*, environment: ComputeEnvironment) -> list[NodeRow]:
             used=used[node.id],
             live_attempts=live_here.get(node.id, 0),
             attempts=attempts.get(node.id, []),
+            load=loads.get(node.id),
         )
         for node in nodes
     ]

@@ -65,8 +65,8 @@ def test_a_node_shows_what_this_and_what_other_environments_hold(
     mine, other = an_environment(engine=engine), an_environment(engine=engine)
     run_in(mine)
     run_in(other)
-    with django_assert_num_queries(4):
-        (node,) = list_nodes(environment=mine)
+    with django_assert_num_queries(5):
+        (node,) = list_nodes(environment=mine, now=NOW)
         assert [attempt.job.queue.name for attempt in node.attempts]
     assert (node.used_here, node.used_by_others) == (Resources(1000, 512), Resources(1000, 512))
     assert (node.live_attempts, node.hidden_attempts) == (1, 0)

@@ -113,7 +113,7 @@ def test_a_machine_shows_what_instances_reserve_of_it(environment: ComputeEnviro
     run_on(launched(environment))
     job = a_job(queue=a_queue(other), status=JobStatus.RUNNING, attempts_made=1)
     an_attempt(job=job)
-    (node,) = list_nodes(environment=environment)
+    (node,) = list_nodes(environment=environment, now=NOW)
     assert node.used_here == Resources(2000, 4096)
     assert node.used == Resources(3000, 4608)
     # What is on an instance is shown there.

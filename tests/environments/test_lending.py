@@ -189,8 +189,8 @@ def test_gpus_in_use_are_shown_where_there_are_gpus(
     for environment, gpus in ((mine, [0]), (mine, []), (other, [1, 2])):
         job = a_job(queue=a_queue(environment), status=JobStatus.RUNNING, attempts_made=1)
         an_attempt(job=job, gpus=gpus, milli_vcpus=500, memory_mib=64)
-    with django_assert_num_queries(5):
-        (row,) = list_nodes(environment=mine)
+    with django_assert_num_queries(6):
+        (row,) = list_nodes(environment=mine, now=NOW)
     assert (row.used_here, row.used) == (Resources(1000, 128, 1), Resources(1500, 192, 3))
     assert row.total.gpus == 4
     with django_assert_num_queries(4):

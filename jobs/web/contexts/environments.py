@@ -99,7 +99,7 @@ def build(
     now = timezone.now()
     ended = lazily(lambda: ended_instances(environment=environment, after=ended_after))
     going = lazily(lambda: spot.build(environment=environment, kind=kind, now=now))
-    nodes = lazily(lambda: selectors.list_nodes(environment=environment))
+    nodes = lazily(lambda: selectors.list_nodes(environment=environment, now=now))
     return {
         "row": row,
         "environment": environment,
@@ -255,9 +255,11 @@ def as_json(
                 "total_memory_mib": each.node.memory_mib,
                 "used_gpus": each.used.gpus,
                 "total_gpus": each.node.gpus,
+                "measured_vcpus": format_vcpus(each.load.milli_vcpus) if each.load else None,
+                "measured_memory_mib": each.load.memory_mib if each.load else None,
                 "live_attempts": each.live_attempts,
             }
-            for each in selectors.list_nodes(environment=row.environment)
+            for each in selectors.list_nodes(environment=row.environment, now=now)
         ],
     }
 
