@@ -33,6 +33,7 @@ ENGINE: dict[str, Any] = {
     "readonlyRootFilesystem": True,
     "resourceRequirements": AMOUNTS,
     "secrets": [{"name": "TOKEN", "valueFrom": "token"}],
+    "repositoryCredentials": {"credentialsParameter": "registry"},
     "ulimits": [{"name": "nofile", "softLimit": 10, "hardLimit": 20}],
     "user": "nobody",
 }

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 from pytest_django import Settings
 
 from jobs import queueing
+from jobs.domain.errors import InvalidInput
 from jobs.engines.fake.scripts import run_command
 from jobs.models import (
     Attempt,
@@ -26,8 +28,10 @@ from jobs.services.access.secrets import create_secret, update_secret
 from jobs.services.attempts.pulls import pull_image
 from jobs.services.attempts.registry_access import accesses_of, to_be_pulled
 from jobs.services.passes.sweep import sweep
+from jobs.services.requests.submit import submit_job
 from tests.builders import (
     NOW,
+    a_definition,
     a_group,
     a_job,
     a_node,
@@ -394,3 +398,30 @@ def test_many_attempts_are_looked_at_together(
         assert to_be_pulled(attempts) == {}
     with django_assert_num_queries(1):
         assert len({access.key for access in accesses_of(attempts).values()}) == 1
+
+
+def test_a_submission_is_refused_that_names_a_secret_which_is_not_there(ada: User) -> None:
+    definition = a_definition(container=NAMED)
+    fields = {"name": "tool", "queue": a_queue(an_environment()), "definition": definition}
+    with pytest.raises(InvalidInput, match=f"There is no secret {SECRET} that your jobs may use."):
+        submit_job(owner=ada, fields=fields, now=NOW)
+    a_secret_of(ada, {"username": "ada", "password": "x"})
+    job = submit_job(owner=ada, fields=fields, now=NOW)
+    assert job.spec.container == NAMED
+
+
+@pytest.mark.parametrize(
+    ("reason", "leads_there"),
+    [
+        (f"CannotPullContainerError: {IMAGE}: unauthorized", True),
+        ("ResourceInitializationError: unable to pull secrets or registry auth: None.", True),
+        ("Essential container in task exited", False),
+    ],
+)
+def test_the_page_of_a_job_whose_image_was_refused_leads_to_the_logins(
+    client: Client, visitor: User, reason: str, leads_there: bool
+) -> None:
+    job = a_job(owner=visitor, status=JobStatus.FAILED, status_reason=reason, container=NAMED)
+    page = client.get(f"/jobs/{job.pk}/").text
+    assert ("Registries and their logins" in page) is leads_there
+    assert f"the secret {SECRET}" in page
