@@ -30,6 +30,8 @@ LANES_HEIGHT = 320
 LANE_HEIGHT = 12
 # Where more ran at once, some share a lane: lower ones could not be told apart.
 MAX_LANES = 160
+# Less would be told as 0 s.
+LEAST_TOLD_SECONDS = 0.05
 # The statuses that are drawn, in words. What has ended has the colour of its end on its last run.
 WORDS = {
     JobStatus.PENDING: "waited for jobs",
@@ -91,12 +93,12 @@ class Bar:
 
     @property
     def spent(self) -> list[tuple[str, float]]:
-        """What it did in words, with the seconds of all times together."""
+        """What it did in words, with the seconds of all times together; what took no time is left out."""
         sums: dict[str, float] = {}
         for each in self.segments:
             word = ARRAY_WORD if self.is_array else WORDS[JobStatus(each.status)]
             sums[word] = sums.get(word, 0.0) + each.seconds
-        return list(sums.items())
+        return [(word, seconds) for word, seconds in sums.items() if seconds >= LEAST_TOLD_SECONDS]
 
 
 @dataclass(frozen=True, slots=True)
