@@ -1,6 +1,7 @@
 """What a process keeps for some seconds, so that pages need not work it out for each viewer."""
 
 from jobs.selectors.earlier_runs import kept_runs
+from jobs.selectors.forecast_snapshot import kept_snapshot
 from jobs.selectors.free_room import kept_room
 from jobs.selectors.front import kept_estimates
 from jobs.selectors.overview import kept_counts_of_owners
@@ -11,5 +12,5 @@ from jobs.selectors.run_times import run_times
 def forget_all() -> None:
     """As if the process had just begun."""
     counts = (kept_counts, kept_counts_of_owners)
-    for kept in (run_times, kept_estimates, *counts, kept_runs, kept_room):
+    for kept in (run_times, kept_estimates, *counts, kept_runs, kept_room, kept_snapshot):
         kept.forget()

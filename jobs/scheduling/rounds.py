@@ -29,7 +29,7 @@ class Rounds:
         self._now = now
         self._late = {queue.id for queue in snapshot.queues if snapshot.prefers_spot(queue)}
         self._with_spot = {queue.id for queue in snapshot.queues if snapshot.uses_spot(queue)}
-        self._left: list[JobView] = []
+        self._left: set[UUID] = set()
 
     @property
     def waits(self) -> list[Wait]:
@@ -47,7 +47,7 @@ class Rounds:
         waiting = [
             job
             for job in early
-            if job.queue_id in self._with_spot and (job.id in self._waits or job in self._left)
+            if job.queue_id in self._with_spot and (job.id in self._waits or job.id in self._left)
         ]
         late = [job for job in self._snapshot.jobs if job.queue_id in self._late]
         order = self._order([*late, *waiting])
@@ -60,7 +60,7 @@ class Rounds:
 
     def _first_turn(self, job: JobView) -> bool:
         if job.queue_id in self._with_spot and self._judge.leave_for_spot(job):
-            self._left.append(job)
+            self._left.add(job.id)
             return False
         return self._turn(job)
 

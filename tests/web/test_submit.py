@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import Job, JobDefinition, JobQueue
@@ -20,6 +22,7 @@ from tests.builders import (
     an_engine,
     an_environment,
 )
+from tests.remembered import forget_all
 
 CHECK_QUERIES = 22
 HTMX = {"HX-Request": "true", "Accept": "text/html"}
@@ -201,6 +204,7 @@ def test_the_estimate_follows_what_is_asked_for(page: Client) -> None:
 
 
 def outlook(page: Client, **fields: Any) -> str:
+    forget_all()
     html = page.post("/submit/check/", filled(**fields), headers=HTMX).content.decode()
     found = re.search('<section class="card" id="outlook".*?</section>', html, re.DOTALL)
     return re.sub(r"<wbr>", "", found.group()) if found else ""
@@ -266,6 +270,18 @@ def test_the_outlook_takes_as_many_queries_for_a_long_queue(
         a_job(status="RUNNABLE", queue=queue)
     with django_assert_max_num_queries(CHECK_QUERIES):
         assert outlook(page)
+
+
+@pytest.mark.usefixtures("queue", "hello")
+def test_what_runs_is_read_once_in_some_seconds_for_all_who_fill_in_the_form(page: Client) -> None:
+    told = outlook(page)
+    with CaptureQueriesContext(connection) as captured:
+        page.post("/submit/check/", filled(), headers=HTMX)
+    assert not [each for each in captured.captured_queries if "jobs_node" in each["sql"]]
+    a_queue(name="younger")
+    html = page.post("/submit/check/", filled(queue="younger"), headers=HTMX).content.decode()
+    assert "There is room" in told
+    assert "There is room" in html
 
 
 @pytest.mark.usefixtures("queue", "hello")

@@ -15,15 +15,13 @@ from jobs.scheduling.order import LAST_ID
 from jobs.scheduling.plan import Wait
 from jobs.scheduling.snapshot import JobView
 from jobs.selectors.choices import environments_in_order
-from jobs.selectors.jobs import RunSeconds, run_seconds
-from jobs.selectors.snapshot import load_snapshot
+from jobs.selectors.earlier_runs import earlier_runs
+from jobs.selectors.forecast_snapshot import forecast_snapshot
+from jobs.selectors.jobs import RunSeconds
 from jobs.services.requests.submission import Submission
 
 from .forecast_kinds import KindEstimate, kinds_of, request_of
 from .forecast_waits import Asked
-
-# So many waiting jobs of each queue tell whether there is room for one more.
-OUTLOOK_FRONT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ def estimate(submission: Submission) -> Estimate | None:
     environments = environments_in_order(submission.queue.name)
     if not environments:
         return None
-    runs = run_seconds(submission.definition)
+    runs = earlier_runs(submission.definition)
     request = request_of(submission)
     return Estimate(
         kinds=kinds_of(request, runs, environments[0]),
@@ -88,8 +86,8 @@ def asked_of(submission: Submission, *, user: User) -> Asked | None:
     """
     if any(job.status == JobStatus.FAILED for job, _ in submission.depends_on):
         return None
-    snapshot = load_snapshot(front=OUTLOOK_FRONT, even_if_idle=True)
-    if all(queue.id != submission.queue.id for queue in snapshot.queues):
+    snapshot = forecast_snapshot(submission.queue.id)
+    if snapshot is None:
         return None
     return Asked(snapshot, _as_waiting(submission, user), timezone.now())
 
