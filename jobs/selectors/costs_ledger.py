@@ -5,7 +5,8 @@ the rest from the rows themselves; what lives counts with what it has cost so fa
 much is stored.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -20,7 +21,7 @@ from jobs.models import Attempt, Capacity
 from . import costs_scope as rows
 from .costs_exact import UsdSum, UtcDay, work_sums
 from .costs_living import Living, read_living
-from .costs_prices import SPOT_KINDS, Money
+from .costs_prices import SPOT_KINDS, Money, Running
 from .costs_scope import CostRange, CostScope
 from .costs_sums import Pieces, pieces_of
 
@@ -92,6 +93,7 @@ class Amounts:
         return self.on_demand_usd - self.usd
 
 
+ZERO = Decimal(0)
 NO_WORK = Work()
 NOTHING = Amounts()
 MICRO = 1_000_000
@@ -183,7 +185,7 @@ class Ledger:
     def total(self) -> Amounts:
         """All of it."""
         if self.scope.tag is None:
-            return sum(self.cells.values(), NOTHING)
+            return sum_of(self.cells.values())
         wanted, of_value = self.scope.tag
         # A job has one value for a key, so no cost is in two of them.
         return sum(
@@ -234,7 +236,7 @@ class Ledger:
     @property
     def so_far(self) -> Amounts:
         """The part of the total that is not final yet: of what lives at the end of the range."""
-        return sum((amounts for _, amounts in self._running()), NOTHING)
+        return sum_of([amounts for _, amounts in self._running()])
 
     def _sums(self) -> Iterator[Row]:
         if self.scope.tag:
@@ -293,9 +295,8 @@ class Ledger:
     def _running(self) -> Iterator[Row]:
         day = self.times.end.astimezone(UTC).date()
         for attempt, _ in self.living.attempts:
-            job = attempt.job
             place = (attempt.environment_id, attempt.capacity)
-            cell = Cell(day, *place, job.queue_id, job.definition_id, job.owner_id)
+            cell = Cell(day, *place, attempt.queue_id, attempt.definition_id, attempt.owner_id)
             yield cell, self._so_far[attempt.pk]
         for instance, idle_usd in self.living.instances:
             cell = Cell(day, instance.environment_id, kind_of(instance.is_spot))
@@ -347,10 +348,28 @@ class Ledger:
 
 def together(parts: Iterable[tuple[K, Amounts]]) -> dict[K, Amounts]:
     """What has the same key added up."""
-    found: dict[K, Amounts] = {}
+    found: dict[K, list[Amounts]] = defaultdict(list)
     for key, amounts in parts:
-        found[key] = found[key] + amounts if key in found else amounts
-    return found
+        found[key].append(amounts)
+    return {key: sum_of(several) for key, several in found.items()}
+
+
+def sum_of(several: Collection[Amounts]) -> Amounts:
+    """The same as adding them one to another, without making each sum on the way."""
+    if len(several) == 1:
+        return next(iter(several))
+    works = [each.work for each in several]
+    return Amounts(
+        attempts=sum(each.attempts for each in several),
+        usd=sum((each.usd for each in several), ZERO),
+        idle_usd=sum((each.idle_usd for each in several), ZERO),
+        on_demand_usd=sum((each.on_demand_usd for each in several), ZERO),
+        work=Work(
+            sum((each.seconds for each in works), ZERO),
+            sum((each.vcpu_seconds for each in works), ZERO),
+            sum((each.gib_seconds for each in works), ZERO),
+        ),
+    )
 
 
 def kind_of(is_spot: bool) -> str:
@@ -358,7 +377,7 @@ def kind_of(is_spot: bool) -> str:
     return str(Capacity.SPOT if is_spot else Capacity.EC2)
 
 
-def _so_far(attempt: Attempt, money: Money, moment: datetime) -> Amounts:
+def _so_far(attempt: Running, money: Money, moment: datetime) -> Amounts:
     start = attempt.started_at or moment
     ran = max(min(attempt.stopped_at or moment, moment) - start, timedelta(0))
     microseconds = ran // timedelta(microseconds=1)

@@ -12,7 +12,7 @@ from jobs.models import Attempt, Instance
 
 from . import costs_scope as rows
 from .costs_exact import UsdSum
-from .costs_prices import Money, prices_of
+from .costs_prices import Money, Running, prices_of
 from .costs_scope import CostRange, CostScope
 
 M = TypeVar("M", bound=Model)
@@ -22,7 +22,7 @@ M = TypeVar("M", bound=Model)
 class Living:
     """Attempts with what they had cost, and instances with what they had cost beside their attempts."""
 
-    attempts: list[tuple[Attempt, Money]]
+    attempts: list[tuple[Running, Money]]
     instances: list[tuple[Instance, Decimal]]
 
     def of(self, scope: CostScope) -> "Living":
@@ -33,17 +33,16 @@ class Living:
         attempts = [
             each
             for each in self.attempts
-            if scope.queue in (None, each[0].job.queue_id)
-            and scope.owner in (None, each[0].job.owner_id)
+            if scope.queue in (None, each[0].queue_id) and scope.owner in (None, each[0].owner_id)
         ]
         return Living(attempts, [] if scope.is_of_jobs else self.instances)
 
 
 def read_living(times: CostRange, scope: CostScope) -> Living:
-    """What lived at the end of a range; nothing if the range leaves that out. At most eight queries."""
+    """What lived at the end of a range; nothing if the range leaves that out. At most nine queries."""
     if not times.with_running:
         return Living([], [])
-    attempts = _by_id(scope.of_attempts(found) for found in rows.running(times))
+    attempts = _running(times, scope)
     instances = _instances(times, scope)
     on_them = _on(instances, times) if scope.without_job else attempts
     prices = prices_of(on_them, now=times.end, instances=instances)
@@ -59,13 +58,26 @@ def read_living(times: CostRange, scope: CostScope) -> Living:
     return Living([(each, money[each.pk]) for each in attempts], idle)
 
 
-def _on(instances: list[Instance], times: CostRange) -> list[Attempt]:
+def _running(times: CostRange, scope: CostScope) -> list[Running]:
+    found: dict[int, Running] = {}
+    for part in rows.running(times):
+        for row in scope.of_attempts(part).values_list(*rows.OF_RUNNING):
+            found.setdefault(row[0], Running(*row))
+    on = {each.instance_id for each in found.values()} - {None}
+    instances = Instance.objects.in_bulk(on) if on else {}
+    return [
+        each if each.instance_id is None else each._replace(instance=instances[each.instance_id])
+        for _, each in sorted(found.items())
+    ]
+
+
+def _on(instances: list[Instance], times: CostRange) -> list[Running]:
     """What ran on them, whoever is charged with it."""
     if not instances:
         return []
     ids = {each.pk for each in instances}
     # By instance, all that ever ran on them would be read.
-    return [each for each in _by_id(rows.running(times)) if each.instance_id in ids]
+    return [each for each in _running(times, CostScope()) if each.instance_id in ids]
 
 
 def _instances(times: CostRange, scope: CostScope) -> list[Instance]:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db.models import OuterRef, Subquery
 
@@ -30,13 +31,45 @@ class Money:
     on_demand_usd: Decimal = Decimal(0)
 
 
+class Running(NamedTuple):
+    """An attempt that lived at a moment: what prices it, and what its cost is told apart by.
+
+    Hundreds may, and rows of a model take several times as long to make. The names are those of `Attempt`.
+    """
+
+    pk: int
+    capacity: str
+    gpus: list[str]
+    milli_vcpus: int
+    memory_mib: int
+    ephemeral_gib: int
+    usd_per_vcpu_hour: Decimal
+    usd_per_gib_hour: Decimal
+    usd_per_ephemeral_gib_hour: Decimal
+    placed_at: datetime
+    started_at: datetime | None
+    stopped_at: datetime | None
+    cost_usd: Decimal
+    on_demand_usd: Decimal
+    environment_id: int
+    instance_id: int | None
+    engine_id: int
+    queue_id: int
+    definition_id: int
+    owner_id: int
+    instance: Instance | None = None
+
+
+Priced = Attempt | Running
+
+
 class Prices:
     """What is needed to price attempts and instances: how the pressure on engines changed."""
 
     def __init__(self, histories: Mapping[int, Steps] | None = None) -> None:
         self._histories = histories or {}
 
-    def of_attempt(self, attempt: Attempt, *, start: datetime, end: datetime) -> Money:
+    def of_attempt(self, attempt: Priced, *, start: datetime, end: datetime) -> Money:
         """What it costs from its start to its end; on an instance only for as long as that lives."""
         if attempt.instance is not None:
             return self._on_instance(attempt, attempt.instance, start, end)
@@ -50,7 +83,7 @@ class Prices:
         )
         return Money(usd, usd)
 
-    def until(self, attempt: Attempt, moment: datetime) -> Money:
+    def until(self, attempt: Priced, moment: datetime) -> Money:
         """What an attempt that lived at that moment had cost by then; nothing before its start."""
         if attempt.started_at is None or attempt.started_at > moment:
             return Money()
@@ -70,11 +103,11 @@ class Prices:
             ended_at=until,
         )
 
-    def usd_per_hour(self, attempt: Attempt, moment: datetime) -> Decimal:
+    def usd_per_hour(self, attempt: Priced, moment: datetime) -> Decimal:
         """How fast an attempt's cost grows at that moment (not rounded)."""
         instance = attempt.instance
         if instance is not None:
-            engine_id = attempt.node.engine_id if instance.is_spot else None
+            engine_id = _engine_of(attempt) if instance.is_spot else None
             part = part_of(_needs(attempt), _size(instance))
             hourly = price_of(instance).at(pressure_at(self._history(engine_id), moment))
             return hourly * part.numerator / part.denominator
@@ -86,14 +119,14 @@ class Prices:
             )
         if attempt.capacity == Capacity.FARGATE:
             return _fargate_hourly(attempt)
-        pressure = pressure_at(self._history(attempt.node.engine_id), moment)
+        pressure = pressure_at(self._history(_engine_of(attempt)), moment)
         return _fargate_hourly(attempt) * FARGATE_SPOT_FRACTION.at(pressure)
 
     def _history(self, engine_id: int | None) -> Steps:
         return self._histories.get(engine_id, ()) if engine_id is not None else ()
 
     def _on_instance(
-        self, attempt: Attempt, instance: Instance, start: datetime, end: datetime
+        self, attempt: Priced, instance: Instance, start: datetime, end: datetime
     ) -> Money:
         price = price_of(instance)
         start = max(start, instance.launched_at)
@@ -102,22 +135,22 @@ class Prices:
         on_demand = part_usd(price=price.on_demand, history=(), start=start, end=end, part=part)
         if not instance.is_spot:
             return Money(on_demand, on_demand)
-        history = self._history(attempt.node.engine_id)
+        history = self._history(_engine_of(attempt))
         usd = part_usd(price=price, history=history, start=start, end=end, part=part)
         return Money(usd, on_demand)
 
-    def _on_fargate(self, attempt: Attempt, start: datetime, end: datetime) -> Money:
+    def _on_fargate(self, attempt: Priced, start: datetime, end: datetime) -> Money:
         hourly = _fargate_hourly(attempt)
         on_demand = fargate_usd(hourly=hourly, start=start, end=end)
         if attempt.capacity == Capacity.FARGATE:
             return Money(on_demand, on_demand)
-        history = self._history(attempt.node.engine_id)
+        history = self._history(_engine_of(attempt))
         usd = fargate_usd(hourly=hourly, start=start, end=end, spot_history=history)
         return Money(usd, on_demand)
 
 
 def prices_of(
-    attempts: Iterable[Attempt], *, now: datetime, instances: Iterable[Instance] = ()
+    attempts: Iterable[Priced], *, now: datetime, instances: Iterable[Instance] = ()
 ) -> Prices:
     """What prices these attempts and instances until `now`. Two queries, none where nothing is Spot.
 
@@ -126,7 +159,7 @@ def prices_of(
     since: dict[int, datetime] = {}
     for attempt in attempts:
         if attempt.capacity in SPOT_KINDS:
-            engine_id = attempt.node.engine_id
+            engine_id = _engine_of(attempt)
             start = min(attempt.started_at or attempt.placed_at, attempt.placed_at) - CLOCKS_APART
             since[engine_id] = min(since.get(engine_id, now), start)
     for instance in instances:
@@ -169,7 +202,7 @@ def price_of(instance: Instance) -> HourlyPrice:
     return HourlyPrice(instance.usd_per_hour, instance.spot_usd_per_hour, most)
 
 
-def rates_of(attempt: Attempt) -> cost.Rates:
+def rates_of(attempt: Priced) -> cost.Rates:
     """The rates that an attempt without an instance is priced at."""
     return cost.Rates(
         usd_per_vcpu_hour=attempt.usd_per_vcpu_hour, usd_per_gib_hour=attempt.usd_per_gib_hour
@@ -186,15 +219,19 @@ def cost_so_far(attempt: Attempt, *, now: datetime, prices: Prices | None = None
     return (prices or prices_of([attempt], now=now)).until(attempt, now).usd
 
 
-def _needs(attempt: Attempt) -> Resources:
+def _needs(attempt: Priced) -> Resources:
     return Resources(attempt.milli_vcpus, attempt.memory_mib, len(attempt.gpus))
+
+
+def _engine_of(attempt: Priced) -> int:
+    return attempt.engine_id if isinstance(attempt, Running) else attempt.node.engine_id
 
 
 def _size(instance: Instance) -> Resources:
     return Resources(instance.milli_vcpus, instance.memory_mib, instance.gpus)
 
 
-def _fargate_hourly(attempt: Attempt) -> Decimal:
+def _fargate_hourly(attempt: Priced) -> Decimal:
     return fargate_usd_per_hour(
         FargateNeeds(attempt.milli_vcpus, attempt.memory_mib, attempt.ephemeral_gib),
         rates=rates_of(attempt),

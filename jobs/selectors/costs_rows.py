@@ -21,6 +21,12 @@ from .costs_ledger import Amounts, Ledger, amounts_of, kind_of
 from .costs_prices import SPOT_KINDS
 
 PAGE_SIZE = 100
+# What a row tells of an attempt: those of the models are wide.
+OF_ROW = (
+    *("number", "node_index", "container_index", "container_name", "capacity", "ended_at"),
+    *("cost_usd", "on_demand_usd", "idle_usd", "job__name", "job__array_index"),
+    *("environment__name", "instance__instance_id", "instance__type_name", "instance__ended_at"),
+)
 M = TypeVar("M", bound=Model)
 
 
@@ -141,7 +147,10 @@ def _running(ledger: Ledger, part: Part, after: Place, count: int) -> Read:
     ]
     if part is Part.SAVING:
         living = [each for each in living if each[0].capacity in SPOT_KINDS]
-    for attempt, money in living[:count]:
+    shown = living[:count]
+    attempts = _with_relations(Attempt.objects.all()).in_bulk([each.pk for each, _ in shown])
+    for running, money in shown:
+        attempt = attempts[running.pk]
         amounts = amounts_of(attempt.capacity, 1, money.usd, money.on_demand_usd)
         usd, paid = amounts.usd, None
         if part is Part.SAVING:
@@ -186,7 +195,7 @@ def _uncharged(ledger: Ledger, _part: Part, after: Place, count: int) -> Read:
 
 
 def _with_relations(found: QuerySet[Attempt]) -> QuerySet[Attempt]:
-    return found.select_related("job", "environment", "instance")
+    return found.select_related("job", "environment", "instance").only(*OF_ROW)
 
 
 def _page(found: QuerySet[M], moment: str, after: Place, count: int) -> QuerySet[M]:

@@ -14,6 +14,7 @@ from django.http import (
     QueryDict,
 )
 from django.http.response import HttpResponseBase
+from django.template.context import make_context
 from django.template.loader import get_template
 from django.utils.cache import patch_vary_headers
 from django.utils.html import format_html
@@ -139,7 +140,7 @@ def _html(request: HttpRequest, template_name: str, context: Mapping[str, Any]) 
     template = get_template(template_name)
     full = {"layout": "base.html", **context}
     if not wants_fragment(request):
-        return template.render(full, request)
+        return _render(template, full, request)
     live = request.headers.get(LIVE_REGIONS, "").split()
     # htmx names its target as `tag#id`.
     target = request.headers.get("HX-Target", "").partition("#")[2]
@@ -149,10 +150,19 @@ def _html(request: HttpRequest, template_name: str, context: Mapping[str, Any]) 
         WANTED_REGIONS: frozenset(live or [target]),
         FOUND_REGIONS: found,
     }
-    html = template.render({**full, **parts}, request)
+    html = _render(template, {**full, **parts}, request)
     if live:
         return "".join(_partial(name, region) for name, region in found.items())
     return found.get(target, html)
+
+
+def _render(template: Any, values: dict[str, Any], request: HttpRequest) -> str:
+    """As the template does it. But a context refers to itself: what a page has read would be left to the
+    collector of garbage, which takes tens of milliseconds in the midst of some other answer."""
+    context = make_context(values, request, autoescape=template.backend.engine.autoescape)
+    html: str = template.template.render(context)
+    context.dicts.clear()
+    return html
 
 
 def _partial(name: str, region: str) -> str:

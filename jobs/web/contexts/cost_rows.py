@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -30,9 +31,11 @@ class CostFigure:
     def __init__(self, query: RowsQuery, user: User) -> None:
         self.query = query
         self.ledger = Ledger(query.days.times, query.scope.seen_by(user))
-        self.page = lazily(self._page)
 
-    def _page(self) -> CostRows:
+    # Not `lazily`: what refers to itself, with all that it has read, is left to the collector of garbage.
+    @cached_property
+    def page(self) -> CostRows:
+        """One page of its rows."""
         return cost_rows(self.ledger, part=self.query.part, after=self.query.after)
 
     @property
@@ -50,7 +53,7 @@ class CostFigure:
 
     @property
     def next_url(self) -> str | None:
-        place = self.page().next
+        place = self.page.next
         return self.query.url(place) if place else None
 
     def facts(self) -> list[tuple[str, str]]:
@@ -95,7 +98,7 @@ def build(*, query: RowsQuery, user: User) -> dict[str, Any]:
         "usd": lazily(lambda: figure.usd),
         "counted": lazily(lambda: figure.counted),
         "facts": lazily(figure.facts),
-        "rows": lazily(lambda: figure.page().rows),
+        "rows": lazily(lambda: figure.page.rows),
         "next_url": lazily(lambda: figure.next_url),
         "first_url": query.url(None) if query.after else None,
         "costs_url": query.days.page_url(),
@@ -109,7 +112,7 @@ def as_json(*, query: RowsQuery, user: User) -> dict[str, Any]:
     return {
         "usd": f"{figure.usd:f}",
         "part": query.part,
-        "results": list(_results(figure.page())),
+        "results": list(_results(figure.page)),
         "next": figure.next_url,
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -46,7 +47,14 @@ class Figure:
     """An amount, and the URL of the rows that it is the sum of."""
 
     usd: Decimal
-    url: str
+    part: Part
+    query: CostQuery
+    scope: Mapping[str, object]
+
+    @property
+    def url(self) -> str:
+        """Made when it is asked for: a figure of nothing has no link."""
+        return self.query.rows_url(self.part, self.scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,7 @@ class Line:
     uncharged_yet_usd: Decimal = Decimal(0)
 
     def figure(self, part: Part) -> Figure:
-        return Figure(amount_of(self.amounts, part), self.query.rows_url(part, self.scope))
+        return Figure(amount_of(self.amounts, part), part, self.query, self.scope)
 
     @property
     def total(self) -> Figure:
@@ -83,6 +91,11 @@ class Line:
     @property
     def saving(self) -> Figure:
         return self.figure(Part.SAVING)
+
+    @property
+    def figures(self) -> list[Figure]:
+        """In the order of a table's columns."""
+        return [self.cost, self.idle, self.saving, self.total]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +133,6 @@ class Costs:
         self.query = query
         self.user = user
         self.ledger = Ledger(query.times, CostScope().seen_by(user))
-        self.names = lazily(self._names)
 
     @property
     def total(self) -> Line:
@@ -192,10 +204,13 @@ class Costs:
         """What a cell of these costs is called."""
         if key == "capacity":
             return Named(KIND_LABELS[value])
-        found: dict[int, Named] = getattr(self.names(), key)
+        found: dict[int, Named] = getattr(self.names, key)
         return found.get(value, Named(f"{key} {value}", is_deleted=True))
 
-    def _names(self) -> Names:
+    # Not `lazily`: what refers to itself, with all that it has read, is left to the collector of garbage.
+    @cached_property
+    def names(self) -> Names:
+        """Of all that these costs are told apart by."""
         cells = self.ledger.cells
         return names_of(
             queues={cell.queue for cell in cells if cell.queue},
