@@ -32,7 +32,7 @@
     USD: { say: (value) => (value ? dollars.format(value) : "$0"), tick: (value) => dollarTicks.format(value), least: 0.0001 },
     MiB: { say: memory, tick: memory, steps: powersOfTwo, least: 64 },
     "%": { say: (value) => `${precise.format(value)} %`, tick: (value) => `${value} %`, least: 100 },
-    vCPU: { say: (value) => `${precise.format(value)} vCPU`, tick: (value) => compact.format(value), least: 1 },
+    vCPU: { say: (value) => `${precise.format(value)} vCPU`, tick: (value) => (value < 1 ? precise : compact).format(value), least: 1 },
   };
 
   // What is counted: jobs, instances.

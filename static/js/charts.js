@@ -127,6 +127,8 @@
     options() {
       const { series, utc } = this.data;
       const unit = this.units[0];
+      // Beside what was asked for, or what there is in all, nothing small is taken for a mountain.
+      const isMeasured = series.some((each) => each.dash);
       const axis = { stroke: () => colour("chart-text"), font: `12px ${getComputedStyle(document.body).fontFamily}`, ticks: { show: false } };
       return {
         width: this.plot.clientWidth,
@@ -139,7 +141,7 @@
         bands: this.kind === "stacked" ? series.slice(1).map((_, place) => ({ series: [place + 2, place + 1], fill: () => this.fillOf(place + 1) })) : [],
         scales: {
           x: { time: true, range: (_, first, last) => this.span(first, last) },
-          y: { range: (_, __, highest) => [0, Math.max((highest ?? 0) * 1.08, unit.least)] },
+          y: { range: (_, __, highest) => [0, Math.max((highest ?? 0) * 1.08, highest && isMeasured ? 0 : unit.least)] },
         },
         axes: [
           { ...axis, space: 70, grid: { show: false }, values: TIME_FORMATS },
