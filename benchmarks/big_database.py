@@ -29,6 +29,7 @@ from benchmarks.search import cut_blocks
 from jobs.domain.metric_ranges import floor_to
 from jobs.models import FollowMark, MetricSpan, Transition
 from jobs.models.metric import METRICS_MARK
+from jobs.services.costs.rollup import add_up_costs
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -76,6 +77,8 @@ def _build(jobs: int) -> None:
     reset_ids()
     cut_blocks()
     _note_counted(at)
+    while add_up_costs(now=at):
+        pass
     analyze()
     for table in (*history.tables(), *added_up.tables()):
         sys.stdout.write(f"  {table.name:24} {table.written:>10,} rows\n")

@@ -123,7 +123,7 @@ class AddedUp:
             sums[1] += usd
 
     def finish(self) -> None:
-        """Writes all sums. Hours that are over are added up; the present one is left to be read from its rows."""
+        """Writes all sums. Hours that are over are added up; the last ones are left to `services.costs`."""
         this_hour = int(self._now) // HOUR
         for (hour, environment, capacity, queue, definition, owner), sums in self._costs.items():
             if hour < this_hour - 1:
