@@ -4,7 +4,7 @@ from jobs.selectors.earlier_runs import kept_runs
 from jobs.selectors.forecast_snapshot import kept_snapshot
 from jobs.selectors.free_room import kept_room
 from jobs.selectors.front import kept_estimates
-from jobs.selectors.overview import kept_counts_of_owners
+from jobs.selectors.overview import kept_counts_of_owners, kept_failures
 from jobs.selectors.queues import kept_counts
 from jobs.selectors.run_times import run_times
 
@@ -12,5 +12,13 @@ from jobs.selectors.run_times import run_times
 def forget_all() -> None:
     """As if the process had just begun."""
     counts = (kept_counts, kept_counts_of_owners)
-    for kept in (run_times, kept_estimates, *counts, kept_runs, kept_room, kept_snapshot):
+    for kept in (
+        run_times,
+        kept_estimates,
+        *counts,
+        kept_failures,
+        kept_runs,
+        kept_room,
+        kept_snapshot,
+    ):
         kept.forget()

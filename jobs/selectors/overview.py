@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Max, Q, UUIDField
+from django.db.models import Count, F, Max, Q, QuerySet, UUIDField
 from django.db.models.functions import Coalesce
 
 from jobs.domain import reasons
@@ -18,6 +18,7 @@ from jobs.models import Job, JobQueue, StopKind, Transition
 from jobs.models.job import LIVE_LITERALS, LIVE_STATUSES
 
 from .jobs import seen_by, visible_jobs
+from .kept import Kept
 from .kept_counts import KeptCounts
 from .newest import newest_of_all
 from .queues import kept_counts
@@ -27,6 +28,9 @@ FAILURES_SHOWN = 8
 FEED_SHOWN = 14
 # From so many on, nobody needs the exact number.
 COUNTED_UP_TO = 1000
+# To look behind very many that somebody ended is dear, so it is done once in so many seconds.
+KEPT_SECONDS = 10.0
+KEPT_USERS = 1_000
 # These were ended by somebody, unless they had failed by themselves before it came to that.
 ON_REQUEST = frozenset({StopKind.CANCEL, StopKind.TERMINATE})
 # What is told together is looked for among so many of the newest.
@@ -51,13 +55,14 @@ class FailureLine(NamedTuple):
 class Failures:
     """Jobs that failed since a moment: how many, and the newest of them.
 
-    `on_request`: how many were cancelled or terminated instead, which are not in `count`. `is_more`: there are more
-    of the one or the other.
+    `on_request`: how many were cancelled or terminated instead, which are not in `count`. There are more of these
+    with `is_more_on_request`, of those with `is_more`.
     """
 
     count: int
     on_request: int
     is_more: bool
+    is_more_on_request: bool
     newest: list[FailureLine]
 
 
@@ -137,32 +142,57 @@ def _held_by(job: Job) -> int:
 
 
 def failures(*, user: User, since: datetime, limit: int = FAILURES_SHOWN) -> Failures:
-    """The visible jobs that failed since `since`; an array counts by its children. One query.
+    """The visible jobs that failed since `since`; an array counts by its children. At most two queries.
 
-    So many of the newest are told, of which those that somebody ended are a number: they hide no real failure.
+    So many of the newest are told, of which those that somebody ended are a number: they hide no real failure. Where
+    somebody ended very many, the failures may be those of some seconds ago.
     """
     rows = visible_jobs(user).filter(
         Q(array_size__isnull=True) | Q(array_index__isnull=False),
         status=JobStatus.FAILED,
         stopped_at__gte=since,
     )
-    columns = ("pk", "name", "array_index", "parent_id", "stopped_at", "status_reason", "exit_code")
-    newest = list(
-        rows.order_by("-stopped_at").values_list(*columns, "stop_kind", "stop_reason")[
-            : COUNTED_UP_TO + 1
-        ]
-    )
-    lines = [
-        FailureLine._make([*told, reasons.brief(status_reason=reason, exit_code=exit_code), 1])
-        for *told, reason, exit_code, stop_kind, stop_reason in newest[:COUNTED_UP_TO]
-        if stop_kind not in ON_REQUEST or reason != stop_reason
-    ]
+    newest = _newest_failed(rows)
+    is_more = len(newest) > COUNTED_UP_TO
+    lines = [line for line, on_request in newest[:COUNTED_UP_TO] if not on_request]
+    on_request = min(len(newest), COUNTED_UP_TO) - len(lines)
+    is_more_on_request = is_more and on_request > 0
+    if is_more_on_request:
+        # Somebody ended a large array, say: what failed before that is behind it.
+        behind = kept_failures.get(
+            (user.is_staff, user.pk),
+            lambda: _newest_failed(
+                rows.exclude(stop_kind__in=ON_REQUEST, status_reason=F("stop_reason"))
+            ),
+        )
+        is_more = len(behind) > COUNTED_UP_TO
+        lines = [line for line, _ in behind[:COUNTED_UP_TO]]
     return Failures(
         count=len(lines),
-        on_request=min(len(newest), COUNTED_UP_TO) - len(lines),
-        is_more=len(newest) > COUNTED_UP_TO,
+        on_request=on_request,
+        is_more=is_more,
+        is_more_on_request=is_more_on_request,
         newest=list(islice(_told_together(lines), limit)),
     )
+
+
+# By whether a user sees all jobs, and his id.
+kept_failures: Kept[tuple[bool, int], list[tuple[FailureLine, bool]]] = Kept(
+    seconds=KEPT_SECONDS, most=KEPT_USERS
+)
+
+
+def _newest_failed(rows: QuerySet[Job]) -> list[tuple[FailureLine, bool]]:
+    """The newest, one more than are counted; of each whether somebody ended it."""
+    columns = ("pk", "name", "array_index", "parent_id", "stopped_at", "status_reason", "exit_code")
+    found = rows.order_by("-stopped_at").values_list(*columns, "stop_kind", "stop_reason")
+    return [
+        (
+            FailureLine._make([*told, reasons.brief(status_reason=reason, exit_code=exit_code), 1]),
+            stop_kind in ON_REQUEST and reason == stop_reason,
+        )
+        for *told, reason, exit_code, stop_kind, stop_reason in found[: COUNTED_UP_TO + 1]
+    ]
 
 
 def _told_together(failed: Iterable[FailureLine]) -> Iterable[FailureLine]:

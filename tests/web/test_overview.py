@@ -106,6 +106,27 @@ def test_very_many_failures_are_counted_up_to_a_bound(
     assert "3+" in page.get("/").text
 
 
+def test_a_large_array_that_somebody_ended_hides_no_failure_before_it(
+    page: Client, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview, "COUNTED_UP_TO", 3)
+    now = timezone.now()
+    broken = [a_job(status="FAILED", stopped_at=now - timedelta(minutes=9)) for _ in range(2)]
+    for number in range(5):
+        a_job(
+            status="FAILED",
+            stopped_at=now - timedelta(minutes=number),
+            status_reason="Cancelled by user",
+            stop_kind="CANCEL",
+            stop_reason="Cancelled by user",
+        )
+    found = overview.failures(user=admin, since=overview.hour_before(now))
+    assert (found.count, found.is_more) == (2, False)
+    assert (found.on_request, found.is_more_on_request) == (3, True)
+    assert {line.job_id for line in found.newest} == {job.pk for job in broken}
+    assert "3+" in page.get("/").text
+
+
 def test_jobs_that_somebody_ended_hide_no_failure(page: Client, admin: User) -> None:
     now = timezone.now()
     a_job(
