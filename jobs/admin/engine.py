@@ -122,6 +122,7 @@ class ImagePullAdmin(ReadOnlyAdmin[ImagePull]):
     list_display = (
         clipped("image"),
         "engine",
+        "login",
         "status",
         clipped("detail"),
         "bytes_done",

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from jobs.domain.registries import (
+    DEFAULT_REGISTRY,
+    DEFAULT_REGISTRY_ALIASES,
     MAX_PASSWORD_BYTES,
     Credentials,
     NoCredentials,
@@ -20,23 +22,25 @@ from jobs.domain.registries import (
 )
 from jobs.domain.validation import FieldError
 
+ALIAS = DEFAULT_REGISTRY_ALIASES[0]
+
 
 @pytest.mark.parametrize(
     ("image", "repository"),
     [
-        ("busybox", "docker.io/library/busybox"),
-        ("busybox:1.36", "docker.io/library/busybox"),
-        ("team/tool:1", "docker.io/team/tool"),
-        ("docker.io/team/tool", "docker.io/team/tool"),
-        ("index.docker.io/team/tool", "docker.io/team/tool"),
+        ("busybox", f"{DEFAULT_REGISTRY}/library/busybox"),
+        ("busybox:1.36", f"{DEFAULT_REGISTRY}/library/busybox"),
+        ("team/tool:1", f"{DEFAULT_REGISTRY}/team/tool"),
+        (f"{DEFAULT_REGISTRY}/team/tool", f"{DEFAULT_REGISTRY}/team/tool"),
+        (f"{ALIAS}/team/tool", f"{DEFAULT_REGISTRY}/team/tool"),
         ("localhost/tool", "localhost/tool"),
         ("localhost:5000/tool", "localhost:5000/tool"),
         ("localhost:5000/team/tool:2@sha256:" + "a" * 64, "localhost:5000/team/tool"),
         ("registry.example.com/team/tool@sha256:" + "a" * 64, "registry.example.com/team/tool"),
         ("Registry.Example.com/tool", "registry.example.com/tool"),
         # What is no name at all belongs somewhere, too: the engine says what is wrong with it.
-        ("NOT an image", "docker.io/library/NOT an image"),
-        ("", "docker.io/library/"),
+        ("NOT an image", f"{DEFAULT_REGISTRY}/library/NOT an image"),
+        ("", f"{DEFAULT_REGISTRY}/library/"),
     ],
 )
 def test_an_image_belongs_to_a_repository(image: str, repository: str) -> None:
@@ -83,7 +87,7 @@ def test_docker_may_take_what_is_hexadecimal_for_an_id(image: str, may_be: bool)
         ("Registry.Example.com:443/team/", "registry.example.com:443/team"),
         ("localhost", "localhost"),
         ("localhost:5000/a-b/c__d", "localhost:5000/a-b/c__d"),
-        ("index.docker.io", "docker.io"),
+        (ALIAS, DEFAULT_REGISTRY),
     ],
 )
 def test_a_prefix_has_one_form(typed: str, stored: str) -> None:

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.test import Client
+from django.urls import reverse
 from pytest_django import Settings
 
 from jobs.domain.errors import InvalidInput, NotFound
@@ -225,3 +226,22 @@ def test_a_long_list_is_paged_and_searched(client: Client, visitor: User) -> Non
     assert "No login matches" in client.get("/registries/?q=nothing").text
     for odd in ("x", "x y", "x 1٣", "x " + "9" * 40):
         assert client.get("/registries/", {"after": odd}).status_code == 200
+
+
+def test_the_administration_writes_by_the_same_rules(client: Client, boss: User) -> None:
+    add = reverse("admin:jobs_registrylogin_add")
+    page = client.post(add, {**FORM, "prefix": "team"}).text
+    assert "Give the registry&#x27;s host" in page
+    assert "hunter2" not in page
+    client.post(add, {**FORM, "shared": "on"})
+    login = RegistryLogin.objects.get()
+    assert (login.owner, login.shared) == (boss, True)
+    assert credentials_of(login) == Credentials("robot", PASSWORD)
+    assert "There is a login of everybody’s jobs" in client.post(add, {**FORM, "shared": "on"}).text
+    change = reverse("admin:jobs_registrylogin_change", args=[login.pk])
+    client.post(change, {"prefix": "localhost", "username": "other", "password": ""})
+    login.refresh_from_db()
+    assert (login.prefix, login.shared) == (FORM["prefix"], False)
+    assert credentials_of(login) == Credentials("other", PASSWORD)
+    client.post(reverse("admin:jobs_registrylogin_delete", args=[login.pk]), {"post": "yes"})
+    assert not RegistryLogin.objects.exists()

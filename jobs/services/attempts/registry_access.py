@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from jobs import changes
 from jobs.domain import reasons, registries
 from jobs.domain.registries import NoCredentials, best_of, prefixes_of, registry_of, repository_of
 from jobs.domain.secret_names import secret_names
@@ -197,6 +198,7 @@ def _read_registry_login(login_id: int, registry: str, now: datetime) -> Used:
             "stored with. Give it anew."
         ) from None
     RegistryLogin.objects.filter(id=login_id).update(last_used_at=now)
+    changes.publish([changes.REGISTRIES])
     return Used(
         Login(registry, credentials.username, credentials.password),
         row.updated_at.isoformat(),
