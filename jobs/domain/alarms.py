@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from .validation import FieldError, is_empty, read_decimal, read_integer, read_text
+from .given import one_of, within
+from .validation import FieldError, is_empty, read_decimal
 
 OK = "OK"
 ALARM = "ALARM"
@@ -125,12 +126,12 @@ def length_of(period_minutes: int, periods: int) -> timedelta:
 
 def metric(value: object) -> str:
     """What an alarm is about. Raises FieldError."""
-    return _one_of(value, METRICS, f"The metric is one of {', '.join(METRICS)}.")
+    return one_of(value, METRICS, f"The metric is one of {', '.join(METRICS)}.")
 
 
 def comparison(value: object) -> str:
     """How a value is compared with the threshold. Raises FieldError."""
-    return _one_of(value, tuple(SIGNS), f"The comparison is one of {', '.join(SIGNS)}.")
+    return one_of(value, tuple(SIGNS), f"The comparison is one of {', '.join(SIGNS)}.")
 
 
 def threshold(value: object) -> float:
@@ -150,13 +151,13 @@ def threshold(value: object) -> float:
 def period_minutes(value: object) -> int:
     """How long a period is. Raises FieldError."""
     told = f"A period is 1 to {MAX_MINUTES:,} minutes."
-    return _within(DEFAULT_PERIOD_MINUTES if is_empty(value) else value, MAX_MINUTES, told)
+    return within(DEFAULT_PERIOD_MINUTES if is_empty(value) else value, 1, MAX_MINUTES, told)
 
 
 def periods(value: object) -> int:
     """How many of them one after the other must be beyond the threshold. Raises FieldError."""
     told = f"The number of periods is 1 to {MAX_MINUTES:,}."
-    return _within(DEFAULT_PERIODS if is_empty(value) else value, MAX_MINUTES, told)
+    return within(DEFAULT_PERIODS if is_empty(value) else value, 1, MAX_MINUTES, told)
 
 
 def problem_of_length(period_minutes: int, periods: int) -> str:
@@ -167,17 +168,3 @@ def problem_of_length(period_minutes: int, periods: int) -> str:
         f"All periods together are at most {minutes(MAX_MINUTES)}, and these are "
         f"{minutes(period_minutes * periods)}. Take fewer or shorter ones."
     )
-
-
-def _within(value: object, most: int, told: str) -> int:
-    amount = read_integer(value, told)
-    if not 1 <= amount <= most:
-        raise FieldError(told)
-    return amount
-
-
-def _one_of(value: object, known: tuple[str, ...], told: str) -> str:
-    text = read_text(value).upper()
-    if text not in known:
-        raise FieldError(told)
-    return text

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_FLOOR, Decimal
 
+from .given import one_of, within
 from .money import dollars
-from .validation import FieldError, is_empty, read_decimal, read_integer, read_text, text_at_most
+from .validation import FieldError, is_empty, read_decimal, read_text, text_at_most
 from .variables import MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS
 
 SCOPES = ("QUEUE", "OWNER", "TAG")
@@ -95,12 +96,12 @@ def cancelled(*, name: str, spent_usd: Decimal, usd_per_month: Decimal, month: d
 
 def scope(value: object) -> str:
     """What a budget is for. Raises FieldError."""
-    return _one_of(value, SCOPES, "A budget is for a QUEUE, an OWNER or a TAG.")
+    return one_of(value, SCOPES, "A budget is for a QUEUE, an OWNER or a TAG.")
 
 
 def action(value: object) -> str:
     """What happens at 100 %. Raises FieldError."""
-    return _one_of(value, ACTIONS, "The action is WARN, REFUSE or CANCEL.")
+    return one_of(value, ACTIONS, "The action is WARN, REFUSE or CANCEL.")
 
 
 def usd_per_month(value: object) -> Decimal:
@@ -119,10 +120,7 @@ def usd_per_month(value: object) -> Decimal:
 def warn_percentage(value: object) -> int:
     """From how many per cent on pages warn. Raises FieldError."""
     told = "The warning comes at 1 to 100 per cent."
-    amount = read_integer(DEFAULT_WARN_PERCENTAGE if is_empty(value) else value, told)
-    if not 1 <= amount <= 100:
-        raise FieldError(told)
-    return amount
+    return within(DEFAULT_WARN_PERCENTAGE if is_empty(value) else value, 1, 100, told)
 
 
 def tag_key(value: object) -> str:
@@ -136,10 +134,3 @@ def tag_key(value: object) -> str:
 def tag_value(value: object) -> str:
     """The value of a tag's budget; empty: any value. Raises FieldError."""
     return text_at_most(value, MAX_TAG_VALUE_CHARACTERS, of="A tag's value")
-
-
-def _one_of(value: object, known: tuple[str, ...], told: str) -> str:
-    text = read_text(value).upper()
-    if text not in known:
-        raise FieldError(told)
-    return text

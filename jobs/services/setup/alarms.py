@@ -16,6 +16,8 @@ from jobs.models import Alarm, AlarmState, ComputeEnvironment, JobQueue
 from jobs.selectors.named import environment_named, queue_named
 from jobs.services.metrics.alarms import look_at
 
+from .names import free_name
+
 FIELDS = frozenset(
     {
         *("name", "metric", "queue", "environment", "comparison", "threshold"),
@@ -56,7 +58,12 @@ def check_alarm(*, fields: Mapping[str, object], alarm: Alarm | None = None) -> 
     if problem := alarms.problem_of_length(minutes, periods):
         checker.add("periods", problem)
     clean = AlarmFields(
-        name=checker.check("name", lambda value: _free_name(value, alarm), asked.get("name"), ""),
+        name=checker.check(
+            "name",
+            lambda value: free_name(value, Alarm.objects.all(), alarm, kind="an alarm"),
+            asked.get("name"),
+            "",
+        ),
         metric=metric,
         comparison=checker.check("comparison", alarms.comparison, asked.get("comparison"), ""),
         threshold=checker.check("threshold", alarms.threshold, asked.get("threshold"), 0.0),
@@ -171,16 +178,6 @@ def _put(row: Alarm, clean: AlarmFields) -> None:
         setattr(row, field, getattr(clean, field))
     # Whatever was said of it before was by another rule.
     row.state_reason = alarms.NOT_LOOKED_YET if clean.is_enabled else alarms.SWITCHED_OFF
-
-
-def _free_name(value: object, alarm: Alarm | None) -> str:
-    name = validation.name(value)
-    others = Alarm.objects.filter(name=name)
-    if alarm is not None:
-        others = others.exclude(pk=alarm.pk)
-    if others.exists():
-        raise FieldError(f"There is an alarm named {name} already.")
-    return name
 
 
 def _queue(value: object) -> JobQueue | None:

@@ -17,6 +17,8 @@ from jobs.models import Budget, BudgetAction, BudgetScope, JobQueue
 from jobs.selectors.named import queue_named
 from jobs.services.costs.budgets import set_spent, spent_of
 
+from .names import free_name
+
 # What each scope is said by; the first is needed.
 OF_SCOPE: Mapping[str, tuple[str, ...]] = {
     BudgetScope.QUEUE: ("queue",),
@@ -55,7 +57,12 @@ def check_budget(*, fields: Mapping[str, object], budget: Budget | None = None) 
     scope = checker.check("scope", budgets.scope, asked.get("scope"), "")
     target = _check_target(checker, scope, asked)
     clean = BudgetFields(
-        name=checker.check("name", lambda value: _free_name(value, budget), asked.get("name"), ""),
+        name=checker.check(
+            "name",
+            lambda value: free_name(value, Budget.objects.all(), budget, kind="a budget"),
+            asked.get("name"),
+            "",
+        ),
         scope=scope,
         usd_per_month=checker.check(
             "usd_per_month", budgets.usd_per_month, asked.get("usd_per_month"), Decimal(1)
@@ -173,16 +180,6 @@ def _locked(budget: Budget) -> Budget:
     if row is None:
         raise NotFound(f"The budget {budget.name} was deleted.")
     return row
-
-
-def _free_name(value: object, budget: Budget | None) -> str:
-    name = validation.name(value)
-    others = Budget.objects.filter(name=name)
-    if budget is not None:
-        others = others.exclude(id=budget.id)
-    if others.exists():
-        raise FieldError(f"There is a budget named {name} already.")
-    return name
 
 
 def _queue(value: object) -> JobQueue:

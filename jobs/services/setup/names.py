@@ -1,0 +1,21 @@
+"""Names of what can be called anew."""
+
+from typing import TypeVar
+
+from django.db.models import Model, QuerySet
+
+from jobs.domain import validation
+from jobs.domain.validation import FieldError
+
+M = TypeVar("M", bound=Model)
+
+
+def free_name(value: object, others: QuerySet[M], row: M | None, *, kind: str) -> str:
+    """A name that none has but `row`, which is given it. Raises FieldError, which says what `kind` has it."""
+    name = validation.name(value)
+    taken = others.filter(name=name)
+    if row is not None:
+        taken = taken.exclude(pk=row.pk)
+    if taken.exists():
+        raise FieldError(f"There is {kind} named {name} already.")
+    return name
