@@ -162,6 +162,12 @@
     if (form && "submitOnChange" in form.dataset && event.target.matches("select")) form.requestSubmit();
   });
 
+  // An address that somebody shares has only the filters that are set.
+  document.addEventListener("formdata", (event) => {
+    if (!("dropEmpty" in event.target.dataset)) return;
+    for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+  });
+
   // Fields that only some choices of a select need are shown with those, and sent with them alone.
   function showChosen() {
     for (const part of document.querySelectorAll("[data-shown-by]")) {
