@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.db.models import Count, Q, QuerySet, Sum
 
@@ -100,8 +100,7 @@ MICRO = 1_000_000
 SIX_DECIMALS = Decimal("0.000001")
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """What is alike in all that a cost is added up by. None: no job is charged with it."""
 
     day: date

@@ -42,8 +42,9 @@ def read_living(times: CostRange, scope: CostScope) -> Living:
     """What lived at the end of a range; nothing if the range leaves that out. At most nine queries."""
     if not times.with_running:
         return Living([], [])
-    attempts = _running(times, scope)
+    running = _running(times, scope)
     instances = _instances(times, scope)
+    attempts = _with_instances(running, instances)
     on_them = _on(instances, times) if scope.without_job else attempts
     prices = prices_of(on_them, now=times.end, instances=instances)
     money = {each.pk: prices.until(each, times.end) for each in on_them}
@@ -63,11 +64,17 @@ def _running(times: CostRange, scope: CostScope) -> list[Running]:
     for part in rows.running(times):
         for row in scope.of_attempts(part).values_list(*rows.OF_RUNNING):
             found.setdefault(row[0], Running(*row))
-    on = {each.instance_id for each in found.values()} - {None}
-    instances = Instance.objects.in_bulk(on) if on else {}
+    return [each for _, each in sorted(found.items())]
+
+
+def _with_instances(attempts: list[Running], known: list[Instance]) -> list[Running]:
+    """One query, for those that are not known yet."""
+    instances: dict[int | None, Instance] = {each.pk: each for each in known}
+    if more := {each.instance_id for each in attempts} - instances.keys() - {None}:
+        instances.update(Instance.objects.in_bulk(more))
     return [
         each if each.instance_id is None else each._replace(instance=instances[each.instance_id])
-        for _, each in sorted(found.items())
+        for each in attempts
     ]
 
 
@@ -77,7 +84,8 @@ def _on(instances: list[Instance], times: CostRange) -> list[Running]:
         return []
     ids = {each.pk for each in instances}
     # By instance, all that ever ran on them would be read.
-    return [each for each in _running(times, CostScope()) if each.instance_id in ids]
+    anywhere = _running(times, CostScope())
+    return _with_instances([each for each in anywhere if each.instance_id in ids], instances)
 
 
 def _instances(times: CostRange, scope: CostScope) -> list[Instance]:
