@@ -206,6 +206,16 @@
     if (document.activeElement.matches("[name=depends_on_job]")) event.preventDefault();
   }, true);
 
+  // What is shown once, in the answer to the first click, must not be lost to a second.
+  document.addEventListener("submit", (event) => {
+    if (!("once" in event.target.dataset)) return;
+    if (event.target.dataset.once === "sent") event.preventDefault();
+    event.target.dataset.once = "sent";
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("[data-once]")) form.dataset.once = "";
+  });
+
   // A form that came back leads to what is wrong first.
   function showWrong() {
     if (performance.getEntriesByType("navigation")[0]?.responseStatus !== 400) return;

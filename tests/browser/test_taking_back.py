@@ -9,7 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from jobs import changes
-from jobs.models import Alarm, Job
+from jobs.models import AccessKey, Alarm, Job
 from jobs.services.requests.bulk import go_on_with_bulk
 from tests.builders import a_job, a_queue
 
@@ -50,6 +50,14 @@ def test_an_action_on_many_jobs_is_stopped_and_another_taken_back(visit: Visit, 
     again.update(status="STARTING")
     changes.publish([changes.JOBS])
     expect(row).to_contain_text("STARTING")
+
+
+def test_two_clicks_make_one_access_key_whose_secret_is_shown(visit: Visit) -> None:
+    page = visit("/access/keys/")
+    page.get_by_label("Name", exact=True).fill("laptop")
+    page.get_by_role("button", name="Make an access key").dblclick()
+    expect(page.locator("#secret")).to_be_visible()
+    assert AccessKey.objects.get().name == "laptop"
 
 
 def test_an_alarm_is_made_deleted_and_taken_back(visit: Visit) -> None:
