@@ -82,9 +82,10 @@ class AccessMiddleware(LoginRequiredMiddleware):
         view_args: tuple[Any, ...],
         view_kwargs: dict[str, Any],
     ) -> HttpResponseBase | None:
-        bearer = getattr(request, "bearer_user", None)
-        if bearer is not None:
-            request.user = bearer
+        # Found before: by a token, or with others' (`askers`).
+        found = getattr(request, "bearer_user", None) or getattr(request, "known_user", None)
+        if found is not None:
+            request.user = found
         return super().process_view(request, view_func, view_args, view_kwargs)
 
     def handle_no_permission(  # type: ignore[override]

@@ -2,8 +2,8 @@
 
 Django gives each request a thread of its own, with a connection of its own. For two hundred renewals at once that
 takes longer than all else, so they go through the same middleware in threads that last (`jobs.threads`), and wait
-for their drawing in none. First all who ask are looked at, then what they ask for is drawn: so each drawing is
-shared by as many as can be.
+for their drawing in none. First all who ask are looked at (who they are in one go: `askers`), then what they ask for is
+drawn: so each drawing is shared by as many as can be.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
+from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.base import BaseHandler
 from django.http.response import HttpResponseBase
@@ -20,6 +21,7 @@ from django.urls import set_script_prefix
 
 from jobs.threads import lasting_threads, with_connections
 
+from .askers import Askers, users_of_sessions
 from .renewals import PARTS_HEADER, Drawing, SharedAnswer
 from .together import Together, Turns
 
@@ -39,6 +41,7 @@ class _Desk:
     def __init__(self) -> None:
         self.turns = Turns(at_a_time=DRAWINGS_AT_A_TIME, patience_seconds=PATIENCE_SECONDS)
         self.together = Together[Drawing](self.turns.turn)
+        self.askers = Askers(lambda keys: _in_thread(users_of_sessions, keys))
 
 
 _desks: WeakKeyDictionary[asyncio.AbstractEventLoop, _Desk] = WeakKeyDictionary()
@@ -74,6 +77,9 @@ class Renewals:
         request.may_share = True  # type: ignore[attr-defined]
         desk = _desk()
         with desk.turns.asking():
+            session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+            if session_key:
+                request.known_user = await desk.askers.user_of(session_key)  # type: ignore[attr-defined]
             response = await _in_thread(self._ask, request)
             if not isinstance(response, SharedAnswer):
                 return response
