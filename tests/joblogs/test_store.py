@@ -205,13 +205,17 @@ def test_a_finished_stream_takes_no_more_and_keeps_its_first_problem() -> None:
     assert writer.stream.problem == "The engine lost it."
 
 
+@pytest.mark.parametrize(("opened", "queries"), [(True, 5), (False, 8)])
 def test_a_short_job_writes_its_log_in_few_statements(
-    django_assert_max_num_queries: DjangoAssertNumQueries,
+    opened: bool, queries: int, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     attempt = an_attempt()
+    if opened:
+        # As a rule it is, by the worker who started the container.
+        logs.open_stream(attempt=attempt)
 
-    # The attempt is read, the stream and its lines are written (in a savepoint of this test's).
-    with django_assert_max_num_queries(5):
+    # The stream is found, or made, and it and its lines are written (in a savepoint of this test's).
+    with django_assert_max_num_queries(queries):
         assert logs.record_whole_log(attempt_id=attempt.id, frames=numbered(3), now=NOW)
 
     stream = LogStream.objects.get(attempt=attempt)

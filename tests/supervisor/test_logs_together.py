@@ -1,15 +1,16 @@
 """Logs of short jobs that ended while others were stored are stored together, and apart where one fails."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
 
 from jobs import queueing
-from jobs.engines.base import EngineError, LogFrame
+from jobs.engines.base import EngineError, LogFrame, LogSource
 from jobs.engines.fake import FakeEngine
-from jobs.models import Attempt, LogStream
+from jobs.models import Attempt
 from jobs.processes.supervisor.ending import SHORT_LOG_THREADS, Endings
 from jobs.services.supervision import logs
 from tests.supervisor.world import FAST, News, Scene, fake_connection, is_complete, log_of
@@ -116,16 +117,36 @@ def test_logs_that_cannot_be_stored_together_are_stored_one_by_one(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts = [scene.attempt() for _ in range(3)]
-    create = type(LogStream.objects).bulk_create
+    make = logs.open_streams
 
-    def collide(manager: object, streams: Iterator[LogStream]) -> list[LogStream]:
-        rows = list(streams)
-        if len(rows) > 1:
-            raise IntegrityError("UNIQUE constraint failed")
-        return create(manager, rows)  # type: ignore[arg-type]
+    def collide(*, attempts: Sequence[Attempt]) -> None:
+        if len(attempts) > 1:
+            raise IntegrityError("FOREIGN KEY constraint failed")
+        make(attempts=attempts)
 
-    monkeypatch.setattr(type(LogStream.objects), "bulk_create", collide)
+    monkeypatch.setattr(logs, "open_streams", collide)
     ids = {attempt.id for attempt in attempts}
     now = attempts[0].placed_at
     assert logs.record_whole_logs(logs=dict.fromkeys(ids, ()), now=now) == ids
     assert logs.record_whole_logs(logs=dict.fromkeys(ids, ()), now=now) == set()
+
+
+def test_streams_that_a_worker_makes_at_the_same_moment_take_the_logs_of_all(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = [scene.attempt() for _ in range(3)]
+    read = logs._attempts
+
+    def overtaken(ids: Iterable[int]) -> list[Attempt]:
+        found = read(ids)
+        logs.open_streams(attempts=found[:2])
+        return found
+
+    monkeypatch.setattr(logs, "_attempts", overtaken)
+    frames = [LogFrame(1, LogSource.STDOUT, b"hello\n")]
+    everything = {attempt.id: frames for attempt in attempts}
+    with CaptureQueriesContext(connection) as taken:
+        assert logs.record_whole_logs(logs=everything, now=attempts[0].placed_at) == set(everything)
+    assert [log_of(attempt) for attempt in attempts] == [b"hello\n"] * 3
+    # All of them together, and not once more one by one.
+    assert sum(query["sql"].startswith("UPDATE") for query in taken) == 1

@@ -23,14 +23,14 @@ from jobs.joblogs import chunk
 from jobs.joblogs.position import Anchor
 from jobs.models import DEFAULT_LOG_GROUP, Attempt, LogChunk, LogGroup, LogStream
 from jobs.selectors.plans import log_configuration_of
-from jobs.services.writing.rows import update_rows
+from jobs.services.writing.rows import insert_new_rows, update_rows
 
 from . import logfiles
 
 # The newest chunk grows up to this size, so that a slow log does not become many rows.
 ROW_BYTES = 16 * 1024
 NS_PER_MINUTE = 60 * 1_000_000_000
-# What a stream is like as long as nothing was written to it, and what is written of a whole log.
+# What a stream is like as long as nothing was written to it.
 _UNTOUCHED: Mapping[str, Any] = {
     "line_count": 0,
     "anchor_ns": 0,
@@ -38,10 +38,6 @@ _UNTOUCHED: Mapping[str, Any] = {
     "truncated_at_bytes": None,
     "completed_at": None,
 }
-_FILLED = (
-    *("line_count", "byte_count", "first_ns", "last_ns", "last_minute"),
-    *("truncated_at_bytes", "completed_at"),
-)
 # Whose streams are, and what they are named after.
 _OF_A_JOB = ("owner", "definition", "spec", "milli_vcpus", "memory_mib", "gpus")
 _OF_A_SPEC = (
@@ -89,10 +85,10 @@ def open_streams(*, attempts: Iterable[Attempt]) -> None:
 
     Each was read with its job, the job's definition and its spec. Safe to repeat.
     """
-    # In one order, as in `_add`: a worker and the supervisor that make the same ones would else wait for each other.
+    # In one order: a worker and the supervisor that make the same ones would else wait for each other.
     streams = [_new_stream(attempt) for attempt in sorted(attempts, key=lambda each: each.id)]
     _make_groups(streams)
-    LogStream.objects.bulk_create(streams, ignore_conflicts=True)
+    insert_new_rows(streams)
 
 
 def open_log(*, attempt_id: int) -> LogCursor | None:
@@ -145,69 +141,61 @@ def record_whole_logs(*, logs: Mapping[int, Sequence[LogFrame]], now: datetime) 
     short job. Gives back whose were stored: not those of attempts that have lines already (then
     append to them) or are gone.
     """
-    attempts = [each for each in _attempts(logs) if _is_untouched(_stream_of(each))]
     try:
-        return _record(attempts, logs, now)
+        return _record(logs, now)
     except IntegrityError:
-        # Somebody made a stream, or deleted an attempt, at the same moment; the others go on alone.
+        # Somebody deleted an attempt at the same moment; the others go on alone.
         if len(logs) == 1:
             return set()
     alone = (record_whole_logs(logs={id_: frames}, now=now) for id_, frames in logs.items())
     return set().union(*alone)
 
 
-def _record(
-    attempts: Sequence[Attempt], logs: Mapping[int, Sequence[LogFrame]], now: datetime
-) -> set[int]:
-    if not attempts:
-        return set()
-    encoded = {attempt.id: _within_limit(logs[attempt.id], 0) for attempt in attempts}
-    whole = [_whole_stream(attempt, *encoded[attempt.id], now) for attempt in attempts]
+def _record(logs: Mapping[int, Sequence[LogFrame]], now: datetime) -> set[int]:
+    encoded = {id_: _within_limit(frames, 0) for id_, frames in sorted(logs.items())}
+    stream_ids = _stream_ids(encoded)
+    unopened = _attempts(encoded.keys() - stream_ids.keys())
     with transaction.atomic():
-        streams = _fill([stream for stream in whole if stream.pk])
-        streams += _add([stream for stream in whole if not stream.pk])
+        if unopened:
+            # A worker who writes that they run may be making the same ones just now.
+            open_streams(attempts=unopened)
+            stream_ids |= _stream_ids(attempt.id for attempt in unopened)
+        filled = _fill({id_: encoded[id_] for id_ in encoded if id_ in stream_ids}, stream_ids, now)
         LogChunk.objects.bulk_create(
-            _new_chunk(stream.id, 0, encoded[stream.attempt_id][0])
-            for stream in streams
-            if stream.line_count
+            _new_chunk(stream_ids[id_], 0, encoded[id_][0])
+            for id_ in filled
+            if encoded[id_][0].line_count
         )
-        changes.publish([changes.log_topic(stream.attempt_id) for stream in streams])
-    for stream in streams:
-        logfiles.seal_rest(stream_id=stream.id, byte_count=stream.byte_count)
-    return {stream.attempt_id for stream in streams}
+        changes.publish([changes.log_topic(id_) for id_ in filled])
+    for id_ in filled:
+        logfiles.seal_rest(stream_id=stream_ids[id_], byte_count=encoded[id_][0].byte_count)
+    return set(filled)
 
 
-def _fill(streams: Sequence[LogStream]) -> list[LogStream]:
-    """Writes the values of streams that are there, but still as they were made; those that were so."""
-    if not streams:
-        return []
-    filled = update_rows(
-        LogStream,
-        {stream.pk: {name: getattr(stream, name) for name in _FILLED} for stream in streams},
-        only_if=_UNTOUCHED,
-    )
-    return [stream for stream in streams if stream.pk in filled]
+def _stream_ids(attempt_ids: Iterable[int]) -> dict[int, int]:
+    """By attempt."""
+    rows = LogStream.objects.filter(attempt_id__in=list(attempt_ids))
+    return dict(rows.values_list("attempt_id", "id"))
 
 
-def _add(streams: Sequence[LogStream]) -> list[LogStream]:
-    if streams:
-        _make_groups(streams)
-        LogStream.objects.bulk_create(sorted(streams, key=lambda stream: stream.attempt_id))
-    return list(streams)
-
-
-def _whole_stream(
-    attempt: Attempt, encoded: chunk.Encoded, truncated: bool, now: datetime
-) -> LogStream:
-    stream = _stream_of(attempt) or _new_stream(attempt)
-    stream.line_count = encoded.line_count
-    stream.byte_count = encoded.byte_count
-    stream.first_ns = encoded.first_ns
-    stream.last_ns = encoded.last_ns
-    stream.last_minute = encoded.last_ns // NS_PER_MINUTE
-    stream.truncated_at_bytes = settings.BATCHWEB_LOG_LIMIT_BYTES if truncated else None
-    stream.completed_at = now
-    return stream
+def _fill(
+    encoded: Mapping[int, tuple[chunk.Encoded, bool]], stream_ids: Mapping[int, int], now: datetime
+) -> list[int]:
+    """Writes what the whole logs come to, by attempt, on streams that are still as they were made; whose were so."""
+    values = {
+        stream_ids[id_]: {
+            "line_count": lines.line_count,
+            "byte_count": lines.byte_count,
+            "first_ns": lines.first_ns,
+            "last_ns": lines.last_ns,
+            "last_minute": lines.last_ns // NS_PER_MINUTE,
+            "truncated_at_bytes": settings.BATCHWEB_LOG_LIMIT_BYTES if truncated else None,
+            "completed_at": now,
+        }
+        for id_, (lines, truncated) in encoded.items()
+    }
+    filled = set(update_rows(LogStream, values, only_if=_UNTOUCHED))
+    return [id_ for id_ in encoded if stream_ids[id_] in filled]
 
 
 def finish_stream(*, stream_id: int, now: datetime, problem: str = "") -> None:
@@ -245,12 +233,6 @@ def _attempts(ids: Iterable[int]) -> list[Attempt]:
 def _stream_of(attempt: Attempt) -> LogStream | None:
     """As it was read with the attempt, if there was one."""
     return getattr(attempt, "log_stream", None)
-
-
-def _is_untouched(stream: LogStream | None) -> bool:
-    return stream is None or all(
-        getattr(stream, name) == value for name, value in _UNTOUCHED.items()
-    )
 
 
 def _new_stream(attempt: Attempt) -> LogStream:

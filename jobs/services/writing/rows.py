@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import AutoField, Field, Model
 
 # Far below what any database takes in one statement.
@@ -18,12 +19,48 @@ PORTION = 200
 
 def insert_row(row: Model) -> None:
     """Writes a new row. A key that the database gives it is not read back."""
-    sql, fields = _insertion(type(row))
-    values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+    _insert([row])
     # From now on `save` updates it.
     row._state.adding, row._state.db = False, connection.alias  # noqa: SLF001
+
+
+def insert_new_rows(rows: Sequence[Model]) -> None:
+    """Writes those of the rows that there are not yet, in the order given. Nothing is read back."""
+    for at in range(0, len(rows), PORTION):
+        _insert(rows[at : at + PORTION], "ON CONFLICT DO NOTHING")
+
+
+def insert_rows(rows: Sequence[Model], *, told_apart_by: Sequence[str]) -> None:
+    """Writes new rows, and gives them the keys that the database gave them.
+
+    `told_apart_by`: fields by which each is known among these. No database promises to give keys back in order.
+    """
+    for at in range(0, len(rows), PORTION):
+        portion = rows[at : at + PORTION]
+        model = type(portion[0])
+        own = [_field(model, name) for name in told_apart_by]
+        told = ", ".join(_quoted(field.column) for field in (model._meta.pk, *own))
+        by_own = {tuple(getattr(row, each.attname) for each in own): row for row in portion}
+        for key, *values in _insert(portion, f"RETURNING {told}"):
+            pairs = zip(own, values, strict=True)
+            row = by_own[tuple(field.to_python(value) for field, value in pairs)]
+            row.pk = key
+            row._state.adding, row._state.db = False, connection.alias  # noqa: SLF001
+
+
+def _insert(rows: Sequence[Model], ending: str = "") -> list[tuple[Any, ...]]:
+    """What the statement gives back, if its ending says so."""
+    sql, fields = _insertion(type(rows[0]))
+    places = f"({', '.join(['%s'] * len(fields))})"
+    here = _connection()
+    values = [
+        field.get_db_prep_save(getattr(row, field.attname), here)
+        for row in rows
+        for field in fields
+    ]
+    with here.cursor() as cursor:
+        cursor.execute(f"{sql} VALUES {', '.join([places] * len(rows))} {ending}", values)
+        return cursor.fetchall() if ending.startswith("RETURNING") else []
 
 
 def update_rows(
@@ -49,12 +86,10 @@ def update_rows(
 
 @cache
 def _insertion(model: type[Model]) -> tuple[str, Sequence["Field[Any, Any]"]]:
-    """The statement that writes a row, and the fields whose values it takes."""
+    """The beginning of the statement that writes rows, and the fields whose values it takes."""
     fields = [each for each in model._meta.concrete_fields if not isinstance(each, AutoField)]
     columns = ", ".join(_quoted(field.column) for field in fields)
-    places = ", ".join(["%s"] * len(fields))
-    table = _quoted(model._meta.db_table)
-    return f"INSERT INTO {table} ({columns}) VALUES ({places})", fields  # noqa: S608
+    return f"INSERT INTO {_quoted(model._meta.db_table)} ({columns})", fields
 
 
 def _statement(
@@ -62,10 +97,11 @@ def _statement(
 ) -> tuple[str, list[Any]]:
     fields = [_field(model, name) for name in next(iter(values.values()))]
     pk = model._meta.pk
+    here = _connection()
     params: list[Any] = []
     for key, row in values.items():
-        params.append(pk.get_db_prep_value(key, connection))
-        params += [field.get_db_prep_save(row[field.name], connection) for field in fields]
+        params.append(pk.get_db_prep_value(key, here))
+        params += [field.get_db_prep_save(row[field.name], here) for field in fields]
     row_sql = f"({', '.join(['%s'] * (1 + len(fields)))})"
     rows_sql = ", ".join([row_sql] * len(values))
     sets = ", ".join(
@@ -86,6 +122,11 @@ def _statement(
         f"RETURNING {_quoted(pk.column)}"
     )
     return sql, params
+
+
+def _connection() -> BaseDatabaseWrapper:
+    """This thread's own. Each look at it through `django.db.connection` costs as much as a value."""
+    return connections[DEFAULT_DB_ALIAS]
 
 
 def _field(model: type[Model], name: str) -> "Field[Any, Any]":
