@@ -304,7 +304,7 @@ def test_what_ran_on_an_instance_comes_page_by_page(environment: ComputeEnvironm
     rows = [run_on(instance, ended_at=LATER if index else None) for index in range(3)]
     page = attempts_on(instance=instance, now=LATER, size=2)
     assert [each.attempt.pk for each in page.rows] == [rows[2].pk, rows[1].pk]
-    page = attempts_on(instance=instance, now=LATER, after=page.next, size=2)
+    page = attempts_on(instance=instance, now=LATER, after=int(page.next), size=2)
     assert [each.attempt.pk for each in page.rows] == [rows[0].pk]
     # 2 vCPUs, 4 GiB; 1 vCPU, 512 MiB are (1/2 + 1/8) / 2 of it, an hour at 0.04.
     assert page.rows[0].usd == Decimal("0.0125")
@@ -369,3 +369,14 @@ def test_a_fargate_environment_shows_what_its_jobs_use(
     assert "Ended instances" not in page
     found = client.get("/environments/here/", headers=JSON).json()
     assert "instances" not in found
+
+
+@pytest.mark.parametrize("after", ["x", "٣", "9" * 5000])
+def test_a_place_among_its_attempts_that_is_no_number_is_refused_by_name(
+    client: Client, boss: User, environment: ComputeEnvironment, after: str
+) -> None:
+    instance = launched(environment)
+    client.force_login(boss)
+    page = client.get(f"/instances/{instance.instance_id}/", {"after": after})
+    assert page.status_code == 400
+    assert "after: This is a whole number, 0 or more." in page.text

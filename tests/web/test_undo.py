@@ -14,7 +14,9 @@ from jobs.services.requests.once import KEPT, forget_sent_forms
 from tests.builders import a_definition, a_job, a_queue, an_array
 
 TOKEN = re.compile(r'name="request_token" value="([^"]+)"')
-UNDO = re.compile(r'<form method="post" action="([^"]+)" class="bw-undo" data-once>(.*?)</form>', re.DOTALL)
+UNDO = re.compile(
+    r'<form method="post" action="([^"]+)" class="bw-undo" data-once>(.*?)</form>', re.DOTALL
+)
 FIELD = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
 
 
