@@ -2,14 +2,18 @@
 
     python -m benchmarks pages [--times 20] [--only WORD] [--user NAME] [--cpu]
 
-`python -m benchmarks big_database` builds the database (BENCH_FOLDER as there; DATABASE_URL for PostgreSQL). Each
+`python -m benchmarks big_database` builds the database (BENCH_FOLDER as there; DATABASE_URL for PostgreSQL); what is
+as large as it can be (`big.extremes`) is added to it. This process first does what a server does
+before its first request (`jobs.web.warm`), so that a time has as much of Python's collector of garbage in it as that of
+a user has. Each
 line is a page: the median and the 95th percentile of its time from the request to the answer, through all of
 Django's middleware; how many queries it takes; how large it is, and what is sent of that with gzip; then the same
 for a renewal of all of its live parts at once, as a browser asks for them when its stream begins. Over 100 ms
 at the 95th percentile counts as slow.
 
 On a machine that is busy with other things, --cpu counts the seconds of CPU of this process in place of the clock's:
-with SQLite that is all that is done.
+with SQLite that is all that is done. With PostgreSQL it is all but the database's own work, which is told by
+the clock alone.
 
 At the end, beside an alternative: the list of jobs as Django's Paginator reads it (it counts, and skips by OFFSET).
 """
@@ -22,6 +26,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -31,14 +36,14 @@ from django.db.models import QuerySet
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from benchmarks.big.addresses import addresses
+from benchmarks.big.addresses import Address, addresses
+from benchmarks.big.extremes import make_extremes
 from benchmarks.big.setting import ADMINISTRATOR, HEAVY_USER
 from benchmarks.fresh import heading, machine, seconds_of
 from jobs.models import Job
 from jobs.selectors.job_filters import JobFilters
 from jobs.selectors.job_pages import DEFAULT_PAGE_SIZE, list_jobs
 from jobs.selectors.jobs import visible_jobs
-from jobs.web.warm import load_pages
 
 LIMIT_MS = 100.0
 LIVE_PART = re.compile(r'<div id="([^"]+)" class="bw-live[^"]*" data-live=')
@@ -77,7 +82,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--user", default="", help=f"{ADMINISTRATOR} or {HEAVY_USER}, or else both")
     parser.add_argument("--cpu", action="store_true", help="seconds of CPU in place of the clock's")
     options = parser.parse_args(arguments)
-    load_pages()
+    make_extremes()
+    # The whole server, and its warming up with it.
+    import_module("batchweb.asgi")
     clock = time.process_time if options.cpu else time.perf_counter
     for name in [options.user] if options.user else [ADMINISTRATOR, HEAVY_USER]:
         user = User.objects.get(username=name)
@@ -90,12 +97,12 @@ def main(arguments: Sequence[str]) -> None:
 def _measure_pages(user: User, times: int, only: str, clock: Clock) -> None:
     print(f"  {'page':44} {HEAD}   live: {HEAD}")
     slow = []
-    for name, paths in addresses(user):
-        if only not in name:
+    for name, asked in addresses(user):
+        if only not in name or not asked:
             continue
-        page = _measure(user, paths, times, {}, clock)
+        page = _measure(user, asked, times, {}, clock)
         parts = LIVE_PART.findall(page.body.decode(errors="replace"))
-        live = _measure(user, paths, times, _asking_for(parts), clock) if parts else None
+        live = _measure(user, asked, times, _asking_for(parts), clock) if parts else None
         said = "" if page.status == 200 else f"  ({page.status})"
         print(f"  {name:44} {page.text()}         {live.text() if live else ''}{said}")
         sys.stdout.flush()
@@ -109,21 +116,27 @@ def _asking_for(parts: Sequence[str]) -> dict[str, str]:
 
 
 def _measure(
-    user: User, paths: Sequence[str], times: int, headers: Mapping[str, str], clock: Clock
+    user: User, asked: Sequence[Address], times: int, headers: Mapping[str, str], clock: Clock
 ) -> Measured:
     """The addresses in turn. The first answer is not timed: what a server keeps, it has by then."""
     client = Client(headers={"Accept": "text/html", **headers}, raise_request_exception=False)
     client.force_login(user)
     with CaptureQueriesContext(connection) as captured:
-        answer = client.get(paths[0])
+        answer = _ask(client, asked[0])
         queries = len(captured)
     seconds, status = [], answer.status_code
     for number in range(times):
         begun = clock()
-        answer = client.get(paths[number % len(paths)])
+        answer = _ask(client, asked[number % len(asked)])
         body = _body(answer)
         seconds.append(clock() - begun)
     return Measured(seconds, queries, body, status)
+
+
+def _ask(client: Client, address: Address) -> Any:
+    if address.fields is not None:
+        return client.post(address.path, address.fields, headers=address.headers)
+    return client.get(address.path, headers=address.headers)
 
 
 def _body(answer: Any) -> bytes:

@@ -1,28 +1,56 @@
 """The pages that are measured, by the name of their URL: each with addresses of several rows of the large database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from jobs import urls
 from jobs.domain.ids import text_of
-from jobs.models import Attempt, BulkAction, ComputeEnvironment, Job, JobQueue, JobStatus
+from jobs.models import (
+    AccessKey,
+    AccessToken,
+    Attempt,
+    BulkAction,
+    ComputeEnvironment,
+    Instance,
+    Job,
+    JobQueue,
+    JobStatus,
+    RegistryLogin,
+    Secret,
+)
 from jobs.selectors.jobs import visible_jobs
+from jobs.web.docs import TITLES
+from jobs.web.search import SUGGESTIONS
 
+from .extremes import LINES_OF_LOG, REVISED, REVISIONS, failed_job
 from .setting import INSTANCE_TYPE
 
 ROWS = 5
-# What answers posts and streams only, or hands out files.
+# What answers posts alone, streams, hands out files, or asks an engine for its answer.
 NOT_MEASURED = frozenset(
     {
-        "attempt_log", "attempt_log_download", "attempt_log_live", "attempt_log_rows", "docs",
-        "job_checkpoint", "job_checkpoint_archive", "job_checkpoint_file", "job_credentials",
-        "job_node", "job_cancel", "job_rerun", "jobs_bulk", "live", "login", "logout", "submit_check",
-        "submit_fill",
+        "attempt_log_download", "attempt_log_live", "job_checkpoint", "job_checkpoint_archive",
+        "job_checkpoint_file", "job_credentials", "job_node", "job_cancel", "job_rerun", "job_views",
+        "jobs_export", "live", "login", "logout",
     }
 )  # fmt: skip
+# Those that are asked for in several ways, below.
+NAMED = frozenset(
+    {
+        "jobs",
+        "search",
+        "costs",
+        "monitoring",
+        "submit",
+        "submit_check",
+        "submit_fill",
+        "submit_jobs",
+    }
+)
 LISTS = {
     "": "",
     "failed": "?status=FAILED",
@@ -31,6 +59,13 @@ LISTS = {
     "of a queue": "?queue=queue-00",
     "failed of a queue": "?queue=queue-00&status=FAILED",
     "of a definition": "?definition=align-00",
+    "of 300 revisions": f"?definition={REVISED}",
+    "failed of 300 revisions": f"?definition={REVISED}&status=FAILED",
+    "two states of 300 revisions": f"?definition={REVISED}&status=FAILED&status=RUNNING",
+    "dearest of 300 revisions": f"?definition={REVISED}&sort=cost",
+    "dearest": "?sort=cost",
+    "longest": "?sort=longest",
+    "by words": "?q=align",
     "by name": "?name=run-12",
     "by name, nothing found": "?name=nothing-like-this",
     "of all": "?queue=queue-00&status=FAILED&definition=align-00&name=run-1",
@@ -51,18 +86,84 @@ COSTS = {
     "by definition": "?by=definition",
     "by tag": "?by=tag:project",
 }
+TYPING = {"HX-Request": "true", "HX-Target": f"div#{SUGGESTIONS}"}
 
 
-def addresses(user: User) -> Iterator[tuple[str, list[str]]]:
-    """What to call each measurement, and the URLs that take turns in it."""
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What is asked for: with `fields` by a post, with `headers` as a script of the page does."""
+
+    path: str
+    fields: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def addresses(user: User) -> Iterator[tuple[str, list[Address]]]:
+    """What to call each measurement, and the addresses that take turns in it."""
+    for name, paths in _pages(user):
+        yield name, [Address(path) for path in paths]
+    for query in ("al", "align", "run-12"):
+        path = f"{reverse('search')}?q={query}"
+        yield f"search, typing {query}", [Address(path, headers=TYPING)]
+    yield from _form()
+
+
+def _form() -> Iterator[tuple[str, list[Address]]]:
+    """The form to submit as it is being filled in."""
+    filled = {"name": "mine", "queue": "queue-00", "definition": "fold-07", "loaded": "fold-07"}
+    typing = {"HX-Request": "true", "HX-Target": "estimate"}
+    yield "submit_check", [Address(reverse("submit_check"), filled, typing)]
+    array = {**filled, "array_size": "10000"}
+    yield "submit_check, array", [Address(reverse("submit_check"), array, typing)]
+    yield "submit_fill", [Address(reverse("submit_fill"), {**filled, "loaded": ""})]
+    of_words = f"{reverse('submit_jobs')}?depends_on_job=align"
+    yield "submit_jobs", [Address(of_words, headers={"HX-Request": "true"})]
+
+
+def _pages(user: User) -> Iterator[tuple[str, list[str]]]:
     yield from _lists(user)
     yield from _jobs(user)
     yield from _things()
+    yield from _own(user)
+    yield from _logs()
     for name in _plain_names():
         yield name, [reverse(name)]
-    bulk = BulkAction.objects.filter(owner=user).values_list("pk", flat=True)[:ROWS]
-    if bulk:
-        yield "bulk", [reverse("bulk", args=[each]) for each in bulk]
+    yield "submit, filled in", [f"{reverse('submit')}?definition=fold-07&queue=queue-00"]
+    for title in TITLES:
+        yield f"docs, {title}", [reverse("docs", args=[title])]
+
+
+def _own(user: User) -> Iterator[tuple[str, list[str]]]:
+    """What belongs to the user."""
+    for names, rows in (
+        (("bulk",), BulkAction.objects.filter(owner=user)),
+        (("secret", "secret_delete"), Secret.objects.filter(owner=user)),
+        (("registry", "registry_delete"), RegistryLogin.objects.filter(owner=user)),
+        (("token_revoke",), AccessToken.objects.filter(user=user)),
+        (("access_key_revoke",), AccessKey.objects.filter(user=user)),
+    ):
+        ids = list(rows.order_by("-id").values_list("pk", flat=True)[:ROWS])
+        for name in names:
+            yield name, [reverse(name, args=[each]) for each in ids]
+
+
+def _logs() -> Iterator[tuple[str, list[str]]]:
+    """A log of a million lines: its page, what its viewer loads while somebody scrolls or looks for something."""
+    job = failed_job()
+    arguments = [job.pk, job.attempts_made]
+    middle = LINES_OF_LOG // 2
+    yield "job, a long log", [reverse("job", args=[job.pk])]
+    for name, what, query in (
+        ("attempt_log", "", ""),
+        ("attempt_log", "in the middle", f"?start={middle}"),
+        ("attempt_log", "with words", "?q=999"),
+        ("attempt_log_rows", "", f"?start={middle}"),
+        ("attempt_log_rows", "with words", f"?start={middle}&q=777"),
+        ("attempt_log_search", "", "?q=777"),
+        ("attempt_log_search", "nothing found", "?q=nothing+like+this"),
+        ("attempt_log_search", "on stderr", "?source=stderr"),
+    ):
+        yield _named(name, what), [reverse(name, args=arguments) + query]
 
 
 def _lists(user: User) -> Iterator[tuple[str, list[str]]]:
@@ -74,16 +175,11 @@ def _lists(user: User) -> Iterator[tuple[str, list[str]]]:
     yield from _queries("search", SEARCHES)
     yield from _queries("costs", COSTS)
     yield from _queries("monitoring", {each: f"?range={each}" for each in RANGES})
-    yield from _queries("series", {each: f"?range={each}" for each in RANGES})
 
 
 def _queries(name: str, queries: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
-    try:
-        path = reverse(name)
-    except NoReverseMatch:
-        return
     for what, query in queries.items():
-        yield _named(name, what), [path + query]
+        yield _named(name, what), [reverse(name) + query]
 
 
 def _named(name: str, what: str) -> str:
@@ -92,6 +188,7 @@ def _named(name: str, what: str) -> str:
 
 def _jobs(user: User) -> Iterator[tuple[str, list[str]]]:
     plain = visible_jobs(user).filter(array_size__isnull=True)
+    yield "job_checkpoint_delete", [reverse("job_checkpoint_delete", args=[failed_job().pk])]
     for status in (JobStatus.RUNNABLE, JobStatus.PENDING, JobStatus.RUNNING, JobStatus.FAILED):
         found = plain.filter(status=status).order_by("-id").values_list("id", flat=True)[:ROWS]
         yield from _of_jobs(f"{status}", list(found))
@@ -109,7 +206,7 @@ def _of_jobs(what: str, found: list[UUID]) -> Iterator[tuple[str, list[str]]]:
     """Each page below a job's own that takes its id alone."""
     for pattern in urls.urlpatterns:
         path, name = str(pattern.pattern), pattern.name or ""
-        if not found or name in NOT_MEASURED | {"job_children"}:
+        if not found or name in NOT_MEASURED | {"job_children", "job_checkpoint_delete"}:
             continue
         if path.startswith("jobs/<job:job_id>/") and path.count("<") == 1:
             yield f"{name}, {what}", [reverse(name, args=[each]) for each in found]
@@ -122,6 +219,8 @@ def _things() -> Iterator[tuple[str, list[str]]]:
         (("queue", "queue_edit"), list(queues)),
         (("environment", "environment_edit"), list(environments)),
         (("definition", "right_sizing_of"), ["align-00", "render-00"]),
+        (("alarm", "alarm_edit"), ["alarm-00", "alarm-01"]),
+        (("instance",), _instances()),
         (("policy", "policy_edit"), ["by-team"]),
         (("consumable",), ["licence-0", "licence-1"]),
         (("budget", "budget_edit"), ["budget-0", "budget-1"]),
@@ -129,14 +228,25 @@ def _things() -> Iterator[tuple[str, list[str]]]:
     ):
         for name in names:
             yield name, [reverse(name, args=[each]) for each in argument]
+    last = [REVISED, REVISIONS]
+    yield f"definition, {REVISIONS} revisions", [reverse("definition", args=[REVISED])]
+    yield "definition, one of them", [reverse("definition", args=[REVISED, REVISIONS // 2])]
+    yield "definition_deregister", [reverse("definition_deregister", args=last)]
+    compared = reverse("definition_compare", args=[REVISED])
+    yield "definition_compare", [f"{compared}?old=1&new={REVISIONS}"]
     attempt = Attempt.objects.select_related("job__definition").order_by("-id").first()
     if attempt is not None:
         arguments = [attempt.job.definition.name, attempt.pk]
         yield "right_sizing_run", [reverse("right_sizing_run", args=arguments)]
 
 
+def _instances() -> list[str]:
+    """The newest, which run, and the oldest, which have ended."""
+    rows = Instance.objects.values_list("instance_id", flat=True)
+    return [*rows.order_by("-id")[:ROWS], *rows.order_by("id")[:ROWS]]
+
+
 def _plain_names() -> list[str]:
     """All pages whose URL takes nothing and that are not named above."""
     names = {pattern.name for pattern in urls.urlpatterns if "<" not in str(pattern.pattern)}
-    measured = {"jobs", "search", "costs", "monitoring", "series"}
-    return sorted(name for name in names - NOT_MEASURED - measured if name)
+    return sorted(name for name in names - NOT_MEASURED - NAMED | {"submit"} if name)

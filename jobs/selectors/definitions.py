@@ -30,7 +30,7 @@ class DefinitionRow:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Which jobs use a definition, all revisions together. `jobs` stops at COUNT_LIMIT."""
+    """How many jobs use a definition, all revisions together, an array as one. `jobs` stops at COUNT_LIMIT."""
 
     live_jobs: int
     jobs: int
@@ -129,7 +129,8 @@ def may_change_definition(*, user: User, name: str) -> bool:
 
 def definition_usage(*, name: str) -> Usage:
     """How much a definition is used."""
-    jobs = Job.objects.filter(definition__name=name)
+    # Of an array's children no index tells whose they are.
+    jobs = Job.objects.filter(definition__name=name, parent=None)
     return Usage(
         live_jobs=jobs.filter(status__in=LIVE_LITERALS).count(),
         jobs=len(jobs.order_by().values_list("id")[:COUNT_LIMIT]),

@@ -49,12 +49,14 @@ class Writer:
         return LogStream.objects.get(id=self.cursor.stream_id)
 
 
-def a_long_log(count: int, *, line: bytes = b"line %d", rows_of: int = 5000) -> Attempt:
+def a_long_log(
+    count: int, *, line: bytes = b"line %d", rows_of: int = 5000, attempt: Attempt | None = None
+) -> Attempt:
     """An attempt that has ended and whose log has `count` lines from 0 on, stored as sealed ones are.
 
     Through the writer, a million lines would take minutes.
     """
-    writer = Writer()
+    writer = Writer(attempt)
     stream = writer.stream
     chunks = []
     for first in range(0, count, rows_of):

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from django.utils import timezone
 
 from jobs.models import Job, JobDefinition, JobQueue
 from jobs.web.contexts.submit import ROWS, TEXT_FIELDS
@@ -18,10 +17,7 @@ from tests.builders import (
     a_policy,
     a_queue,
     an_array,
-    an_attempt,
-    an_environment,
 )
-from tests.remembered import forget_all
 
 HTMX = {"HX-Request": "true", "Accept": "text/html"}
 
@@ -345,33 +341,3 @@ def test_jobs_to_wait_for_are_searched_by_what_is_typed(
     newest = page.get("/submit/jobs/", {"depends_on_job": ""}).content.decode()
     assert "other" in newest
     assert "<option" not in bobs_page.get("/submit/jobs/", query).content.decode()
-
-
-def waits(page: Client, **fields: Any) -> dict[str, str]:
-    """What the estimate says of the start, by kind."""
-    forget_all()
-    html = page.post("/submit/check/", filled(**fields), headers=HTMX).content.decode()
-    rows = re.findall(r'<th scope="row">(.*?)</th>\s*<td>(.*?)</td>', html, re.DOTALL)
-    return {kind: re.sub(r"<[^>]*>|\s+", " ", cell).strip() for kind, cell in rows}
-
-
-def test_the_wait_is_told_for_each_kind_of_capacity(page: Client) -> None:
-    own = an_environment(name="own")
-    JobQueue.objects.all().delete()
-    queue = a_queue(own, name="default")
-    fargate = {"type": "FARGATE", "maxvCpus": 4}
-    a_queue(
-        an_environment(name="fast", type="MANAGED", compute_resources=fargate), name="elsewhere"
-    )
-    told = waits(page)
-    assert told["own"] == "at once"
-    assert told["Fargate"] == "at once"
-    assert told["Fargate Spot"] == "– no queue has it"
-    running = a_job(status="RUNNING", queue=queue, milli_vcpus=4000, attempts_made=1)
-    an_attempt(job=running, environment=own, milli_vcpus=4000, started_at=timezone.now())
-    told = waits(page)
-    assert told["own"] == "not known"
-    assert told["Fargate"] == "at once"
-    Job.objects.filter(pk=running.pk).update(timeout_seconds=600)
-    assert waits(page)["own"] == "in 10 min"
-    assert waits(page, vcpus="64")["own"] == "cannot start"

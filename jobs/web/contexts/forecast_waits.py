@@ -1,19 +1,20 @@
 """How long a submission would wait on each kind of capacity, beside what it would cost there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
-from jobs.scheduling.decide import explain_job
+from jobs.scheduling.decide import decide, explain_job
 from jobs.scheduling.estimate import estimate
 from jobs.scheduling.order import LAST_ID
 from jobs.scheduling.plan import Wait
+from jobs.scheduling.reasons import behind_the_front
 from jobs.scheduling.snapshot import EnvironmentView, JobView, QueueView, Snapshot
 
 from .forecast_kinds import KindEstimate
 
-# A queue that exists in no database: what would be if the job's own had this one environment.
-IMAGINED_ID = -1
+Place = tuple[QueueView, EnvironmentView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +63,55 @@ class KindRow:
 def with_waits(kinds: Sequence[KindEstimate], asked: Asked | None) -> list[KindRow]:
     """The kinds, each with the wait on the first environment of its sort that the job could go to.
 
-    The job's own queue is looked at first, then the others by their priority. No query: one decision, and
-    where there is no room one estimate, for each environment. Without `asked` nothing is told of waits.
+    The job's own queue is looked at first, then the others by their priority. No query: one decision for all, and
+    one more, where there is no room with an estimate, for each environment on which the job would not start at
+    once. Without `asked` nothing is told of waits.
     """
     if asked is None:
         return [KindRow(kind, None) for kind in kinds]
-    known: dict[int, KindWait] = {}
-    rows = []
-    for kind in kinds:
-        found = _place(asked, kind) if kind.hourly else None
-        if found is None:
-            rows.append(KindRow(kind, None))
-            continue
-        queue, environment = found
-        if environment.id not in known:
-            known[environment.id] = _wait(asked, queue, environment)
-        rows.append(KindRow(kind, known[environment.id]))
-    return rows
+    found = [_place(asked, kind) if kind.hourly else None for kind in kinds]
+    places = {place[1].id: place for place in found if place is not None}
+    free = _start_together(asked, places)
+    known = {
+        id_: _at_once(asked, *place) if id_ in free else _wait(asked, *place)
+        for id_, place in places.items()
+    }
+    return [
+        KindRow(kind, None if place is None else known[place[1].id])
+        for kind, place in zip(kinds, found, strict=True)
+    ]
 
 
-def _place(asked: Asked, kind: KindEstimate) -> tuple[QueueView, EnvironmentView] | None:
+def _start_together(asked: Asked, places: Mapping[int, Place]) -> set[int]:
+    """The environments on which there is room even if the job were submitted to all of them at once.
+
+    Where nobody has to give way for it, there would be for each of these by itself, too.
+    """
+    queues, jobs, ids = [], [], {}
+    for number, (id_, (queue, environment)) in enumerate(places.items(), start=1):
+        imagined, job = _imagined(asked, queue, environment, number)
+        ids[job.id] = id_
+        queues.append(imagined)
+        jobs.append(job)
+    snapshot = asked.snapshot
+    around = replace(snapshot, queues=(*snapshot.queues, *queues), jobs=(*snapshot.jobs, *jobs))
+    plan = decide(around, asked.at)
+    if plan.interruptions or plan.drains:
+        return set()
+    return {ids[each.job.id] for each in plan.placements if each.job.id in ids}
+
+
+def _at_once(asked: Asked, queue: QueueView, environment: EnvironmentView) -> KindWait:
+    """Where there is room, but for those behind the queue's front, whom nobody has looked at."""
+    return KindWait(
+        environment=environment.name,
+        queue=_other_queue(asked, queue),
+        wait=Wait(LAST_ID, queue.id, *behind_the_front(queue)) if queue.has_more else None,
+        is_far_behind=queue.has_more,
+    )
+
+
+def _place(asked: Asked, kind: KindEstimate) -> Place | None:
     """The queue and its environment of that kind; None if there is none."""
     by_id = {view.id: view for view in asked.snapshot.environments}
 
@@ -103,15 +133,12 @@ def _is_of(view: EnvironmentView, kind: KindEstimate) -> bool:
 
 
 def _wait(asked: Asked, queue: QueueView, environment: EnvironmentView) -> KindWait:
-    # Beside its queue, not in it: those before it keep all of that queue's environments. It comes after them
-    # as the newest of one of the same priority does; shares of a fair-share queue do not count here.
-    imagined = replace(queue, id=IMAGINED_ID, environment_ids=(environment.id,), fair_share=None)
-    job = replace(asked.job, id=LAST_ID, queue_id=IMAGINED_ID, share_identifier="")
+    imagined, job = _imagined(asked, queue, environment, 1)
     around = replace(asked.snapshot, queues=(*asked.snapshot.queues, imagined))
     answer = explain_job(around, job, asked.at)
     found = KindWait(
         environment=environment.name,
-        queue="" if queue.id == asked.job.queue_id else queue.name,
+        queue=_other_queue(asked, queue),
         wait=answer.wait,
         notice_seconds=answer.notice_seconds,
         is_far_behind=queue.has_more,
@@ -119,4 +146,21 @@ def _wait(asked: Asked, queue: QueueView, environment: EnvironmentView) -> KindW
     if found.wait is None or found.cannot_start or found.is_far_behind:
         return found
     starts = estimate(replace(around, jobs=(*around.jobs, job)), asked.at)
-    return replace(found, starts_at=starts.get(LAST_ID))
+    return replace(found, starts_at=starts.get(job.id))
+
+
+def _imagined(
+    asked: Asked, queue: QueueView, environment: EnvironmentView, number: int
+) -> tuple[QueueView, JobView]:
+    """The job in a queue that exists in no database: what would be if its own had this one environment.
+
+    Beside its queue, not in it: those before it keep all of that queue's environments. It comes after them as the
+    newest of one of the same priority does; shares of a fair-share queue do not count here.
+    """
+    imagined = replace(queue, id=-number, environment_ids=(environment.id,), fair_share=None)
+    id_ = UUID(int=LAST_ID.int - number + 1)
+    return imagined, replace(asked.job, id=id_, queue_id=imagined.id, share_identifier="")
+
+
+def _other_queue(asked: Asked, queue: QueueView) -> str:
+    return "" if queue.id == asked.job.queue_id else queue.name
