@@ -59,11 +59,11 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a table: what cost so much, and where that has a page of its own."""
+    """A line of a table: what cost so much. `of` is the section that it is of, as of what has a page of its own."""
 
     label: str
     key: str
-    page_url: str
+    of: str
     amounts: Amounts
     query: CostQuery
     scope: Mapping[str, object]
@@ -72,6 +72,11 @@ class Line:
     is_deleted: bool = False
     # Idle time of instances that live: at their end jobs are charged with it.
     uncharged_yet_usd: Decimal = Decimal(0)
+
+    @property
+    def page_url(self) -> str:
+        """Where that has a page of its own; empty where it has none. Made when it is asked for: most are not shown."""
+        return "" if self.is_deleted else _page_url(self.of, self.label)
 
     def figure(self, part: Part) -> Figure:
         return Figure(amount_of(self.amounts, part), part, self.query, self.scope)
@@ -147,7 +152,7 @@ class Costs:
             Line(
                 label=f"{day:%a %-d %b %Y}",
                 key=day.isoformat(),
-                page_url="",
+                of="",
                 amounts=found.get((day,), NOTHING),
                 query=self.query.of_day(day),
                 scope={},
@@ -180,7 +185,7 @@ class Costs:
             yield Line(
                 label=named.name,
                 key=str(value),
-                page_url="" if named.is_deleted else _page_url(key, named.name),
+                of=key,
                 amounts=amounts,
                 query=self.query,
                 scope={key: value},
@@ -192,7 +197,7 @@ class Costs:
             Line(
                 label=f"{key}: {value}" if value else key,
                 key=f"{key}={value}",
-                page_url="",
+                of="",
                 amounts=amounts,
                 query=self.query,
                 scope={"tag": key, "value": value},
