@@ -75,5 +75,5 @@ def test_on_a_narrow_screen_filters_are_folded_and_jobs_come_first(
     expect(page.get_by_label("Queue", exact=True)).to_be_hidden()
     page.get_by_text("Filters", exact=True).click()
     expect(page.get_by_label("Queue", exact=True)).to_be_visible()
-    page.get_by_role("link", name="Leave out the filter Queue: night").click()
+    page.get_by_role("link", name="Queue night: leave out this filter").click()
     expect(page).to_have_url(re.compile("/jobs/$"))
