@@ -224,7 +224,7 @@ def _things() -> Iterator[tuple[str, list[str]]]:
         (("policy", "policy_edit"), ["by-team"]),
         (("consumable",), ["licence-0", "licence-1"]),
         (("budget", "budget_edit"), ["budget-0", "budget-1"]),
-        (("instance_type",), [INSTANCE_TYPE]),
+        (("instance_type", "instance_type_edit"), [INSTANCE_TYPE]),
     ):
         for name in names:
             yield name, [reverse(name, args=[each]) for each in argument]
