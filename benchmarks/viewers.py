@@ -9,6 +9,8 @@ from the change's commit until a viewer has the part with the new job in it.
 
 The same again on a server that draws each viewer's parts for him alone; and with viewers who are no administrators,
 of whom each user has jobs of his own to see: a change is then one job for each of them.
+
+CPU time is the server's, and what all viewers took beside it: they are this one process, on the same machine.
 """
 
 import argparse
@@ -60,6 +62,7 @@ class Outcome:
     missed: int
     subscriptions: int
     server_seconds: float
+    viewers_seconds: float
     kilobytes: float
 
     def text(self) -> str:
@@ -68,7 +71,8 @@ class Outcome:
         return (
             f"{1000 * at[0]:7.0f} {1000 * at[1]:7.0f} {1000 * ordered[-1]:7.0f} ms   "
             f"{self.missed:5} missed   {self.subscriptions} subscription(s)   "
-            f"{self.server_seconds:6.2f} s of CPU and {self.kilobytes:6.0f} kB a change"
+            f"{self.server_seconds:6.2f} s of CPU and {self.kilobytes:6.0f} kB a change   "
+            f"(the viewers: {self.viewers_seconds:.2f} s)"
         )
 
 
@@ -104,6 +108,8 @@ def _measure(name: str, options: argparse.Namespace, who: Viewing, module: str) 
 @contextmanager
 def _viewing(name: str, count: int, *, is_staff: bool) -> Iterator[Viewing]:
     """Users with sessions, who are there for as long as this lasts."""
+    # A run that was killed has left them.
+    _remove(name)
     users = [User(username=f"{name}-{number:02}", is_staff=is_staff) for number in range(count)]
     users = User.objects.bulk_create(users)
     sessions = []
@@ -120,10 +126,16 @@ def _viewing(name: str, count: int, *, is_staff: bool) -> Iterator[Viewing]:
     finally:
         for session in sessions:
             session.delete()
-        made = list(Job.objects.filter(owner__in=users).values_list("id", "spec_id"))
-        Job.objects.filter(id__in=[job for job, _ in made]).delete()
-        JobSpec.objects.filter(id__in=[spec for _, spec in made]).delete()
-        User.objects.filter(id__in=[user.pk for user in users]).delete()
+        _remove(name)
+
+
+def _remove(name: str) -> None:
+    """Removes the users of that name, and what was made for them."""
+    users = User.objects.filter(username__startswith=f"{name}-")
+    made = list(Job.objects.filter(owner__in=users).values_list("id", "spec_id"))
+    Job.objects.filter(id__in=[job for job, _ in made]).delete()
+    JobSpec.objects.filter(id__in=[spec for _, spec in made]).delete()
+    users.delete()
 
 
 async def _watch(options: argparse.Namespace, who: Viewing, module: str) -> Outcome:
@@ -138,12 +150,13 @@ async def _watch(options: argparse.Namespace, who: Viewing, module: str) -> Outc
             # Not all at once: that would be another benchmark.
             await asyncio.wait_for(viewer.ready.wait(), 60)
         await asyncio.sleep(2)
-        begun, behind, missed = _cpu_seconds(pid), [], 0
+        begun, own, behind, missed = _cpu_seconds(pid), time.process_time(), [], 0
         for number in range(options.changes):
             found = await _change(viewers, f"{NAME}-{number:02}", who.owners, options.every)
             behind += found
             missed += len(viewers) - len(found)
         used = (_cpu_seconds(pid) - begun) / options.changes
+        own = (time.process_time() - own) / options.changes
         subscriptions = await asyncio.to_thread(_subscriptions)
         failed = [task.exception() for task in tasks if task.done()]
         for task in tasks:
@@ -152,7 +165,7 @@ async def _watch(options: argparse.Namespace, who: Viewing, module: str) -> Outc
     if failed:
         sys.exit(f"{len(failed)} viewers failed, the first with {failed[0]!r}")
     received = sum(viewer.received for viewer in viewers) / 1000 / options.changes
-    return Outcome(behind, missed, subscriptions, used, received)
+    return Outcome(behind, missed, subscriptions, used, own, received)
 
 
 async def _change(
