@@ -1,6 +1,7 @@
 """The page of costs: every figure leads to rows that add up to it exactly."""
 
 import csv
+import gc
 import io
 import re
 from datetime import datetime, timedelta
@@ -12,10 +13,12 @@ from urllib.parse import urlencode
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.test.signals import template_rendered
 from django.utils import timezone
 
 from jobs.models import Attempt, Capacity, Instance, InstanceState, JobStatus
 from jobs.selectors import costs_rows
+from jobs.selectors.costs import Ledger
 from jobs.services.costs.rollup import add_up_costs
 from jobs.web.contexts.costs import hours_text
 from tests.builders import (
@@ -236,6 +239,25 @@ def test_pages_take_as_many_queries_however_much_there_is(
         with django_assert_max_num_queries(24):
             client.get(f"/costs/rows/?from={ago(72).date()}")
         some_history(boss)
+
+
+@pytest.mark.parametrize("path", ["/costs/", "/costs/rows/"])
+def test_what_a_page_has_read_is_gone_with_its_answer(
+    boss: User, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    some_history(boss)
+    page = Client(headers={"Accept": "text/html"})
+    page.force_login(boss)
+    # As in a server: the tests' own listener keeps a copy of each context.
+    monkeypatch.setattr(template_rendered, "send", lambda **_: None)
+    gone: list[str] = []
+    monkeypatch.setattr(Ledger, "__del__", lambda _: gone.append(path), raising=False)
+    gc.disable()
+    try:
+        assert page.get(path).status_code == 200
+        assert gone, "it is left to the collector of garbage"
+    finally:
+        gc.enable()
 
 
 def test_days_that_make_no_range_are_told_in_the_form_which_keeps_them(
