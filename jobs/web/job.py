@@ -97,7 +97,7 @@ def terminate(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 @answers.allow("POST")
 def rerun(request: HttpRequest, job_id: UUID) -> HttpResponse:
-    """Submits a failed job again as it was; of an array, the children that failed. 201 for scripts.
+    """Submits a job that has ended again as it was; of an array that failed, the children that did. 201 for scripts.
 
     It is for who asks, or with `for_owner` for whose the job is: an administrator sees others' as well.
     """
@@ -111,7 +111,7 @@ def rerun(request: HttpRequest, job_id: UUID) -> HttpResponse:
     owner = job.owner if answers.flag_field(fields, "for_owner") else user
     sent = once(
         request,
-        make=lambda: rerun_job(owner=owner, job=job, now=timezone.now()),
+        make=lambda: rerun_job(owner=owner, job=job, now=timezone.now(), also_succeeded=True),
         find=lambda again_id: find_job(user=user, job_id=UUID(again_id)),
     )
     again = find_job(user=user, job_id=sent.made.pk)

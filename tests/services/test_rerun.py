@@ -1,4 +1,4 @@
-"""Running again what has failed."""
+"""Running again what has ended."""
 
 from decimal import Decimal
 
@@ -128,6 +128,21 @@ def test_what_has_not_failed_is_not_run_again(lease: Lease) -> None:
     with pytest.raises(Conflict, match="there is nothing to run again"):
         rerun_job(owner=good.owner, job=good, now=NOW)
     assert Job.objects.count() == before
+
+
+def test_what_has_succeeded_runs_once_more_as_a_whole_if_that_is_meant(lease: Lease) -> None:
+    single, array = submitted(), submitted(size=3)
+    schedule(lease)
+    end(single, *children(array))
+    schedule(lease)
+    again = rerun_job(owner=single.owner, job=single, now=NOW, also_succeeded=True)
+    assert (again.status, again.rerun_of_id) == ("SUBMITTED", single.id)
+    whole = rerun_job(owner=array.owner, job=array, now=NOW, also_succeeded=True)
+    assert [one.array_index for one in children(whole)] == [0, 1, 2]
+    alone = rerun_job(owner=array.owner, job=child(array, 1), now=NOW, also_succeeded=True)
+    assert [one.array_index for one in children(alone)] == [1]
+    schedule(lease)
+    assert statuses(children(whole)) == ["RUNNABLE"] * 3
 
 
 def test_a_disabled_queue_takes_no_rerun(lease: Lease) -> None:

@@ -206,10 +206,21 @@ def test_failed_children_are_run_again_with_one_click(page: Client, script: Clie
     html = page.get(f"/jobs/{array.pk}/").content.decode()
     assert f'as <a href="/jobs/{again.pk}/"' in html
     assert "Rerun failed children once more" in html
+
+
+def test_an_array_that_has_succeeded_runs_once_more_as_a_whole(
+    page: Client, script: Client
+) -> None:
     fine = an_array(2, children="SUCCEEDED")
-    refused = script.post(f"/jobs/{fine.pk}/rerun/")
+    html = page.get(f"/jobs/{fine.pk}/").content.decode()
+    assert "Rerun all children" in html
+    answer = script.post(f"/jobs/{fine.pk}/rerun/")
+    assert answer.status_code == 201
+    again = Job.objects.get(rerun_of=fine)
+    assert selectors.grid_of(again) == "11"
+    refused = script.post(f"/jobs/{again.pk}/rerun/")
     assert refused.status_code == 409
-    assert "nothing to run again" in refused.json()["message"]
+    assert "has not ended yet" in refused.json()["message"]
 
 
 def test_a_cancelled_array_may_still_be_terminated(page: Client) -> None:

@@ -12,21 +12,22 @@ from jobs.models.array import column_of
 FIRST_STATUS = JobStatus.PENDING
 
 
-def write_children(*, parent: Job, failed_of: Job | None = None) -> int:
+def write_children(*, parent: Job, again_of: Job | None = None) -> int:
     """Writes the children of an array, their summary, and their first line of history; how many.
 
     The parent and its spec are written already, in the same transaction. Children are like their parent
-    in all that a submission says. With `failed_of`, only those indices get a child whose child failed there.
+    in all that a submission says. With `again_of`, an array or a child that has ended, only those indices get a
+    child whose child there ended as `again_of` did: of one that FAILED those that failed.
     """
     with connection.cursor() as cursor:
-        cursor.execute(*_insert_of_children(parent, failed_of))
+        cursor.execute(*_insert_of_children(parent, again_of))
         count = cursor.rowcount
         cursor.execute(*_insert_of_history(parent))
     ArraySummary.objects.create(job=parent, **{column_of(FIRST_STATUS): count})
     return int(count)
 
 
-def _insert_of_children(parent: Job, failed_of: Job | None) -> tuple[str, list[Any]]:
+def _insert_of_children(parent: Job, again_of: Job | None) -> tuple[str, list[Any]]:
     """One INSERT ... SELECT: each row is the parent's, but for what makes it the child of an index."""
     own: dict[str, tuple[str, list[Any]]] = {
         "id": _id_of_child(parent),
@@ -44,7 +45,7 @@ def _insert_of_children(parent: Job, failed_of: Job | None) -> tuple[str, list[A
         value, value_params = own.get(column, (f"parent.{_quoted(column)}", []))
         values.append(value)
         params += value_params
-    numbers, number_params = _numbers(parent, failed_of)
+    numbers, number_params = _numbers(parent, again_of)
     sql = (
         f"INSERT INTO {_table(Job)} ({', '.join(map(_quoted, columns))}) "  # noqa: S608
         f"{numbers} SELECT {', '.join(values)} FROM {_table(Job)} AS parent CROSS JOIN number "
@@ -53,20 +54,20 @@ def _insert_of_children(parent: Job, failed_of: Job | None) -> tuple[str, list[A
     return sql, [*number_params, *params, _uuid(parent)]
 
 
-def _numbers(parent: Job, failed_of: Job | None) -> tuple[str, list[Any]]:
+def _numbers(parent: Job, again_of: Job | None) -> tuple[str, list[Any]]:
     """The indices, as a table `number(i)`."""
-    if failed_of is None:
+    if again_of is None:
         return (
             "WITH RECURSIVE number(i) AS "
             "(SELECT 0 UNION ALL SELECT i + 1 FROM number WHERE i + 1 < %s)",
             [parent.array_size],
         )
     # One child of an array is run again as an array with that index alone.
-    which = "parent_id" if failed_of.is_array else "id"
+    which = "parent_id" if again_of.is_array else "id"
     return (
         f"WITH number(i) AS (SELECT array_index FROM {_table(Job)} "  # noqa: S608
         f"WHERE {which} = %s AND status = %s)",
-        [_uuid(failed_of), JobStatus.FAILED.value],
+        [_uuid(again_of), again_of.status],
     )
 
 

@@ -1,4 +1,4 @@
-"""Running again what has failed: a job, or of an array the children that did."""
+"""Running again what has ended: a job, or of an array that failed the children that did."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -33,8 +33,11 @@ SAME = (
 )
 
 
-def rerun_job(*, owner: User, job: Job, now: datetime) -> Job:
+def rerun_job(*, owner: User, job: Job, now: datetime, also_succeeded: bool = False) -> Job:
     """Submits a failed job again as it was, for `owner`; of an array only the children that failed.
+
+    With `also_succeeded` one that has succeeded, too, with all its children: who looks at it may want it once more,
+    who takes many means those that failed.
 
     The new array has the same size, so each child is given the index that it had; a child that is run again
     alone is an array of one. What it waited for and never got it waits for again: for the job itself while
@@ -43,7 +46,7 @@ def rerun_job(*, owner: User, job: Job, now: datetime) -> Job:
     """
     with transaction.atomic():
         job = Job.objects.select_related("queue", "spec").get(id=job.id)
-        _check(job)
+        _check(job, also_succeeded)
         _check_as_submission(job, owner)
         again = Job(
             id=new_job_id(),
@@ -55,18 +58,18 @@ def rerun_job(*, owner: User, job: Job, now: datetime) -> Job:
             job=again,
             depends_on=_still_to_wait_for(job, owner),
             now=now,
-            failed_of=job if job.array_size is not None else None,
+            again_of=job if job.array_size is not None else None,
         )
     return again
 
 
-def _check(job: Job) -> None:
+def _check(job: Job, also_succeeded: bool) -> None:
     named = f"{job.name} ({ids.text_of(job.id)})"
     if job.status not in TERMINAL:
         raise Conflict(f"{named} has not ended yet. Wait, or terminate it.")
-    if job.status != JobStatus.FAILED:
+    if job.status != JobStatus.FAILED and not also_succeeded:
         raise Conflict(
-            f"{named} has succeeded: there is nothing to run again. Clone it to run it once more."
+            f"{named} has succeeded: there is nothing to run again. Its own page runs it once more."
         )
     if job.queue.status in {QueueStatus.DELETING, QueueStatus.DELETED}:
         raise Conflict(f"The job queue {job.queue.name} was deleted. Clone the job into another.")

@@ -79,19 +79,19 @@ def write_job(
     job: Job,
     depends_on: Sequence[tuple[Job, str]],
     now: datetime,
-    failed_of: Job | None = None,
+    again_of: Job | None = None,
 ) -> None:
     """Writes a new job whose spec is stored, with all that belongs to it, and wakes the scheduler.
 
-    `depends_on` are jobs and `DependencyType`s. With `failed_of`, an array gets children only where a child of
-    that array (or that child itself) has failed. Within a transaction.
+    `depends_on` are jobs and `DependencyType`s. With `again_of`, an array gets children only where a child of
+    that array (or that child itself) ended as it did. Within a transaction.
     """
     job.status = JobStatus.SUBMITTED
     job.status_changed_at = job.created_at = now
     insert_row(job)
     insert_row(Transition(job=job, to_status=JobStatus.SUBMITTED, at=now))
     if job.array_size is not None:
-        write_children(parent=job, failed_of=failed_of)
+        write_children(parent=job, again_of=again_of)
     if depends_on:
         _tell_who_is_waited_for(depends_on)
         JobDependency.objects.bulk_create(

@@ -105,7 +105,7 @@ def common(*, job: Job, user: User, now: datetime, hops: int) -> dict[str, Any]:
         "is_live": live,
         "can_cancel": JobStatus(job.status) in CANCELLABLE,
         # What a queue that is gone ran can only be cloned into another.
-        "can_rerun": job.status == JobStatus.FAILED
+        "can_rerun": not live
         and job.queue.status not in {QueueStatus.DELETING, QueueStatus.DELETED},
         "is_pull_failure": reasons.is_pull_failure(job.status_reason),
         "stop_asked": live and job.stop_requested_at is not None,
