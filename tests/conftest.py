@@ -43,7 +43,7 @@ def _start_redis() -> None:
 
     def stop() -> None:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
         shutil.rmtree(_var, ignore_errors=True)
 
     atexit.register(stop)

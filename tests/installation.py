@@ -116,7 +116,7 @@ class Installation:
         for keeper in self._keepers.values():
             keeper.terminate()
         for keeper in self._keepers.values():
-            keeper.wait(30)
+            keeper.wait(60)
         self._http.close()
         self._clear_engine()
         shutil.rmtree(self.var, ignore_errors=True)
@@ -194,7 +194,7 @@ class Installation:
         """Ends a process for good, as a stop of the server would."""
         keeper = self._keepers.pop(name)
         keeper.terminate()
-        keeper.wait(30)
+        keeper.wait(60)
 
     def pids(self, name: str) -> list[int]:
         """The process of that name, then those that it has forked."""

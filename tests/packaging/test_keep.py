@@ -60,7 +60,7 @@ def keep() -> Iterator[Keep]:
     yield start
     for keeper in started:
         keeper.terminate()
-        keeper.wait(15)
+        keeper.wait(60)
         assert keeper.stdout
         keeper.stdout.close()
 
@@ -125,7 +125,7 @@ def test_a_signal_to_the_whole_group_reaches_the_command_once(keep: Keep, number
     os.killpg(keeper.pid, number)
 
     assert _rest(keeper) == ["TERM"]
-    assert keeper.wait(10) == 0
+    assert keeper.wait(60) == 0
 
 
 def test_the_command_stops_when_its_keeper_is_killed(keep: Keep) -> None:
@@ -146,7 +146,7 @@ def test_everything_stops_when_the_server_is_killed(keep: Keep) -> None:
     server.kill()
 
     assert _rest(keeper) == ["TERM"]
-    assert keeper.wait(10) == 0
+    assert keeper.wait(60) == 0
     server.wait()
 
 
@@ -156,7 +156,7 @@ def test_a_command_that_ignores_sigterm_is_killed(keep: Keep) -> None:
 
     keeper.terminate()
 
-    assert keeper.wait(10) == 0
+    assert keeper.wait(60) == 0
     assert _rest(keeper) == []
 
 
@@ -172,4 +172,4 @@ def test_the_last_one_goes_on_until_the_others_have_ended(keep: Keep, tmp_path: 
     other.terminate()
 
     assert _rest(last) == ["TERM"]
-    assert other.wait(10) == last.wait(10) == 0
+    assert other.wait(60) == last.wait(60) == 0

@@ -54,7 +54,7 @@ class Server:
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        self.process.wait(30)
+        self.process.wait(60)
         assert self.process.stdout
         self.process.stdout.close()
 
@@ -110,7 +110,7 @@ def test_an_interrupt_stops_every_process(server: Server) -> None:
     server.process.send_signal(signal.SIGINT)
 
     assert "Traceback" not in server.rest()
-    assert server.process.wait(30) == 130
+    assert server.process.wait(60) == 130
 
 
 def test_nothing_is_left_when_the_server_itself_is_killed(server: Server) -> None:

@@ -38,7 +38,7 @@ class Running:
 
     def end(self) -> None:
         self.scheduler.stop()
-        self._thread.join(20)
+        self._thread.join(60)
 
 
 @pytest.fixture
@@ -136,5 +136,5 @@ def test_news_that_piled_up_count_once() -> None:
     assert not wake_ups.wait(0.01)
     for _ in range(5):
         changes.redis_client().publish(changes.WAKE_CHANNEL, "")
-    assert wake_ups.wait(10)
+    assert wake_ups.wait(60)
     assert not wake_ups.wait(0.01)

@@ -51,7 +51,7 @@ def test_a_machine_that_is_lost_while_a_job_on_it_ends_waits_for_that() -> None:
         while other.is_alive() and not is_waited_for():
             pass
         Attempt.objects.filter(id=first).update(stop_asked_at=NOW)
-    other.join(30)
+    other.join(60)
 
     assert not other.is_alive()
     assert errors == []

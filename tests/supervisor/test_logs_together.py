@@ -27,7 +27,7 @@ class Held(FakeEngine):
 
     def logs(self, container_id: str, *, since_ns: int, follow: bool) -> Iterator[LogFrame]:
         if container_id in self.held:
-            assert self.go.wait(20)
+            assert self.go.wait(60)
         if container_id in self.unreadable:
             self.unreadable.discard(container_id)
             raise EngineError("read error")

@@ -262,7 +262,7 @@ def test_a_viewer_who_leaves_in_the_middle_of_a_block_ends_the_read() -> None:
         try:
             yield b"first"
             entered.set()
-            assert leave.wait(10)
+            assert leave.wait(60)
             yield b"second"
         finally:
             closed.set()
