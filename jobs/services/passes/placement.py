@@ -10,12 +10,11 @@ from django.db.models import F
 
 from jobs import changes, queueing
 from jobs.domain.states import JobStatus
-from jobs.models import ComputeEnvironment, SpotPressure
+from jobs.models import Attempt, ComputeEnvironment, SpotPressure
 from jobs.scheduling.plan import Placement, Plan
 from jobs.services.attempts.consumables import Want, take
 from jobs.services.attempts.node_history import record_placed
 from jobs.services.writing.locks import lock_ids, lock_summaries
-from jobs.services.writing.rows import insert_rows
 from jobs.services.writing.transition import transition
 
 from .instances import (
@@ -107,12 +106,13 @@ def _place(placements: Sequence[Placement], places: Places, now: datetime) -> in
             now,
         )
     ]
-    insert_rows(rows, told_apart_by=("job", "node_index", "container_index"))
+    # Many at once, so Django's own: PostgreSQL takes them column by column, quicker than row by row.
+    written = Attempt.objects.bulk_create(rows)
     note_busy({row.instance_id for row in rows if row.instance_id is not None})
     record_placed(winners, now)
-    ready = [attempt.id for attempt in rows if not attempt.waits_for_others]
+    ready = [attempt.id for attempt in written if not attempt.waits_for_others]
     queueing.enqueue_after_commit(queueing.LAUNCH, ready)
-    if rows:
+    if written:
         changes.publish([changes.ENVIRONMENTS])
     return len(winners)
 

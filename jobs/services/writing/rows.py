@@ -30,26 +30,7 @@ def insert_new_rows(rows: Sequence[Model]) -> None:
         _insert(rows[at : at + PORTION], "ON CONFLICT DO NOTHING")
 
 
-def insert_rows(rows: Sequence[Model], *, told_apart_by: Sequence[str]) -> None:
-    """Writes new rows, and gives them the keys that the database gave them.
-
-    `told_apart_by`: fields by which each is known among these. No database promises to give keys back in order.
-    """
-    for at in range(0, len(rows), PORTION):
-        portion = rows[at : at + PORTION]
-        model = type(portion[0])
-        own = [_field(model, name) for name in told_apart_by]
-        told = ", ".join(_quoted(field.column) for field in (model._meta.pk, *own))
-        by_own = {tuple(getattr(row, each.attname) for each in own): row for row in portion}
-        for key, *values in _insert(portion, f"RETURNING {told}"):
-            pairs = zip(own, values, strict=True)
-            row = by_own[tuple(field.to_python(value) for field, value in pairs)]
-            row.pk = key
-            row._state.adding, row._state.db = False, connection.alias  # noqa: SLF001
-
-
-def _insert(rows: Sequence[Model], ending: str = "") -> list[tuple[Any, ...]]:
-    """What the statement gives back, if its ending says so."""
+def _insert(rows: Sequence[Model], ending: str = "") -> None:
     sql, fields = _insertion(type(rows[0]))
     places = f"({', '.join(['%s'] * len(fields))})"
     here = _connection()
@@ -60,7 +41,6 @@ def _insert(rows: Sequence[Model], ending: str = "") -> list[tuple[Any, ...]]:
     ]
     with here.cursor() as cursor:
         cursor.execute(f"{sql} VALUES {', '.join([places] * len(rows))} {ending}", values)
-        return cursor.fetchall() if ending.startswith("RETURNING") else []
 
 
 def update_rows(
