@@ -51,8 +51,11 @@ def repository_of(image: str) -> str:
     name = name[: len(name) - len(last)] + last.partition(":")[0]
     host, slash, path = name.partition("/")
     if not slash or not is_host(host):
-        return f"{DEFAULT_REGISTRY}/{name if slash else f'{OFFICIAL}/{name}'}"
-    return f"{_registry(host)}/{path}"
+        host, path = DEFAULT_REGISTRY, name
+    registry = _registry(host)
+    if registry == DEFAULT_REGISTRY and "/" not in path:
+        path = f"{OFFICIAL}/{path}"
+    return f"{registry}/{path}"
 
 
 def registry_of(prefix: str) -> str:
@@ -128,7 +131,7 @@ def credentials_in(text: str) -> Credentials:
     """
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise NoCredentials('has to hold JSON: {"username": "...", "password": "..."}.')

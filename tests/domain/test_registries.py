@@ -32,6 +32,9 @@ ALIAS = DEFAULT_REGISTRY_ALIASES[0]
         ("busybox:1.36", f"{DEFAULT_REGISTRY}/library/busybox"),
         ("team/tool:1", f"{DEFAULT_REGISTRY}/team/tool"),
         (f"{DEFAULT_REGISTRY}/team/tool", f"{DEFAULT_REGISTRY}/team/tool"),
+        # Docker keeps it as it keeps "busybox", so a login for the one is a login for the other.
+        (f"{DEFAULT_REGISTRY}/busybox:1", f"{DEFAULT_REGISTRY}/library/busybox"),
+        (f"{ALIAS}/busybox", f"{DEFAULT_REGISTRY}/library/busybox"),
         (f"{ALIAS}/team/tool", f"{DEFAULT_REGISTRY}/team/tool"),
         ("localhost/tool", "localhost/tool"),
         ("localhost:5000/tool", "localhost:5000/tool"),
@@ -144,6 +147,8 @@ def test_a_secret_holds_a_login_as_aws_writes_it() -> None:
         *("hunter2", '"hunter2"', "[]", "null", "{}", '{"hunter2": 1}', '{"password": "hunter2"}'),
         *('{"username": "hunter2"}', '{"username": 1, "password": "hunter2"}'),
         '{"username": "hunter2", "password": ""}',
+        # A worker that died of it would be told to pull the image again for ever.
+        "[" * 60_000 + "hunter2",
     ],
 )
 def test_what_is_no_login_is_told_what_one_looks_like_and_never_told_itself(text: str) -> None:
