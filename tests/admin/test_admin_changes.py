@@ -5,7 +5,6 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.db.models import Model
 from django.test import Client
-from django.urls import reverse
 
 from jobs.models import (
     AccessKey,
@@ -30,24 +29,15 @@ from tests.builders import (
     an_environment,
 )
 
-pytestmark = pytest.mark.django_db
+from .rows import url
 
-
-def url(model: type[Model], page: str, *args: object) -> str:
-    return reverse(f"admin:jobs_{model._meta.model_name}_{page}", args=args)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("boss")]
 
 
 def act(client: Client, model: type[Model], action: str, *rows: Model) -> str:
     """Runs an action on rows and gives the text of the page that follows."""
     data = {"action": action, "_selected_action": [row.pk for row in rows]}
     return client.post(url(model, "changelist"), data, follow=True).text
-
-
-@pytest.fixture(autouse=True)
-def boss(client: Client) -> User:
-    user = User.objects.create_superuser("boss")
-    client.force_login(user)
-    return user
 
 
 def test_a_queue_is_added_with_its_environments_in_order(client: Client) -> None:

@@ -11,79 +11,37 @@ from django.test import Client
 from django.urls import reverse
 
 from jobs.models import (
-    AccessKey,
-    AccessToken,
     Alarm,
-    AlarmChange,
     Attempt,
-    AuditDoor,
-    AuditEntry,
     Budget,
-    BulkAction,
-    BulkKind,
-    BulkResult,
-    Checkpoint,
     ComputeEnvironment,
-    ConsumableChange,
     ConsumableHold,
     ConsumableResource,
-    CostHour,
-    CostMark,
-    CostMinute,
-    CostTagHour,
-    CostTagMinute,
-    DocumentBlock,
     Engine,
-    EnvironmentMetric,
-    FollowMark,
-    ImagePull,
     InstanceType,
     Job,
-    JobCredentials,
     JobDefinition,
     JobDependency,
-    JobDocument,
     JobQueue,
-    JobQueueServiceEnvironment,
     JobSpec,
     JobStatus,
-    LogChunk,
-    LogGroup,
     LogStream,
     Node,
     NodeTransition,
     QueueBlock,
-    QueueMetric,
-    QuotaShare,
     RegistryLogin,
-    RightSizing,
-    SavedView,
-    SchedulerLease,
     SchedulingPolicy,
     Secret,
-    SentForm,
-    ServiceEnvironment,
-    ShareUsage,
-    SpotPressure,
-    StaleCostHour,
-    StaleCostMinute,
     Transition,
     UsageSample,
     WaitReason,
 )
 from tests.builders import (
     NOW,
-    a_budget,
-    a_consumable,
-    a_hold,
-    a_policy,
-    a_registry_login,
-    a_secret,
-    an_array,
     an_attempt,
-    an_instance,
-    an_instance_type,
 )
+
+from .rows import url
 
 pytestmark = pytest.mark.django_db
 
@@ -103,125 +61,6 @@ ADDED_AND_CHANGED = {
 # A machine is told by its engine, all but its GPUs.
 CHANGED_BY_SERVICES = ADDED_AND_CHANGED | {Node}
 ADDED_BY_SERVICES = ADDED_AND_CHANGED | {JobDefinition}
-
-
-def url(model: type[Model], page: str, *args: object) -> str:
-    return reverse(f"admin:jobs_{model._meta.model_name}_{page}", args=args)
-
-
-@pytest.fixture
-def boss(client: Client) -> User:
-    user = User.objects.create_superuser("boss")
-    client.force_login(user)
-    return user
-
-
-def costs_of(attempt: Attempt, boss: User) -> None:
-    CostHour.objects.create(hour=NOW, environment=attempt.environment, capacity="EC2")
-    CostTagHour.objects.create(hour=NOW, owner=boss, key="team", value="a")
-    CostMark.objects.create(name="hours", until=NOW)
-    StaleCostHour.objects.create(hour=NOW)
-    CostMinute.objects.create(minute=NOW, environment=attempt.environment, capacity="EC2")
-    CostTagMinute.objects.create(minute=NOW, owner=boss, key="team", value="a")
-    StaleCostMinute.objects.create(minute=NOW)
-
-
-@pytest.fixture
-def one_of_each(boss: User) -> dict[type[Model], Model]:
-    """A row of every model, and the newest of it."""
-    array = an_array(2)
-    ShareUsage.objects.create(
-        queue=array.queue, share_identifier="a", milli_vcpu_seconds=1.5, as_of=NOW
-    )
-    a_policy()
-    a_budget()
-    RightSizing.objects.create(definition_name="work")
-    a_secret(encrypted=b"NEVER SHOWN")
-    action = BulkAction.objects.create(
-        kind=BulkKind.CANCEL, owner=boss, job_ids=["x"], created_at=NOW, updated_at=NOW
-    )
-    BulkResult.objects.create(action=action, position=0, job=array.pk, outcome="CHANGED")
-    SavedView.objects.create(owner=boss, name="Failures", created_at=NOW)
-    SentForm.objects.create(owner=boss, digest="e" * 64, made=str(array.pk), created_at=NOW)
-    attempt = an_attempt()
-    job = attempt.job
-    a_hold(job=job)
-    JobDependency.objects.create(job=job, on=array)
-    WaitReason.objects.create(job=job, code="CAPACITY", reason="Full.", since=NOW)
-    NodeTransition.objects.create(
-        job=job, attempt_number=1, node_index=0, to_status=JobStatus.RUNNING, at=NOW
-    )
-    QueueBlock.objects.create(queue=job.queue, job=job, reason="Full.", at=NOW)
-    UsageSample.objects.create(attempt=attempt, at=NOW, milli_vcpus=250, memory_mib=10)
-    JobCredentials.objects.create(
-        attempt=attempt,
-        role_arn="arn:aws:iam::123456789012:role/submit",
-        access_key_id="ASIAEXAMPLE",
-        encrypted_secret=b"NEVER SHOWN",
-        encrypted_session_token=b"NEVER SHOWN",
-        session_digest="NEVER SHOWN",
-        created_at=NOW,
-        expires_at=NOW,
-    )
-    costs_of(attempt, boss)
-    LogGroup.objects.create(name="/lab", created_at=NOW)
-    stream = LogStream.objects.create(
-        attempt=attempt, owner=attempt.job.owner, name="hello/default/1"
-    )
-    LogChunk.objects.create(
-        stream=stream,
-        first_line=0,
-        line_count=1,
-        byte_count=2,
-        first_ns=1,
-        last_ns=1,
-        data=b"NEVER SHOWN",
-    )
-    SchedulerLease.objects.create(name="scheduler", holder="here", token=1)
-    ImagePull.objects.create(
-        engine=attempt.node.engine, image="a", status="DONE", started_at=NOW, updated_at=NOW
-    )
-    AccessKey.objects.create(
-        user=boss,
-        name="cli",
-        access_key_id="AKIAEXAMPLE",
-        encrypted_secret=b"NEVER SHOWN",
-        created_at=NOW,
-    )
-    AccessToken.objects.create(
-        user=boss, name="script", prefix="bw_abc", digest="d" * 64, created_at=NOW
-    )
-    a_registry_login(encrypted=b"NEVER SHOWN")
-    resource = a_consumable()
-    ConsumableChange.objects.create(resource=resource, client_token="t", digest="d", at=NOW)
-    environment = ServiceEnvironment.objects.create(name="training", created_at=NOW)
-    JobQueueServiceEnvironment.objects.create(queue=array.queue, environment=environment, order=1)
-    QuotaShare.objects.create(queue=array.queue, name="half", created_at=NOW)
-    an_instance_type()
-    an_instance()
-    Checkpoint.objects.create(
-        job=attempt.job, engine=attempt.node.engine, volume="v", created_at=NOW
-    )
-    JobDocument.objects.create(job=job, text=" hello ")
-    DocumentBlock.objects.create(first=job.pk)
-    AuditEntry.objects.create(
-        at=NOW, user=boss, username="boss", door=AuditDoor.PAGE, action="queue_edit", status=302
-    )
-    alarm = Alarm.objects.create(
-        name="failing",
-        metric="FAILED_JOBS",
-        comparison="GREATER_THAN",
-        threshold=5,
-        created_at=NOW,
-        state_since=NOW,
-    )
-    AlarmChange.objects.create(alarm=alarm, from_state="OK", to_state="ALARM", at=NOW)
-    QueueMetric.objects.create(seconds=60, start=NOW, queue=array.queue)
-    EnvironmentMetric.objects.create(seconds=60, start=NOW, environment=attempt.environment)
-    FollowMark.objects.create(name="metrics", until=NOW)
-    SpotPressure.objects.create(engine=attempt.node.engine, pressure="0.5", at=NOW)
-    found = {model: model._default_manager.order_by("-pk").first() for model in MODELS}
-    return {model: row for model, row in found.items() if row is not None}
 
 
 def test_every_model_is_registered_and_has_a_row_in_these_tests(

@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db.models import Model
 from django.test import Client
-from django.urls import reverse
 
 from jobs.models import (
     ComputeEnvironment,
@@ -28,12 +26,10 @@ from tests.builders import (
     an_environment,
 )
 
+from .rows import url
+
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("boss")]
 RULE = {"reason": "X", "state": "RUNNABLE", "maxTimeSeconds": 600, "action": "CANCEL"}
-
-
-def url(model: type[Model], page: str, *args: object) -> str:
-    return reverse(f"admin:jobs_{model._meta.model_name}_{page}", args=args)
 
 
 def errors(response: Any) -> dict[str, list[str]]:
