@@ -81,7 +81,7 @@ SEARCHES = {
 }
 COSTS = {
     "": "",
-    "a year": "?range=365d",
+    "30 days": "?range=30d",
     "by owner": "?by=owner",
     "by definition": "?by=definition",
     "by tag": "?by=tag:project",

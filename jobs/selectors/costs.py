@@ -9,9 +9,10 @@ from django.db.models import Count
 from jobs.domain import ids
 from jobs.models import Attempt, Job, JobQueue
 
+from .costs_amounts import NOTHING, Amounts, amounts_of
 from .costs_daily import MonthSoFar, month_so_far
 from .costs_exact import UsdSum
-from .costs_ledger import NOTHING, Amounts, Ledger, amounts_of
+from .costs_ledger import Ledger
 from .costs_living import Living, read_living
 from .costs_prices import Prices, cost_so_far, prices_of, rates_of
 from .costs_scope import CostRange, CostScope

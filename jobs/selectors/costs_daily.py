@@ -16,8 +16,9 @@ from django.contrib.auth.models import User
 
 from jobs.domain.moments import start_of
 
+from .costs_amounts import NOTHING, Amounts
 from .costs_exact import UsdSum
-from .costs_ledger import NOTHING, Amounts, Ledger
+from .costs_ledger import Ledger
 from .costs_scope import CostRange, CostScope
 from .costs_sums import HOURS, added_up
 
@@ -52,7 +53,7 @@ class _KeptRest:
             if key in self._kept:
                 return self._kept[key][1]
         ledger = Ledger(CostRange(start, now, with_running=True), scope)
-        days = {day: amounts for (day,), amounts in ledger.by("day").items()}
+        days = ledger.by("day")
         if sum(each.attempts for each in days.values()) >= KEPT_FROM:
             with self._lock:
                 self._kept[key] = (at + KEPT_SECONDS, days)

@@ -5,23 +5,22 @@ the rest from the rows themselves; what lives counts with what it has cost so fa
 much is stored.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Func, Q, QuerySet, Sum
 
-from jobs.domain.resources import MIB_PER_GIB, MILLI
 from jobs.models import Attempt, Capacity
 
 from . import costs_scope as rows
+from .costs_amounts import NOTHING, Amounts, Work, amounts_of, sum_of, together, work_of
 from .costs_exact import UsdSum, UtcDay, work_sums
 from .costs_living import Living, read_living
-from .costs_prices import SPOT_KINDS, Money, Running
+from .costs_prices import Money, Running
 from .costs_scope import CostRange, CostScope
 from .costs_sums import Pieces, pieces_of
 
@@ -32,7 +31,14 @@ OF_ATTEMPT = (
     "job__definition_id",
     "job__owner_id",
 )
-OF_SUMS = ("environment_id", "capacity", "queue_id", "definition_id", "owner_id")
+# By the fields of a cell, but for its day.
+OF_SUMS = {
+    "environment": "environment_id",
+    "capacity": "capacity",
+    "queue": "queue_id",
+    "definition": "definition_id",
+    "owner": "owner_id",
+}
 OF_TAGS = ("job__owner_id", "job__tags", "job__spec__tags", "capacity")
 # Of added-up rows.
 ADDED_UP_SUMS = {
@@ -41,63 +47,6 @@ ADDED_UP_SUMS = {
     "idle_usd_sum": UsdSum("idle_usd"),
     "on_demand_usd_sum": UsdSum("on_demand_usd"),
 }
-K = TypeVar("K")
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What attempts held, times for how long, in seconds."""
-
-    seconds: Decimal = Decimal(0)
-    vcpu_seconds: Decimal = Decimal(0)
-    gib_seconds: Decimal = Decimal(0)
-
-    def __add__(self, other: "Work") -> "Work":
-        return Work(
-            self.seconds + other.seconds,
-            self.vcpu_seconds + other.vcpu_seconds,
-            self.gib_seconds + other.gib_seconds,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Amounts:
-    """A sum in US dollars. `usd` is what attempts cost, `idle_usd` what instances cost beside them.
-
-    `on_demand_usd` is what the attempts would have cost On-Demand; `attempts` counts them, and `work` is
-    what they held for how long.
-    """
-
-    attempts: int = 0
-    usd: Decimal = Decimal(0)
-    idle_usd: Decimal = Decimal(0)
-    on_demand_usd: Decimal = Decimal(0)
-    work: Work = Work()
-
-    def __add__(self, other: "Amounts") -> "Amounts":
-        return Amounts(
-            self.attempts + other.attempts,
-            self.usd + other.usd,
-            self.idle_usd + other.idle_usd,
-            self.on_demand_usd + other.on_demand_usd,
-            self.work + other.work,
-        )
-
-    @property
-    def total_usd(self) -> Decimal:
-        return self.usd + self.idle_usd
-
-    @property
-    def saving_usd(self) -> Decimal:
-        """What Spot capacity saved against On-Demand."""
-        return self.on_demand_usd - self.usd
-
-
-ZERO = Decimal(0)
-NO_WORK = Work()
-NOTHING = Amounts()
-MICRO = 1_000_000
-SIX_DECIMALS = Decimal("0.000001")
 
 
 class Cell(NamedTuple):
@@ -111,30 +60,19 @@ class Cell(NamedTuple):
     owner: int | None = None
 
 
+class CellOfDays(NamedTuple):
+    """The same of all days together."""
+
+    environment: int
+    capacity: str
+    queue: int | None
+    definition: int | None
+    owner: int | None
+
+
 Row = tuple[Cell, Amounts]
 Tag = tuple[str, str]
 OwnerTag = tuple[int, Tag]
-
-
-def amounts_of(
-    capacity: str, attempts: int, usd: Decimal, on_demand_usd: Decimal, work: Work = NO_WORK
-) -> Amounts:
-    """What attempts cost. Only Spot kinds cost anything else On-Demand, and older rows do not say."""
-    return Amounts(
-        attempts=attempts,
-        usd=usd,
-        on_demand_usd=on_demand_usd if capacity in SPOT_KINDS else usd,
-        work=work,
-    )
-
-
-def work_of(microseconds: int, milli_vcpus: int, mib: int) -> Work:
-    """Work from the sums that a database gives: microseconds, times thousandths of vCPUs, times MiB."""
-    return Work(
-        Decimal(microseconds) / MICRO,
-        (Decimal(milli_vcpus) / (MICRO * MILLI)).quantize(SIX_DECIMALS),
-        (Decimal(mib) / (MICRO * MIB_PER_GIB)).quantize(SIX_DECIMALS),
-    )
 
 
 def tags_of_row(own: Mapping[str, str] | None, of_spec: Mapping[str, str] | None) -> list[Tag]:
@@ -177,14 +115,21 @@ class Ledger:
 
         With a tag in the scope only those that are not added up yet; `total` has all.
         """
-        parts = (self._sums, self._ended, self._charged, self._uncharged, self._running)
-        return together(row for part in parts for row in part())
+        sums = ((Cell(*key), amounts) for key, amounts in self._sums("day", *OF_SUMS))
+        return together([*sums, *self._not_added_up])
+
+    @cached_property
+    def of_all_days(self) -> dict[CellOfDays, Amounts]:
+        """The same of all days together, which are far fewer in a long range: added up by the database."""
+        rest = ((cell[1:], amounts) for cell, amounts in self._not_added_up)
+        parts = (*self._sums(*OF_SUMS), *rest)
+        return together((CellOfDays(*key), amounts) for key, amounts in parts)
 
     @cached_property
     def total(self) -> Amounts:
         """All of it."""
         if self.scope.tag is None:
-            return sum_of(self.cells.values())
+            return sum_of(self.of_all_days.values())
         wanted, of_value = self.scope.tag
         # A job has one value for a key, so no cost is in two of them.
         return sum(
@@ -196,12 +141,12 @@ class Ledger:
             NOTHING,
         )
 
-    def by(self, *fields: str) -> dict[tuple[Any, ...], Amounts]:
-        """Added up by these of a cell's fields."""
-        return together(
-            (tuple(getattr(cell, field) for field in fields), amounts)
-            for cell, amounts in self.cells.items()
-        )
+    def by(self, field: str) -> dict[Any, Amounts]:
+        """Added up by a cell's field. A query for days; all others are read together."""
+        if field == "day":
+            sums = ((day, amounts) for (day,), amounts in self._sums("day"))
+            return together([*sums, *((cell.day, each) for cell, each in self._not_added_up)])
+        return together((getattr(cell, field), each) for cell, each in self.of_all_days.items())
 
     @cached_property
     def tags(self) -> dict[Tag, Amounts]:
@@ -237,13 +182,21 @@ class Ledger:
         """The part of the total that is not final yet: of what lives at the end of the range."""
         return sum_of([amounts for _, amounts in self._running()])
 
-    def _sums(self) -> Iterator[Row]:
+    @cached_property
+    def _not_added_up(self) -> list[Row]:
+        """What is read from rows: see `Pieces.rest`, and what lives."""
+        parts = (self._ended, self._charged, self._uncharged, self._running)
+        return [row for part in parts for row in part()]
+
+    def _sums(self, *fields: str) -> Iterator[tuple[tuple[Any, ...], Amounts]]:
+        """What is added up already, by these of a cell's fields."""
         if self.scope.tag:
             return
         for step, times in self._pieces.added_up:
+            columns: dict[str, str | Func] = {**OF_SUMS, "day": UtcDay(step.field)}
             found = (
                 self.scope.of_sums(step.sums_of(times))
-                .values_list(UtcDay(step.field), *OF_SUMS)
+                .values_list(*(columns[field] for field in fields))
                 .annotate(
                     **ADDED_UP_SUMS,
                     seconds_sum=Sum("seconds"),
@@ -254,7 +207,7 @@ class Ledger:
             )
             for *key, attempts, usd, idle_usd, on_demand_usd, seconds, vcpu, gib in found:
                 work = Work(seconds, vcpu, gib)
-                yield Cell(*key), Amounts(attempts, usd, idle_usd, on_demand_usd, work)
+                yield tuple(key), Amounts(attempts, usd, idle_usd, on_demand_usd, work)
 
     def _ended(self) -> Iterator[Row]:
         for times in self._pieces.rest:
@@ -343,32 +296,6 @@ class Ledger:
                 if amounts is not None:
                     for tag in tags_of_row(own, of_spec):
                         yield (owner, tag), amounts
-
-
-def together(parts: Iterable[tuple[K, Amounts]]) -> dict[K, Amounts]:
-    """What has the same key added up."""
-    found: dict[K, list[Amounts]] = defaultdict(list)
-    for key, amounts in parts:
-        found[key].append(amounts)
-    return {key: sum_of(several) for key, several in found.items()}
-
-
-def sum_of(several: Collection[Amounts]) -> Amounts:
-    """The same as adding them one to another, without making each sum on the way."""
-    if len(several) == 1:
-        return next(iter(several))
-    works = [each.work for each in several]
-    return Amounts(
-        attempts=sum(each.attempts for each in several),
-        usd=sum((each.usd for each in several), ZERO),
-        idle_usd=sum((each.idle_usd for each in several), ZERO),
-        on_demand_usd=sum((each.on_demand_usd for each in several), ZERO),
-        work=Work(
-            sum((each.seconds for each in works), ZERO),
-            sum((each.vcpu_seconds for each in works), ZERO),
-            sum((each.gib_seconds for each in works), ZERO),
-        ),
-    )
 
 
 def kind_of(is_spot: bool) -> str:

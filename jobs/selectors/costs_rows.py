@@ -17,7 +17,8 @@ from django.db.models import Model, Q, QuerySet
 from jobs.models import Attempt, ComputeEnvironment, Instance
 
 from . import costs_scope as rows
-from .costs_ledger import Amounts, Ledger, amounts_of, kind_of
+from .costs_amounts import Amounts, amounts_of
+from .costs_ledger import Ledger, kind_of
 from .costs_prices import SPOT_KINDS
 
 PAGE_SIZE = 100

@@ -1,5 +1,7 @@
 """Reads of secrets: that they are there, never what they hold."""
 
+from collections.abc import Collection
+
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
@@ -20,6 +22,12 @@ def usable_secrets(owner: User) -> QuerySet[Secret]:
     An administrator's jobs may use no more: what they run may be somebody else's.
     """
     return Secret.objects.defer("encrypted").filter(Q(owner=owner) | Q(shared=True))
+
+
+def offered_secrets(*, names: Collection[str], owner_ids: Collection[int]) -> list[Secret]:
+    """Those with one of these names that jobs of one of these users may use. One query."""
+    mine_or_shared = Q(owner_id__in=owner_ids) | Q(shared=True)
+    return list(Secret.objects.defer("encrypted").filter(mine_or_shared, name__in=names))
 
 
 def list_secrets(

@@ -27,7 +27,7 @@ from jobs.models import (
     StaleCostMinute,
 )
 from jobs.selectors.costs import Amounts, CostRange, CostScope, Ledger, month_so_far, spent
-from jobs.selectors.costs_ledger import NOTHING, together
+from jobs.selectors.costs_amounts import NOTHING, together
 from jobs.selectors.costs_rows import Part, amount_of, cost_rows
 from jobs.selectors.costs_sums import MINUTES, added_up, pieces_of
 from jobs.services.attempts.finish import finish_attempt

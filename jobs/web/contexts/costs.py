@@ -17,7 +17,7 @@ from django.utils.text import capfirst
 from jobs.models import Capacity
 from jobs.pricing.cost import SECONDS_PER_HOUR
 from jobs.selectors.costs import Amounts, CostScope, Ledger
-from jobs.selectors.costs_ledger import NOTHING
+from jobs.selectors.costs_amounts import NOTHING
 from jobs.selectors.costs_names import Named, Names, names_of
 from jobs.selectors.costs_other_kinds import other_kinds
 from jobs.selectors.costs_rows import Part, amount_of
@@ -153,7 +153,7 @@ class Costs:
                 label=f"{day:%a %-d %b %Y}",
                 key=day.isoformat(),
                 of="",
-                amounts=found.get((day,), NOTHING),
+                amounts=found.get(day, NOTHING),
                 query=self.query.of_day(day),
                 scope={},
             )
@@ -173,7 +173,7 @@ class Costs:
         return Section(key, SECTIONS[key], lines, self.query.page_url(all=key) + f"#{key}", hidden)
 
     def _lines(self, key: str) -> Iterator[Line]:
-        for (value,), amounts in self.ledger.by(key).items():
+        for value, amounts in self.ledger.by(key).items():
             if value is None:
                 scope: dict[str, object] = {"job": NO_JOB}
                 yet = self.ledger.living_idle_usd
@@ -216,7 +216,7 @@ class Costs:
     @cached_property
     def names(self) -> Names:
         """Of all that these costs are told apart by."""
-        cells = self.ledger.cells
+        cells = self.ledger.of_all_days
         return names_of(
             queues={cell.queue for cell in cells if cell.queue},
             environments={cell.environment for cell in cells},
