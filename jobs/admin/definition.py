@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from jobs.domain.numbers import is_whole
 from jobs.domain.variables import variables_text
 from jobs.models import DefinitionStatus, JobDefinition
 from jobs.selectors.definition_texts import definition_texts
@@ -181,7 +182,7 @@ class DefinitionAdmin(Sized, ServiceAdmin[JobDefinition]):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Of `?source=<id>`: a new revision starts as a copy of an old one."""
         source = request.GET.get(SOURCE, "")
-        row = JobDefinition.objects.filter(id=int(source)).first() if source.isdecimal() else None
+        row = JobDefinition.objects.filter(id=int(source)).first() if is_whole(source) else None
         if row is None:
             return {}
         return dict(definition_texts(row))

@@ -18,6 +18,8 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from jobs.domain.numbers import is_whole
+
 logger = logging.getLogger("batchweb.web")
 
 PLAIN_STORE = SessionStore.__module__
@@ -95,7 +97,7 @@ def _backends() -> list[str]:
 def _user_id(login: Mapping[str, object]) -> int | None:
     user_id = str(login.get(SESSION_KEY, ""))
     is_plain = login.get(BACKEND_SESSION_KEY) == PLAIN_BACKEND
-    return int(user_id) if is_plain and user_id.isascii() and user_id.isdigit() else None
+    return int(user_id) if is_plain and is_whole(user_id) else None
 
 
 def _is_his(login: Mapping[str, object], user: User) -> bool:

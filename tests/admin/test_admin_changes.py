@@ -197,6 +197,13 @@ def test_a_definition_is_registered_from_an_older_revision(client: Client, boss:
     assert (new.container, new.tags, new.propagate_tags) == ({"user": "nobody"}, old.tags, False)
 
 
+@pytest.mark.parametrize("source", ["", "x", "9" * 18, "9" * 5000])
+def test_a_revision_of_what_is_not_there_starts_empty(client: Client, source: str) -> None:
+    page = client.get(url(JobDefinition, "add"), {"source": source})
+    assert page.status_code == 200
+    assert page.context["adminform"].form.initial == {}
+
+
 def test_several_containers_are_registered_again_as_they_were(client: Client) -> None:
     needs = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "64"}]
     containers = [{"name": "main", "image": "a", "resourceRequirements": needs}]

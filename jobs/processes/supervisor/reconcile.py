@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from jobs.domain.names import LABEL_ATTEMPT
+from jobs.domain.numbers import is_whole
 from jobs.engines.base import ContainerPhase, ContainerStatus
 from jobs.selectors.supervision import LiveAttempt
 
@@ -70,7 +71,7 @@ def plan(
 def attempt_of(labels: Mapping[str, str]) -> int | None:
     """The attempt's id on a container's labels; None if there is none that makes sense."""
     text = labels.get(LABEL_ATTEMPT, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    return int(text) if is_whole(text) else None
 
 
 def _launching(attempt: LiveAttempt, now: datetime) -> bool:
