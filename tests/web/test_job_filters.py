@@ -1,5 +1,6 @@
 """The list of jobs: every filter and order, alone and together, for administrators and others."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -48,6 +49,15 @@ def test_filters_that_are_set_are_told_where_they_are_folded_away(page: Client) 
     # Each leads to the list without it.
     assert told[1].url == "/jobs/?q=train&queue=night&status=RUNNING&sort=cost"
     assert not page.get("/jobs/?q=train").context["chips"]
+
+
+def test_the_usual_order_is_chosen_by_saying_nothing(page: Client) -> None:
+    order = re.compile(r'<select[^>]* name="sort">(.*?)</select>', re.DOTALL)
+    chosen = re.compile(r'<option value="(\w*)" selected>')
+    for url, value in (("/jobs/", ""), ("/jobs/?sort=newest", ""), ("/jobs/?sort=cost", "cost")):
+        found = order.search(page.get(url).text)
+        assert found
+        assert chosen.findall(found[1]) == [value]
 
 
 def submitted(at: datetime, **fields: object) -> Job:

@@ -70,7 +70,7 @@ class JobQuery:
             ("owner", filters.owner),
             ("from", since),
             ("to", until),
-            ("sort", "" if self.sort is Sort.NEWEST else self.sort.value),
+            ("sort", _as_part(self.sort)),
         ]
         return [(name, value) for name, value in parts if value]
 
@@ -129,6 +129,11 @@ def read_query(query: QueryDict) -> JobQuery:
     )
 
 
+def _as_part(sort: Sort) -> str:
+    """An order as a query has it: the usual one is not in there."""
+    return "" if sort is Sort.NEWEST else sort.value
+
+
 def _bound(texts: dict[str, str], name: str, errors: dict[str, list[str]]) -> datetime | None:
     """What a day or a moment bounds; of `to` a day belongs to it."""
     if not texts[name]:
@@ -185,7 +190,7 @@ def build(*, user: User, query: JobQuery) -> dict[str, Any]:
         "chips": chips(query.parts(), sorts=SORTS),
         "queue_names": lazily(queue_names),
         "statuses": JobStatus.values,
-        "sorts": [(sort.value, label) for sort, label in SORTS.items()],
+        "sorts": [(_as_part(sort), label) for sort, label in SORTS.items()],
         "sort_urls": {sort.value: query.sorted_by(sort).url() for sort in Sort},
         "tabs": lazily(lambda: _tabs(user, query)),
         "looked_at": lazily(lambda: f"{page().looked_at:,}"),
