@@ -159,7 +159,10 @@ def _end_waiting(pull: ImagePull, reason: str, explanation: str) -> None:
     """Ends those that wait with this login. The others' launch sees to theirs: their login may be a new one."""
     waiting = _waiting_for(pull)
     accesses = accesses_of(waiting)
-    ended = [attempt for attempt in waiting if accesses[attempt.id].key == pull.login]
+    ended: list[Attempt] = []
+    others: list[Attempt] = []
+    for attempt in waiting:
+        (ended if accesses[attempt.id].key == pull.login else others).append(attempt)
     for attempt in ended:
         finish_attempt(
             attempt=attempt,
@@ -167,4 +170,4 @@ def _end_waiting(pull: ImagePull, reason: str, explanation: str) -> None:
             now=timezone.now(),
         )
     queueing.enqueue_after_commit(queueing.CLEAN_UP, [attempt.id for attempt in ended])
-    _launch([attempt for attempt in waiting if attempt not in ended])
+    _launch(others)
