@@ -10,7 +10,7 @@ as it is now (`ImagePull.proven`). If none has, the image is pulled once more: t
 there already is not fetched again. The same goes for each container with `repositoryCredentials`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,7 +22,7 @@ from jobs.engines.base import RegistryLogin as Login
 from jobs.models import Attempt, ImagePull, RegistryLogin, Secret
 from jobs.selectors.plans import registry_secret_of
 from jobs.selectors.registry_logins import offered_logins
-from jobs.selectors.secrets import usable_secrets
+from jobs.selectors.secrets import offered_secrets
 from jobs.services.access import ciphers, registry_logins, secrets
 
 LOGIN = "login:"
@@ -61,14 +61,14 @@ class LoginUnreadable(Exception):
 def accesses_of(attempts: Sequence[Attempt]) -> dict[int, Access]:
     """The login of each attempt. `attempts` were read with their jobs and those's specs.
 
-    One query for all, and one for each owner of containers with `repositoryCredentials`.
+    One query for those without `repositoryCredentials`, and one for those with them.
     """
-    named = {attempt.id: registry_secret_of(attempt) for attempt in attempts}
-    found = _of_owners([attempt for attempt in attempts if not named[attempt.id]])
-    for attempt in attempts:
-        if named[attempt.id]:
-            found[attempt.id] = _of_secret(attempt, named[attempt.id])
-    return found
+    references = {attempt.id: registry_secret_of(attempt) for attempt in attempts}
+    named = [attempt for attempt in attempts if references[attempt.id]]
+    return {
+        **_of_owners([attempt for attempt in attempts if not references[attempt.id]]),
+        **_of_secrets(named, references),
+    }
 
 
 def to_be_pulled(attempts: Sequence[Attempt]) -> dict[int, Access]:
@@ -137,14 +137,32 @@ def _best(repository: str, owner_id: int, rows: Collection[RegistryLogin]) -> Ac
     return Access() if prefix is None else _access(LOGIN, usable[prefix])
 
 
-def _of_secret(attempt: Attempt, reference: str) -> Access:
-    names = secret_names(reference)
-    rows = {row.name: row for row in usable_secrets(attempt.job.owner).filter(name__in=names)}
-    found = next((rows[name] for name in names if name in rows), None)
-    if found is None:
-        owner = attempt.job.owner.get_username()
-        return Access(problem=f"There is no secret {reference} that jobs of {owner} may use.")
-    return _access(SECRET, found)
+def _of_secrets(attempts: Sequence[Attempt], references: Mapping[int, str]) -> dict[int, Access]:
+    if not attempts:
+        return {}
+    candidates = {attempt.id: secret_names(references[attempt.id]) for attempt in attempts}
+    rows = offered_secrets(
+        names={name for each in candidates.values() for name in each},
+        owner_ids={attempt.job.owner_id for attempt in attempts},
+    )
+    by_name = {row.name: row for row in rows}
+    return {
+        attempt.id: _of_secret(
+            attempt,
+            references[attempt.id],
+            [by_name[name] for name in candidates[attempt.id] if name in by_name],
+        )
+        for attempt in attempts
+    }
+
+
+def _of_secret(attempt: Attempt, reference: str, rows: Iterable[Secret]) -> Access:
+    """The first of the secrets that it may mean and use."""
+    for row in rows:
+        if row.shared or row.owner_id == attempt.job.owner_id:
+            return _access(SECRET, row)
+    owner = attempt.job.owner.get_username()
+    return Access(problem=f"There is no secret {reference} that jobs of {owner} may use.")
 
 
 def _access(kind: str, row: RegistryLogin | Secret) -> Access:
