@@ -1,9 +1,6 @@
 """An image is pulled with the login that its job may use, and what came with a login serves no other job."""
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -15,18 +12,15 @@ from jobs.domain.errors import InvalidInput
 from jobs.engines.fake.scripts import run_command
 from jobs.models import (
     Attempt,
-    Engine,
     ImagePull,
     Job,
     JobStatus,
-    RegistryLogin,
     Secret,
     Transition,
 )
-from jobs.services.access.registry_logins import create_login, delete_login, update_login
-from jobs.services.access.secrets import create_secret, update_secret
+from jobs.services.access.registry_logins import delete_login, update_login
+from jobs.services.access.secrets import update_secret
 from jobs.services.attempts.pulls import pull_image
-from jobs.services.attempts.registry_access import accesses_of, to_be_pulled
 from jobs.services.passes.sweep import sweep
 from jobs.services.requests.submit import submit_job
 from tests.builders import (
@@ -34,92 +28,16 @@ from tests.builders import (
     a_definition,
     a_group,
     a_job,
-    a_node,
     a_queue,
     a_user,
-    an_attempt,
     an_environment,
     containers_of,
     nodes_of,
 )
-from tests.services.playing import Play, playing
+
+from .machine import ACCOUNTS, IMAGE, NAMED, SECRET, Machine, a_login, a_secret_of, told
 
 pytestmark = pytest.mark.django_db
-
-IMAGE = "localhost:5000/team/tool:1"
-ACCOUNTS = {"ada": "for ada", "bob": "for bob", "team": "for all"}
-SECRET = "registry/login"
-
-
-class Machine:
-    """One engine, whose registry wants a login. `start` has a job of somebody launched on it."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-        self.environment = an_environment()
-        a_node(engine=self.environment.engine)
-        self.queue = a_queue(self.environment)
-
-    @property
-    def engine(self) -> Engine:
-        return self.environment.engine
-
-    def start(self, owner: User, *, image: str = IMAGE, **container: Any) -> Play:
-        job = a_job(
-            status=JobStatus.STARTING,
-            attempts_made=1,
-            owner=owner,
-            queue=self.queue,
-            image=image,
-            command=["sleep"],
-            container=container,
-        )
-        return self.play([an_attempt(job=job)])
-
-    def play(self, attempts: list[Attempt]) -> Play:
-        play = self._stack.enter_context(playing(attempts))
-        play.world.accounts["localhost:5000"] = ACCOUNTS
-        play.world.pullable[IMAGE] = run_command
-        play.launch()
-        return play
-
-    def pulls(self) -> list[tuple[str, str]]:
-        return [(pull.image, pull.login) for pull in ImagePull.objects.order_by("id")]
-
-
-@pytest.fixture
-def machine() -> Iterator[Machine]:
-    with ExitStack() as stack:
-        yield Machine(stack)
-
-
-@pytest.fixture
-def ada(db: None) -> User:
-    return a_user(username="ada")
-
-
-@pytest.fixture
-def bob(db: None) -> User:
-    return a_user(username="bob")
-
-
-def a_login(owner: User, prefix: str = "localhost:5000", **fields: Any) -> RegistryLogin:
-    name = fields.pop("username", owner.get_username())
-    values = {"prefix": prefix, "username": name, "password": ACCOUNTS.get(name, "no"), **fields}
-    return create_login(owner=owner, fields=values, now=NOW)
-
-
-def a_secret_of(owner: User, value: object, **fields: Any) -> None:
-    text = value if isinstance(value, str) else json.dumps(value)
-    create_secret(owner=owner, fields={"name": SECRET, "value": text, **fields}, now=NOW)
-
-
-def told(play: Play) -> tuple[str, str, str]:
-    """How it ended: status, reason, and the sentence for people."""
-    return play.status(), play.job.status_reason, play.rows()[0].explanation
-
-
-NAMED: dict[str, Any] = {"repositoryCredentials": {"credentialsParameter": SECRET}}
 
 
 def test_a_job_gets_its_image_with_its_owner_s_login(machine: Machine, ada: User) -> None:
@@ -377,27 +295,6 @@ def test_nothing_secret_is_on_the_engine_in_the_job_or_in_what_was_handed_over(
     seen += [repr(dict(spec.environment)), repr(dict(spec.labels))]
     seen += [repr(vars(row)) for row in (*Transition.objects.all(), *ImagePull.objects.all())]
     assert not any(ACCOUNTS["ada"] in each for each in seen)
-
-
-def test_many_attempts_are_looked_at_together(
-    machine: Machine, ada: User, django_assert_num_queries: Any
-) -> None:
-    a_login(ada)
-    machine.start(ada)
-    for _ in range(5):
-        job = a_job(
-            status=JobStatus.STARTING, attempts_made=1, owner=ada, queue=machine.queue, image=IMAGE
-        )
-        an_attempt(job=job)
-    attempts = list(
-        Attempt.objects.filter(container_id="").select_related("job__spec", "node__engine")
-    )
-    assert len(attempts) == 5
-    # What came with a login; logins; what they have proven.
-    with django_assert_num_queries(3):
-        assert to_be_pulled(attempts) == {}
-    with django_assert_num_queries(1):
-        assert len({access.key for access in accesses_of(attempts).values()}) == 1
 
 
 def test_a_submission_is_refused_that_names_a_secret_which_is_not_there(ada: User) -> None:

@@ -115,9 +115,11 @@ class _Launcher:
         created: dict[_Launch, str] = {}
         # Their images may lie on the machine, but not for them. Asked for each slice: a pull by somebody else takes
         # longer than that, so none is overlooked.
-        private = to_be_pulled([launch.attempt for launch in self._waiting])
         until = time.monotonic() + SLICE_SECONDS
-        while self._waiting and (not created or time.monotonic() < until):
+        private = to_be_pulled([launch.attempt for launch in self._waiting])
+        is_first = True
+        while self._waiting and (is_first or time.monotonic() < until):
+            is_first = False
             launch = self._waiting.popleft()
             if self._is_away(launch):
                 continue
