@@ -255,7 +255,12 @@
     showChosen();
     showWrong();
     showCurrent();
-    window.addEventListener("resize", showCurrent);
+    let width = window.innerWidth;
+    window.addEventListener("resize", () => {
+      // A phone's own bars come and go with each scroll: what the viewer has moved stays where it is.
+      if (window.innerWidth !== width) showCurrent();
+      width = window.innerWidth;
+    });
     setInterval(() => { refreshTimes(); ageToasts(); }, 1000);
   };
   start();

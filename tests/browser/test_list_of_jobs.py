@@ -77,3 +77,22 @@ def test_on_a_narrow_screen_filters_are_folded_and_jobs_come_first(
     expect(page.get_by_label("Queue", exact=True)).to_be_visible()
     page.get_by_role("link", name="Queue night: leave out this filter").click()
     expect(page).to_have_url(re.compile("/jobs/$"))
+
+
+def test_the_chosen_tab_is_on_show_until_somebody_scrolls_its_row(visit: Visit) -> None:
+    page = visit("/jobs/?status=FAILED")
+    tabs = page.locator(".bw-tabs")
+
+    def scrolled(height: int, *, width: int = 320) -> int:
+        page.set_viewport_size({"width": width, "height": height})
+        # What follows the size is done before the frame after the next.
+        page.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+        return int(tabs.evaluate("(row) => row.scrollLeft"))
+
+    assert scrolled(800) > 0
+    tabs.evaluate("(row) => { row.scrollLeft = 0; }")
+    # A phone's bars come and go.
+    assert scrolled(700) == 0
+    assert scrolled(700, width=330) > 0
