@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
@@ -104,21 +105,60 @@ def test_where_they_cannot_be_looked_up_together_each_is_left_to_django() -> Non
     assert asyncio.run(Askers(fails).user_of("a")) is None
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_renewal_after_the_log_out_is_refused() -> None:
-    server = StreamingASGIHandler()
+def test_who_leaves_takes_nothing_from_others_of_his_session() -> None:
+    async def test() -> None:
+        gate, is_begun = asyncio.Event(), asyncio.Event()
+
+        async def look_up(keys: Iterable[str]) -> dict[str, User]:
+            is_begun.set()
+            await gate.wait()
+            return {key: User(username=key) for key in keys}
+
+        askers = Askers(look_up)
+        leaving, staying = (asyncio.create_task(askers.user_of("a")) for _ in range(2))
+        await is_begun.wait()
+        leaving.cancel()
+        gate.set()
+        user = await staying
+        assert user
+        assert user.username == "a"
+
+    asyncio.run(test())
+
+
+async def status_of_renewal(client: Client, server: StreamingASGIHandler) -> int:
+    """What the server says to a browser with the client's cookies that asks for a part of the list of jobs."""
+    cookie = "; ".join(f"{name}={each.value}" for name, each in client.cookies.items())
+    headers = {"accept": "text/html", "hx-request": "true", "x-live-regions": "jobs-table"}
+    path = reverse("jobs")
+    async with open_stream(path, cookie=cookie, headers=headers, server=server) as stream:
+        await stream.body()
+        return stream.status
+
+
+@pytest.fixture
+def browser_of_one() -> Client:
+    """That of a user who has been on a page with a form."""
     client = Client(headers={"Accept": "text/html"})
     client.force_login(a_user())
     client.get(reverse("submit"))
-    cookie = "; ".join(f"{name}={each.value}" for name, each in client.cookies.items())
-    headers = {"accept": "text/html", "hx-request": "true", "x-live-regions": "jobs-table"}
+    return client
 
-    async def status() -> int:
-        path = reverse("jobs")
-        async with open_stream(path, cookie=cookie, headers=headers, server=server) as stream:
-            await stream.body()
-            return stream.status
 
-    assert asyncio.run(status()) == 200
-    client.post(reverse("logout"))
-    assert asyncio.run(status()) == 401
+@pytest.mark.django_db(transaction=True)
+class TestRenewals:
+    def test_one_after_the_log_out_is_refused(self, browser_of_one: Client) -> None:
+        server = StreamingASGIHandler()
+        assert asyncio.run(status_of_renewal(browser_of_one, server)) == 200
+        browser_of_one.post(reverse("logout"))
+        assert asyncio.run(status_of_renewal(browser_of_one, server)) == 401
+
+    def test_who_was_found_is_not_looked_for_again(
+        self, browser_of_one: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loaded: list[str | None] = []
+        monkeypatch.setattr(
+            SessionStore, "load", lambda session: loaded.append(session.session_key)
+        )
+        assert asyncio.run(status_of_renewal(browser_of_one, StreamingASGIHandler())) == 200
+        assert loaded == []
