@@ -38,7 +38,8 @@ def check_login(*, login_id: int) -> None:
     changes.publish([changes.REGISTRIES])
 
 
-def _tried(login: RegistryLogin) -> tuple[bool, str]:
+def _tried(login: RegistryLogin) -> tuple[bool | None, str]:
+    """Whether it is accepted, None if nobody could be asked; and what to say of that."""
     try:
         credentials = credentials_of(login)
     except Unreadable:
@@ -48,7 +49,7 @@ def _tried(login: RegistryLogin) -> tuple[bool, str]:
     problems = {engine.name: _problem(engine, given) for engine in engines}
     bad = {name: problem for name, problem in problems.items() if problem}
     if not engines:
-        return False, NO_ENGINE
+        return None, NO_ENGINE
     if not bad:
         return True, ACCEPTED
     if len(engines) == 1:
