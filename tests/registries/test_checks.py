@@ -78,9 +78,20 @@ def test_each_engine_that_answers_is_asked_and_the_one_with_trouble_is_named(
     assert "From second: The engine gave no answer" in tried(login)[1]
     Engine.objects.update(status=EngineStatus.UNREACHABLE)
     assert tried(login) == (
-        False,
+        None,
         "No engine answers just now, so the registry could not be asked.",
     )
+
+
+def test_a_login_that_nobody_could_try_is_not_told_as_refused(
+    client: Client, visitor: User
+) -> None:
+    login = a_login(visitor)
+    tried(login)
+    for path in ("/registries/", f"/registries/{login.pk}/"):
+        page = client.get(path).text
+        assert "not known" in page
+        assert "not accepted" not in page
 
 
 def test_a_password_that_cannot_be_read_is_to_be_given_anew(
@@ -153,3 +164,17 @@ def test_a_check_whose_worker_died_is_handed_over_again(
         with django_capture_on_commit_callbacks(execute=True):
             sweep(now=now)
         assert [task.args for task in queue.jobs] == tasks
+
+
+def test_a_check_that_may_wait_behind_a_pull_is_not_handed_over_again(
+    engine: Engine, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    a_login()
+    queue = django_rq.get_queue("pull")
+    queue.empty()  # type: ignore[no-untyped-call]
+    now = timezone.now()
+    RegistryLogin.objects.update(check_asked_at=now - timedelta(minutes=3))
+    for _ in range(2):
+        with django_capture_on_commit_callbacks(execute=True):
+            sweep(now=now)
+    assert queue.count == 1

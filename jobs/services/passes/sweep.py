@@ -168,8 +168,13 @@ def _revive_pulls(now: datetime) -> int:
 
 
 def _revive_checks(now: datetime) -> int:
-    """Logins of registries that were to be tried, by a worker that died."""
+    """Logins of registries that were to be tried, by a worker that died.
+
+    None while its queue holds anything: a check may wait there behind pulls, for as long as those take.
+    """
     asked = RegistryLogin.objects.filter(check_asked_at__lt=now - CHECKS_LOST_AFTER)
     ids = list(asked.order_by("id").values_list("id", flat=True)[:PORTION])
+    if not ids or not queueing.is_idle(queueing.CHECK_LOGIN):
+        return 0
     queueing.enqueue_after_commit(queueing.CHECK_LOGIN, ids)
     return len(ids)
