@@ -1,7 +1,7 @@
 """What the overview shows: what runs, what failed, what happened last. Children of an array are told together."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -141,7 +141,7 @@ def _held_by(job: Job) -> int:
     return sum(counts[status] for status in PLACED)
 
 
-def failures(*, user: User, since: datetime, limit: int = FAILURES_SHOWN) -> Failures:
+def failures(*, user: User, since: datetime) -> Failures:
     """The visible jobs that failed since `since`; an array counts by its children. At most two queries.
 
     So many of the newest are told, of which those that somebody ended are a number: they hide no real failure. Where
@@ -153,33 +153,43 @@ def failures(*, user: User, since: datetime, limit: int = FAILURES_SHOWN) -> Fai
         stopped_at__gte=since,
     )
     newest = _newest_failed(rows)
-    is_more = len(newest) > COUNTED_UP_TO
-    lines = [line for line, on_request in newest[:COUNTED_UP_TO] if not on_request]
-    on_request = min(len(newest), COUNTED_UP_TO) - len(lines)
+    is_more, counted = len(newest) > COUNTED_UP_TO, newest[:COUNTED_UP_TO]
+    lines = [line for line, on_request in counted if not on_request]
+    found, on_request = _Told.of(lines, is_more=is_more), len(counted) - len(lines)
     is_more_on_request = is_more and on_request > 0
     if is_more_on_request:
-        # Somebody ended a large array, say: what failed before that is behind it.
-        behind = kept_failures.get(
-            (user.is_staff, user.pk),
-            lambda: _newest_failed(
-                rows.exclude(stop_kind__in=ON_REQUEST, status_reason=F("stop_reason"))
-            ),
-        )
-        is_more = len(behind) > COUNTED_UP_TO
-        lines = [line for line, _ in behind[:COUNTED_UP_TO]]
+        found = kept_failures.get((user.is_staff, user.pk), lambda: _told_behind(rows))
     return Failures(
-        count=len(lines),
+        count=found.count,
         on_request=on_request,
-        is_more=is_more,
+        is_more=found.is_more,
         is_more_on_request=is_more_on_request,
-        newest=list(islice(_told_together(lines), limit)),
+        newest=list(found.newest),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """How many failed by themselves, and the newest of them: little, for it is kept for many users."""
+
+    count: int
+    is_more: bool
+    newest: tuple[FailureLine, ...]
+
+    @classmethod
+    def of(cls, lines: Sequence[FailureLine], *, is_more: bool) -> "_Told":
+        return cls(len(lines), is_more, tuple(islice(_told_together(lines), FAILURES_SHOWN)))
+
+
 # By whether a user sees all jobs, and his id.
-kept_failures: Kept[tuple[bool, int], list[tuple[FailureLine, bool]]] = Kept(
-    seconds=KEPT_SECONDS, most=KEPT_USERS
-)
+kept_failures: Kept[tuple[bool, int], _Told] = Kept(seconds=KEPT_SECONDS, most=KEPT_USERS)
+
+
+def _told_behind(rows: QuerySet[Job]) -> _Told:
+    """Those behind what somebody ended, a large array say."""
+    by_themselves = rows.exclude(stop_kind__in=ON_REQUEST, status_reason=F("stop_reason"))
+    lines = [line for line, _ in _newest_failed(by_themselves)]
+    return _Told.of(lines[:COUNTED_UP_TO], is_more=len(lines) > COUNTED_UP_TO)
 
 
 def _newest_failed(rows: QuerySet[Job]) -> list[tuple[FailureLine, bool]]:
