@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from jobs.models import RegistryLogin
 from jobs.services.access.registry_logins import (
@@ -54,6 +54,7 @@ class RegistryLoginForm(ServiceForm[RegistryLogin]):
 
 
 @admin.register(RegistryLogin)
+@method_decorator(sensitive_variables(), name="changeform_view")
 @method_decorator(sensitive_post_parameters("password"), name="changeform_view")
 class RegistryLoginAdmin(ServiceAdmin[RegistryLogin]):
     form = RegistryLoginForm

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from jobs.models import Secret
 from jobs.services.access.secrets import check_secret, create_secret, delete_secret, update_secret
@@ -38,6 +38,7 @@ class SecretForm(ServiceForm[Secret]):
 
 
 @admin.register(Secret)
+@method_decorator(sensitive_variables(), name="changeform_view")
 @method_decorator(sensitive_post_parameters("value"), name="changeform_view")
 class SecretAdmin(ServiceAdmin[Secret]):
     form = SecretForm

@@ -21,7 +21,7 @@ from .contexts.named import NameQuery
 
 
 @sensitive_post_parameters("password")
-@sensitive_variables("fields")
+@sensitive_variables()
 @answers.allow("GET", "POST")
 def registries(request: HttpRequest) -> HttpResponse:
     """GET: the logins that one's jobs may use. POST: stores one (201 for scripts)."""
@@ -46,7 +46,7 @@ def registries(request: HttpRequest) -> HttpResponse:
 
 
 @sensitive_post_parameters("password")
-@sensitive_variables("fields")
+@sensitive_variables()
 @answers.allow("GET", "POST")
 def registry(request: HttpRequest, login_id: int) -> HttpResponse:
     """GET: one's login and the form that renews it. POST: changes `username`, `password` or `shared`."""

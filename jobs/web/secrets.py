@@ -16,7 +16,7 @@ from .contexts.named import NameQuery
 
 
 @sensitive_post_parameters("value")
-@sensitive_variables("fields")
+@sensitive_variables()
 @answers.allow("GET", "POST")
 def secrets(request: HttpRequest) -> HttpResponse:
     """GET: the secrets that one's jobs may use. POST: stores one (201 for scripts)."""
@@ -40,7 +40,7 @@ def secrets(request: HttpRequest) -> HttpResponse:
 
 
 @sensitive_post_parameters("value")
-@sensitive_variables("fields")
+@sensitive_variables()
 @answers.allow("GET", "POST")
 def secret(request: HttpRequest, secret_id: int) -> HttpResponse:
     """GET: the form that changes one's secret. POST: replaces its `value`, or says whether it is `shared`."""

@@ -1,12 +1,17 @@
 """Logins of registries: who may store, see, change and use which, and that no password is ever seen."""
 
+import sys
+from secrets import token_hex
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.core.signals import got_request_exception
+from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
+from django.views.debug import ExceptionReporter
 from pytest_django import Settings
 
 from jobs.domain.errors import InvalidInput, NotFound
@@ -245,3 +250,34 @@ def test_the_administration_writes_by_the_same_rules(client: Client, boss: User)
     assert credentials_of(login) == Credentials("other", PASSWORD)
     client.post(reverse("admin:jobs_registrylogin_delete", args=[login.pk]), {"post": "yes"})
     assert not RegistryLogin.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/registries/", "/secrets/", "/admin/jobs/registrylogin/add/", "/admin/jobs/secret/add/"],
+)
+def test_a_report_of_an_error_while_it_is_stored_holds_nothing_secret(
+    admin_client: Client, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports: list[str] = []
+
+    def report(request: HttpRequest, **_: object) -> None:
+        reports.append(ExceptionReporter(request, *sys.exc_info()).get_traceback_html())
+
+    def breaks(*_: object, **__: object) -> bytes:
+        raise RuntimeError("no cipher")
+
+    for module in ("registry_logins", "secrets"):
+        monkeypatch.setattr(f"jobs.services.access.{module}.encrypt", breaks)
+    admin_client.raise_request_exception = False
+    # The report has lines of this file, too.
+    password = token_hex()
+    fields = {"prefix": "localhost:5000", "username": "ada", "password": password}
+    values = {"name": "s", "value": password} if "secret" in path else fields
+    got_request_exception.connect(report)
+    try:
+        assert admin_client.post(path, values).status_code == 500
+    finally:
+        got_request_exception.disconnect(report)
+    assert "no cipher" in reports[0]
+    assert password not in reports[0]
