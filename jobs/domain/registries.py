@@ -22,7 +22,7 @@ MAX_USER_NAME_CHARACTERS = 255
 MAX_PASSWORD_BYTES = 16 * 1024
 HOST_PATTERN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 PATH_PATTERN = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*")
-SCHEME_PATTERN = re.compile(r"https?://", re.IGNORECASE)
+SCHEME_PATTERN = re.compile(r"^https?://", re.IGNORECASE)
 # What Docker would also take for the id of an image that it holds, or for its beginning.
 ID_PATTERN = re.compile(r"(sha256:)?[0-9a-f]{1,64}")
 CONTROL_PATTERN = re.compile(r"[\x00-\x1f\x7f]")
@@ -80,12 +80,10 @@ def is_host(text: str) -> bool:
 
 
 def registry_prefix(value: object) -> str:
-    """What a login is for, in its one form. Raises FieldError."""
-    text = read_text(value).rstrip("/")
+    """What a login is for, in its one form: without a scheme, which no image's name has. Raises FieldError."""
+    text = SCHEME_PATTERN.sub("", read_text(value), count=1).rstrip("/")
     if not text:
         raise FieldError(PREFIX)
-    if SCHEME_PATTERN.match(text):
-        raise FieldError("Leave http:// or https:// out: an image's name has neither.")
     if len(text) > MAX_PREFIX_CHARACTERS:
         raise FieldError(f"This has at most {MAX_PREFIX_CHARACTERS} characters.")
     host, *path = text.split("/")

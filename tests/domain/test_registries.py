@@ -88,6 +88,8 @@ def test_docker_may_take_what_is_hexadecimal_for_an_id(image: str, may_be: bool)
     [
         (" registry.example.com ", "registry.example.com"),
         ("Registry.Example.com:443/team/", "registry.example.com:443/team"),
+        ("https://Registry.example.com/team/", "registry.example.com/team"),
+        ("HTTP://localhost:5000", "localhost:5000"),
         ("localhost", "localhost"),
         ("localhost:5000/a-b/c__d", "localhost:5000/a-b/c__d"),
         (ALIAS, DEFAULT_REGISTRY),
@@ -107,7 +109,8 @@ def test_a_prefix_has_one_form(typed: str, stored: str) -> None:
         ("a b.example.com", "Give the registry's host"),
         ("user@example.com", "Give the registry's host"),
         ("example.com:port", "Give the registry's host"),
-        ("https://registry.example.com", "Leave http:// or https:// out"),
+        ("https://", "Give the registry's host"),
+        ("ftp://registry.example.com", "Give the registry's host"),
         ("registry.example.com/Team", "small letters"),
         ("registry.example.com/team:1", "without a tag"),
         ("registry.example.com//team", "small letters"),

@@ -148,10 +148,10 @@ def test_a_login_is_stored_renewed_and_deleted_with_plain_forms(
 def test_a_refused_form_keeps_what_was_typed_but_the_password(
     client: Client, visitor: User
 ) -> None:
-    page = client.post("/registries/", {**FORM, "prefix": "https://registry.example.com"})
+    page = client.post("/registries/", {**FORM, "prefix": "registry.example.com/Team"})
     assert page.status_code == 400
-    assert "Leave http:// or https:// out" in page.text
-    assert 'value="https://registry.example.com"' in page.text
+    assert "small letters" in page.text
+    assert 'value="registry.example.com/Team"' in page.text
     assert 'value="robot"' in page.text
     assert "hunter2" not in page.text
     login = a_registry_login(owner=visitor)
