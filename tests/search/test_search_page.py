@@ -157,6 +157,14 @@ def test_suggestions_are_options_that_lead_somewhere(page: Client, index: Index)
     assert f'data-href="{reverse("queue", args=["render-farm"])}"' in html
 
 
+def test_suggested_jobs_of_one_name_are_told_apart(page: Client, index: Index) -> None:
+    jobs = [a_job(name="render-42"), a_job(name="render-42")]
+    index()
+    html = text_of(page, "rend", SUGGESTIONS)
+    for job in jobs:
+        assert html.count(f"{str(job.pk)[-12:]} · <time") == 1
+
+
 def test_an_array_is_found_once_however_many_children_failed(page: Client, index: Index) -> None:
     early, array = a_job(name="sweep-early"), an_array(130, name="sweep", children=JobStatus.FAILED)
     array.children.update(status_reason="Disk full")

@@ -65,13 +65,17 @@ class FoundJob:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A line below the box: what it is, its name as it matches, what tells it apart, and where it leads."""
+    """A line below the box: what it is, its name as it matches, what tells it apart, and where it leads.
+
+    Jobs of one name are told apart by `job`: its id and when it was submitted.
+    """
 
     kind: str
     icon: str
     name: Pieces
     detail: str
     url: str
+    job: Job | None = None
 
 
 def read_query(query: QueryDict) -> SearchQuery:
@@ -146,7 +150,7 @@ def _suggestions(user: User, text: str) -> Iterator[Suggestion]:
     for job in selectors.find_jobs(user=user, text=text, limit=SUGGESTED_JOBS).jobs:
         detail = f"{job.status} · {job.queue.name}"
         url = reverse("job", args=[job.pk])
-        yield Suggestion(_kind(job), "list-details", _pieces(job.name, starts), detail, url)
+        yield Suggestion(_kind(job), "list-details", _pieces(job.name, starts), detail, url, job)
     names = find_names(text=text, limit=SUGGESTED_NAMES)
     for kind, icon, route, found in (
         ("Definition", "template", "definition", names.definitions),
