@@ -16,12 +16,12 @@ from datetime import datetime
 
 from jobs import changes
 from jobs.domain import reasons, registries
-from jobs.domain.registries import NoCredentials, best_of, prefixes_of, registry_of, repository_of
+from jobs.domain.registries import NoCredentials, prefixes_of, registry_of, repository_of
 from jobs.domain.secret_names import secret_names
 from jobs.engines.base import RegistryLogin as Login
 from jobs.models import Attempt, ImagePull, RegistryLogin, Secret
 from jobs.selectors.plans import registry_secret_of
-from jobs.selectors.registry_logins import offered_logins
+from jobs.selectors.registry_logins import login_for, offered_logins
 from jobs.selectors.secrets import offered_secrets
 from jobs.services.access import ciphers, registry_logins, secrets
 
@@ -128,13 +128,8 @@ def _of_owners(attempts: Sequence[Attempt]) -> dict[int, Access]:
 
 
 def _best(repository: str, owner_id: int, rows: Collection[RegistryLogin]) -> Access:
-    """The most exact login; of two for the same, the owner's own goes before everybody's."""
-    usable: dict[str, RegistryLogin] = {}
-    for row in sorted(rows, key=lambda each: not each.shared):
-        if row.shared or row.owner_id == owner_id:
-            usable[row.prefix] = row
-    prefix = best_of(repository, usable)
-    return Access() if prefix is None else _access(LOGIN, usable[prefix])
+    row = login_for(repository=repository, owner_id=owner_id, offered=rows)
+    return Access() if row is None else _access(LOGIN, row)
 
 
 def _of_secrets(attempts: Sequence[Attempt], references: Mapping[int, str]) -> dict[int, Access]:

@@ -114,7 +114,7 @@ def common(*, job: Job, user: User, now: datetime, hops: int) -> dict[str, Any]:
         "steps": lazily(lambda: steps(job, history(), now)),
         "waited": lazily(lambda: waited(selectors.wait_reasons_of(job), history(), now)),
         "overrides": lazily(lambda: aws_request.overrides_in_words(aws_request.request_of(job))),
-        "node_groups": lazily(lambda: workload.of_job(job)),
+        "node_groups": lazily(lambda: workload.of_job(job, user)),
         "reruns": lazily(lambda: selectors.reruns_of(job=job, user=user)),
         **dependencies.build(job=job, user=user, hops=hops),
         "topics": topics,

@@ -3,12 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
+from django.contrib.auth.models import User
+from django.urls import reverse
+
 from jobs.domain.plans import ContainerPlan, JobPlan, NodePlan, plan_of
+from jobs.domain.registries import prefixes_of, repository_of
 from jobs.domain.resources import Resources, format_memory
 from jobs.models import Job, JobDefinition
 from jobs.selectors.plans import plan_of_job, work_of_definition
+from jobs.selectors.registry_logins import login_for, may_change, may_see, offered_logins
 
 CONDITIONS = {"START": "has started", "COMPLETE": "has ended", "SUCCESS": "has succeeded"}
 
@@ -19,6 +25,14 @@ class Fact:
 
     label: str
     lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LoginView:
+    """The stored login that an image is pulled with; `url` is empty for who may not open its page."""
+
+    prefix: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +47,7 @@ class ContainerView:
     essential: bool
     waits: list[str]
     facts: list[Fact]
+    login: LoginView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +63,50 @@ def of_definition(definition: JobDefinition) -> list[NodeGroup]:
     return groups_of(plan_of(work_of_definition(definition)))
 
 
-def of_job(job: Job) -> list[NodeGroup]:
-    """What the job runs."""
-    return groups_of(plan_of_job(job))
+def of_job(job: Job, user: User) -> list[NodeGroup]:
+    """What the job runs, and with which login an image is pulled now. At most one query, for those logins.
+
+    A login that this user does not see is not told of.
+    """
+    plan = plan_of_job(job)
+    return groups_of(plan, _logins_of(job, plan, user))
 
 
-def groups_of(plan: JobPlan) -> list[NodeGroup]:
-    """Nodes in a row that run the same are told together."""
+def _logins_of(job: Job, plan: JobPlan, user: User) -> dict[str, LoginView]:
+    """By image. Containers that name a secret tell it among their facts."""
+    images = {
+        each.image
+        for node in plan.nodes
+        for each in node.containers
+        if not each.properties.get("repositoryCredentials")
+    }
+    if not images:
+        return {}
+    repositories = {image: repository_of(image) for image in images}
+    offered = offered_logins(
+        prefixes={each for one in repositories.values() for each in prefixes_of(one)},
+        owner_ids=[job.owner_id],
+    )
+    found: dict[str, LoginView] = {}
+    for image, repository in repositories.items():
+        login = login_for(repository=repository, owner_id=job.owner_id, offered=offered)
+        if login and may_see(user, login):
+            url = reverse("registry", args=[login.pk]) if may_change(user, login) else ""
+            found[image] = LoginView(login.prefix, url)
+    return found
+
+
+def groups_of(
+    plan: JobPlan, logins: Mapping[str, LoginView] = MappingProxyType({})
+) -> list[NodeGroup]:
+    """Nodes in a row that run the same are told together. `logins` are by image."""
     # Nodes of one range share their tuple of containers.
     runs = [list(nodes) for _, nodes in groupby(plan.nodes, key=lambda node: id(node.containers))]
     single = len(plan.nodes) == 1
     return [
         NodeGroup(
             title="" if single else _title(nodes, plan.main_node),
-            containers=[_container(each) for each in nodes[0].containers],
+            containers=[_container(each, logins) for each in nodes[0].containers],
         )
         for nodes in runs
     ]
@@ -75,7 +120,7 @@ def _title(nodes: Sequence[NodePlan], main_node: int) -> str:
     return title
 
 
-def _container(plan: ContainerPlan) -> ContainerView:
+def _container(plan: ContainerPlan, logins: Mapping[str, LoginView]) -> ContainerView:
     needs = Resources(plan.milli_vcpus, plan.memory_mib, plan.gpus)
     return ContainerView(
         name=plan.name,
@@ -86,6 +131,7 @@ def _container(plan: ContainerPlan) -> ContainerView:
         essential=plan.essential,
         waits=[f"until {name} {CONDITIONS[condition]}" for name, condition in plan.depends_on],
         facts=_facts(plan),
+        login=None if plan.properties.get("repositoryCredentials") else logins.get(plan.image),
     )
 
 
