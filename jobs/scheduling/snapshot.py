@@ -225,10 +225,10 @@ class JobView:
 class RunningView:
     """A container that holds room, with what is known about its end.
 
-    `started_at` is None while it is starting; limit and estimate are those of its job. `node_id` is its
-    machine's or its instance's. Of FARGATE_SPOT
-    work, `attempt_id` names its try (all containers of a try have the same), and `kill_at` is when it is killed
-    if it was interrupted.
+    `started_at` is None while it is starting; limit and estimate are those of its job, and `outlived_seconds` is what
+    to expect of one that has outlived its estimate, where earlier runs went on for longer. `node_id` is its
+    machine's or its instance's. Of FARGATE_SPOT work, `attempt_id` names its try (all containers of a try have the
+    same), and `kill_at` is when it is killed if it was interrupted.
     """
 
     queue_id: int
@@ -241,6 +241,7 @@ class RunningView:
     share_identifier: str = ""
     attempt_id: int = 0
     kill_at: datetime | None = None
+    outlived_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

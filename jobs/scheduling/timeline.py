@@ -132,7 +132,8 @@ class Clock:
         """The same for one that holds room already. Past its time limit it is anybody's guess: NEVER.
 
         One that has outlived what earlier runs tell is taken to be in the middle of its run: else a job that waits for
-        it would hold on to idle machines for as long as it goes on.
+        it would hold on to idle machines for as long as it goes on. Its likely end is that of runs that went on for
+        longer, where there are any.
         """
         end = self._end_by_itself(run)
         if run.kill_at is None:
@@ -147,6 +148,8 @@ class Clock:
         limit = self._length(run.limit_seconds, None)
         if run.estimate_seconds is None or elapsed >= limit:
             return NEVER
+        if self.likely and elapsed < (run.outlived_seconds or 0.0):
+            return min(run.outlived_seconds or 0.0, limit) - elapsed
         return min(elapsed, limit - elapsed)
 
     def moment(self, seconds: float) -> datetime | None:

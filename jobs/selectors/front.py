@@ -20,7 +20,6 @@ from jobs.scheduling.plan import WaitCode
 from jobs.scheduling.reasons import far_behind
 
 from .jobs import newest_wait_reason
-from .run_times import TYPICAL
 from .snapshot import load_snapshot
 
 # As many as AWS Batch's GetJobQueueSnapshot gives.
@@ -165,7 +164,7 @@ def _estimate(queue_id: int, now: datetime) -> Mapping[UUID, datetime]:
         places.filter(environment_id__in=environments).values_list("queue_id", flat=True)
     ) | {queue_id}
     front = min(max(ESTIMATED // len(sharing), ESTIMATED_PER_QUEUE), FRONT_SIZE)
-    return estimate(load_snapshot(front=front, only=sharing, now=now, part=TYPICAL), now)
+    return estimate(load_snapshot(front=front, only=sharing, now=now), now)
 
 
 def _by_turn(queue_id: int, limit: int, now: datetime) -> list[UUID]:

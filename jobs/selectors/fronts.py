@@ -18,7 +18,7 @@ from jobs.domain.resources import Resources
 from jobs.models import Job, JobSpec
 from jobs.scheduling.snapshot import JobView
 
-from .run_times import CAUTIOUS, run_times
+from .run_times import run_times
 
 # SQLite takes 500 parts in one compound statement.
 PARTS_PER_STATEMENT = 250
@@ -110,12 +110,11 @@ def load_fronts(
     fifo: Iterable[int],
     by_turn: Mapping[int, Sequence[WaitingShare]],
     front: int,
-    part: float = CAUTIOUS,
 ) -> dict[int, Front]:
     """The first `front` jobs of each queue, by its id; fewer where very many queues have jobs.
 
     `fifo` are the queues without a policy, `by_turn` the waiting shares of the others, each in the order in
-    which their turns come. `part`: see `run_times`.
+    which their turns come.
     """
     fifo = list(fifo)
     busy = sum(1 for shares in by_turn.values() if shares)
@@ -141,16 +140,14 @@ def load_fronts(
         found = sorted(rows[queue_id], key=lambda row: row.order)
         rows[queue_id] = found[:size]
         fronts[queue_id].has_more = len(found) > size
-    for view in _views([row for found in rows.values() for row in found], part):
+    for view in _views([row for found in rows.values() for row in found]):
         fronts[view.queue_id].jobs.append(view)
     for queue_id, shares in by_turn.items():
         _mark_shares(fronts[queue_id], shares, limits[queue_id])
     return fronts
 
 
-def scout(
-    fronts: Mapping[int, Front], *, behind: Mapping[int, UUID], part: float = CAUTIOUS
-) -> list[JobView]:
+def scout(fronts: Mapping[int, Front], *, behind: Mapping[int, UUID]) -> list[JobView]:
     """Jobs from behind the fronts of first-in-first-out queues that have more; see `scheduling.scouts`.
 
     `behind`: from where on, by queue; right behind its front for any other. At most two statements.
@@ -162,7 +159,7 @@ def scout(
             start = max(last, behind.get(queue_id, last), key=lambda id_: id_.int)
             wanted.append((_BEHIND, [queue_id, _as_stored(start), len(front.jobs)]))
     rows = [row for found in _read(wanted).values() for row in found]
-    return [replace(view, scouted=True) for view in _views(rows, part)]
+    return [replace(view, scouted=True) for view in _views(rows)]
 
 
 def _as_stored(id_: UUID) -> UUID | str:
@@ -205,10 +202,10 @@ def _read(wanted: Sequence[_Statement]) -> dict[int, list["_Row"]]:
     return found
 
 
-def _views(rows: Sequence["_Row"], part: float) -> list[JobView]:
+def _views(rows: Sequence["_Row"]) -> list[JobView]:
     run_times.refresh()
     estimates = {
-        definition_id: run_times.expected(definition_id, part=part)
+        definition_id: run_times.expected(definition_id)
         for definition_id in {row.definition_id for row in rows}
     }
     special = _special_of([row for row in rows if row.node_count > 1 or row.has_consumables])

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -28,8 +29,8 @@ from .run_times import run_times
 NOTHING = Resources(milli_vcpus=0, memory_mib=0)
 
 
-def load_running(*, part: float, instance_ids: Collection[int]) -> tuple[RunningView, ...]:
-    """Every container that holds room. One query; `part`: how cautious estimates are, see `run_times`.
+def load_running(*, instance_ids: Collection[int], now: datetime) -> tuple[RunningView, ...]:
+    """Every container that holds room. One query; what earlier runs tell of its end at `now`: see `run_times`.
 
     `instance_ids` are the live instances: what is on one holds room of that, and not of its machine.
     """
@@ -76,7 +77,7 @@ def load_running(*, part: float, instance_ids: Collection[int]) -> tuple[Running
         job_id,
     ) in rows:
         if definition_id not in estimates:
-            estimates[definition_id] = run_times.expected(definition_id, part=part)
+            estimates[definition_id] = run_times.expected(definition_id)
         views.append(
             RunningView(
                 queue_id=queue_id,
@@ -86,6 +87,9 @@ def load_running(*, part: float, instance_ids: Collection[int]) -> tuple[Running
                 started_at=started_at,
                 limit_seconds=limit_seconds,
                 estimate_seconds=estimates[definition_id],
+                outlived_seconds=_outlived(
+                    definition_id, estimates[definition_id], started_at, now
+                ),
                 share_identifier=share_identifier,
                 attempt_id=(
                     first_of_try.setdefault(job_id, attempt_id)
@@ -96,6 +100,15 @@ def load_running(*, part: float, instance_ids: Collection[int]) -> tuple[Running
             )
         )
     return tuple(views)
+
+
+def _outlived(
+    definition_id: int, estimate: float | None, started_at: datetime | None, now: datetime
+) -> float | None:
+    elapsed = (now - started_at).total_seconds() if started_at else 0.0
+    if estimate is None or elapsed < estimate:
+        return None
+    return run_times.expected(definition_id, longer_than=elapsed)
 
 
 def load_nodes(

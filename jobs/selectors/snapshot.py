@@ -32,7 +32,6 @@ from jobs.scheduling.snapshot import (
 from .capacity import instance_views, live_instances, needs_a_look
 from .fronts import Front, WaitingShare, load_fronts, scout, waiting_shares
 from .machines import load_environments, load_nodes, load_running
-from .run_times import CAUTIOUS
 
 
 def load_snapshot(
@@ -41,16 +40,15 @@ def load_snapshot(
     even_if_idle: bool = False,
     only: Collection[int] | None = None,
     now: datetime | None = None,
-    part: float = CAUTIOUS,
     scouts: Scouts | None = None,
 ) -> Snapshot:
     """The snapshot with the first `front` RUNNABLE jobs of each queue, or of those with the ids in `only`.
 
     If none waits and there are no instances to look after it is empty, unless `even_if_idle` asks for the
-    machines all the same. `now` (None: the
-    clock's) orders the shares of fair-share queues; `part`: how cautious estimates are, see `run_times`.
+    machines all the same. `now` (None: the clock's) orders the shares of fair-share queues.
     With `scouts`, queues with backfill that are longer than `front` are looked at further behind, too.
     """
+    now = now or timezone.now()
     queues = [
         queue
         # What a queue that is being deleted still has is terminated, and not placed meanwhile.
@@ -63,22 +61,21 @@ def load_snapshot(
     live_ids = {instance.id for instance in instances}
     shares = waiting_shares() if any(queue.scheduling_policy_id for queue in queues) else {}
     # Whose turn comes first in a fair-share queue depends on what runs.
-    running = load_running(part=part, instance_ids=live_ids) if shares else None
+    running = load_running(instance_ids=live_ids, now=now) if shares else None
     policies = _policies(queues, shares)
     fronts = load_fronts(
         fifo=[queue.id for queue in queues if queue.id not in policies],
-        by_turn=_by_turn(policies, shares, running or (), now or timezone.now()),
+        by_turn=_by_turn(policies, shares, running or (), now),
         front=front,
-        part=part,
     )
     jobs = tuple(job for queue in queues for job in fronts[queue.id].jobs)
     if scouts is not None:
         backfilled = {queue.id: fronts[queue.id] for queue in queues if queue.backfill}
-        jobs += tuple(scout(backfilled, behind=scouts.behind, part=part))
+        jobs += tuple(scout(backfilled, behind=scouts.behind))
     if not (jobs or instances or even_if_idle or needs_a_look()):
         return Snapshot(nodes=(), environments=(), queues=(), jobs=())
     if running is None:
-        running = load_running(part=part, instance_ids=live_ids)
+        running = load_running(instance_ids=live_ids, now=now)
     nodes, node_ids_by_engine = load_nodes(running, instances)
     environments = load_environments(node_ids_by_engine, running)
     return Snapshot(

@@ -51,6 +51,25 @@ def test_earlier_runs_tell_more_than_a_time_limit(
     assert found == ({} if expected is None else {1: expected})
 
 
+@pytest.mark.parametrize(
+    ("seconds_ago", "outlived", "limit", "expected"),
+    [
+        (25, 90.0, None, 65),
+        (25, 90.0, 30, 35),
+        (25, None, None, 25),
+        (95, 90.0, None, 95),
+    ],
+)
+def test_what_runs_longer_than_usual_ends_as_those_did_that_ran_so_long(
+    seconds_ago: int, outlived: float | None, limit: int | None, expected: int
+) -> None:
+    """Where none ran so long, it is taken to be in the middle of its run."""
+    running = (
+        a_run(vcpus=4, seconds_ago=seconds_ago, estimate=20.0, outlived=outlived, limit=limit),
+    )
+    assert starts(a_snapshot(a_job(1), nodes=FULL, running=running)) == {1: expected}
+
+
 def test_small_jobs_fill_gaps_where_the_queue_lets_them() -> None:
     jobs = (a_job(1, vcpus=4, estimate=50.0), a_job(2, vcpus=1, estimate=50.0))
     nodes = (a_node(used=Resources(2000, 512)),)

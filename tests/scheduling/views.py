@@ -99,6 +99,7 @@ def a_run(
     seconds_ago: float = 0,
     limit: int | None = None,
     estimate: float | None = None,
+    outlived: float | None = None,
     share: str = "",
 ) -> RunningView:
     return RunningView(
@@ -109,6 +110,7 @@ def a_run(
         started_at=NOW - timedelta(seconds=seconds_ago),
         limit_seconds=limit,
         estimate_seconds=estimate,
+        outlived_seconds=outlived,
         share_identifier=share,
     )
 

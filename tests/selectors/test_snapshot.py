@@ -15,7 +15,7 @@ from jobs.scheduling.scouts import Scouts
 from jobs.selectors import fronts
 from jobs.selectors.fronts import SEVERAL, SHARES_WITH_SEVERAL
 from jobs.selectors.jobs import RunSeconds, run_seconds
-from jobs.selectors.run_times import REFRESH_SECONDS, TYPICAL, run_times
+from jobs.selectors.run_times import REFRESH_SECONDS, run_times
 from jobs.selectors.snapshot import load_snapshot
 from tests.builders import (
     NOW,
@@ -200,7 +200,6 @@ def test_earlier_runs_of_a_definition_tell_how_long_a_job_will_take() -> None:
     ended(9999.0, ago=1)
     runnable(definition=definition)
     assert load_snapshot(front=5).jobs[0].estimate_seconds == 100.0
-    assert load_snapshot(front=5, part=TYPICAL).jobs[0].estimate_seconds == 60.0
 
 
 def test_two_runs_tell_nothing_and_failed_ones_neither() -> None:
@@ -219,7 +218,7 @@ def test_an_array_itself_is_no_run_but_each_of_its_children_is() -> None:
     Job.objects.filter(id=array.id).update(stopped_at=NOW + timedelta(days=9))
     array.children.update(stopped_at=NOW + timedelta(seconds=20))
     run_times.refresh()
-    assert run_times.expected(definition.id, part=1.0) == 20.0
+    assert run_times.expected(definition.id) == 20.0
     assert run_seconds(definition) == RunSeconds(20.0, 20.0, 20.0)
 
 
@@ -242,8 +241,32 @@ def test_ends_are_looked_at_every_now_and_then_and_each_once() -> None:
     run_times.refresh(monotonic=1000.0 + REFRESH_SECONDS - 1)
     assert run_times.expected(definition.id) == 10.0
     run_times.refresh(monotonic=1000.0 + REFRESH_SECONDS)
-    assert run_times.expected(definition.id, part=TYPICAL) == 50.0
-    assert run_times.expected(definition.id, part=0.0) == 10.0
+    assert run_times.expected(definition.id) == 50.0
+    assert run_times.expected(definition.id, longer_than=10.0) == 50.0
+
+
+def test_of_a_run_that_outlived_most_those_tell_that_went_on_for_longer() -> None:
+    definition = a_definition()
+    for number, seconds in enumerate([5.0] * 18 + [60.0, 90.0]):
+        ended(seconds, ago=number, definition=definition)
+    run_times.refresh()
+    expected = [run_times.expected(definition.id, longer_than=s) for s in (0.0, 5.0, 60.0, 90.0)]
+    assert expected == [60.0, 90.0, 90.0, None]
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "outlived_seconds"), [(1, None), (59, None), (61, 90.0), (91, None)]
+)
+def test_what_runs_longer_than_usual_is_seen_with_what_to_expect_of_it_now(
+    seconds_ago: int, outlived_seconds: float | None
+) -> None:
+    definition = a_definition()
+    for number, seconds in enumerate([5.0] * 18 + [60.0, 90.0]):
+        ended(seconds, ago=number, definition=definition)
+    running = a_job(definition=definition, status=JobStatus.RUNNING, attempts_made=1)
+    an_attempt(job=running, started_at=NOW - timedelta(seconds=seconds_ago))
+    (run,) = load_snapshot(front=5, even_if_idle=True, now=NOW).running
+    assert (run.estimate_seconds, run.outlived_seconds) == (60.0, outlived_seconds)
 
 
 # Fair share

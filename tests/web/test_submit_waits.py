@@ -1,13 +1,16 @@
 """How long a job would wait on each kind of capacity, beside the form to submit it."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from jobs.models import Job
+from jobs.models import Job, JobDefinition
+from jobs.selectors.front import estimated_starts
 from jobs.web.contexts.forecast_waits import KindWait, _wait
 from tests.builders import (
     a_definition,
@@ -56,6 +59,26 @@ def test_the_wait_is_told_for_each_kind_of_capacity(page: Client) -> None:
     Job.objects.filter(pk=running.pk).update(timeout_seconds=600)
     assert waits(page)["own"] == "in 10 min"
     assert waits(page, vcpus="64")["own"] == "cannot start"
+
+
+def test_the_page_of_a_waiting_job_tells_its_start_as_the_form_does_for_the_next(
+    page: Client, admin: User
+) -> None:
+    """Of runs that differ much, the short ones do not make the page promise what the form does not."""
+    now = timezone.now()
+    definition = JobDefinition.objects.get(name="hello")
+    for seconds in [1] * 15 + [125] * 5:
+        stopped = now - timedelta(minutes=5)
+        started = stopped - timedelta(seconds=seconds)
+        a_job(definition=definition, status="SUCCEEDED", started_at=started, stopped_at=stopped)
+    own = an_environment(name="own", engine=a_node(milli_vcpus=500).engine)
+    fields = {"queue": a_queue(own, name="default"), "definition": definition, "owner": admin}
+    running = a_job(status="RUNNING", attempts_made=1, **fields)
+    an_attempt(job=running, environment=own, milli_vcpus=500, started_at=now)
+    jobs = [a_job(status="RUNNABLE", milli_vcpus=500, memory_mib=256, **fields) for _ in range(2)]
+    assert waits(page)["own"] == "in 6 min"
+    starts = estimated_starts(queue_id=jobs[0].queue_id, now=now)
+    assert [round((starts[job.id] - now).total_seconds()) for job in jobs] == [125, 250]
 
 
 def test_where_there_is_room_one_decision_tells_of_all_kinds(

@@ -18,6 +18,7 @@ from jobs.selectors.choices import environments_in_order
 from jobs.selectors.earlier_runs import earlier_runs
 from jobs.selectors.forecast_snapshot import forecast_snapshot
 from jobs.selectors.jobs import RunSeconds
+from jobs.selectors.run_times import run_times
 from jobs.services.requests.submission import Submission
 
 from .forecast_kinds import KindEstimate, kinds_of, request_of
@@ -115,6 +116,7 @@ def _as_waiting(submission: Submission, user: User) -> JobView:
         attempts_made=0,
         gang=gang if len(gang) > 1 else (),
         limit_seconds=submission.timeout_seconds,
+        estimate_seconds=run_times.expected(submission.definition.pk),
         share_identifier=submission.share_identifier,
         scheduling_priority=submission.scheduling_priority,
         consumables=tuple(
