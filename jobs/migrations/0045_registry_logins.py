@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='imagepull',
             name='repository',
-            field=models.CharField(blank=True, default='', help_text="The image's, where a login is used.", max_length=512),
+            field=models.CharField(blank=True, default='', help_text="The image's, once a login has brought it.", max_length=512),
         ),
         migrations.AddIndex(
             model_name='imagepull',

@@ -109,7 +109,7 @@ class ImagePullStatus(models.TextChoices):
 class ImagePull(models.Model):
     """The pull of one image to one engine with one login, shared by all attempts that wait for it.
 
-    A row with a login also says that what is below its `repository` came to the engine with one: who may use that
+    A row with a `repository` says that what is below that came to the engine with a login: who may use that
     there has to have proved that he can pull it himself (`services.attempts.registry_access`).
     """
 
@@ -124,7 +124,7 @@ class ImagePull(models.Model):
         help_text='With whose login: "login:" or "secret:" and its id. Empty: nobody\'s.',
     )
     repository = models.CharField(
-        max_length=512, blank=True, default="", help_text="The image's, where a login is used."
+        max_length=512, blank=True, default="", help_text="The image's, once a login has brought it."
     )
     proven = models.CharField(
         max_length=64,

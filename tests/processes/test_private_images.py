@@ -99,7 +99,10 @@ def container(image: str, **fields: Any) -> dict[str, Any]:
 
 
 def test_a_private_image_serves_those_whose_login_it_is_pulled_with(
-    installation: Installation, registry: Registry, images: tuple[str, str]
+    installation: Installation,
+    registry: Registry,
+    images: tuple[str, str],
+    docker_engine_url: str,
 ) -> None:
     ada, bob = Script(installation, "ada"), Script(installation, "bob")
     plain = installation.define(
@@ -126,6 +129,17 @@ def test_a_private_image_serves_those_whose_login_it_is_pulled_with(
     others = bob.run(plain)
     assert others["status"] == "FAILED"
     assert others["status_reason"].startswith(refused)
+    # Nor by its digest, which Docker would not ask the registry for.
+    client = docker.APIClient(base_url=docker_engine_url, version="auto")
+    [digest] = client.inspect_image(images[0])["RepoDigests"]
+    client.close()
+    by_digest = installation.define(
+        jobDefinitionName="digest", type="container", containerProperties=container(digest)
+    )
+    others = bob.run(by_digest)
+    assert others["status"] == "FAILED"
+    assert others["status_reason"].startswith(f"CannotPullContainerError: {digest}: ")
+    assert ada.run(by_digest)["status"] == "SUCCEEDED"
 
     secret = {"username": "team", "password": PASSWORDS["team"]}
     bob.post("/secrets/", name="registry", value=json.dumps(secret))

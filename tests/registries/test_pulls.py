@@ -275,6 +275,37 @@ def test_a_login_that_goes_while_it_is_waited_for_leaves_its_jobs_to_the_next(
     assert attempt.ended_at is None
 
 
+def test_a_pull_that_brought_nothing_takes_no_image_from_anybody(
+    machine: Machine, ada: User, bob: User
+) -> None:
+    """Whoever makes up a login for what lies on a machine, and a tag that there is not."""
+    first = machine.start(ada, image="fake/sh")
+    first.world.scripts[IMAGE] = run_command
+    a_login(bob, username="nobody")
+    failed = machine.start(bob, image="localhost:5000/team/tool:absent")
+    assert failed.status() == JobStatus.FAILED
+    play = machine.start(ada)
+    assert play.status() == JobStatus.RUNNING
+    assert (IMAGE, None) not in play.world.pulls
+
+
+def test_what_is_coming_with_a_login_is_not_started_by_others(
+    machine: Machine, ada: User, bob: User
+) -> None:
+    first = machine.start(ada, image="fake/sh")
+    # It has come, and whoever brought it died before he could say so.
+    first.world.scripts[IMAGE] = run_command
+    ImagePull.objects.create(
+        engine=machine.engine,
+        image=IMAGE,
+        login=f"login:{a_login(ada).pk}",
+        status="PULLING",
+        started_at=NOW,
+        updated_at=NOW,
+    )
+    assert machine.start(bob).status() == JobStatus.FAILED
+
+
 def test_a_pull_that_was_lost_is_asked_for_with_the_same_login(machine: Machine, ada: User) -> None:
     login = a_login(ada)
     play = machine.start(ada)

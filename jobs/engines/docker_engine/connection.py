@@ -109,10 +109,11 @@ class Connection:
         *,
         params: Mapping[str, str] | None = None,
         body: object = None,
+        headers: Mapping[str, str] | None = None,
         timeout: float = TIMEOUT_SECONDS,
     ) -> requests.Response:
         """One request and its whole answer, whatever its status. Raises EngineUnreachable."""
-        return self._send(method, path, params=params, body=body, timeout=timeout)
+        return self._send(method, path, params=params, body=body, headers=headers, timeout=timeout)
 
     def send_archive(self, container_id: str, folder: str, archive: bytes) -> requests.Response:
         """Has a tar archive unpacked in a container's directory. Raises EngineUnreachable."""

@@ -1,6 +1,6 @@
 """Docker Engine, API 1.41 (20.10) and later. One node: the machine that the daemon runs on."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
@@ -50,7 +50,7 @@ from .logins import LOGIN_SECONDS, cannot_log_in, cannot_pull, login_body, login
 from .logs import read_frames
 from .networks import Networks
 from .pods import Pods
-from .pulls import follow_pull, read_json, split_reference
+from .pulls import digest_path, follow_pull, read_json, split_reference
 from .service_address import ServiceAddress
 from .texts import is_command_failure, missing_gpus, refusal, short_start_error
 from .times import format_since
@@ -105,15 +105,23 @@ class DockerEngine:
         login: RegistryLogin | None = None,
     ) -> None:
         name, tag = split_reference(image)
+        headers = login_header(self._connection.client(), name, login)
+        if "@" in image:
+            self._ask_registry(name, tag, headers)
         response, stream = self._connection.stream(
-            "POST",
-            "/images/create",
-            params={"fromImage": name, "tag": tag},
-            headers=login_header(self._connection.client(), name, login),
+            "POST", "/images/create", params={"fromImage": name, "tag": tag}, headers=headers
         )
         if not response.ok:
             raise cannot_pull(message(response))
         follow_pull(read_json(stream.blocks()), on_progress)
+
+    def _ask_registry(self, name: str, digest: str, headers: Mapping[str, str]) -> None:
+        """Whether the registry gives this out: Docker does not ask it for what it holds by that digest itself."""
+        response = self._connection.call(
+            "GET", digest_path(name, digest), headers=headers, timeout=LOGIN_SECONDS
+        )
+        if not response.ok:
+            raise cannot_pull(message(response))
 
     def check_login(self, login: RegistryLogin) -> None:
         response = self._connection.call(

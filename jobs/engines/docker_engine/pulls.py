@@ -1,14 +1,18 @@
 """Pulling an image: Docker's messages about each layer, summed up."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ..base import PullProgress
+from ..base import CannotPull, PullProgress
 from .logins import cannot_pull
 
 REPORT_EVERY_SECONDS = 0.5
+# Laxer than Docker, which has the last word, but nothing that would mean anything else in a path.
+NAME_PART = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]*[A-Za-z0-9])?")
+DIGEST = re.compile(r"[a-z0-9+._-]+:[0-9a-fA-F]{32,}")
 _READY = frozenset({"Pull complete", "Already exists"})
 _FETCHED = frozenset({"Download complete", "Extracting", *_READY})
 
@@ -21,6 +25,15 @@ def split_reference(image: str) -> tuple[str, str]:
     if not colon or "/" in tag:
         name, tag = reference, "latest"
     return name, digest or tag
+
+
+def digest_path(name: str, digest: str) -> str:
+    """Where Docker's API tells of a registry's image by its digest. Raises CannotPull for what is no name."""
+    if not all(NAME_PART.fullmatch(part) for part in name.split("/")) or not DIGEST.fullmatch(
+        digest
+    ):
+        raise CannotPull("invalid reference format")
+    return f"/distribution/{name}@{digest}/json"
 
 
 def read_json(blocks: Iterable[bytes]) -> Iterator[dict[str, Any]]:

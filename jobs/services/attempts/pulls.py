@@ -35,7 +35,6 @@ def request_pull(*, engine: Engine, image: str, login: str, now: datetime) -> No
             image=image,
             login=login,
             defaults={
-                "repository": repository_for(image, login),
                 "status": ImagePullStatus.PULLING,
                 "detail": "Waiting for the pull to begin.",
                 "started_at": now,
@@ -101,7 +100,8 @@ def _pull_with(pull: ImagePull, used: Used) -> None:
             "and that the registry can be reached from the machine.",
         )
     else:
-        _close(pull, ImagePullStatus.DONE, "Pulled.", proven=used.version)
+        come = repository_for(pull.image, pull.login)
+        _close(pull, ImagePullStatus.DONE, "Pulled.", proven=used.version, repository=come)
         _launch(_waiting_for(pull))
 
 
@@ -130,11 +130,8 @@ class _Progress:
         changes.publish([changes.PULLS])
 
 
-def _close(
-    pull: ImagePull, status: ImagePullStatus, detail: str, *, proven: str | None = None
-) -> None:
-    """Ends the pull. `proven`: whose it is now known to be; None: as before."""
-    told = {} if proven is None else {"proven": proven}
+def _close(pull: ImagePull, status: ImagePullStatus, detail: str, **told: str) -> None:
+    """Ends the pull. `told`: whose it is now known to be (`proven`), and what has come with a login (`repository`)."""
     ImagePull.objects.filter(id=pull.id).update(
         status=status, detail=detail, updated_at=timezone.now(), **told
     )

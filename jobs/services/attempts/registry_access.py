@@ -14,12 +14,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Case, Q, Value, When
+
 from jobs import changes
 from jobs.domain import reasons, registries
 from jobs.domain.registries import NoCredentials, prefixes_of, registry_of, repository_of
 from jobs.domain.secret_names import secret_names
 from jobs.engines.base import RegistryLogin as Login
-from jobs.models import Attempt, ImagePull, RegistryLogin, Secret
+from jobs.models import Attempt, ImagePull, ImagePullStatus, RegistryLogin, Secret
 from jobs.selectors.plans import registry_secret_of
 from jobs.selectors.registry_logins import login_for, offered_logins
 from jobs.selectors.secrets import offered_secrets
@@ -81,7 +83,7 @@ def to_be_pulled(attempts: Sequence[Attempt]) -> dict[int, Access]:
     concerned = [
         attempt
         for attempt in fresh
-        if registry_secret_of(attempt) or _places_of(attempt).intersection(private)
+        if registry_secret_of(attempt) or private.intersection(_places_of(attempt))
     ]
     if not concerned:
         return {}
@@ -96,7 +98,7 @@ def to_be_pulled(attempts: Sequence[Attempt]) -> dict[int, Access]:
 
 
 def repository_for(image: str, key: str) -> str:
-    """What a pull says of where its image is from: nothing if it needs no login."""
+    """What a pull with a login says, once it has brought its image, of where that is from: nothing without one."""
     return repository_of(image) if key else ""
 
 
@@ -164,30 +166,41 @@ def _access(kind: str, row: RegistryLogin | Secret) -> Access:
     return Access(f"{kind}{row.pk}", row.updated_at.isoformat())
 
 
-Place = tuple[int, str]
+# An engine, with the repository of images there, or (second) with the name of one of them.
+Place = tuple[int, str, str]
 
 
 def _places_of(attempt: Attempt) -> set[Place]:
-    """Where an image that was pulled with a login would be the attempt's: its repository on its engine.
+    """Where an image that was pulled with a login would be the attempt's: its repository on its engine, or itself.
 
     What Docker might take for an image's id may be any image of the engine.
     """
     engine_id = attempt.node.engine_id
-    anywhere = {(engine_id, "")} if registries.may_be_an_id(attempt.image) else set()
-    return {(engine_id, repository_of(attempt.image)), *anywhere}
+    anywhere = {(engine_id, "", "")} if registries.may_be_an_id(attempt.image) else set()
+    return {
+        (engine_id, repository_of(attempt.image), ""),
+        (engine_id, "", attempt.image),
+        *anywhere,
+    }
 
 
 def _private_places(attempts: Sequence[Attempt]) -> set[Place]:
+    """What has come there with a login: all of its repository. What is coming just now: that image alone, for nobody
+    knows yet whether anything comes of it, and only what was not there before is pulled."""
     wanted = {place for attempt in attempts for place in _places_of(attempt)}
-    engine_ids = {engine_id for engine_id, _ in wanted}
-    repositories = {repository for _, repository in wanted if repository}
+    engine_ids = {engine_id for engine_id, _, _ in wanted}
     rows = ImagePull.objects.filter(engine_id__in=engine_ids)
-    found = set(
-        rows.filter(repository__in=repositories).values_list("engine_id", "repository").distinct()
+    has_come = Q(repository__in={repository for _, repository, _ in wanted if repository})
+    is_coming = Q(image__in={image for _, _, image in wanted if image}) & Q(
+        status=ImagePullStatus.PULLING, login__gt=""
     )
-    for engine_id, repository in wanted:
-        if not repository and rows.filter(engine_id=engine_id, repository__gt="").exists():
-            found.add((engine_id, ""))
+    itself = Case(When(repository="", then="image"), default=Value(""))
+    places = rows.filter(has_come | is_coming).values_list("engine_id", "repository", itself)
+    found: set[Place] = set(places.order_by().distinct())
+    for engine_id, repository, image in wanted:
+        is_anywhere = not repository and not image
+        if is_anywhere and rows.filter(engine_id=engine_id, repository__gt="").exists():
+            found.add((engine_id, "", ""))
     return found
 
 
