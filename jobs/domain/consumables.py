@@ -40,8 +40,9 @@ def consumables(value: object) -> list[dict[str, Any]]:
     given = read_json(value)
     if not isinstance(given, Mapping):
         return _listed(given)
+    members = an_object({"consumableResourceList": lambda listed: listed})(given)
     try:
-        return _listed(given.get("consumableResourceList"))
+        return _listed(members.get("consumableResourceList"))
     except FieldError as error:
         raise FieldError(problems=error.at("consumableResourceList")) from None
 

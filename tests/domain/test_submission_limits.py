@@ -146,6 +146,11 @@ def test_resources_are_named_by_their_arns_too() -> None:
     assert consumables.consumables(given) == [{"consumableResource": "licence", "quantity": 2}]
 
 
+def test_members_of_other_names_are_no_resources() -> None:
+    with pytest.raises(FieldError, match="licence: There is no such member"):
+        consumables.consumables({"licence": 1})
+
+
 @pytest.mark.parametrize(
     "pairs",
     [
