@@ -34,18 +34,19 @@ class _Simulation:
     def __init__(self, snapshot: Snapshot, now: datetime) -> None:
         self.clock = Clock(now, snapshot.grace_seconds, likely=True)
         self._judge = Judge(snapshot, self.clock)
-        self._strict = {queue.id for queue in snapshot.queues if not queue.backfill}
+        self._strict = {queue.id: queue.line_id for queue in snapshot.queues if not queue.backfill}
         self._free = {view.name: view.free for view in snapshot.consumables}
         # Of queues without backfill: nobody starts before the one that came before.
         self._after: dict[int, float] = {}
 
     def start_of(self, job: JobView) -> float:
         """In seconds from now; NEVER if nothing tells."""
-        after = self._after.get(job.queue_id, 0.0)
+        line = self._strict.get(job.queue_id)
+        after = 0.0 if line is None else self._after.get(line, 0.0)
         slot = None if after == NEVER else self._find(job, after)
         start = NEVER if slot is None else slot.start
-        if job.queue_id in self._strict:
-            self._after[job.queue_id] = start
+        if line is not None:
+            self._after[line] = start
         return start
 
     def _find(self, job: JobView, after: float) -> Slot | None:

@@ -58,14 +58,14 @@ class Judge:
         found = self._find(job, queue)
         if isinstance(found, Slot):
             return self._place(job, found)
-        self._heads.setdefault(queue.id, job)
+        self._heads.setdefault(queue.line_id, job)
         return Wait(job.id, queue.id, *found)
 
     def judge_on_spot(self, job: JobView) -> Placement | None:
         """A place on Spot capacity for a job that waits for other, if its queue has some besides."""
         queue = self._queues[job.queue_id]
         possible = self.possible(job)
-        is_head = self._heads.get(queue.id) is job
+        is_head = self._heads.get(queue.line_id) is job
         if isinstance(possible, tuple) or not (queue.backfill or is_head):
             return None
         if self._shelf.refuse(job) is not None:
@@ -78,7 +78,7 @@ class Judge:
         possible = self.possible(job)
         if isinstance(possible, tuple) or not all(env.kind.is_spot for env in possible):
             return False
-        self._heads.setdefault(job.queue_id, job)
+        self._heads.setdefault(self._queues[job.queue_id].line_id, job)
         return True
 
     def _place(self, job: JobView, slot: Slot) -> Placement:
@@ -180,7 +180,7 @@ class Judge:
 
     def _refuse(self, job: JobView, queue: QueueView) -> Reason | None:
         """Why the job cannot start, whatever room there is."""
-        head = self._heads.get(queue.id)
+        head = self._heads.get(queue.line_id)
         if head is not None and head is not job and not queue.backfill:
             return behind(queue, job, head, queue)
         return self._shelf.refuse(job)

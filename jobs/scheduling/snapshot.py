@@ -170,7 +170,8 @@ class QueueView:
     """A job queue with the environments that it tries, first one first.
 
     Without `backfill`, a head that cannot start blocks all behind it. Without `fair_share` it is first
-    in, first out. `has_more`: more jobs wait than the snapshot holds.
+    in, first out. `has_more`: more jobs wait than the snapshot holds. `beside` is the queue behind whose jobs those
+    of this one come, where it is imagined.
     """
 
     id: int
@@ -180,6 +181,12 @@ class QueueView:
     backfill: bool = True
     fair_share: FairShareView | None = None
     has_more: bool = False
+    beside: int | None = None
+
+    @property
+    def line_id(self) -> int:
+        """The queue whose head blocks what is behind it, without `backfill`."""
+        return self.id if self.beside is None else self.beside
 
 
 @dataclass(frozen=True, slots=True)

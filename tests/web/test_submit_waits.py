@@ -81,6 +81,18 @@ def test_the_page_of_a_waiting_job_tells_its_start_as_the_form_does_for_the_next
     assert [round((starts[job.id] - now).total_seconds()) for job in jobs] == [125, 250]
 
 
+@pytest.mark.parametrize(("backfill", "told"), [(True, "at once"), (False, "in 12 min")])
+def test_without_backfill_the_start_is_behind_those_that_wait(
+    page: Client, backfill: bool, told: str
+) -> None:
+    own = an_environment(name="own", engine=a_node(milli_vcpus=1000).engine)
+    queue = a_queue(own, name="default", backfill=backfill)
+    running = a_job(status="RUNNING", queue=queue, attempts_made=1, timeout_seconds=600)
+    an_attempt(job=running, environment=own, milli_vcpus=500, started_at=timezone.now())
+    a_job(status="RUNNABLE", queue=queue, milli_vcpus=1000, memory_mib=256, timeout_seconds=90)
+    assert waits(page, timeout_seconds="100")["own"] == told
+
+
 def test_where_there_is_room_one_decision_tells_of_all_kinds(
     page: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

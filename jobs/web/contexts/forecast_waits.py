@@ -157,7 +157,13 @@ def _imagined(
     Beside its queue, not in it: those before it keep all of that queue's environments. It comes after them as the
     newest of one of the same priority does; shares of a fair-share queue do not count here.
     """
-    imagined = replace(queue, id=-number, environment_ids=(environment.id,), fair_share=None)
+    imagined = replace(
+        queue,
+        id=-number,
+        environment_ids=(environment.id,),
+        fair_share=None,
+        beside=queue.id,
+    )
     id_ = UUID(int=LAST_ID.int - number + 1)
     return imagined, replace(asked.job, id=id_, queue_id=imagined.id, share_identifier="")
 
