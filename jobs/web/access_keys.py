@@ -51,12 +51,12 @@ class AccessKeyPages(Pages[AccessKey]):
     def shown_in_list(self, request: HttpRequest, rows: Sequence[AccessKey]) -> Shown:
         return {
             "keys": [(row, problem_of(row)) for row in rows],
-            "endpoint_url": _endpoint_url(request),
+            "endpoint_url": answers.endpoint_url(request),
             "region": settings.BATCHWEB_AWS_REGION,
         }
 
     def shown_of_new(self, request: HttpRequest, row: AccessKey, secret: str) -> Shown:
-        endpoint_url = _endpoint_url(request)
+        endpoint_url = answers.endpoint_url(request)
         return {
             "exports": _exports(row.access_key_id, secret, endpoint_url=endpoint_url),
             "commands": _commands(row.access_key_id, secret, endpoint_url=endpoint_url),
@@ -103,7 +103,3 @@ def _commands(access_key_id: str, secret: str, *, endpoint_url: str) -> str:
         f"aws configure set {name} {shlex.quote(value)} --profile batchweb"
         for name, value in values.items()
     )
-
-
-def _endpoint_url(request: HttpRequest) -> str:
-    return request.build_absolute_uri("/").rstrip("/")

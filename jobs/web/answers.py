@@ -281,3 +281,8 @@ def text_field(fields: Mapping[str, object], name: str, default: str = "") -> st
     if not isinstance(value, str):
         raise InvalidInput({name: ["This is a text."]})
     return value
+
+
+def endpoint_url(request: HttpRequest) -> str:
+    """This server's URL as the request came, for AWS's clients."""
+    return request.build_absolute_uri("/").rstrip("/")

@@ -32,6 +32,7 @@ Describe = Callable[[User, UUID, datetime], dict[str, Any] | None]
 def job_api(request: HttpRequest, job_id: UUID, describe: Describe) -> HttpResponse:
     """The page of both; scripts get `job`, `submit_job` (its request) and `command`."""
     user, now = user_of(request), timezone.now()
+    endpoint_url = answers.endpoint_url(request)
     job = find_job(user=user, job_id=job_id)
     asked = lazily(lambda: aws_request.request_of(job, dependencies.waits_for(job=job, user=user)))
 
@@ -49,13 +50,14 @@ def job_api(request: HttpRequest, job_id: UUID, describe: Describe) -> HttpRespo
             "array_id": ids.parent_id(job.pk) if job.parent_id else None,
             "topics": changes.job_topic(job.pk),
             "document": lazily(lambda: _text(described())),
-            "command": lazily(lambda: aws_request.command_of(asked())),
+            "command": lazily(lambda: aws_request.command_of(asked(), endpoint_url)),
+            "endpoint_url": endpoint_url,
             "image_is_own": lazily(lambda: "image" in asked().get("containerOverrides", {})),
         },
         as_json=lambda: {
             "job": described(),
             "submit_job": asked(),
-            "command": aws_request.command_of(asked()),
+            "command": aws_request.command_of(asked(), endpoint_url),
         },
     )
 

@@ -22,6 +22,8 @@ from tests.builders import (
     containers_of,
 )
 
+HERE = "http://batch.example.com:8000"
+
 
 def submitted(**fields: Any) -> Job:
     """A job that was submitted as the form would."""
@@ -35,8 +37,9 @@ def submitted(**fields: Any) -> Job:
 
 def test_what_the_definition_says_is_left_out(db: None) -> None:
     job = submitted()
-    assert command_of(request_of(job)).split(" \\\n  ") == [
+    assert command_of(request_of(job), HERE).split(" \\\n  ") == [
         "aws batch submit-job",
+        f"--endpoint-url {HERE}",
         "--job-name render",
         f"--job-queue {job.queue.name}",
         f"--job-definition {job.definition}",
@@ -89,14 +92,14 @@ def test_what_is_different_is_an_option(
     assert request[member] == value
     assert overrides_in_words(request) == words
     # As a shell would take it apart.
-    options = shlex.split(command_of(request).replace("\\\n", ""))
+    options = shlex.split(command_of(request, HERE).replace("\\\n", ""))
     name = "--" + "".join(f"-{c.lower()}" if c.isupper() else c for c in member)
     assert json.loads(options[options.index(name) + 1]) == value
 
 
 def test_characters_that_a_screen_obeys_are_escaped_in_the_command(db: None) -> None:
     job = submitted(environment=[{"name": "A", "value": "\u202e\x1b[2J"}])
-    command = command_of(request_of(job))
+    command = command_of(request_of(job), HERE)
     assert "\u202e" not in command
     assert "\\u202e\\u001b[2J" in command
 
@@ -134,7 +137,7 @@ def test_containers_of_their_own_are_overridden_by_name(db: None) -> None:
 def test_an_image_of_its_own_is_no_option_of_the_command(db: None, page: Client) -> None:
     job = submitted(image="busybox:other")
     assert overrides_in_words(request_of(job)) == ["image"]
-    assert "busybox:other" not in command_of(request_of(job))
+    assert "busybox:other" not in command_of(request_of(job), HERE)
     assert "AWS’s clients cannot ask for" in page.get(f"/jobs/{job.pk}/api/").text
 
 
@@ -146,6 +149,15 @@ def test_the_page_shows_what_describe_jobs_answers(page: Client) -> None:
     assert "\u202e" not in html
     told = page.get(f"/jobs/{job.pk}/api/", {"format": "json"}).json()
     assert told["job"]["jobId"] == str(job.pk)
+
+
+def test_commands_go_to_the_server_that_shows_them(page: Client) -> None:
+    url, here = f"/jobs/{a_job().pk}/api/", {"SERVER_NAME": "localhost", "SERVER_PORT": "8123"}
+    told = page.get(url, {"format": "json"}, **here).json()  # type: ignore[arg-type]
+    words = shlex.split(told["command"].replace("\\\n", ""))
+    assert words[words.index("--endpoint-url") + 1] == "http://localhost:8123"
+    html = page.get(url, **here).text  # type: ignore[arg-type]
+    assert "aws batch describe-jobs --endpoint-url http://localhost:8123 --jobs" in html
 
 
 def test_the_command_of_a_child_submits_its_array(page: Client) -> None:

@@ -68,13 +68,19 @@ def overrides_in_words(request: Mapping[str, Any]) -> list[str]:
     return [WORDS[member] for member in named if member in WORDS]
 
 
-def command_of(request: Mapping[str, Any]) -> str:
+def command_of(request: Mapping[str, Any], endpoint_url: str) -> str:
     """The AWS CLI's command for a request, a line an option, for a POSIX shell.
+
+    It names the server that it is for: in a shell that has AWS's own keys it would go to AWS otherwise.
 
     What AWS's clients do not know is left out: see `OURS_ALONE`.
     """
     return " \\\n  ".join(
-        ["aws batch submit-job", *(_option(name, value) for name, value in _sendable(request))]
+        [
+            "aws batch submit-job",
+            f"--endpoint-url {shlex.quote(endpoint_url)}",
+            *(_option(name, value) for name, value in _sendable(request)),
+        ]
     )
 
 
