@@ -203,6 +203,7 @@ def test_the_table_for_spreadsheets_adds_up_to_the_total(client: Client, boss: U
         ("range=year", "range: There is no range 'year': use today, yesterday, 7d, 30d, month."),
         ("from=yesterday", "from: This is a day, such as 2026-01-31."),
         ("to=tomorrow", "to: This is a day, such as 2026-01-31."),
+        ("to=2026-01-31", "from: Give the first day as well, such as 2026-01-31."),
         ("at=noon", "at: This is a moment, such as 2026-01-31T12:00 or 2026-01-31T12:00:00Z."),
         ("from=2026-01-02&to=2026-01-01", "to: The last day, 2026-01-01, is before the first"),
         ("from=2020-01-01&to=2026-01-01", "from: Ask for at most 400 days at once."),

@@ -98,15 +98,21 @@ def read_query(query: QueryDict, *, now: datetime) -> CostQuery:
         return CostQuery(first, last, at, preset=preset, all_of=all_of)
     if "at" in query:
         at = min(moments.moment("at", query.get("at", "")), now)
-        first = moments.day("from", query.get("from", ""))
+        first = _first(query)
         domain.check_figure(at, now=now)
         domain.check_days(first, at.date())
         return CostQuery(first, at.date(), at, all_of=all_of)
     last = moments.day("to", query.get("to", "")) if query.get("to") else today
-    first = moments.day("from", query.get("from", ""))
+    first = _first(query)
     domain.check_days(first, last)
     # A day that is not over yet is counted up to now.
     return CostQuery(first, last, now if first <= today <= last else None, all_of=all_of)
+
+
+def _first(query: QueryDict) -> date:
+    if not query.get("from"):
+        raise InvalidInput({"from": ["Give the first day as well, such as 2026-01-31."]})
+    return moments.day("from", query["from"])
 
 
 def read_rows_query(query: QueryDict, *, now: datetime) -> RowsQuery:
