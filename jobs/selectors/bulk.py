@@ -8,13 +8,20 @@ from django.contrib.auth.models import User
 from django.db.models import Count
 
 from jobs.domain.errors import NotFound
-from jobs.models import BulkAction, BulkOutcome, BulkResult, Job
+from jobs.domain.states import CANCELLABLE, LIVE, JobStatus
+from jobs.models import BulkAction, BulkKind, BulkOutcome, BulkResult, Job
 
 from .jobs import visible_jobs
 
 RESULTS_ON_A_PAGE = 50
 ACTIONS_ON_A_PAGE = 50
 NEWEST = 3
+# The jobs that an action could do something to.
+CONCERNS = {
+    BulkKind.CANCEL: CANCELLABLE,
+    BulkKind.TERMINATE: LIVE,
+    BulkKind.RERUN: frozenset({JobStatus.FAILED}),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,13 +150,6 @@
   });
 
   document.addEventListener("change", (event) => {
-    const all = event.target.closest("[data-check-all]");
-    if (all) {
-      for (const box of document.querySelectorAll(`input[type=checkbox][name="${all.dataset.checkAll}"]`)) {
-        if (!box.disabled) box.checked = all.checked;
-      }
-    }
-    if (event.target.matches("input[type=checkbox]")) showBulk();
     if (event.target.matches("select")) showChosen();
     const form = event.target.form;
     if (form && "submitOnChange" in form.dataset && event.target.matches("select")) form.requestSubmit();
@@ -176,25 +169,6 @@
       for (const field of part.querySelectorAll("input, select")) field.disabled = part.hidden;
     }
   }
-
-  // The bulk buttons say how many rows they will act on.
-  function showBulk() {
-    for (const bar of document.querySelectorAll("[data-bulk]")) {
-      const count = document.querySelectorAll(`input[name="${bar.dataset.bulk}"]:checked`).length;
-      const all = bar.querySelector("[data-bulk-all]:checked") !== null;
-      bar.classList.toggle("bw-bulk-active", count > 0);
-      const counter = bar.querySelector("[data-bulk-count]");
-      if (counter) setText(counter, all ? "All that match" : count ? `${count} selected` : "Nothing selected");
-      const off = count === 0 && !all;
-      for (const button of bar.querySelectorAll("button[type=submit]")) if (button.disabled !== off) button.disabled = off;
-    }
-  }
-
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    // Enter on a box of a list would press the form's first button, and so end jobs unasked.
-    if (event.key === "Enter" && event.target.matches("input[type=checkbox][name=job], [data-check-all], [data-bulk-all]")) event.preventDefault();
-  });
 
   // What asks for a name is opened to fill it in. `toggle` does not bubble.
   document.addEventListener("toggle", (event) => {
@@ -241,7 +215,7 @@
       !(detail.attrName === "open" && element.matches("details, dialog")),
   });
 
-  document.addEventListener("htmx:after:swap", () => { refreshTimes(); showBulk(); showChosen(); });
+  document.addEventListener("htmx:after:swap", () => { refreshTimes(); showChosen(); });
   document.addEventListener("htmx:error", (event) => {
     // A live part tries again by itself with the next signal.
     if (event.detail?.ctx?.request?.headers?.["X-Live-Regions"]) return;
@@ -251,7 +225,6 @@
   const start = () => {
     document.documentElement.classList.add("bw-js");
     refreshTimes();
-    showBulk();
     showChosen();
     showWrong();
     showCurrent();

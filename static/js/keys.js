@@ -32,9 +32,10 @@
     return true;
   }
 
-  function mark() {
+  // A click as the mouse makes it: with Shift it marks all from the row before (marks.js).
+  function mark({ shiftKey }) {
     const box = focusedRow()?.querySelector("input[type=checkbox]");
-    box?.click();
+    box?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, shiftKey }));
     return Boolean(box);
   }
 
@@ -63,6 +64,7 @@
     j: () => move(1),
     k: () => move(-1),
     x: mark,
+    X: mark,
     "]": () => follow(".bw-pagination a[rel=next]"),
     "[": () => follow(".bw-pagination a:not([rel=next])"),
     "?": help,
@@ -88,7 +90,7 @@
     going = 0;
     const done = second
       ? /^[a-z]$/.test(event.key) && follow(`[data-go="${event.key}"]`)
-      : Object.hasOwn(KEYS, event.key) && KEYS[event.key]();
+      : Object.hasOwn(KEYS, event.key) && KEYS[event.key](event);
     if (done) event.preventDefault();
   });
 

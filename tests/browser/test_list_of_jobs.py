@@ -96,3 +96,51 @@ def test_the_chosen_tab_is_on_show_until_somebody_scrolls_its_row(visit: Visit) 
     # A phone's bars come and go.
     assert scrolled(700) == 0
     assert scrolled(700, width=330) > 0
+
+
+def test_shift_marks_all_between_and_the_bar_stays_in_view(visit: Visit, user: User) -> None:
+    queue = a_queue()
+    for _ in range(30):
+        a_job(queue=queue, owner=user, status="RUNNABLE")
+    page = visit("/jobs/")
+    boxes = page.locator("tbody input[type=checkbox]")
+    bar = page.locator("[data-bulk]")
+    boxes.nth(2).check()
+    boxes.nth(27).click(modifiers=["Shift"])
+    expect(bar).to_contain_text("26 selected")
+    expect(page.locator("input[name=job]:checked")).to_have_count(26)
+    for width in (1360, 390):
+        page.set_viewport_size({"width": width, "height": 700})
+        boxes.nth(27).scroll_into_view_if_needed()
+        page.mouse.wheel(0, 400)
+        expect(bar).to_be_in_viewport(ratio=0.95)
+        expect(bar.get_by_role("button", name="Cancel waiting")).to_be_in_viewport()
+    # The same by keys: from the row that was marked last, here taking marks away.
+    page.set_viewport_size({"width": 1360, "height": 800})
+    page.get_by_role("row").nth(28).get_by_role("link").first.focus()
+    page.keyboard.press("k")
+    page.keyboard.press("k")
+    page.keyboard.press("Shift+X")
+    expect(bar).to_contain_text("23 selected")
+
+
+def test_a_button_that_can_do_nothing_with_what_is_marked_is_off(visit: Visit, user: User) -> None:
+    queue = a_queue()
+    ended, failed, running = (
+        a_job(queue=queue, owner=user, status=status)
+        for status in ("SUCCEEDED", "FAILED", "RUNNING")
+    )
+    page = visit("/jobs/")
+    cancel, rerun, terminate = (
+        page.locator("[data-bulk]").get_by_role("button", name=name)
+        for name in ("Cancel waiting", "Rerun failed", "Terminate")
+    )
+    page.locator(f"#select-{ended.pk}").check()
+    for button in (cancel, rerun, terminate):
+        expect(button).to_be_disabled()
+    page.locator(f"#select-{failed.pk}").check()
+    expect(rerun).to_be_enabled()
+    expect(terminate).to_be_disabled()
+    page.locator(f"#select-{running.pk}").check()
+    expect(terminate).to_be_enabled()
+    expect(cancel).to_be_disabled()

@@ -11,21 +11,15 @@ from jobs import changes
 from jobs.domain import ids, numbers
 from jobs.domain.bulk import MAX_JOBS
 from jobs.domain.errors import InvalidInput
-from jobs.domain.states import CANCELLABLE, LIVE, JobStatus
 from jobs.models import BulkAction, BulkKind, BulkOutcome
 from jobs.selectors import bulk as selectors
+from jobs.selectors.bulk import CONCERNS
 from jobs.selectors.job_filters import JobFilters
 from jobs.selectors.job_pages import Matching, matching_ids
 
 from .jobs import read_strictly
 from .lazily import lazily
 
-# Of jobs that match a filter, those that an action could do something to.
-CONCERNS = {
-    BulkKind.CANCEL: CANCELLABLE,
-    BulkKind.TERMINATE: LIVE,
-    BulkKind.RERUN: frozenset({JobStatus.FAILED}),
-}
 # Of each kind: what it does to jobs, and what it has done to them.
 VERBS = {
     BulkKind.CANCEL: ("Cancel", "cancelled"),

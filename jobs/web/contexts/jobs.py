@@ -17,7 +17,7 @@ from jobs.domain import moments, numbers
 from jobs.domain.errors import InvalidInput
 from jobs.models import JobStatus
 from jobs.selectors import job_pages as selectors
-from jobs.selectors.bulk import newest_bulk_actions
+from jobs.selectors.bulk import CONCERNS, newest_bulk_actions
 from jobs.selectors.choices import queue_names
 from jobs.selectors.job_counts import StatusCount, status_counts
 from jobs.selectors.job_filters import JobFilters
@@ -199,6 +199,7 @@ def build(*, user: User, query: JobQuery) -> dict[str, Any]:
         "first_url": query.url() if query.before else None,
         "is_by_age": query.sort is Sort.NEWEST,
         "query_string": query.query_string(),
+        "acts_on": {kind.lower(): sorted(states) for kind, states in CONCERNS.items()},
         "views": lazily(lambda: _views(user, query)),
         "bulk_actions": lazily(lambda: newest_bulk_actions(user=user)),
         # Not those of jobs: it is each user's own, and need not be drawn for everybody whenever some job changes.
