@@ -1,5 +1,6 @@
 """Days and moments as people, URLs and fields of forms have them: by UTC where no zone is told."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 from .errors import InvalidInput
@@ -9,6 +10,12 @@ FIRST_YEAR, LAST_YEAR = 1970, 9000
 A_DAY = "This is a day, such as 2026-01-31."
 A_MOMENT = "This is a moment, such as 2026-01-31T12:00 or 2026-01-31T12:00:00Z."
 EITHER = "This is a day, such as 2026-01-31, or a moment, such as 2026-01-31T12:00 (UTC)."
+A_BEGINNING = (
+    "This is a day, such as 2026-01-31, a moment, such as 2026-01-31T12:00 (UTC), "
+    "or a time up to now, such as 1h or 7d."
+)
+_AGO = re.compile("([0-9]{1,3})([mhd])")
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 def day(name: str, text: str) -> date:
@@ -41,11 +48,25 @@ def bound(name: str, text: str, *, is_end: bool = False) -> datetime:
     return found
 
 
-def check_order(since: datetime, until: datetime) -> None:
-    """Raises InvalidInput, which names `to`, for a time that does not end after it begins."""
+def since(name: str, text: str, *, now: datetime) -> datetime:
+    """The beginning that a day or a moment gives, or a time up to now, such as 1h or 7d.
+
+    Raises InvalidInput, which names the field `name`.
+    """
+    ago = _AGO.fullmatch(text)
+    if ago:
+        return now - int(ago[1]) * _UNITS[ago[2]]
+    try:
+        return bound(name, text)
+    except InvalidInput:
+        raise InvalidInput({name: [A_BEGINNING]}) from None
+
+
+def check_order(since: datetime, until: datetime, *, name: str = "to") -> None:
+    """Raises InvalidInput, which names `name`, for a time that does not end after it begins."""
     if until <= since:
         told = f"This is after {since:%Y-%m-%dT%H:%M} (UTC), where the time begins."
-        raise InvalidInput({"to": [told]})
+        raise InvalidInput({name: [told]})
 
 
 def start_of(on: date) -> datetime:

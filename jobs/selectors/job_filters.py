@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import cached_property
 from typing import TypeVar
 from uuid import UUID
@@ -13,7 +14,7 @@ from django.db.models import F, Model, Q, QuerySet
 from jobs.domain import ids
 from jobs.domain.errors import InvalidInput
 from jobs.domain.numbers import is_revision
-from jobs.models import Job, JobDefinition, JobQueue, JobStatus
+from jobs.models import Job, JobDefinition, JobQueue, JobStatus, StopKind
 from jobs.models.expressions import Number, Text
 
 from .job_lists import CLOCKS_APART
@@ -22,13 +23,34 @@ from .queues import kept_counts
 M = TypeVar("M", bound=Model)
 
 
+class OnRequest(StrEnum):
+    """What to list of jobs that somebody cancelled or terminated."""
+
+    NO = "no"
+    YES = "yes"
+    CANCELLED = "cancelled"
+    TERMINATED = "terminated"
+
+
+# Those of a value; of NO, those that are left out.
+STOPS = {
+    OnRequest.NO: (StopKind.CANCEL, StopKind.TERMINATE),
+    OnRequest.YES: (StopKind.CANCEL, StopKind.TERMINATE),
+    OnRequest.CANCELLED: (StopKind.CANCEL,),
+    OnRequest.TERMINATED: (StopKind.TERMINATE,),
+}
+# An array counts by its children.
+ONE_BY_ONE = Q(array_size__isnull=True) | Q(array_index__isnull=False)
+
+
 @dataclass(frozen=True, slots=True)
 class JobFilters:
     """What the jobs page is narrowed to; an empty value narrows nothing.
 
     `definition` is a name or `name:revision`; `name` is what a job's name starts with; `text` are words, and `tag` a
     tag's key or `key=value`, as the search finds them; `owner` is a username, and others than administrators find
-    with it nobody's jobs but their own. Jobs were submitted at `since` or later, and before `until`.
+    with it nobody's jobs but their own. Jobs were submitted at `since` or later, and before `until`;
+    they ended at `ended_since` or later, and before `ended_until`. `one_by_one`: not arrays, but their children.
     """
 
     queue: str = ""
@@ -40,10 +62,20 @@ class JobFilters:
     owner: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    ended_since: datetime | None = None
+    ended_until: datetime | None = None
+    on_request: OnRequest | None = None
+    one_by_one: bool = False
 
     def __bool__(self) -> bool:
         texts = (self.queue, self.name, self.definition, self.text, self.tag, self.owner)
-        return any(texts) or bool(self.statuses or self.since or self.until)
+        dates = (self.since, self.until)
+        return any(texts) or any(dates) or bool(self.statuses) or self.is_by_end or self.one_by_one
+
+    @property
+    def is_by_end(self) -> bool:
+        """Whether it asks for when or how jobs ended."""
+        return bool(self.ended_since or self.ended_until or self.on_request)
 
     @property
     def is_by_words(self) -> bool:
@@ -103,6 +135,18 @@ class Scope:
         counts = kept_counts.get(queues).values()
         return sum(number for each in counts for number in each.values())
 
+    def as_listed(self, rows: QuerySet[Job]) -> QuerySet[Job]:
+        """Of these an array as one, or its children."""
+        return rows.filter(ONE_BY_ONE if self.filters.one_by_one else Q(parent=None))
+
+    def ended(self, *statuses: str, since: datetime | None = None) -> QuerySet[Job]:
+        """What has ended within the time that is asked for, arrays and their children, as the index of ends has it.
+
+        `since`: no earlier than that either. It takes the place of the other bound: of two SQLite goes by the first.
+        """
+        rows = Job.objects.filter(status__in=statuses, stopped_at__isnull=False)
+        return self._within_ends(rows, since or self.filters.ended_since)
+
     def within_dates(self, rows: QuerySet[Job]) -> QuerySet[Job]:
         """Those submitted within the dates; ids tell that roughly, and along every index."""
         if self.filters.until is not None:
@@ -129,7 +173,26 @@ class Scope:
             rows = rows.alias(is_at=Text(F("status"))).filter(is_at__in=self.statuses)
         if self.filters.name:
             rows = rows.filter(name__startswith=self.filters.name)
+        if "end" not in but:
+            rows = self._within_ends(rows, self.filters.ended_since)
+        rows = self._stopped(rows)
         return self._exactly_dated(rows) if exactly_dated else rows
+
+    def _within_ends(self, rows: QuerySet[Job], since: datetime | None) -> QuerySet[Job]:
+        if since is not None:
+            rows = rows.filter(stopped_at__gte=since)
+        if self.filters.ended_until is not None:
+            rows = rows.filter(stopped_at__lt=self.filters.ended_until)
+        return rows
+
+    def _stopped(self, rows: QuerySet[Job]) -> QuerySet[Job]:
+        on_request = self.filters.on_request
+        if on_request is None:
+            return rows
+        # What had failed by itself before it came to that has its own reason.
+        asked = Q(stop_kind__in=STOPS[on_request], status_reason=F("stop_reason"))
+        wanted = ~asked if on_request is OnRequest.NO else asked
+        return rows.filter(wanted, stopped_at__isnull=False)
 
     def _exactly_dated(self, rows: QuerySet[Job]) -> QuerySet[Job]:
         since, until = self.filters.since, self.filters.until

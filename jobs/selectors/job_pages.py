@@ -22,6 +22,7 @@ from jobs.domain.states import LIVE
 from jobs.models import ArraySummary, Job
 from jobs.models.expressions import EpochSeconds
 
+from . import ended_jobs
 from .definition_jobs import first_bound, newest_of_definitions, parts_of_definitions
 from .job_filters import JobFilters, Scope, as_ids
 from .job_lists import CLOCKS_APART
@@ -110,7 +111,7 @@ def list_jobs(
     # One more than asked for tells whether there is a next page, without counting.
     if sort not in {Sort.NEWEST, Sort.OLDEST}:
         ids_ = _ranked(user, scope, _value(sort, now), after, limit + 1)
-        return _page(scope, ids_, limit, goes_on=False)
+        return _page(scope, ids_, limit, goes_on=False, by_end=ended_jobs.ranks_by_end(scope))
     if filters.is_by_words and sort is Sort.OLDEST:
         ids_ = _oldest_by_words(user, scope, after, limit + 1)
         return _page(scope, ids_, limit, goes_on=False)
@@ -171,18 +172,19 @@ def rows_of(job_ids: Sequence[UUID]) -> list[Job]:
     return [found[job_id] for job_id in job_ids if job_id in found]
 
 
-def _page(scope: Scope, ids_: _Ids, limit: int, *, goes_on: bool) -> JobPage:
+def _page(scope: Scope, ids_: _Ids, limit: int, *, goes_on: bool, by_end: bool = False) -> JobPage:
     """`goes_on`: by age, where the next page looks further; an order looks at the same jobs again."""
     found = ids_.found[:limit]
     has_more = len(ids_.found) > limit
     is_cut = ids_.reached is not None and not (goes_on and has_more)
     next_after = found[-1] if has_more else ids_.reached if goes_on else None
-    return JobPage(rows_of(found), next_after, _looked_at(scope) if is_cut else 0)
+    looked_at = ended_jobs.LOOKED_AT if by_end else _looked_at(scope)
+    return JobPage(rows_of(found), next_after, looked_at if is_cut else 0)
 
 
 def _looked_at(scope: Scope) -> int:
     """How many jobs are looked at for a page, of those that have the words or the definition."""
-    by_definition = scope.owner_id is None and scope.definition_ids is not None
+    by_definition = _is_by_definition(scope)
     return SIFTED if scope.filters.is_by_words or by_definition else LOOKED_AT
 
 
@@ -196,27 +198,41 @@ def _by_age(
 ) -> _Ids:
     if scope.filters.is_by_words:
         return _by_words(user, scope, after, limit)
-    if scope.owner_id is None and scope.definition_ids is not None and _needs_edge(scope):
+    if _is_by_definition(scope) and _needs_edge(scope):
         job_ids, edge = newest_of_definitions(scope, after, SIFTED, oldest_first=oldest_first)
         passing = scope.chosen(Job.objects.filter(pk__in=job_ids), but=("definition", "queue"))
         return _Ids(newest_of_all([passing], limit, oldest_first=oldest_first), edge)
-    rows = scope.within_dates(Job.objects.filter(parent=None))
+    rows = scope.within_dates(scope.as_listed(Job.objects.all()))
     if after is not None:
         rows = rows.filter(pk__gt=after) if oldest_first else rows.filter(pk__lt=after)
     edge = _edge(scope, after, oldest_first=oldest_first) if _needs_edge(scope) else None
     if edge is not None:
         rows = rows.filter(pk__lte=edge) if oldest_first else rows.filter(pk__gte=edge)
+    return _Ids(_of_rows(scope, rows, after, limit, oldest_first=oldest_first), edge)
+
+
+def _of_rows(
+    scope: Scope, rows: QuerySet[Job], after: UUID | None, limit: int, *, oldest_first: bool
+) -> list[UUID]:
+    if scope.filters.one_by_one:
+        # Of an array's children there is the key of all jobs alone.
+        return newest_of_all([scope.chosen(rows)], limit, oldest_first=oldest_first)
     if scope.owner_id is not None:
         rows = scope.chosen(rows, but=("owner", "status")).filter(owner=scope.owner_id)
         parts = [rows.filter(status=each) for each in scope.statuses] or [rows]
-        found = newest_of_all(parts, limit, oldest_first=oldest_first)
-    elif scope.definition_ids is not None:
+        return newest_of_all(parts, limit, oldest_first=oldest_first)
+    if scope.definition_ids is not None:
         rows = scope.chosen(rows, but=("definition", "queue"))
         parts = parts_of_definitions(scope, rows, after, limit, oldest_first=oldest_first)
-        found = newest_of_all(parts, limit, oldest_first=oldest_first)
-    else:
-        found = _in_queues(scope, rows, limit, oldest_first=oldest_first)
-    return _Ids(found, edge)
+        return newest_of_all(parts, limit, oldest_first=oldest_first)
+    return _in_queues(scope, rows, limit, oldest_first=oldest_first)
+
+
+def _is_by_definition(scope: Scope) -> bool:
+    """Whether the index of definitions is gone along, of which each job is looked at by itself."""
+    return (
+        scope.owner_id is None and scope.definition_ids is not None and not scope.filters.one_by_one
+    )
 
 
 def _in_queues(scope: Scope, rows: QuerySet[Job], limit: int, *, oldest_first: bool) -> list[UUID]:
@@ -238,6 +254,8 @@ def _in_queues(scope: Scope, rows: QuerySet[Job], limit: int, *, oldest_first: b
 
 def _needs_edge(scope: Scope) -> bool:
     """Whether a page could look at any number of jobs that do not pass the filters."""
+    if scope.filters.is_by_end or scope.filters.one_by_one:
+        return True
     if scope.statuses and LIVE.issuperset(scope.statuses) and scope.definition_ids is None:
         # Of what lives there is an index: it is walked whole where a name is sought, while it is short.
         return bool(scope.filters.name) and scope.live_count > LOOKED_AT
@@ -254,7 +272,9 @@ def _edge(scope: Scope, after: UUID | None, *, oldest_first: bool) -> UUID | Non
     if after is not None:
         rows = rows.filter(pk__gt=after) if oldest_first else rows.filter(pk__lt=after)
     sign = "" if oldest_first else "-"
-    if scope.owner_id is not None:
+    if scope.filters.one_by_one:
+        parts = [rows]
+    elif scope.owner_id is not None:
         parts = [rows.filter(owner=scope.owner_id, parent=None)]
     elif scope.queue_ids is not None:
         parts = [rows.filter(queue=id_, parent=None) for id_ in scope.queue_ids]
@@ -292,10 +312,16 @@ def _by_words(user: User | AnonymousUser, scope: Scope, after: UUID | None, limi
     first = ids.first_id_of(filters.since - CLOCKS_APART) if filters.since else None
     found: list[UUID] = []
     looked_at = 0
+    as_arrays = not filters.one_by_one
     for window in matching(
-        user=user, wanted=wanted, typed=filters.text, before=after, window=WINDOW, as_arrays=True
+        user=user,
+        wanted=wanted,
+        typed=filters.text,
+        before=after,
+        window=WINDOW,
+        as_arrays=as_arrays,
     ):
-        rows = Job.objects.filter(pk__in=window.job_ids, parent=None)
+        rows = scope.as_listed(Job.objects.filter(pk__in=window.job_ids))
         passing = scope.chosen(rows).order_by("-pk").values_list("pk", flat=True)
         found += [each for each in passing if each not in found[-1:]]
         looked_at += len(window.job_ids)
@@ -339,12 +365,16 @@ def _rows_to_rank(user: User | AnonymousUser, scope: Scope) -> tuple[QuerySet[Jo
     if scope.filters.is_by_words:
         found, reached = _by_words(user, scope, None, SIFTED)
         return Job.objects.filter(pk__in=found), reached
-    if scope.owner_id is None and scope.definition_ids is not None:
+    if ended_jobs.ranks_by_end(scope):
+        return ended_jobs.rows_by_end(scope)
+    if _is_by_definition(scope):
         job_ids, edge = newest_of_definitions(scope, None, SIFTED)
         return scope.chosen(Job.objects.filter(pk__in=job_ids)), edge
-    rows = scope.within_dates(Job.objects.filter(parent=None))
+    rows = scope.within_dates(scope.as_listed(Job.objects.all()))
     edge = _edge(scope, None, oldest_first=False)
-    if scope.owner_id is not None:
+    if scope.filters.one_by_one:
+        rows = scope.chosen(rows)
+    elif scope.owner_id is not None:
         rows = scope.chosen(rows, but=("owner",)).filter(owner=scope.owner_id)
     elif scope.queue_ids is not None:
         rows = scope.chosen(rows, but=("queue",)).filter(queue__in=scope.queue_ids)

@@ -81,8 +81,8 @@ def test_the_page_holds_the_numbers_and_leads_to_the_jobs(page: Client, queue: J
     html = page.get("/monitoring/?queue=fast").text
     assert '<script type="application/json">{"times": [' in html
     assert "Out of memory" in html
-    assert "status=FAILED&amp;sort=ended&amp;q=OutOfMemoryError" in html
-    assert "queue=fast" in html
+    assert "q=OutOfMemoryError" in html
+    assert "queue=fast&amp;status=FAILED&amp;ended_from=" in html
     assert "1,200" in html
 
 

@@ -17,6 +17,10 @@ LABELS = {
     "owner": "Owner",
     "from": "From",
     "to": "Until",
+    "ended_from": "Ended from",
+    "ended_to": "Ended until",
+    "on_request": "Cancelled or terminated",
+    "children": "Children of arrays",
     "sort": "Order",
 }
 

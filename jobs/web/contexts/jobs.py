@@ -20,7 +20,7 @@ from jobs.selectors import job_pages as selectors
 from jobs.selectors.bulk import CONCERNS, newest_bulk_actions
 from jobs.selectors.choices import queue_names
 from jobs.selectors.job_counts import StatusCount, status_counts
-from jobs.selectors.job_filters import JobFilters
+from jobs.selectors.job_filters import JobFilters, OnRequest
 from jobs.selectors.job_pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, JobPage, Sort
 from jobs.selectors.saved_views import saved_views
 
@@ -28,13 +28,24 @@ from . import job as job_contexts
 from .job_chips import chips
 from .lazily import lazily
 
-FILTERS = ("q", "queue", "status", "name", "definition", "tag", "owner", "from", "to")
+FILTERS = (
+    *("q", "queue", "status", "name", "definition", "tag", "owner", "from", "to"),
+    *("ended_from", "ended_to", "on_request", "children"),
+)
 # All that the list's URL may have.
 PARAMETERS = frozenset({*FILTERS, "sort", "limit", "before", "format"})
 # These may be there several times.
 REPEATED = frozenset({"status"})
 MAX_FILTER_CHARACTERS = 256
 TOO_MANY_PARTS = "These are too many filters. Leave out what is there twice."
+# Of `children`: each is a job of the list, and arrays are not.
+EACH = "each"
+ON_REQUEST = {
+    OnRequest.NO: "Left out",
+    OnRequest.YES: "Only these",
+    OnRequest.CANCELLED: "Only cancelled",
+    OnRequest.TERMINATED: "Only terminated",
+}
 SORTS = {
     Sort.NEWEST: "Newest first",
     Sort.OLDEST: "Oldest first",
@@ -48,7 +59,7 @@ SORTS = {
 class JobQuery:
     """The URL's query: filters, their order, where to go on, and how many to show.
 
-    `dates` are the texts of `from` and `to`, as they were typed.
+    `dates` are the texts of `from` and `to`, `ends` those of `ended_from` and `ended_to`, as they were typed.
     """
 
     filters: JobFilters
@@ -56,6 +67,7 @@ class JobQuery:
     before: UUID | None = None
     limit: int = DEFAULT_PAGE_SIZE
     dates: tuple[str, str] = ("", "")
+    ends: tuple[str, str] = ("", "")
 
     def parts(self) -> list[tuple[str, str]]:
         """The filters and their order as a query has them; what says nothing is left out."""
@@ -70,6 +82,10 @@ class JobQuery:
             ("owner", filters.owner),
             ("from", since),
             ("to", until),
+            ("ended_from", self.ends[0]),
+            ("ended_to", self.ends[1]),
+            ("on_request", filters.on_request or ""),
+            ("children", EACH if filters.one_by_one else ""),
             ("sort", _as_part(self.sort)),
         ]
         return [(name, value) for name, value in parts if value]
@@ -101,6 +117,10 @@ def read_query(query: QueryDict) -> JobQuery:
             errors[name] = [f"At most {MAX_FILTER_CHARACTERS} characters."]
     since = _bound(texts, "from", errors)
     until = _bound(texts, "to", errors)
+    ended_since, ended_until = _ended(texts, errors)
+    on_request = _on_request(texts["on_request"], errors)
+    if texts["children"] not in {"", EACH}:
+        errors["children"] = [f"This is {EACH}, or left out."]
     statuses = _statuses(query, errors)
     sort = query.get("sort", "").strip() or Sort.NEWEST
     if sort not in set(Sort):
@@ -119,6 +139,10 @@ def read_query(query: QueryDict) -> JobQuery:
         owner=texts["owner"],
         since=since,
         until=until,
+        ended_since=ended_since,
+        ended_until=ended_until,
+        on_request=on_request,
+        one_by_one=bool(texts["children"]),
     )
     return JobQuery(
         filters=filters,
@@ -126,6 +150,7 @@ def read_query(query: QueryDict) -> JobQuery:
         before=_uuid(query.get("before", "")),
         limit=_limit(query.get("limit", "")),
         dates=(texts["from"], texts["to"]),
+        ends=(texts["ended_from"], texts["ended_to"]),
     )
 
 
@@ -139,10 +164,31 @@ def _bound(texts: dict[str, str], name: str, errors: dict[str, list[str]]) -> da
     if not texts[name]:
         return None
     try:
-        return moments.bound(name, texts[name], is_end=name == "to")
+        return moments.bound(name, texts[name], is_end=name.endswith("to"))
     except InvalidInput as error:
         errors.update(error.errors)
         return None
+
+
+def _ended(
+    texts: dict[str, str], errors: dict[str, list[str]]
+) -> tuple[datetime | None, datetime | None]:
+    since, until = None, _bound(texts, "ended_to", errors)
+    try:
+        if text := texts["ended_from"]:
+            since = moments.since("ended_from", text, now=timezone.now())
+        if since and until:
+            moments.check_order(since, until, name="ended_to")
+    except InvalidInput as error:
+        errors.update(error.errors)
+    return since, until
+
+
+def _on_request(text: str, errors: dict[str, list[str]]) -> OnRequest | None:
+    if text in {"", *OnRequest}:
+        return OnRequest(text) if text else None
+    errors["on_request"] = [f"This is one of {', '.join(OnRequest)}."]
+    return None
 
 
 def _statuses(query: QueryDict, errors: dict[str, list[str]]) -> tuple[str, ...]:
@@ -190,6 +236,7 @@ def build(*, user: User, query: JobQuery) -> dict[str, Any]:
         "chips": chips(query.parts(), sorts=SORTS),
         "queue_names": lazily(queue_names),
         "statuses": JobStatus.values,
+        "on_request": [(value.value, label) for value, label in ON_REQUEST.items()],
         "sorts": [(_as_part(sort), label) for sort, label in SORTS.items()],
         "sort_urls": {sort.value: query.sorted_by(sort).url() for sort in Sort},
         "tabs": lazily(lambda: _tabs(user, query)),
@@ -239,7 +286,7 @@ def _has_more(query: JobQuery) -> bool:
     """Whether one of the filters that are folded away is in use."""
     filters = query.filters
     folded = (filters.name, filters.tag, filters.owner, *query.dates)
-    return any(folded) or len(filters.statuses) > 1
+    return any(folded) or filters.is_by_end or filters.one_by_one or len(filters.statuses) > 1
 
 
 def _tabs(user: User, query: JobQuery) -> list[dict[str, Any]]:

@@ -19,10 +19,12 @@ from jobs.selectors import metrics as selectors
 from jobs.selectors.costs import CostScope
 from jobs.selectors.costs_daily import usd_by_day
 from jobs.selectors.environments import environment_names
+from jobs.selectors.job_filters import OnRequest
 from jobs.selectors.job_pages import Sort
 from jobs.selectors.metrics import RANGES, EnvironmentSeries, MetricRange, QueueSeries
 
 from .charts import Chart, Curve
+from .jobs import EACH
 from .lazily import lazily
 from .metric_query import MetricQuery, as_text, read_query
 
@@ -37,7 +39,8 @@ WORDS_OF_KINDS = {
     kinds.IMAGE: "CannotPullContainerError",
     kinds.DEPENDENCY: reasons.DEPENDENT_FAILED,
 }
-FAILED = {"status": str(JobStatus.FAILED), "sort": str(Sort.ENDED)}
+# What jobs were of these kinds of failures; of the others none was ended on request.
+REQUESTS = {kinds.CANCELLED: OnRequest.CANCELLED, kinds.TERMINATED: OnRequest.TERMINATED}
 STEP_WORDS = {60: "minute", 3600: "hour", 86_400: "day"}
 
 
@@ -268,7 +271,8 @@ def _percentiles(
 def _tiles(series: QueueSeries, query: MetricQuery) -> list[Tile]:
     """Sums of the range. As on the overview, what somebody ended is told apart from what failed by itself."""
     submitted = {"from": as_text(query.span.start), "to": as_text(query.span.end)}
-    succeeded = {"status": str(JobStatus.SUCCEEDED), "sort": str(Sort.ENDED)}
+    succeeded = _ended(query, JobStatus.SUCCEEDED)
+    failed = _ended(query, JobStatus.FAILED, on_request=OnRequest.NO)
     on_request = sum(series.failures_by_kind.get(kind, 0) for kind in kinds.ON_REQUEST)
     sums = [
         ("Submitted", _sum(series.submitted), "bw-submitted", submitted, ""),
@@ -277,7 +281,7 @@ def _tiles(series: QueueSeries, query: MetricQuery) -> list[Tile]:
             "Failed",
             _sum(series.failed) - on_request,
             "bw-failed",
-            FAILED,
+            failed,
             f"and {on_request:,} cancelled or terminated" if on_request else "",
         ),
     ]
@@ -303,11 +307,28 @@ def _failures(series: QueueSeries, query: MetricQuery) -> list[FailureRow]:
             label=kinds.label_of(kind),
             count=count,
             part=count / most,
-            url=_jobs_url(query, **FAILED, q=_words_of(kind)),
+            url=_jobs_url(
+                query,
+                **_ended(query, JobStatus.FAILED, on_request=REQUESTS.get(kind, OnRequest.NO)),
+                q=_words_of(kind),
+            ),
             is_on_request=kind in kinds.ON_REQUEST,
         )
         for kind, count in found
     ]
+
+
+def _ended(
+    query: MetricQuery, status: JobStatus, *, on_request: OnRequest | None = None
+) -> dict[str, str]:
+    """The list of the jobs that ended so within the range."""
+    return {
+        "status": str(status),
+        "ended_from": as_text(query.span.start),
+        "ended_to": as_text(query.span.end),
+        "on_request": on_request or "",
+        "sort": str(Sort.ENDED),
+    }
 
 
 def _words_of(kind: str) -> str:
@@ -317,8 +338,6 @@ def _words_of(kind: str) -> str:
 
 
 def _jobs_url(query: MetricQuery, **given: str) -> str:
-    """The list of jobs, narrowed; what ended in a time that is over was at least submitted before its end."""
-    asked = {"queue": query.queue.name if query.queue else "", **given}
-    if query.is_zoomed:
-        asked.setdefault("to", as_text(query.span.end))
+    """The list of jobs, narrowed; an array counts by its children."""
+    asked = {"queue": query.queue.name if query.queue else "", **given, "children": EACH}
     return f"{reverse('jobs')}?{urlencode({name: text for name, text in asked.items() if text})}"
