@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('shared', models.BooleanField(default=False, help_text="Whether everybody's jobs may use it.")),
                 ('created_at', models.DateTimeField()),
                 ('updated_at', models.DateTimeField()),
-                ('last_used_at', models.DateTimeField(blank=True, help_text='When an image was last pulled with it.', null=True)),
+                ('last_used_at', models.DateTimeField(blank=True, help_text='When it was last sent to the registry.', null=True)),
                 ('check_asked_at', models.DateTimeField(blank=True, help_text='Since when it is to be tried; empty: it is not.', null=True)),
                 ('checked_at', models.DateTimeField(blank=True, null=True)),
                 ('accepted', models.BooleanField(blank=True, help_text='Whether the registry accepted it when it was last tried.', null=True)),

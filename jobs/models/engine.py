@@ -124,7 +124,10 @@ class ImagePull(models.Model):
         help_text='With whose login: "login:" or "secret:" and its id. Empty: nobody\'s.',
     )
     repository = models.CharField(
-        max_length=512, blank=True, default="", help_text="The image's, once a login has brought it."
+        max_length=512,
+        blank=True,
+        default="",
+        help_text="The image's, once a login has brought it.",
     )
     proven = models.CharField(
         max_length=64,

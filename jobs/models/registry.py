@@ -24,7 +24,7 @@ class RegistryLogin(models.Model):
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     last_used_at = models.DateTimeField(
-        null=True, blank=True, help_text="When an image was last pulled with it."
+        null=True, blank=True, help_text="When it was last sent to the registry."
     )
     check_asked_at = models.DateTimeField(
         null=True, blank=True, help_text="Since when it is to be tried; empty: it is not."

@@ -229,9 +229,11 @@ def _postgresql_indices(sql: str, values: Sequence[Any]) -> Iterator[str]:
 
 
 def _sorts_few(sql: str) -> bool:
-    """Of a page's jobs by their keys, or of definitions or queues by their newest jobs: as few as the page has."""
+    """Of a page's jobs by their keys, of the newest of each part of a list, or of definitions or queues by their newest
+    jobs: as few as the page has."""
     return (
         '"jobs_job"."id" IN' in sql
+        or re.search(r"LIMIT \d+\) AS part", sql) is not None
         or 'FROM "jobs_jobdefinition"' in sql
         or 'FROM "jobs_jobqueue"' in sql
     )
