@@ -131,7 +131,7 @@ def test_a_private_image_serves_those_whose_login_it_is_pulled_with(
     assert others["status_reason"].startswith(refused)
     # Nor by its digest, which Docker would not ask the registry for.
     client = docker.APIClient(base_url=docker_engine_url, version="auto")
-    [digest] = client.inspect_image(images[0])["RepoDigests"]
+    [digest] = client.inspect_image(images[0])["RepoDigests"]  # type: ignore[no-untyped-call]
     client.close()
     by_digest = installation.define(
         jobDefinitionName="digest", type="container", containerProperties=container(digest)

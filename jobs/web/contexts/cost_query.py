@@ -110,9 +110,10 @@ def read_query(query: QueryDict, *, now: datetime) -> CostQuery:
 
 
 def _first(query: QueryDict) -> date:
-    if not query.get("from"):
+    text = query.get("from", "")
+    if not text:
         raise InvalidInput({"from": ["Give the first day as well, such as 2026-01-31."]})
-    return moments.day("from", query["from"])
+    return moments.day("from", text)
 
 
 def read_rows_query(query: QueryDict, *, now: datetime) -> RowsQuery:
