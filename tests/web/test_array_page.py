@@ -18,11 +18,11 @@ from jobs.services.passes.wait_reasons import record_waits
 from tests.builders import NOW, a_job, an_array, an_attempt
 
 JSON = {"Accept": "application/json"}
-# Session, user, the job; then the grid, failures, children, cost, history, reruns.
-PAGE_QUERIES = 10
+# Session, user, the job; then the grid, failures, children, cost, history, reruns, logins of registries.
+PAGE_QUERIES = 11
 LIST_QUERIES = 9
 # And: pace, the first child that waits, its needs and place.
-LIVE_QUERIES = 21
+LIVE_QUERIES = 22
 MAX_BYTES = 100_000
 
 
