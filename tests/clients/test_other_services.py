@@ -153,7 +153,8 @@ def tail(clients: Clients, *options: str) -> Iterator[Iterator[str]]:
     environment = clients.environment()
     environment.pop("AWS_DATA_PATH", None)
     aws = next(each for each in AWS_2 if each.exists())
-    words = [str(aws), "logs", "tail", GROUP, "--follow", *options]
+    # Whoever runs the tests in the background of a shell has them, and all that they start, ignore Ctrl-C.
+    words = ["env", "--default-signal=INT", str(aws), "logs", "tail", GROUP, "--follow", *options]
     words += ["--endpoint-url", clients.keys["AWS_ENDPOINT_URL"]]
     with subprocess.Popen(
         words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
