@@ -23,7 +23,7 @@ from .costs_scope import CostRange, CostScope
 from .costs_sums import HOURS, added_up
 
 # From so many attempts on, nobody sees whether a sum is some seconds old.
-KEPT_FROM = 500
+KEPT_FROM = 100
 KEPT_SECONDS = 10.0
 
 
