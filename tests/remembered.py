@@ -1,5 +1,6 @@
 """What a process keeps for some seconds, so that pages need not work it out for each viewer."""
 
+from jobs.selectors.costs_daily import kept_rest
 from jobs.selectors.earlier_runs import kept_runs
 from jobs.selectors.forecast_snapshot import kept_snapshot
 from jobs.selectors.free_room import kept_room
@@ -20,5 +21,6 @@ def forget_all() -> None:
         kept_runs,
         kept_room,
         kept_snapshot,
+        kept_rest,
     ):
         kept.forget()

@@ -59,6 +59,11 @@ class _KeptRest:
                 self._kept[key] = (at + KEPT_SECONDS, days)
         return days
 
+    def forget(self) -> None:
+        """As if nothing had been read."""
+        with self._lock:
+            self._kept.clear()
+
 
 kept_rest = _KeptRest()
 
