@@ -4,9 +4,6 @@ None of this is stored: it changes all the time, and nobody looks at most of it.
 Source: AWS Batch API, `GetJobQueueSnapshot`.
 """
 
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +17,7 @@ from jobs.scheduling.plan import WaitCode
 from jobs.scheduling.reasons import far_behind
 
 from .jobs import newest_wait_reason
+from .kept import Kept
 from .snapshot import load_snapshot
 
 # As many as AWS Batch's GetJobQueueSnapshot gives.
@@ -125,36 +123,12 @@ def estimated_start(*, job: Job, now: datetime) -> datetime | None:
 
 def estimated_starts(*, queue_id: int, now: datetime) -> Mapping[UUID, datetime]:
     """The likely starts of the jobs at the front of a queue, and of those that share machines with it."""
-    return kept_estimates.get(queue_id, now)
+    return kept_estimates.get(queue_id, lambda: _estimate(queue_id, now))
 
 
-class _Estimates:
-    """Estimates by queue, each kept for some seconds or until `forget`. Safe to share by threads."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[int, tuple[float, Mapping[UUID, datetime]]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, queue_id: int, now: datetime) -> Mapping[UUID, datetime]:
-        at = time.monotonic()
-        with self._lock:
-            until, starts = self._kept.get(queue_id, (0.0, {}))
-        if at < until:
-            return starts
-        starts = _estimate(queue_id, now)
-        with self._lock:
-            self._kept[queue_id] = (at + ESTIMATE_SECONDS, starts)
-            self._kept.move_to_end(queue_id)
-            if len(self._kept) > CACHED_QUEUES:
-                self._kept.popitem(last=False)
-        return starts
-
-    def forget(self) -> None:
-        with self._lock:
-            self._kept.clear()
-
-
-kept_estimates = _Estimates()
+kept_estimates: Kept[int, Mapping[UUID, datetime]] = Kept(
+    seconds=ESTIMATE_SECONDS, most=CACHED_QUEUES
+)
 
 
 def _estimate(queue_id: int, now: datetime) -> Mapping[UUID, datetime]:

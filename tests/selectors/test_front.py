@@ -8,6 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 from jobs.models import Job, JobQueue, JobStatus, ShareUsage, WaitReason
 from jobs.selectors import front
 from jobs.selectors.front import behind_at_least, estimated_start, front_of, position_of, turn_of
+from jobs.selectors.kept import Kept
 from tests.builders import (
     NOW,
     a_definition,
@@ -153,8 +154,7 @@ def test_all_who_look_at_a_queue_within_seconds_share_an_estimate(
     estimated_start(job=first, now=NOW)
     with django_assert_num_queries(0):
         assert estimated_start(job=second, now=NOW)
-    monkeypatch.setattr(front, "ESTIMATE_SECONDS", 0.0)
-    front.kept_estimates.forget()
+    monkeypatch.setattr(front, "kept_estimates", Kept(seconds=0.0, most=1))
     estimated_start(job=first, now=NOW)
     first.delete()
     assert estimated_start(job=second, now=NOW) == NOW + timedelta(seconds=60)
