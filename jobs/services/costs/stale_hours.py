@@ -32,7 +32,9 @@ def note_end(ended_at: datetime) -> None:
     No query where it is written in time.
     """
     now = timezone.now()
-    for step in (HOURS, MINUTES):
+    # Minutes that are forgotten are added up with their hours alone.
+    steps = (HOURS, MINUTES) if ended_at > now - MINUTES_KEPT else (HOURS,)
+    for step in steps:
         if now > step.floor(ended_at) + step.length + IN_TIME[step.mark]:
             _mark(step, [ended_at])
 
