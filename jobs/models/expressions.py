@@ -1,9 +1,10 @@
 """Expressions that indices and queries must have in common, so that a query finds its index."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import CharField, FloatField, Func, IntegerField, Q, Value
+from django.db.models import CharField, F, FloatField, Func, IntegerField, Q, Value
 from django.db.models.sql.compiler import SQLCompiler
 
 
@@ -37,6 +38,17 @@ class NoText(Value):
 
 # Of a job in a share: the condition of the index of shares, which leaves out all other jobs.
 IN_A_SHARE = ~Q(share_identifier=NoText())
+
+# Of jobs that are counted one by one: an array counts by its children.
+ONE_BY_ONE = Q(array_size__isnull=True) | Q(array_index__isnull=False)
+
+
+def ended_by(kinds: Iterable[str]) -> Q:
+    """Of jobs that ended as one of these stops (`StopKind`) asked.
+
+    What had failed by itself before it came to that has its own reason.
+    """
+    return Q(stop_kind__in=tuple(kinds), status_reason=F("stop_reason"))
 
 
 class Number(Func):

@@ -15,7 +15,7 @@ from jobs.domain import ids
 from jobs.domain.errors import InvalidInput
 from jobs.domain.numbers import is_revision
 from jobs.models import Job, JobDefinition, JobQueue, JobStatus, StopKind
-from jobs.models.expressions import Number, Text
+from jobs.models.expressions import ONE_BY_ONE, Number, Text, ended_by
 
 from .job_lists import CLOCKS_APART
 from .queues import kept_counts
@@ -39,8 +39,6 @@ STOPS = {
     OnRequest.CANCELLED: (StopKind.CANCEL,),
     OnRequest.TERMINATED: (StopKind.TERMINATE,),
 }
-# An array counts by its children.
-ONE_BY_ONE = Q(array_size__isnull=True) | Q(array_index__isnull=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +187,7 @@ class Scope:
         on_request = self.filters.on_request
         if on_request is None:
             return rows
-        # What had failed by itself before it came to that has its own reason.
-        asked = Q(stop_kind__in=STOPS[on_request], status_reason=F("stop_reason"))
+        asked = ended_by(STOPS[on_request])
         wanted = ~asked if on_request is OnRequest.NO else asked
         return rows.filter(wanted, stopped_at__isnull=False)
 

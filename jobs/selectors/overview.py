@@ -9,12 +9,13 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Count, F, Max, Q, QuerySet, UUIDField
+from django.db.models import Count, Max, Q, QuerySet, UUIDField
 from django.db.models.functions import Coalesce
 
 from jobs.domain import reasons
 from jobs.domain.states import PLACED, JobStatus
 from jobs.models import Job, JobQueue, StopKind, Transition
+from jobs.models.expressions import ONE_BY_ONE, ended_by
 from jobs.models.job import LIVE_LITERALS, LIVE_STATUSES
 
 from .jobs import seen_by, visible_jobs
@@ -107,10 +108,10 @@ def live_counts(*, user: User) -> dict[str, int]:
 
 
 def _live_counts_of_owners(owner_ids: Collection[int]) -> dict[int, dict[str, int]]:
-    counts: dict[int, dict[str, int]] = {}
-    for id_ in owner_ids:
-        rows = Job.objects.filter(owner=id_, status__in=LIVE_LITERALS).order_by()
-        counts[id_] = dict(rows.values_list("status").annotate(Count("pk")))
+    counts: dict[int, dict[str, int]] = {id_: {} for id_ in owner_ids}
+    rows = Job.objects.filter(owner__in=counts, status__in=LIVE_LITERALS).order_by()
+    for id_, status, number in rows.values_list("owner_id", "status").annotate(Count("pk")):
+        counts[id_][status] = number
     return counts
 
 
@@ -148,7 +149,7 @@ def failures(*, user: User, since: datetime) -> Failures:
     somebody ended very many, the failures may be those of some seconds ago.
     """
     rows = visible_jobs(user).filter(
-        Q(array_size__isnull=True) | Q(array_index__isnull=False),
+        ONE_BY_ONE,
         status=JobStatus.FAILED,
         stopped_at__gte=since,
     )
@@ -187,7 +188,7 @@ kept_failures: Kept[tuple[bool, int], _Told] = Kept(seconds=KEPT_SECONDS, most=K
 
 def _told_behind(rows: QuerySet[Job]) -> _Told:
     """Those behind what somebody ended, a large array say."""
-    by_themselves = rows.exclude(stop_kind__in=ON_REQUEST, status_reason=F("stop_reason"))
+    by_themselves = rows.exclude(ended_by(ON_REQUEST))
     lines = [line for line, _ in _newest_failed(by_themselves)]
     return _Told.of(lines[:COUNTED_UP_TO], is_more=len(lines) > COUNTED_UP_TO)
 

@@ -10,10 +10,9 @@ from bisect import bisect_right
 from collections import OrderedDict, deque
 from datetime import datetime
 
-from django.db.models import Q
-
 from jobs.domain.states import JobStatus
 from jobs.models import Job
+from jobs.models.expressions import ONE_BY_ONE
 
 REFRESH_SECONDS = 10.0
 # Read at once; of more that ended since the last look, the oldest are missed.
@@ -64,7 +63,7 @@ class RunTimes:
             newest = self._newest
         # An array's own length says nothing: its children run one beside the other.
         ended = Job.objects.filter(
-            Q(array_size=None) | Q(array_index__isnull=False),
+            ONE_BY_ONE,
             status=JobStatus.SUCCEEDED,
             started_at__isnull=False,
             stopped_at__isnull=False,
