@@ -10,15 +10,15 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from jobs import changes, queueing
 from jobs.domain import registries
-from jobs.domain.errors import NotFound
 from jobs.domain.flags import flag
 from jobs.domain.registries import Credentials
 from jobs.domain.validation import Checker
 from jobs.models import RegistryLogin
+from jobs.services.writing.races import second_look, still_there
 
 from .ciphers import decrypt, encrypt
 
@@ -74,21 +74,16 @@ def create_login(*, owner: User, fields: Mapping[str, object], now: datetime) ->
     """Stores a new login. Raises InvalidInput, or PermissionDenied; then nothing changed."""
     clean = check_login(owner=owner, fields=fields)
     _check_right_to_share(owner, clean)
-    try:
-        with transaction.atomic():
-            made = RegistryLogin.objects.create(
-                prefix=clean.prefix,
-                username=clean.username,
-                encrypted=_encrypted(clean.password or ""),
-                shared=clean.shared,
-                owner=owner,
-                created_at=now,
-                updated_at=now,
-            )
-    except IntegrityError:
-        # The checks passed, so somebody was faster: the second look says at what.
-        check_login(owner=owner, fields=fields)
-        raise
+    with second_look(lambda: check_login(owner=owner, fields=fields)), transaction.atomic():
+        made = RegistryLogin.objects.create(
+            prefix=clean.prefix,
+            username=clean.username,
+            encrypted=_encrypted(clean.password or ""),
+            shared=clean.shared,
+            owner=owner,
+            created_at=now,
+            updated_at=now,
+        )
     changes.publish([changes.REGISTRIES])
     return made
 
@@ -100,24 +95,23 @@ def update_login(
 
     Raises InvalidInput, PermissionDenied where `by` may not do so, or NotFound if it was deleted meanwhile.
     """
-    try:
-        with transaction.atomic():
-            row = RegistryLogin.objects.select_for_update().filter(id=login.id).first()
-            if row is None:
-                raise NotFound(f"The login for {login.prefix} was deleted.")
-            clean = check_login(owner=row.owner, fields=fields, login=row)
-            if not row.shared:
-                _check_right_to_share(by, clean)
-            row.username, row.shared = clean.username, clean.shared
-            if clean.password is not None:
-                row.encrypted = _encrypted(clean.password)
-            row.updated_at = now
-            row.check_asked_at = row.checked_at = row.accepted = None
-            row.answer = ""
-            row.save()
-    except IntegrityError:
-        check_login(owner=login.owner, fields=fields, login=login)
-        raise
+    with (
+        second_look(lambda: check_login(owner=login.owner, fields=fields, login=login)),
+        transaction.atomic(),
+    ):
+        row = still_there(
+            RegistryLogin.objects.select_for_update(), login, called=f"The login for {login.prefix}"
+        )
+        clean = check_login(owner=row.owner, fields=fields, login=row)
+        if not row.shared:
+            _check_right_to_share(by, clean)
+        row.username, row.shared = clean.username, clean.shared
+        if clean.password is not None:
+            row.encrypted = _encrypted(clean.password)
+        row.updated_at = now
+        row.check_asked_at = row.checked_at = row.accepted = None
+        row.answer = ""
+        row.save()
     changes.publish([changes.REGISTRIES])
     return row
 

@@ -10,15 +10,15 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
-from jobs.domain.errors import NotFound
 from jobs.domain.flags import flag
 from jobs.domain.secret_names import secret_names
 from jobs.domain.secret_values import secret_name, secret_value
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import Secret
 from jobs.selectors.secrets import usable_secrets
+from jobs.services.writing.races import second_look, still_there
 
 from .ciphers import Unreadable, decrypt, encrypt
 
@@ -67,20 +67,15 @@ def create_secret(*, owner: User, fields: Mapping[str, object], now: datetime) -
     """Stores a new secret. Raises InvalidInput, or PermissionDenied; then nothing changed."""
     clean = check_secret(fields=fields)
     _check_right_to_share(owner, clean)
-    try:
-        with transaction.atomic():
-            return Secret.objects.create(
-                name=clean.name,
-                encrypted=_encrypt(clean.value or ""),
-                shared=clean.shared,
-                owner=owner,
-                created_at=now,
-                updated_at=now,
-            )
-    except IntegrityError:
-        # The checks passed, so somebody was faster: the second look says at what.
-        check_secret(fields=fields)
-        raise
+    with second_look(lambda: check_secret(fields=fields)), transaction.atomic():
+        return Secret.objects.create(
+            name=clean.name,
+            encrypted=_encrypt(clean.value or ""),
+            shared=clean.shared,
+            owner=owner,
+            created_at=now,
+            updated_at=now,
+        )
 
 
 def update_secret(
@@ -92,9 +87,9 @@ def update_secret(
     meanwhile.
     """
     with transaction.atomic():
-        row = Secret.objects.select_for_update().filter(id=secret.id).first()
-        if row is None:
-            raise NotFound(f"The secret {secret.name} was deleted.")
+        row = still_there(
+            Secret.objects.select_for_update(), secret, called=f"The secret {secret.name}"
+        )
         clean = check_secret(fields=fields, secret=row)
         if not row.shared:
             _check_right_to_share(by, clean)

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from jobs import changes
 from jobs.domain import alarms, validation
-from jobs.domain.errors import NotFound
 from jobs.domain.flags import flag
 from jobs.domain.validation import Checker, FieldError, is_empty
 from jobs.models import Alarm, AlarmState, ComputeEnvironment, JobQueue
 from jobs.selectors.named import environment_named, queue_named
 from jobs.services.metrics.alarms import look_at
+from jobs.services.writing.races import second_look, still_there
 
 from .names import free_name
 
@@ -90,14 +90,9 @@ def create_alarm(*, fields: Mapping[str, object], now: datetime) -> Alarm:
         state_since=now,
     )
     _put(row, clean)
-    try:
-        with transaction.atomic():
-            row.save(force_insert=True)
-            changes.publish([changes.ALARMS])
-    except IntegrityError:
-        # The checks passed, so somebody was faster: the second look says at what.
-        check_alarm(fields=fields)
-        raise
+    with second_look(lambda: check_alarm(fields=fields)), transaction.atomic():
+        row.save(force_insert=True)
+        changes.publish([changes.ALARMS])
     return _looked_at(row, now)
 
 
@@ -107,17 +102,13 @@ def update_alarm(*, alarm: Alarm, fields: Mapping[str, object], now: datetime) -
     Raises InvalidInput, or NotFound if it was deleted meanwhile.
     """
     clean = check_alarm(fields=fields, alarm=alarm)
-    try:
-        with transaction.atomic():
-            row = Alarm.objects.select_for_update().filter(pk=alarm.pk).first()
-            if row is None:
-                raise NotFound(f"The alarm {alarm.name} was deleted.")
-            _put(row, clean)
-            row.save()
-            changes.publish([changes.ALARMS])
-    except IntegrityError:
-        check_alarm(fields=fields, alarm=alarm)
-        raise
+    with second_look(lambda: check_alarm(fields=fields, alarm=alarm)), transaction.atomic():
+        row = still_there(
+            Alarm.objects.select_for_update(), alarm, called=f"The alarm {alarm.name}"
+        )
+        _put(row, clean)
+        row.save()
+        changes.publish([changes.ALARMS])
     return _looked_at(row, now)
 
 

@@ -7,15 +7,15 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from jobs import changes
 from jobs.domain import budgets, validation
-from jobs.domain.errors import NotFound
 from jobs.domain.validation import Checker, FieldError, is_empty
 from jobs.models import Budget, BudgetAction, BudgetScope, JobQueue
 from jobs.selectors.named import queue_named
 from jobs.services.costs.budgets import set_spent, spent_of
+from jobs.services.writing.races import second_look, still_there
 
 from .names import free_name
 
@@ -85,14 +85,9 @@ def create_budget(*, fields: Mapping[str, object], now: datetime) -> Budget:
     row = Budget(created_at=now)
     _put(row, clean)
     set_spent(row, spent_usd=spent_of(row, now=now), now=now)
-    try:
-        with transaction.atomic():
-            row.save(force_insert=True)
-            changes.publish([changes.BUDGETS])
-    except IntegrityError:
-        # The checks passed, so somebody was faster: the second look says at what.
-        check_budget(fields=fields)
-        raise
+    with second_look(lambda: check_budget(fields=fields)), transaction.atomic():
+        row.save(force_insert=True)
+        changes.publish([changes.BUDGETS])
     return row
 
 
@@ -106,22 +101,18 @@ def update_budget(*, budget: Budget, fields: Mapping[str, object], now: datetime
     changed = Budget(id=budget.id)
     _put(changed, clean)
     spent = spent_of(changed, now=now)
-    try:
-        with transaction.atomic():
-            row = _locked(budget)
-            old = (row.warned_at, row.exceeded_at) if row.month == budgets.month_of(now) else ()
-            _put(row, clean)
-            # Judged anew: a mark that the budget has outgrown goes, one that it keeps has its time.
-            row.month = None
-            set_spent(row, spent_usd=spent, now=now)
-            if old:
-                row.warned_at = row.warned_at and (old[0] or now)
-                row.exceeded_at = row.exceeded_at and (old[1] or now)
-            row.save()
-            changes.publish([changes.BUDGETS])
-    except IntegrityError:
-        check_budget(fields=fields, budget=budget)
-        raise
+    with second_look(lambda: check_budget(fields=fields, budget=budget)), transaction.atomic():
+        row = _locked(budget)
+        old = (row.warned_at, row.exceeded_at) if row.month == budgets.month_of(now) else ()
+        _put(row, clean)
+        # Judged anew: a mark that the budget has outgrown goes, one that it keeps has its time.
+        row.month = None
+        set_spent(row, spent_usd=spent, now=now)
+        if old:
+            row.warned_at = row.warned_at and (old[0] or now)
+            row.exceeded_at = row.exceeded_at and (old[1] or now)
+        row.save()
+        changes.publish([changes.BUDGETS])
     return row
 
 
@@ -176,10 +167,9 @@ def _put(row: Budget, clean: BudgetFields) -> None:
 
 
 def _locked(budget: Budget) -> Budget:
-    row = Budget.objects.select_for_update().filter(id=budget.id).first()
-    if row is None:
-        raise NotFound(f"The budget {budget.name} was deleted.")
-    return row
+    return still_there(
+        Budget.objects.select_for_update(), budget, called=f"The budget {budget.name}"
+    )
 
 
 def _queue(value: object) -> JobQueue:

@@ -11,7 +11,7 @@ from django.db.models import Sum
 
 from jobs import changes
 from jobs.domain import consumables, validation, variables
-from jobs.domain.errors import Conflict, InvalidInput, NotFound
+from jobs.domain.errors import Conflict, InvalidInput
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import (
     ConsumableChange,
@@ -21,6 +21,9 @@ from jobs.models import (
     JobSpec,
 )
 from jobs.models.job import LIVE_LITERALS
+from jobs.services.writing.races import second_look, still_there
+
+from .names import free_name
 
 FIELDS = frozenset({"name", "type", "total_quantity", "tags"})
 CHANGE_FIELDS = frozenset({"operation", "quantity"})
@@ -64,20 +67,15 @@ def check_resource(*, fields: Mapping[str, object]) -> ResourceFields:
 def create_resource(*, fields: Mapping[str, object], now: datetime) -> ConsumableResource:
     """Writes a new resource. Raises InvalidInput; then nothing changed."""
     clean = check_resource(fields=fields)
-    try:
-        with transaction.atomic():
-            resource = ConsumableResource.objects.create(
-                name=clean.name,
-                type=clean.type,
-                total_quantity=clean.total_quantity,
-                tags=clean.tags,
-                created_at=now,
-            )
-            _announce()
-    except IntegrityError:
-        # The checks passed, so somebody was faster: the second look says at what.
-        check_resource(fields=fields)
-        raise
+    with second_look(lambda: check_resource(fields=fields)), transaction.atomic():
+        resource = ConsumableResource.objects.create(
+            name=clean.name,
+            type=clean.type,
+            total_quantity=clean.total_quantity,
+            tags=clean.tags,
+            created_at=now,
+        )
+        _announce()
     return resource
 
 
@@ -120,9 +118,11 @@ def update_resource(
     """
     with transaction.atomic():
         # Locked: jobs take of it at the same moment, and an ADD must not undo that.
-        row = ConsumableResource.objects.select_for_update().filter(id=resource.id).first()
-        if row is None:
-            raise NotFound(f"The consumable resource {resource.name} was deleted.")
+        row = still_there(
+            ConsumableResource.objects.select_for_update(),
+            resource,
+            called=f"The consumable resource {resource.name}",
+        )
         if client_token and not _is_new(row, fields, client_token, now):
             return row
         row.total_quantity = check_change(resource=row, fields=fields)
@@ -188,10 +188,7 @@ def _is_new(
 
 
 def _free_name(value: object) -> str:
-    name = validation.name(value)
-    if ConsumableResource.objects.filter(name=name).exists():
-        raise FieldError(f"There is a consumable resource named {name} already.")
-    return name
+    return free_name(value, ConsumableResource.objects.all(), kind="a consumable resource")
 
 
 def _operation(value: object) -> str:

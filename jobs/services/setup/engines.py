@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Q
 
 from jobs import changes
@@ -12,6 +12,9 @@ from jobs.domain import validation
 from jobs.domain.errors import Conflict, NotFound
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import ComputeEnvironment, Engine, EngineKind, Node
+from jobs.services.writing.races import second_look, still_there
+
+from .names import lasting_name
 
 FIELDS = frozenset({"name", "kind", "url", "cpu_overcommit"})
 NODE_FIELDS = frozenset({"gpus"})
@@ -51,13 +54,9 @@ def check_engine(*, fields: Mapping[str, object], engine: Engine | None = None) 
 def create_engine(*, fields: Mapping[str, object]) -> Engine:
     """Writes a new engine's record; its supervisor finds it. Raises InvalidInput."""
     clean = check_engine(fields=fields)
-    try:
-        with transaction.atomic():
-            engine = Engine.objects.create(**asdict(clean))
-            changes.publish([changes.ENVIRONMENTS])
-    except IntegrityError:
-        check_engine(fields=fields)
-        raise
+    with second_look(lambda: check_engine(fields=fields)), transaction.atomic():
+        engine = Engine.objects.create(**asdict(clean))
+        changes.publish([changes.ENVIRONMENTS])
     return engine
 
 
@@ -68,9 +67,9 @@ def update_engine(*, engine: Engine, fields: Mapping[str, object]) -> Engine:
     Raises InvalidInput, or NotFound if the engine was deleted meanwhile.
     """
     with transaction.atomic():
-        row = Engine.objects.select_for_update().filter(id=engine.id).first()
-        if row is None:
-            raise NotFound(f"The engine {engine.name} was deleted.")
+        row = still_there(
+            Engine.objects.select_for_update(), engine, called=f"The engine {engine.name}"
+        )
         clean = check_engine(fields=fields, engine=row)
         row.url, row.cpu_overcommit = clean.url, clean.cpu_overcommit
         row.save(update_fields=["url", "cpu_overcommit"])
@@ -136,14 +135,13 @@ def _current(engine: Engine | None) -> dict[str, object]:
 
 
 def _free_name(value: object, engine: Engine | None) -> str:
-    name = validation.name(value)
-    if engine is not None:
-        if name != engine.name:
-            raise FieldError("An engine keeps its name: its nodes' ids are made from it.")
-        return name
-    if Engine.objects.filter(name=name).exists():
-        raise FieldError(f"There is an engine named {name} already.")
-    return name
+    return lasting_name(
+        value,
+        Engine.objects.all(),
+        engine.name if engine else None,
+        kind="an engine",
+        stays="An engine keeps its name: its nodes' ids are made from it.",
+    )
 
 
 def _kind(value: object, engine: Engine | None) -> str:

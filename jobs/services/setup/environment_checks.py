@@ -22,6 +22,7 @@ from jobs.models import (
 )
 
 from .environment_capacity import ONLY_MANAGED, capacity
+from .names import lasting_name
 
 # What there is of every environment, and what only the API asks for.
 COMMON_FIELDS = frozenset(
@@ -259,14 +260,13 @@ def _none_inside(
 
 
 def _free_name(value: object, environment: ComputeEnvironment | None) -> str:
-    name = validation.name(value)
-    if environment is not None:
-        if name != environment.name:
-            raise FieldError("An environment keeps its name. Make a new environment instead.")
-        return name
-    if ComputeEnvironment.objects.filter(name=name).exists():
-        raise FieldError(f"There is an environment named {name} already.")
-    return name
+    return lasting_name(
+        value,
+        ComputeEnvironment.objects.all(),
+        environment.name if environment else None,
+        kind="an environment",
+        stays="An environment keeps its name. Make a new environment instead.",
+    )
 
 
 def _find_engine(value: object, environment: ComputeEnvironment | None) -> Engine:

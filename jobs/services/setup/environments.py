@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
+from django.db.models import QuerySet
 
 from jobs import changes
 from jobs.domain import reasons
-from jobs.domain.errors import Conflict, NotFound
+from jobs.domain.errors import Conflict
 from jobs.models import ComputeEnvironment, Engine, EnvironmentState, EnvironmentStatus
+from jobs.services.writing.races import second_look, still_there
 
 from .environment_checks import EnvironmentFields, check_environment
 
@@ -40,23 +42,18 @@ def create_environment(*, fields: Mapping[str, object], now: datetime) -> Comput
     Raises InvalidInput; then nothing changed.
     """
     clean = check_environment(fields=fields)
-    try:
-        with transaction.atomic():
-            _lock_lending(clean.engine.pk)
-            check_environment(fields=fields)
-            environment = ComputeEnvironment.objects.create(
-                name=clean.name,
-                type=clean.type,
-                engine=clean.engine,
-                status=EnvironmentStatus.CREATING,
-                created_at=now,
-                **_columns(clean),
-            )
-            _announce()
-    except IntegrityError:
-        # The checks passed, so somebody was faster: the second look says at what.
+    with second_look(lambda: check_environment(fields=fields)), transaction.atomic():
+        _lock_lending(clean.engine.pk)
         check_environment(fields=fields)
-        raise
+        environment = ComputeEnvironment.objects.create(
+            name=clean.name,
+            type=clean.type,
+            engine=clean.engine,
+            status=EnvironmentStatus.CREATING,
+            created_at=now,
+            **_columns(clean),
+        )
+        _announce()
     return environment
 
 
@@ -70,9 +67,7 @@ def update_environment(
     """
     with transaction.atomic():
         _lock_lending(environment.engine_id)
-        row = _lock(environment)
-        if row is None:
-            raise NotFound(f"The environment {environment.name} was deleted.")
+        row = still_there(_locked(), environment, called=f"The environment {environment.name}")
         if row.status == EnvironmentStatus.DELETING:
             raise Conflict(reasons.being_deleted("environment", row.name))
         clean = check_environment(fields=fields, environment=row)
@@ -92,7 +87,7 @@ def delete_environment(*, environment: ComputeEnvironment) -> None:
     For one that is gone, or on its way there, does nothing. Raises Conflict, which says what stands against it.
     """
     with transaction.atomic():
-        row = _lock(environment)
+        row = _locked().filter(pk=environment.pk).first()
         if row is None or row.status == EnvironmentStatus.DELETING:
             return
         if row.state != EnvironmentState.DISABLED:
@@ -111,9 +106,8 @@ def delete_environment(*, environment: ComputeEnvironment) -> None:
         _announce()
 
 
-def _lock(environment: ComputeEnvironment) -> ComputeEnvironment | None:
-    rows = ComputeEnvironment.objects.select_for_update(no_key=True)
-    return rows.filter(id=environment.id).first()
+def _locked() -> QuerySet[ComputeEnvironment]:
+    return ComputeEnvironment.objects.select_for_update(no_key=True)
 
 
 def _announce() -> None:

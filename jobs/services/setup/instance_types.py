@@ -6,16 +6,17 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from jobs import changes
 from jobs.domain import instance_types as checks
 from jobs.domain import validation
-from jobs.domain.errors import Conflict, NotFound
+from jobs.domain.errors import Conflict
 from jobs.domain.resources import format_vcpus
 from jobs.domain.validation import MAX_USD_PER_HOUR, Checker, FieldError, is_empty
 from jobs.models import ComputeEnvironment, EnvironmentType, Instance, InstanceType
 from jobs.pricing.machine import machine_usd_per_hour
+from jobs.services.writing.races import second_look, still_there
 
 T = TypeVar("T")
 
@@ -78,14 +79,9 @@ def check_instance_type(
 def create_instance_type(*, fields: Mapping[str, object]) -> InstanceType:
     """Writes a new custom type. Raises InvalidInput; then nothing changed."""
     clean = check_instance_type(fields=fields)
-    try:
-        with transaction.atomic():
-            row = InstanceType.objects.create(**asdict(clean), is_custom=True)
-            announce()
-    except IntegrityError:
-        # The checks passed, so somebody was faster: the second look says at what.
-        check_instance_type(fields=fields)
-        raise
+    with second_look(lambda: check_instance_type(fields=fields)), transaction.atomic():
+        row = InstanceType.objects.create(**asdict(clean), is_custom=True)
+        announce()
     return row
 
 
@@ -97,9 +93,11 @@ def update_instance_type(
     Raises InvalidInput, or NotFound if the type was deleted meanwhile.
     """
     with transaction.atomic():
-        row = InstanceType.objects.select_for_update().filter(id=instance_type.id).first()
-        if row is None:
-            raise NotFound(f"The instance type {instance_type.name} was deleted.")
+        row = still_there(
+            InstanceType.objects.select_for_update(),
+            instance_type,
+            called=f"The instance type {instance_type.name}",
+        )
         check_instance_type(fields=fields, instance_type=row).put_into(row)
         row.save(update_fields=WRITTEN_FIELDS)
         announce()

@@ -8,10 +8,13 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from jobs import changes
-from jobs.domain import service, shares, validation, variables
-from jobs.domain.errors import Conflict, NotFound
+from jobs.domain import service, shares, variables
+from jobs.domain.errors import Conflict
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import JobQueue, QueueStatus, SchedulingPolicy
+from jobs.services.writing.races import second_look, still_there
+
+from .names import lasting_name
 
 OF_FAIR_SHARES = ("share_decay_seconds", "compute_reservation", "share_distribution")
 FIELDS = frozenset({"name", *OF_FAIR_SHARES, "quota_share_policy", "tags"})
@@ -72,22 +75,17 @@ def check_policy(
 def create_policy(*, fields: Mapping[str, object], now: datetime) -> SchedulingPolicy:
     """Writes a new policy. Raises InvalidInput; then nothing changed."""
     clean = check_policy(fields=fields)
-    try:
-        with transaction.atomic():
-            policy = SchedulingPolicy.objects.create(
-                name=clean.name,
-                share_decay_seconds=clean.share_decay_seconds,
-                compute_reservation=clean.compute_reservation,
-                share_distribution=clean.share_distribution,
-                quota_share_policy=clean.quota_share_policy,
-                tags=clean.tags,
-                created_at=now,
-            )
-            changes.publish([changes.QUEUES])
-    except IntegrityError:
-        # The checks passed, so somebody was faster: the second look says at what.
-        check_policy(fields=fields)
-        raise
+    with second_look(lambda: check_policy(fields=fields)), transaction.atomic():
+        policy = SchedulingPolicy.objects.create(
+            name=clean.name,
+            share_decay_seconds=clean.share_decay_seconds,
+            compute_reservation=clean.compute_reservation,
+            share_distribution=clean.share_distribution,
+            quota_share_policy=clean.quota_share_policy,
+            tags=clean.tags,
+            created_at=now,
+        )
+        changes.publish([changes.QUEUES])
     return policy
 
 
@@ -97,9 +95,11 @@ def update_policy(*, policy: SchedulingPolicy, fields: Mapping[str, object]) -> 
     Raises InvalidInput, or NotFound if the policy was deleted meanwhile.
     """
     with transaction.atomic():
-        row = SchedulingPolicy.objects.select_for_update().filter(id=policy.id).first()
-        if row is None:
-            raise NotFound(f"The scheduling policy {policy.name} was deleted.")
+        row = still_there(
+            SchedulingPolicy.objects.select_for_update(),
+            policy,
+            called=f"The scheduling policy {policy.name}",
+        )
         clean = check_policy(fields=fields, policy=row)
         row.share_decay_seconds = clean.share_decay_seconds
         row.compute_reservation = clean.compute_reservation
@@ -156,11 +156,10 @@ def _of_one_kind(
 
 
 def _free_name(value: object, policy: SchedulingPolicy | None) -> str:
-    name = validation.name(value)
-    if policy is not None:
-        if name != policy.name:
-            raise FieldError("A policy keeps its name. Make a new policy instead.")
-        return name
-    if SchedulingPolicy.objects.filter(name=name).exists():
-        raise FieldError(f"There is a scheduling policy named {name} already.")
-    return name
+    return lasting_name(
+        value,
+        SchedulingPolicy.objects.all(),
+        policy.name if policy else None,
+        kind="a scheduling policy",
+        stays="A policy keeps its name. Make a new policy instead.",
+    )

@@ -20,6 +20,8 @@ from jobs.models import (
     ServiceEnvironment,
 )
 
+from .names import lasting_name
+
 FIELDS = frozenset(
     {
         "name",
@@ -149,14 +151,13 @@ def _tags(checker: Checker, value: object) -> dict[str, str]:
 
 
 def _free_name(value: object, queue: JobQueue | None) -> str:
-    name = validation.name(value)
-    if queue is not None:
-        if name != queue.name:
-            raise FieldError("A queue keeps its name: scripts use it. Make a new queue instead.")
-        return name
-    if JobQueue.objects.filter(name=name).exists():
-        raise FieldError(f"There is a queue named {name} already.")
-    return name
+    return lasting_name(
+        value,
+        JobQueue.objects.all(),
+        queue.name if queue else None,
+        kind="a queue",
+        stays="A queue keeps its name: scripts use it. Make a new queue instead.",
+    )
 
 
 def _type(

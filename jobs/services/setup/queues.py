@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from jobs import changes
 from jobs.domain import reasons
-from jobs.domain.errors import Conflict, InvalidInput, NotFound
+from jobs.domain.errors import Conflict, InvalidInput
 from jobs.models import (
     ComputeEnvironment,
     JobQueue,
@@ -18,6 +18,7 @@ from jobs.models import (
     QueueStatus,
     ServiceEnvironment,
 )
+from jobs.services.writing.races import second_look, still_there
 
 from .queue_checks import (
     USABLE,
@@ -34,18 +35,13 @@ __all__ = ["QueueFields", "check_queue", "create_queue", "delete_queue", "update
 def create_queue(*, fields: Mapping[str, object], now: datetime) -> JobQueue:
     """Writes a new queue, CREATING until the scheduler sees it. Raises InvalidInput; then nothing changed."""
     clean = check_queue(fields=fields)
-    try:
-        with transaction.atomic():
-            _hold(environment for _, environment in clean.environments)
-            queue = JobQueue.objects.create(
-                name=clean.name, created_at=now, status=QueueStatus.CREATING, **_columns(clean)
-            )
-            _write_order(queue, clean)
-            _announce()
-    except IntegrityError:
-        # The checks passed, so somebody was faster: the second look says at what.
-        check_queue(fields=fields)
-        raise
+    with second_look(lambda: check_queue(fields=fields)), transaction.atomic():
+        _hold(environment for _, environment in clean.environments)
+        queue = JobQueue.objects.create(
+            name=clean.name, created_at=now, status=QueueStatus.CREATING, **_columns(clean)
+        )
+        _write_order(queue, clean)
+        _announce()
     return queue
 
 
@@ -56,9 +52,9 @@ def update_queue(*, queue: JobQueue, fields: Mapping[str, object]) -> JobQueue:
     """
     with transaction.atomic():
         # One change at a time, else two could mix their orders of environments.
-        row = JobQueue.objects.select_for_update(no_key=True).filter(id=queue.id).first()
-        if row is None:
-            raise NotFound(f"The queue {queue.name} was deleted.")
+        row = still_there(
+            JobQueue.objects.select_for_update(no_key=True), queue, called=f"The queue {queue.name}"
+        )
         if row.status == QueueStatus.DELETING:
             raise Conflict(reasons.being_deleted("queue", row.name))
         clean = check_queue(fields=fields, queue=row)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from jobs.domain import service, validation, variables
-from jobs.domain.errors import Conflict, NotFound
+from jobs.domain.errors import Conflict
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import JobQueue, QueueState, QueueStatus, QuotaShare
+from jobs.services.writing.races import second_look, still_there
 
 CHANGE_FIELDS = frozenset({"state", "capacity_limits", "resource_sharing", "preemption"})
 FIELDS = CHANGE_FIELDS | {"name", "tags"}
@@ -35,33 +36,28 @@ def create_quota_share(
     *, queue: JobQueue, fields: Mapping[str, object], now: datetime
 ) -> QuotaShare:
     """Writes a new share of a queue. Raises InvalidInput; then nothing changed."""
-    try:
-        with transaction.atomic():
-            # Locked: the queue stays as it is checked until the share is there.
-            row = JobQueue.objects.select_for_update().filter(id=queue.id).first()
-            clean = _check(fields, row)
-            return QuotaShare.objects.create(
-                queue=queue,
-                name=clean.name,
-                state=clean.state,
-                capacity_limits=clean.capacity_limits,
-                resource_sharing=clean.resource_sharing,
-                preemption=clean.preemption,
-                tags=clean.tags,
-                created_at=now,
-            )
-    except IntegrityError:
-        # The checks passed, so somebody was faster: the second look says at what.
-        _check(fields, queue)
-        raise
+    with second_look(lambda: _check(fields, queue)), transaction.atomic():
+        # Locked: the queue stays as it is checked until the share is there.
+        row = JobQueue.objects.select_for_update().filter(id=queue.id).first()
+        clean = _check(fields, row)
+        return QuotaShare.objects.create(
+            queue=queue,
+            name=clean.name,
+            state=clean.state,
+            capacity_limits=clean.capacity_limits,
+            resource_sharing=clean.resource_sharing,
+            preemption=clean.preemption,
+            tags=clean.tags,
+            created_at=now,
+        )
 
 
 def update_quota_share(*, share: QuotaShare, fields: Mapping[str, object]) -> QuotaShare:
     """Changes what `fields` names. Raises InvalidInput, or NotFound if it was deleted meanwhile."""
     with transaction.atomic():
-        row = _lock(share)
-        if row is None:
-            raise NotFound(f"The quota share {share.name} was deleted.")
+        row = still_there(
+            QuotaShare.objects.select_for_update(), share, called=f"The quota share {share.name}"
+        )
         checker = Checker()
         checker.only(fields, CHANGE_FIELDS)
         current = {field: getattr(row, field) for field in CHANGE_FIELDS}
@@ -76,7 +72,7 @@ def update_quota_share(*, share: QuotaShare, fields: Mapping[str, object]) -> Qu
 def delete_quota_share(*, share: QuotaShare) -> None:
     """Deletes a disabled share. Raises Conflict for one that is enabled."""
     with transaction.atomic():
-        row = _lock(share)
+        row = QuotaShare.objects.select_for_update().filter(pk=share.pk).first()
         if row is None:
             return
         if row.state != QueueState.DISABLED:
@@ -133,7 +129,3 @@ def _free_name(value: object, queue: JobQueue | None) -> str:
     if queue is not None and QuotaShare.objects.filter(queue=queue, name=name).exists():
         raise FieldError(f"The queue {queue.name} has a quota share named {name} already.")
     return name
-
-
-def _lock(share: QuotaShare) -> QuotaShare | None:
-    return QuotaShare.objects.select_for_update().filter(id=share.id).first()

@@ -11,14 +11,17 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from jobs.domain import service, validation, variables
-from jobs.domain.errors import Conflict, NotFound
-from jobs.domain.validation import Checker, FieldError
+from jobs.domain.errors import Conflict
+from jobs.domain.validation import Checker
 from jobs.models import (
     JobQueueServiceEnvironment,
     QueueStatus,
     ServiceEnvironment,
     ServiceEnvironmentState,
 )
+from jobs.services.writing.races import second_look, still_there
+
+from .names import free_name
 
 FIELDS = frozenset({"name", "type", "state", "capacity_limits", "tags"})
 CHANGE_FIELDS = frozenset({"state", "capacity_limits"})
@@ -40,20 +43,15 @@ def create_service_environment(
 ) -> ServiceEnvironment:
     """Writes a new service environment. Raises InvalidInput; then nothing changed."""
     clean = check_service_environment(fields=fields)
-    try:
-        with transaction.atomic():
-            return ServiceEnvironment.objects.create(
-                name=clean.name,
-                type=clean.type,
-                state=clean.state,
-                capacity_limits=clean.capacity_limits,
-                tags=clean.tags,
-                created_at=now,
-            )
-    except IntegrityError:
-        # The checks passed, so somebody was faster: the second look says at what.
-        check_service_environment(fields=fields)
-        raise
+    with second_look(lambda: check_service_environment(fields=fields)), transaction.atomic():
+        return ServiceEnvironment.objects.create(
+            name=clean.name,
+            type=clean.type,
+            state=clean.state,
+            capacity_limits=clean.capacity_limits,
+            tags=clean.tags,
+            created_at=now,
+        )
 
 
 def check_service_environment(*, fields: Mapping[str, object]) -> ServiceEnvironmentFields:
@@ -85,9 +83,11 @@ def update_service_environment(
     Raises InvalidInput, or NotFound if it was deleted meanwhile.
     """
     with transaction.atomic():
-        row = _lock(environment)
-        if row is None:
-            raise NotFound(f"The service environment {environment.name} was deleted.")
+        row = still_there(
+            ServiceEnvironment.objects.select_for_update(),
+            environment,
+            called=f"The service environment {environment.name}",
+        )
         checker = Checker()
         checker.only(fields, CHANGE_FIELDS)
         no_limits: list[dict[str, Any]] = []
@@ -117,7 +117,7 @@ def delete_service_environment(*, environment: ServiceEnvironment) -> None:
 
 
 def _delete(environment: ServiceEnvironment) -> None:
-    row = _lock(environment)
+    row = ServiceEnvironment.objects.select_for_update().filter(pk=environment.pk).first()
     if row is None:
         return
     if row.state != ServiceEnvironmentState.DISABLED:
@@ -135,12 +135,5 @@ def _delete(environment: ServiceEnvironment) -> None:
     row.delete()
 
 
-def _lock(environment: ServiceEnvironment) -> ServiceEnvironment | None:
-    return ServiceEnvironment.objects.select_for_update().filter(id=environment.id).first()
-
-
 def _free_name(value: object) -> str:
-    name = validation.name(value)
-    if ServiceEnvironment.objects.filter(name=name).exists():
-        raise FieldError(f"There is a service environment named {name} already.")
-    return name
+    return free_name(value, ServiceEnvironment.objects.all(), kind="a service environment")
