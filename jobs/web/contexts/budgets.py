@@ -20,7 +20,7 @@ from jobs.selectors.costs_rows import Part
 from jobs.services.setup.budgets import FIELDS, values_of
 
 from .cost_query import CostQuery
-from .forms import errors_elsewhere
+from .forms import shown_errors
 from .lazily import lazily
 from .named import NameQuery, read_query
 
@@ -96,9 +96,8 @@ def build_list(*, query: NameQuery, user: User) -> dict[str, Any]:
     """Read when drawn; see `lazily`."""
     page = lazily(lambda: selectors.list_budgets(user=user, after=query.after, search=query.search))
     return {
-        "query": query,
+        **query.shown(page),
         "rows": lazily(lambda: rows_of(page().rows)),
-        "next_url": lazily(lambda: query.next_url(page().next)),
         "topics": TOPICS,
     }
 
@@ -106,7 +105,7 @@ def build_list(*, query: NameQuery, user: User) -> dict[str, Any]:
 def list_as_json(*, query: NameQuery, user: User) -> dict[str, Any]:
     """`results` by name, and `next`: the URL of the page that follows, or null."""
     page = selectors.list_budgets(user=user, after=query.after, search=query.search)
-    return {"results": [summary(row) for row in page.rows], "next": query.next_url(page.next)}
+    return query.as_json(page, summary)
 
 
 def find(*, name: str, user: User) -> Budget:
@@ -177,6 +176,5 @@ def build_form(
         "scopes": SCOPE_WORDS.items(),
         "actions": ACTION_WORDS.items(),
         "queue_names": queue_names(enabled_only=False),
-        "errors": dict(errors or {}),
-        "form_errors": errors_elsewhere(errors, fields=FIELDS),
+        **shown_errors(errors, fields=FIELDS),
     }

@@ -13,7 +13,7 @@ from jobs.models import ConsumableResource, ConsumableType
 from jobs.selectors import consumables as selectors
 from jobs.services.setup.consumable_resources import OPERATIONS
 
-from .forms import errors_elsewhere
+from .forms import shown_errors
 from .lazily import lazily
 from .named import NameQuery, read_query
 
@@ -43,9 +43,7 @@ def build_list(*, query: NameQuery) -> dict[str, Any]:
     """Read when drawn; see `lazily`."""
     page = lazily(lambda: selectors.list_resources(after=query.after, search=query.search))
     return {
-        "query": query,
-        "page": page,
-        "next_url": lazily(lambda: query.next_url(page().next)),
+        **query.shown(page),
         "topics": TOPICS,
     }
 
@@ -53,10 +51,7 @@ def build_list(*, query: NameQuery) -> dict[str, Any]:
 def list_as_json(*, query: NameQuery) -> dict[str, Any]:
     """`results` by name, and `next`: the URL of the page that follows, or null."""
     page = selectors.list_resources(after=query.after, search=query.search)
-    return {
-        "results": [summary(row) for row in page.rows],
-        "next": query.next_url(page.next),
-    }
+    return query.as_json(page, summary)
 
 
 def find(*, name: str) -> ConsumableResource:
@@ -81,8 +76,7 @@ def build(
         "holds": lazily(lambda: selectors.holds_of(resource=row, user=user)),
         "operations": OPERATION_WORDS.items(),
         "values": values or {},
-        "errors": dict(errors or {}),
-        "form_errors": errors_elsewhere(errors, fields=CHANGE_FIELDS),
+        **shown_errors(errors, fields=CHANGE_FIELDS),
         "topics": TOPICS,
     }
 
@@ -128,6 +122,5 @@ def build_form(
     return {
         "values": values,
         "types": ConsumableType.values,
-        "errors": dict(errors or {}),
-        "form_errors": errors_elsewhere(errors, fields=FIELDS),
+        **shown_errors(errors, fields=FIELDS),
     }

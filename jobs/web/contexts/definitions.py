@@ -25,9 +25,7 @@ def build_list(*, query: NameQuery) -> dict[str, Any]:
     """Read when drawn; see `lazily`."""
     page = lazily(lambda: _page(query))
     return {
-        "query": query,
-        "page": page,
-        "next_url": lazily(lambda: query.next_url(page().next)),
+        **query.shown(page),
         "include_inactive": bool(query.extra["all"]),
     }
 
@@ -35,13 +33,14 @@ def build_list(*, query: NameQuery) -> dict[str, Any]:
 def list_as_json(*, query: NameQuery) -> dict[str, Any]:
     """`results` by name, and `next`: the URL of the page that follows, or null."""
     page = _page(query)
-    return {
-        "results": [
-            {**summary(row.definition), "revisions": row.revisions, "live_jobs": row.live_jobs}
-            for row in page.rows
-        ],
-        "next": query.next_url(page.next),
-    }
+    return query.as_json(
+        page,
+        lambda row: {
+            **summary(row.definition),
+            "revisions": row.revisions,
+            "live_jobs": row.live_jobs,
+        },
+    )
 
 
 def find(*, name: str, revision: int | None = None) -> JobDefinition:

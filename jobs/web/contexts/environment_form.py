@@ -26,7 +26,7 @@ from jobs.selectors import environments as selectors
 from jobs.selectors.instance_types import known_types
 
 from .. import answers
-from .forms import errors_elsewhere, is_checked, posted_rows, rows_of
+from .forms import is_checked, posted_rows, rows_of, shown_errors
 from .lazily import lazily
 from .texts import dollars, max_vcpus
 
@@ -122,8 +122,7 @@ def build_form(
         "states": EnvironmentState.values,
         "allow_privileged": is_checked(values.get("allow_privileged")),
         "host_paths": rows_of(values.get("allowed_host_paths")),
-        "errors": shown,
-        "form_errors": errors_elsewhere(shown, fields=(*OWN_FIELDS, *RESOURCE_FIELDS)),
+        **shown_errors(shown, fields=(*OWN_FIELDS, *RESOURCE_FIELDS)),
     }
 
 

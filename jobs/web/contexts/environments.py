@@ -50,9 +50,7 @@ def build_list(*, query: NameQuery) -> dict[str, Any]:
     """Read when drawn; see `lazily`."""
     page = lazily(lambda: selectors.list_environments(after=query.after, search=query.search))
     return {
-        "query": query,
-        "page": page,
-        "next_url": lazily(lambda: query.next_url(page().next)),
+        **query.shown(page),
         "topics": TOPICS,
     }
 
@@ -60,10 +58,7 @@ def build_list(*, query: NameQuery) -> dict[str, Any]:
 def list_as_json(*, query: NameQuery) -> dict[str, Any]:
     """`results` by name, and `next`: the URL of the page that follows, or null."""
     page = selectors.list_environments(after=query.after, search=query.search)
-    return {
-        "results": [summary(row) for row in page.rows],
-        "next": query.next_url(page.next),
-    }
+    return query.as_json(page, summary)
 
 
 def find(*, name: str) -> selectors.EnvironmentRow:

@@ -39,6 +39,16 @@ def is_checked(value: object) -> bool:
         return False
 
 
+def shown_errors(
+    errors: Mapping[str, list[str]] | None, *, fields: Collection[str]
+) -> dict[str, Any]:
+    """What a form with these fields is drawn from: `errors` by field, and `form_errors` that stand above it."""
+    return {
+        "errors": dict(errors or {}),
+        "form_errors": errors_elsewhere(errors, fields=fields),
+    }
+
+
 def errors_elsewhere(
     errors: Mapping[str, list[str]] | None, *, fields: Collection[str]
 ) -> list[str]:

@@ -18,7 +18,7 @@ from jobs.selectors import instance_types as selectors
 from jobs.selectors.paging import Page
 from jobs.services.setup.instance_types import FIELDS, values_of
 
-from .forms import errors_elsewhere
+from .forms import shown_errors
 from .lazily import lazily
 from .named import NameQuery, read_query
 
@@ -63,12 +63,10 @@ def build_list(*, query: NameQuery) -> dict[str, Any]:
     """Read when drawn; see `lazily`."""
     page = lazily(lambda: _page(query))
     return {
-        "query": query,
+        **query.shown(page),
         "is_filtered": bool(query.search or any(query.extra.values())),
         "families": lazily(selectors.families),
         "architectures": ARCHITECTURES,
-        "page": page,
-        "next_url": lazily(lambda: query.next_url(page().next)),
         "bundles": {OPTIMAL: families_of(OPTIMAL), **BUNDLES},
         "topics": TOPICS,
     }
@@ -77,10 +75,7 @@ def build_list(*, query: NameQuery) -> dict[str, Any]:
 def list_as_json(*, query: NameQuery) -> dict[str, Any]:
     """`results` by family and size, and `next`: the URL of the page that follows, or null."""
     page = _page(query)
-    return {
-        "results": [summary(row) for row in page.rows],
-        "next": query.next_url(page.next),
-    }
+    return query.as_json(page, summary)
 
 
 def find(*, name: str) -> InstanceType:
@@ -165,8 +160,7 @@ def build_form(
         "values": values,
         "keeps_size": row is not None and not row.is_custom,
         "architectures": ARCHITECTURES,
-        "errors": dict(errors or {}),
-        "form_errors": errors_elsewhere(errors, fields=_fields_of_form(row)),
+        **shown_errors(errors, fields=_fields_of_form(row)),
     }
 
 

@@ -1,11 +1,18 @@
 """Lists of things with names: searched by `q`, paged by `after`, the last name of the page before."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.urls import reverse
+
+from jobs.selectors.paging import Page
+
+from .lazily import lazily
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,21 @@ class NameQuery:
     def next_url(self, after: str) -> str | None:
         """The next page's URL, `after` being a selector's `Page.next`."""
         return self.url(after=after) if after else None
+
+    def shown(self, page: Callable[[], Page[Row]]) -> dict[str, Any]:
+        """What the template of a list is drawn from; `page` is called when that asks for it (see `lazily`)."""
+        return {
+            "query": self,
+            "page": page,
+            "next_url": lazily(lambda: self.next_url(page().next)),
+        }
+
+    def as_json(self, page: Page[Row], summary: Callable[[Row], dict[str, Any]]) -> dict[str, Any]:
+        """A list as scripts get it: `results`, and `next`, the URL of the page that follows, or null."""
+        return {
+            "results": [summary(row) for row in page.rows],
+            "next": self.next_url(page.next),
+        }
 
 
 def read_query(route: str, query: QueryDict, *, extra: tuple[str, ...] = ()) -> NameQuery:

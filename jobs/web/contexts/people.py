@@ -30,9 +30,7 @@ def build_list(*, query: NameQuery) -> dict[str, Any]:
     """Users by name with what they may do, groups, and the rules in words."""
     page = lazily(lambda: selectors.list_people(after=query.after, search=query.search))
     return {
-        "query": query,
-        "page": page,
-        "next_url": lazily(lambda: query.next_url(page().next)),
+        **query.shown(page),
         "groups": lazily(selectors.list_groups),
         "roles": rights.ROLES,
         "people": lazily(lambda: [(each, role_words(each)) for each in page().rows]),
@@ -52,7 +50,7 @@ def role_words(person: selectors.Person) -> tuple[str, str]:
 def list_as_json(*, query: NameQuery) -> dict[str, Any]:
     """`results` by name, and `next`: the URL of the page that follows, or null."""
     page = selectors.list_people(after=query.after, search=query.search)
-    return {"results": [summary(row) for row in page.rows], "next": query.next_url(page.next)}
+    return query.as_json(page, summary)
 
 
 def summary(person: selectors.Person) -> dict[str, Any]:
@@ -125,7 +123,4 @@ def trail_as_json(*, query: NameQuery, asked: AuditQuery) -> dict[str, Any]:
     """`results`, newest first, and `next`."""
     page = audit_page(asked)
     names = ("at", "username", "door", "address", "action", "target", "status")
-    return {
-        "results": [{name: getattr(row, name) for name in names} for row in page.rows],
-        "next": query.next_url(page.next),
-    }
+    return query.as_json(page, lambda row: {name: getattr(row, name) for name in names})

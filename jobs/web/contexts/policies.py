@@ -14,7 +14,7 @@ from jobs.scheduling.shares import DEFAULT_DECAY_SECONDS, DEFAULT_WEIGHT, reserv
 from jobs.selectors import policies as selectors
 
 from .. import answers
-from .forms import errors_elsewhere, posted_rows, rows_of
+from .forms import posted_rows, rows_of, shown_errors
 from .lazily import lazily
 from .named import NameQuery, read_query
 
@@ -32,19 +32,14 @@ def build_list(*, query: NameQuery) -> dict[str, Any]:
     """Read when drawn; see `lazily`."""
     page = lazily(lambda: selectors.list_policies(after=query.after, search=query.search))
     return {
-        "query": query,
-        "page": page,
-        "next_url": lazily(lambda: query.next_url(page().next)),
+        **query.shown(page),
     }
 
 
 def list_as_json(*, query: NameQuery) -> dict[str, Any]:
     """`results` by name, and `next`: the URL of the page that follows, or null."""
     page = selectors.list_policies(after=query.after, search=query.search)
-    return {
-        "results": [summary(row) for row in page.rows],
-        "next": query.next_url(page.next),
-    }
+    return query.as_json(page, summary)
 
 
 def find(*, name: str) -> SchedulingPolicy:
@@ -99,8 +94,7 @@ def build_form(
         "values": values,
         "shares": rows_of(values.get("share_distribution")),
         "limits": shares,
-        "errors": dict(errors or {}),
-        "form_errors": errors_elsewhere(errors, fields=FIELDS),
+        **shown_errors(errors, fields=FIELDS),
     }
 
 

@@ -23,7 +23,7 @@ from jobs.selectors.policies import policy_names, shares_of
 
 from .. import answers
 from .budgets import warnings
-from .forms import errors_elsewhere, is_checked, posted_rows, rows_of
+from .forms import is_checked, posted_rows, rows_of, shown_errors
 from .lazily import lazily
 from .named import NameQuery, read_query
 
@@ -47,19 +47,14 @@ def build_list(*, query: NameQuery) -> dict[str, Any]:
     """Read when drawn; see `lazily`."""
     page = lazily(lambda: selectors.list_queues(after=query.after, search=query.search))
     return {
-        "query": query,
-        "page": page,
-        "next_url": lazily(lambda: query.next_url(page().next)),
+        **query.shown(page),
     }
 
 
 def list_as_json(*, query: NameQuery) -> dict[str, Any]:
     """`results` by name, and `next`: the URL of the page that follows, or null."""
     page = selectors.list_queues(after=query.after, search=query.search)
-    return {
-        "results": [summary(row) for row in page.rows],
-        "next": query.next_url(page.next),
-    }
+    return query.as_json(page, summary)
 
 
 def find(*, name: str) -> selectors.QueueRow:
@@ -159,8 +154,7 @@ def build_form(
         "rules": rows_of(values.get("time_limit_actions")),
         "wait_codes": [code.value for code in WaitCode],
         "rule_seconds": (MIN_SECONDS, MAX_SECONDS),
-        "errors": dict(errors or {}),
-        "form_errors": errors_elsewhere(errors, fields=FIELDS),
+        **shown_errors(errors, fields=FIELDS),
     }
 
 

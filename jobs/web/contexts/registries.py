@@ -11,7 +11,7 @@ from jobs.domain.errors import NotFound
 from jobs.models import RegistryLogin
 from jobs.selectors import registry_logins as selectors
 
-from .forms import errors_elsewhere, is_checked
+from .forms import is_checked, shown_errors
 from .lazily import lazily
 from .named import NameQuery, read_query
 
@@ -33,15 +33,13 @@ def build_list(
     page = lazily(lambda: selectors.list_logins(user=user, after=query.after, search=query.search))
     typed = values or {}
     return {
-        "query": query,
-        "page": page,
+        **query.shown(page),
         "rows": lazily(
             lambda: [
                 {"login": each, "may_change": selectors.may_change(user, each)}
                 for each in page().rows
             ]
         ),
-        "next_url": lazily(lambda: query.next_url(page().next)),
         "values": {name: typed.get(name, "") for name in ("prefix", "username")},
         "is_shared": is_checked(typed.get("shared")),
         **_errors(errors),
@@ -51,10 +49,7 @@ def build_list(
 def list_as_json(*, query: NameQuery, user: User) -> dict[str, Any]:
     """`results` by what they are for, and `next`: the URL of the page that follows, or null."""
     page = selectors.list_logins(user=user, after=query.after, search=query.search)
-    return {
-        "results": [summary(row, user) for row in page.rows],
-        "next": query.next_url(page.next),
-    }
+    return query.as_json(page, lambda row: summary(row, user))
 
 
 def build(
@@ -122,6 +117,5 @@ def _as_it_is(login: RegistryLogin) -> RegistryLogin:
 
 def _errors(errors: Mapping[str, list[str]] | None) -> dict[str, Any]:
     return {
-        "errors": dict(errors or {}),
-        "form_errors": errors_elsewhere(errors, fields=FIELDS),
+        **shown_errors(errors, fields=FIELDS),
     }

@@ -10,7 +10,7 @@ from django.urls import reverse
 from jobs.models import Secret
 from jobs.selectors import secrets as selectors
 
-from .forms import errors_elsewhere
+from .forms import shown_errors
 from .lazily import lazily
 from .named import NameQuery, read_query
 
@@ -31,9 +31,7 @@ def build_list(
     """The list, read when drawn (see `lazily`), and the form for a new secret."""
     page = lazily(lambda: selectors.list_secrets(user=user, after=query.after, search=query.search))
     return {
-        "query": query,
-        "page": page,
-        "next_url": lazily(lambda: query.next_url(page().next)),
+        **query.shown(page),
         "name": (values or {}).get("name", ""),
         **_errors(errors),
     }
@@ -42,10 +40,7 @@ def build_list(
 def list_as_json(*, query: NameQuery, user: User) -> dict[str, Any]:
     """`results` by name, and `next`: the URL of the page that follows, or null."""
     page = selectors.list_secrets(user=user, after=query.after, search=query.search)
-    return {
-        "results": [summary(row) for row in page.rows],
-        "next": query.next_url(page.next),
-    }
+    return query.as_json(page, summary)
 
 
 def build(*, secret: Secret, errors: Mapping[str, list[str]] | None = None) -> dict[str, Any]:
@@ -79,6 +74,5 @@ def told(fields: Mapping[str, object], secret: Secret) -> str:
 
 def _errors(errors: Mapping[str, list[str]] | None) -> dict[str, Any]:
     return {
-        "errors": dict(errors or {}),
-        "form_errors": errors_elsewhere(errors, fields=FIELDS),
+        **shown_errors(errors, fields=FIELDS),
     }
