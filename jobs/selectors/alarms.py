@@ -48,11 +48,6 @@ def find_alarm(*, name: str) -> Alarm | None:
     return _alarms().filter(name=name).first()
 
 
-def alarm_by_id(*, alarm_id: int) -> Alarm | None:
-    """The same by its id."""
-    return _alarms().filter(pk=alarm_id).first()
-
-
 def raised_alarms(*, limit: int = RAISED_SHOWN) -> list[Alarm]:
     """Those that are raised, the newest first. One query."""
     rows = _alarms().filter(state=AlarmState.ALARM, is_enabled=True)

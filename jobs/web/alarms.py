@@ -19,7 +19,7 @@ from . import answers
 from .access import require_staff
 from .contexts import alarms as contexts
 from .contexts import undo
-from .once import AGAIN, once
+from .once import AGAIN, found_again, once
 
 
 @answers.allow("GET", "POST")
@@ -90,7 +90,7 @@ def _create(request: HttpRequest) -> HttpResponse:
         sent = once(
             request,
             make=lambda: create_alarm(fields=fields, now=timezone.now()),
-            find=lambda pk: contexts.find_made(alarm_id=int(pk)),
+            find=found_again(Alarm.objects, called="alarm"),
         )
     except InvalidInput as error:
         if answers.wants_json(request):

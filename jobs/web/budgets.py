@@ -5,6 +5,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.domain.errors import InvalidInput
+from jobs.models import Budget
 from jobs.services.setup.budgets import (
     FIELDS,
     create_budget,
@@ -17,6 +18,7 @@ from . import answers
 from .access import require_staff, user_of
 from .contexts import budgets as contexts
 from .contexts import undo
+from .once import AGAIN, found_again, once
 
 
 @answers.allow("GET", "POST")
@@ -82,16 +84,21 @@ def _create(request: HttpRequest) -> HttpResponse:
     require_staff(request)
     fields = answers.posted(request)
     try:
-        made = create_budget(fields=fields, now=timezone.now())
+        sent = once(
+            request,
+            make=lambda: create_budget(fields=fields, now=timezone.now()),
+            find=found_again(Budget.objects, called="budget"),
+        )
     except InvalidInput as error:
         if answers.wants_json(request):
             raise
         context = contexts.build_form(values=fields, errors=error.errors)
         return answers.page(request, "budgets/form.html", context, status=400)
+    made = sent.made
     return answers.done(
         request,
         to=reverse("budget", args=[made.name]),
-        message=f"The budget {made.name} is made.",
+        message=AGAIN if sent.is_again else f"The budget {made.name} is made.",
         as_json=contexts.summary(made),
         status=201,
     )

@@ -5,6 +5,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.domain.errors import Conflict, InvalidInput
+from jobs.models import ConsumableResource
 from jobs.services.setup.consumable_resources import (
     create_resource,
     delete_resource,
@@ -15,6 +16,7 @@ from . import answers
 from .access import require_staff, user_of
 from .contexts import consumables as contexts
 from .contexts import undo
+from .once import AGAIN, DONE_ALREADY, found_again, once
 
 
 @answers.allow("GET", "POST")
@@ -75,13 +77,18 @@ def _create(request: HttpRequest) -> HttpResponse:
     require_staff(request)
     fields = answers.posted(request)
     try:
-        made = create_resource(fields=fields, now=timezone.now())
+        sent = once(
+            request,
+            make=lambda: create_resource(fields=fields, now=timezone.now()),
+            find=found_again(ConsumableResource.objects, called="resource"),
+        )
     except InvalidInput as error:
         if answers.wants_json(request):
             raise
         context = contexts.build_form(values=fields, errors=error.errors)
         return answers.page(request, "consumables/form.html", context, status=400)
-    return _done(request, made.name, "is made.", status=201)
+    told = AGAIN if sent.is_again else f"The resource {sent.made.name} is made."
+    return _done(request, sent.made.name, told, status=201)
 
 
 def _update(request: HttpRequest, name: str) -> HttpResponse:
@@ -89,20 +96,26 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
     row = contexts.find(name=name)
     fields = answers.posted(request)
     try:
-        update_resource(resource=row, fields=fields, now=timezone.now())
+        # "Add 5" from a double click adds 5.
+        sent = once(
+            request,
+            make=lambda: update_resource(resource=row, fields=fields, now=timezone.now()),
+            find=found_again(ConsumableResource.objects, called="resource"),
+        )
     except InvalidInput as error:
         if answers.wants_json(request):
             raise
         context = contexts.build(row=row, user=user, values=fields, errors=error.errors)
         return answers.page(request, "consumables/detail.html", context, status=400)
-    return _done(request, name, "is changed.")
+    told = DONE_ALREADY if sent.is_again else f"The resource {name} is changed."
+    return _done(request, name, told)
 
 
 def _done(request: HttpRequest, name: str, told: str, *, status: int = 200) -> HttpResponse:
     return answers.done(
         request,
         to=reverse("consumable", args=[name]),
-        message=f"The resource {name} {told}",
+        message=told,
         as_json=contexts.summary(contexts.find(name=name)),
         status=status,
     )

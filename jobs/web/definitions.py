@@ -6,12 +6,14 @@ from django.utils import timezone
 from jobs.domain import numbers
 from jobs.domain.errors import InvalidInput
 from jobs.domain.numbers import MAX_REVISION
+from jobs.models import JobDefinition
 from jobs.services.setup.definitions import deregister_definition, register_definition
 
 from . import answers
 from .access import require_staff
 from .contexts import definition_form as forms
 from .contexts import definitions as contexts
+from .once import AGAIN, found_again, once
 
 
 @answers.allow("GET", "POST")
@@ -89,15 +91,21 @@ def deregister(request: HttpRequest, name: str, revision: int) -> HttpResponse:
 def _register(request: HttpRequest) -> HttpResponse:
     user = require_staff(request)
     try:
-        made = register_definition(fields=forms.posted_fields(request), by=user, now=timezone.now())
+        fields = forms.posted_fields(request)
+        sent = once(
+            request,
+            make=lambda: register_definition(fields=fields, by=user, now=timezone.now()),
+            find=found_again(JobDefinition.objects, called="revision"),
+        )
     except InvalidInput as error:
         if answers.wants_json(request):
             raise
         return _form_again(request, error)
+    made = sent.made
     return answers.done(
         request,
         to=contexts.revision_url(made),
-        message=f"{made} is registered.",
+        message=AGAIN if sent.is_again else f"{made} is registered.",
         as_json=contexts.summary(made),
         status=201,
     )

@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.domain.errors import Conflict, InvalidInput
-from jobs.models import Engine, EnvironmentState, Node
+from jobs.models import ComputeEnvironment, Engine, EnvironmentState, Node
 from jobs.selectors.environments import EnvironmentRow
 from jobs.services.setup.engines import update_engine, update_node
 from jobs.services.setup.environments import (
@@ -19,6 +19,7 @@ from .access import require_staff
 from .contexts import environment_form as forms
 from .contexts import environments as contexts
 from .contexts import undo as undo_contexts
+from .once import AGAIN, found_again, once
 from .toasts import Undo
 
 
@@ -155,13 +156,18 @@ def _create(request: HttpRequest) -> HttpResponse:
     require_staff(request)
     fields, typed = forms.posted_fields(request)
     try:
-        made = create_environment(fields=fields, now=timezone.now())
+        sent = once(
+            request,
+            make=lambda: create_environment(fields=fields, now=timezone.now()),
+            find=found_again(ComputeEnvironment.objects, called="environment"),
+        )
     except InvalidInput as error:
         if answers.wants_json(request):
             raise
         context = forms.build_form(values=typed, errors=error.errors)
         return answers.page(request, "environments/form.html", context, status=400)
-    return _done(request, made.name, "is made.", status=201)
+    told = AGAIN if sent.is_again else f"The environment {sent.made.name} is made."
+    return _done(request, sent.made.name, told, status=201)
 
 
 def _update(request: HttpRequest, name: str) -> HttpResponse:
@@ -177,7 +183,7 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
             values={**forms.values_of(row), **typed}, errors=error.errors, row=row
         )
         return answers.page(request, "environments/form.html", context, status=400)
-    return _done(request, name, "is changed.")
+    return _done(request, name, f"The environment {name} is changed.")
 
 
 def _set_state(request: HttpRequest, name: str, state: EnvironmentState, told: str) -> HttpResponse:
@@ -188,7 +194,7 @@ def _set_state(request: HttpRequest, name: str, state: EnvironmentState, told: s
     return _done(
         request,
         name,
-        told,
+        f"The environment {name} {told}",
         undo=undo_contexts.of_state("environment", name, state) if was_other else None,
     )
 
@@ -199,7 +205,7 @@ def _done(
     return answers.done(
         request,
         to=reverse("environment", args=[name]),
-        message=f"The environment {name} {told}",
+        message=told,
         as_json=contexts.summary(contexts.find(name=name)),
         status=status,
         undo=undo,

@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from jobs.domain.errors import Conflict, InvalidInput
+from jobs.models import InstanceType
 from jobs.services.setup.instance_types import (
     create_instance_type,
     delete_instance_type,
@@ -14,6 +15,7 @@ from . import answers
 from .access import require_staff
 from .contexts import instance_types as contexts
 from .contexts import undo
+from .once import AGAIN, found_again, once
 
 
 @answers.allow("GET", "POST")
@@ -85,13 +87,19 @@ def _create(request: HttpRequest) -> HttpResponse:
     require_staff(request)
     fields = answers.posted(request)
     try:
-        made = create_instance_type(fields=fields)
+        sent = once(
+            request,
+            make=lambda: create_instance_type(fields=fields),
+            find=found_again(InstanceType.objects, called="instance type"),
+        )
     except InvalidInput as error:
         if answers.wants_json(request):
             raise
         context = contexts.build_form(values=fields, errors=error.errors)
         return answers.page(request, "instance_types/form.html", context, status=400)
-    return _done(request, made.name, "is made. Name it in an environment.", status=201)
+    name = sent.made.name
+    told = f"The instance type {name} is made. Name it in an environment."
+    return _done(request, name, AGAIN if sent.is_again else told, status=201)
 
 
 def _update(request: HttpRequest, name: str) -> HttpResponse:
@@ -107,14 +115,15 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
             values={**contexts.form_values(row), **fields}, errors=error.errors, row=row
         )
         return answers.page(request, "instance_types/form.html", context, status=400)
-    return _done(request, name, "is changed. What is launched keeps its price.")
+    told = f"The instance type {name} is changed. What is launched keeps its price."
+    return _done(request, name, told)
 
 
 def _done(request: HttpRequest, name: str, told: str, *, status: int = 200) -> HttpResponse:
     return answers.done(
         request,
         to=reverse("instance_type", args=[name]),
-        message=f"The instance type {name} {told}",
+        message=told,
         as_json=contexts.summary(contexts.find(name=name)),
         status=status,
     )

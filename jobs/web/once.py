@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from django.db.models import Manager, Model
 from django.http import HttpRequest
 from django.utils import timezone
 
+from jobs.domain.errors import NotFound
+from jobs.selectors.made import row_made
 from jobs.services.requests import once as service
 from jobs.services.requests.once import FIELD, HasId, Once
 
@@ -13,7 +16,13 @@ from . import answers
 from .access import user_of
 
 T = TypeVar("T", bound=HasId)
-AGAIN = "This form was sent before, and this is what it made. Reload its page to do it once more."
+Row = TypeVar("Row", bound=Model)
+AGAIN = (
+    "Done already: this form was sent before, and this is what it made. "
+    "Reload its page to do it once more."
+)
+DONE_ALREADY = "Done already: this form was sent twice, and counts once."
+GONE = "The {called} that this form made was deleted since. Reload the form's page to make another."
 
 
 def once(request: HttpRequest, *, make: Callable[[], T], find: Callable[[str], T]) -> Once[T]:
@@ -38,3 +47,15 @@ def once(request: HttpRequest, *, make: Callable[[], T], find: Callable[[str], T
         find=find,
         now=timezone.now(),
     )
+
+
+def found_again(rows: Manager[Row], *, called: str) -> Callable[[str], Row]:
+    """`find` of `once` for what has a row of its own; it raises NotFound if that was deleted since."""
+
+    def find(row_id: str) -> Row:
+        row = row_made(rows=rows, row_id=int(row_id))
+        if row is None:
+            raise NotFound(GONE.format(called=called))
+        return row
+
+    return find

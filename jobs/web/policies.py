@@ -5,12 +5,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.domain.errors import Conflict, InvalidInput
+from jobs.models import SchedulingPolicy
 from jobs.services.setup.policies import create_policy, delete_policy, update_policy
 
 from . import answers
 from .access import require_staff
 from .contexts import policies as contexts
 from .contexts import undo
+from .once import AGAIN, found_again, once
 
 
 @answers.allow("GET", "POST")
@@ -81,13 +83,19 @@ def _create(request: HttpRequest) -> HttpResponse:
     require_staff(request)
     fields = contexts.posted_fields(request)
     try:
-        made = create_policy(fields=fields, now=timezone.now())
+        sent = once(
+            request,
+            make=lambda: create_policy(fields=fields, now=timezone.now()),
+            find=found_again(SchedulingPolicy.objects, called="policy"),
+        )
     except InvalidInput as error:
         if answers.wants_json(request):
             raise
         context = contexts.build_form(values=fields, errors=error.errors)
         return answers.page(request, "policies/form.html", context, status=400)
-    return _done(request, made.name, "is made. Choose it in a new queue.", status=201)
+    name = sent.made.name
+    told = f"The policy {name} is made. Choose it in a new queue."
+    return _done(request, name, AGAIN if sent.is_again else told, status=201)
 
 
 def _update(request: HttpRequest, name: str) -> HttpResponse:
@@ -103,14 +111,14 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
             values={**contexts.values_of(row), **fields}, errors=error.errors, row=row
         )
         return answers.page(request, "policies/form.html", context, status=400)
-    return _done(request, name, "is changed.")
+    return _done(request, name, f"The policy {name} is changed.")
 
 
 def _done(request: HttpRequest, name: str, told: str, *, status: int = 200) -> HttpResponse:
     return answers.done(
         request,
         to=reverse("policy", args=[name]),
-        message=f"The policy {name} {told}",
+        message=told,
         as_json=contexts.summary(contexts.find(name=name)),
         status=status,
     )

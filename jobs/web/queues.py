@@ -5,13 +5,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.domain.errors import Conflict, InvalidInput
-from jobs.models import QueueState
+from jobs.models import JobQueue, QueueState
 from jobs.services.setup.queues import create_queue, delete_queue, update_queue
 
 from . import answers
 from .access import require_staff, user_of
 from .contexts import queues as contexts
 from .contexts import undo as undo_contexts
+from .once import AGAIN, found_again, once
 from .toasts import Undo
 
 NEW: dict[str, object] = {"priority": "1", "state": QueueState.ENABLED, "backfill": True}
@@ -104,13 +105,18 @@ def _create(request: HttpRequest) -> HttpResponse:
     require_staff(request)
     fields = contexts.posted_fields(request)
     try:
-        made = create_queue(fields=fields, now=timezone.now())
+        sent = once(
+            request,
+            make=lambda: create_queue(fields=fields, now=timezone.now()),
+            find=found_again(JobQueue.objects, called="queue"),
+        )
     except InvalidInput as error:
         if answers.wants_json(request):
             raise
         context = contexts.build_form(values=fields, errors=error.errors)
         return answers.page(request, "queues/form.html", context, status=400)
-    return _done(request, made.name, "is made.", status=201)
+    told = AGAIN if sent.is_again else f"The queue {sent.made.name} is made."
+    return _done(request, sent.made.name, told, status=201)
 
 
 def _update(request: HttpRequest, name: str) -> HttpResponse:
@@ -126,7 +132,7 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
             values={**contexts.values_of(row), **fields}, errors=error.errors, row=row
         )
         return answers.page(request, "queues/form.html", context, status=400)
-    return _done(request, name, "is changed.")
+    return _done(request, name, f"The queue {name} is changed.")
 
 
 def _set_state(request: HttpRequest, name: str, state: QueueState, told: str) -> HttpResponse:
@@ -137,7 +143,7 @@ def _set_state(request: HttpRequest, name: str, state: QueueState, told: str) ->
     return _done(
         request,
         name,
-        told,
+        f"The queue {name} {told}",
         undo=undo_contexts.of_state("queue", name, state) if was_other else None,
     )
 
@@ -148,7 +154,7 @@ def _done(
     return answers.done(
         request,
         to=reverse("queue", args=[name]),
-        message=f"The queue {name} {told}",
+        message=told,
         as_json=contexts.summary(contexts.find(name=name)),
         status=status,
         undo=undo,

@@ -101,14 +101,6 @@ def find(*, name: str) -> Alarm:
     return found
 
 
-def find_made(*, alarm_id: int) -> Alarm:
-    """The alarm that a form has made. Raises NotFound if it was deleted since."""
-    found = selectors.alarm_by_id(alarm_id=alarm_id)
-    if found is None:
-        raise NotFound("The alarm that this form made was deleted.")
-    return found
-
-
 def build(*, alarm: Alarm, before: int | None = None) -> dict[str, Any]:
     """An alarm, its values, and its history from before the line `before` on; read when drawn."""
     changes = lazily(lambda: _changes(alarm, before))
