@@ -22,6 +22,7 @@ from jobs.models import (
     EngineKind,
     EngineStatus,
     EnvironmentType,
+    EventRule,
     Instance,
     InstanceState,
     InstanceType,
@@ -35,10 +36,13 @@ from jobs.models import (
     RegistryLogin,
     SchedulingPolicy,
     Secret,
+    TargetKind,
     Transition,
 )
 from jobs.models.array import column_of
 from jobs.selectors.plans import plan_of_job
+from jobs.services.access.ciphers import encrypt
+from jobs.services.sending.signing import SIGNING
 from jobs.services.setup.instance_catalogue import load_instance_types, shipped_rows
 
 SPEC_FIELDS = {field.name for field in JobSpec._meta.fields} - {"id"}
@@ -178,6 +182,20 @@ def a_registry_login(**fields: Any) -> RegistryLogin:
         "updated_at": NOW,
     }
     return RegistryLogin.objects.create(owner=owner, **{**values, **fields})
+
+
+def an_event_rule(**fields: Any) -> EventRule:
+    """A rule of an administrator that sends each change of a job's state to a receiver that is not there."""
+    values = {
+        "name": fields.pop("name", None) or _name("rule"),
+        "pattern": {"source": ["aws.batch"]},
+        "target_kind": TargetKind.WEBHOOK,
+        "address": "http://127.0.0.1:9/",
+        "encrypted": encrypt(f"whsec_{'A' * 32}", purpose=SIGNING),
+    }
+    moments = {"created_at": NOW, "changed_at": NOW, "since": NOW}
+    owner = fields.pop("owner", None) or a_user(is_staff=True)
+    return EventRule.objects.create(owner=owner, **{**values, **moments, **fields})
 
 
 def a_definition(**fields: Any) -> JobDefinition:

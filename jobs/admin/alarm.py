@@ -118,4 +118,4 @@ class EnvironmentMetricAdmin(_MetricAdmin):
 
 @admin.register(FollowMark)
 class FollowMarkAdmin(ReadOnlyAdmin[FollowMark]):
-    list_display = ("name", "transition_id", "until")
+    list_display = ("name", "transition_id", "node_transition_id", "queue_block_id", "until")

@@ -32,6 +32,7 @@ from .environment import (
     default_usd_per_gib_hour,
     default_usd_per_vcpu_hour,
 )
+from .event_rule import DeliveryState, EventDelivery, EventKind, EventRule, TargetKind
 from .history import NodeTransition, Transition, WaitReason
 from .instance import (
     Architecture,
@@ -111,6 +112,7 @@ __all__ = [
     "CostTagMinute",
     "DefinitionStatus",
     "DefinitionType",
+    "DeliveryState",
     "DependencyType",
     "DocumentBlock",
     "Engine",
@@ -120,6 +122,9 @@ __all__ = [
     "EnvironmentState",
     "EnvironmentStatus",
     "EnvironmentType",
+    "EventDelivery",
+    "EventKind",
+    "EventRule",
     "FollowMark",
     "ImagePull",
     "ImagePullStatus",
@@ -164,6 +169,7 @@ __all__ = [
     "StaleCostHour",
     "StaleCostMinute",
     "StopKind",
+    "TargetKind",
     "Transition",
     "UsageSample",
     "WaitReason",

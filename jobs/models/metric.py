@@ -27,11 +27,14 @@ class FollowMark(models.Model):
     `selectors.events`) and writes what he makes of the rows in the transaction that moves the mark; the row is the
     lock of what he writes. `until` of "metrics" is up to when its rows by time are whole. "samples": the newest
     minute of which a look was taken, moved in its transaction. "alarms": up to when all alarms were looked at,
-    moved after their transactions; who dies in between looks again.
+    moved after their transactions; who dies in between looks again. "events": up to which rows of all three tables
+    that tell of events those are found that rules send.
     """
 
     name = models.CharField(max_length=32, primary_key=True)
     transition_id = models.BigIntegerField(default=0)
+    node_transition_id = models.BigIntegerField(default=0)
+    queue_block_id = models.BigIntegerField(default=0)
     until = models.DateTimeField(
         null=True, blank=True, help_text="Up to when what he makes of them is whole."
     )

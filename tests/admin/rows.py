@@ -24,6 +24,7 @@ from jobs.models import (
     CostTagMinute,
     DocumentBlock,
     EnvironmentMetric,
+    EventDelivery,
     FollowMark,
     ImagePull,
     Job,
@@ -61,6 +62,7 @@ from tests.builders import (
     a_secret,
     an_array,
     an_attempt,
+    an_event_rule,
     an_instance,
     an_instance_type,
 )
@@ -174,6 +176,9 @@ def _measured(attempt: Attempt) -> None:
     QueueMetric.objects.create(seconds=60, start=NOW, queue=attempt.job.queue)
     EnvironmentMetric.objects.create(seconds=60, start=NOW, environment=attempt.environment)
     FollowMark.objects.create(name="metrics", until=NOW)
+    EventDelivery.objects.create(
+        rule=an_event_rule(), kind="TEST", at=NOW, put_down_at=NOW, next_at=NOW
+    )
 
 
 def _access_of(boss: User) -> None:
