@@ -3,6 +3,7 @@
 from jobs.domain.names import DEFAULT_LOG_GROUP
 
 from .access import AccessKey, AccessToken, JobCredentials
+from .access_policy import AccessPolicy
 from .array import ArraySummary
 from .attempt import DEFAULT_CONTAINER, Attempt, Capacity, UsageSample
 from .audit import REFUSED_STATUS, AuditDoor, AuditEntry
@@ -80,6 +81,7 @@ __all__ = [
     "DEFAULT_LOG_GROUP",
     "REFUSED_STATUS",
     "AccessKey",
+    "AccessPolicy",
     "AccessToken",
     "Alarm",
     "AlarmChange",

@@ -35,6 +35,9 @@ class BulkAction(models.Model):
     untouched = models.JSONField(
         default=list, blank=True, help_text='[{"job": ..., "name": ..., "status": ..., "why": ...}]'
     )
+    address = models.CharField(
+        max_length=64, blank=True, default="", help_text="From where it was asked for."
+    )
     undoes = models.OneToOneField(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="undone_by"
     )
