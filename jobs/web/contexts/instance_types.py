@@ -65,6 +65,7 @@ def build_list(*, query: NameQuery) -> dict[str, Any]:
     return {
         **query.shown(page),
         "is_filtered": bool(query.search or any(query.extra.values())),
+        "is_narrowed": query.is_narrowed or any(query.extra.values()),
         "families": lazily(selectors.families),
         "architectures": ARCHITECTURES,
         "bundles": {OPTIMAL: families_of(OPTIMAL), **BUNDLES},

@@ -36,6 +36,11 @@ class NameQuery:
         """The first page's URL; None on the first page."""
         return self.url(after="") if self.after else None
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether it is other rows than the first of all: an empty list then says nothing of what there is."""
+        return bool(self.search or self.after)
+
     def next_url(self, after: str) -> str | None:
         """The next page's URL, `after` being a selector's `Page.next`."""
         return self.url(after=after) if after else None
