@@ -19,7 +19,7 @@ from django.template.loader import get_template
 from django.utils.cache import patch_vary_headers
 from django.utils.html import format_html
 
-from jobs.domain.errors import InvalidInput
+from jobs.domain.errors import Conflict, InvalidInput
 from jobs.domain.flags import flag
 from jobs.domain.validation import FieldError
 from jobs.services.requests.once import FIELD as REQUEST_TOKEN
@@ -47,6 +47,12 @@ ERROR_TEXTS = {
     503: ("Cannot be read now", "An administrator finds the cause in the server's log."),
     500: ("Something broke on our side", "It has been logged. Try again in a moment."),
 }
+
+# Of a post: a second click, or a page that was left open.
+GONE_MEANWHILE = (
+    "It is gone already",
+    "Nothing was changed: it was deleted before, or it is not yours to see.",
+)
 
 
 class MethodNotAllowed(Exception):
@@ -201,6 +207,24 @@ def done(
     return HttpResponseRedirect(to)
 
 
+def refused(
+    request: HttpRequest,
+    error: InvalidInput | Conflict,
+    template_name: str,
+    context: Callable[[dict[str, list[str]]], Mapping[str, Any]],
+) -> HttpResponse:
+    """The answer to a form, or to a page's filters, that were refused: the same page, with what is wrong beside its fields.
+
+    `context` is given the texts by field; a conflict, which is of no field, has its text under "". For scripts the
+    error goes on: it is answered as any.
+    """
+    if wants_json(request):
+        raise error
+    if isinstance(error, InvalidInput):
+        return page(request, template_name, context(error.errors), status=400)
+    return page(request, template_name, context({"": [str(error)]}), status=409)
+
+
 def invalid_as_json(error: InvalidInput) -> JsonResponse:
     """400 with the texts of each field: what the page shows beside its fields."""
     return JsonResponse({"message": str(error), "errors": error.errors}, status=400)
@@ -216,22 +240,37 @@ def error(
 ) -> HttpResponse:
     """An error as a page, or as `{"message": ...}` for scripts."""
     title, advice = ERROR_TEXTS[status]
+    if status == 404 and request.method == "POST":
+        title, advice = GONE_MEANWHILE
     if for_scripts or wants_json(request):
         response: HttpResponse = JsonResponse({"message": message or title}, status=status)
+    elif LIVE_REGIONS in request.headers:
+        response = _not_renewed(request, status, message)
     else:
         context = {"status": status, "title": title, "message": message, "advice": advice}
         context["layout"] = "fragment.html" if wants_fragment(request) else "base.html"
         html = get_template("error.html").render(context, request)
         response = HttpResponse(html, status=status)
-        if LIVE_REGIONS in request.headers:
-            # Nobody asked for this by a click; the next signal asks again.
-            response["HX-Reswap"] = "none"
-        elif wants_fragment(request):
+        if wants_fragment(request):
             # A part of a page must not be replaced by an error: it goes to the toasts.
             response["HX-Retarget"] = "#toasts"
             response["HX-Reswap"] = "beforeend"
     for name, value in (headers or {}).items():
         response[name] = value
+    return response
+
+
+def _not_renewed(request: HttpRequest, status: int, message: str) -> HttpResponse:
+    """Live parts of a page stay as they are; that its thing is gone is told at its top (`#gone`).
+
+    Nobody asked for this by a click; the next signal asks again.
+    """
+    html = ""
+    if status == 404:
+        told = get_template("includes/gone.html").render({"message": message}, request)
+        html = _partial("gone", told)
+    response = HttpResponse(html, status=status)
+    response["HX-Reswap"] = "none"
     return response
 
 

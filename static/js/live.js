@@ -42,14 +42,26 @@
         .map((region) => region.id);
       if (!ids.length) continue;
       const begun = performance.now();
+      const gone = document.getElementById("gone");
+      if (gone?.dataset.gone) gone.dataset.gone = "before";
       await htmx.ajax("GET", location.pathname + location.search, {
         source: document.body,
         target: document.body,
         swap: "none",
         headers: { "X-Live-Regions": ids.join(" ") },
       });
+      unlessGone();
       await rest(performance.now() - begun);
     }
+  }
+
+  // That the page's thing is gone is told by the answer (`includes/gone.html`), and is over when it is there again.
+  function unlessGone() {
+    const gone = document.getElementById("gone");
+    if (gone?.dataset.gone !== "before") return;
+    gone.replaceChildren();
+    delete gone.dataset.gone;
+    gone.removeAttribute("role");
   }
 
   // What is dear to renew (an array of thousands on a busy server) is renewed less often: a quarter of the time at most.

@@ -1,4 +1,4 @@
-"""What is stopped or taken back in a browser: an action on many jobs, on its own page, and a deleted alarm."""
+"""Taking back in a browser: an action on many jobs, on its own page; a deleted alarm; what others delete."""
 
 import re
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from jobs import changes
 from jobs.models import AccessKey, Alarm, Job
 from jobs.services.requests.bulk import go_on_with_bulk
+from jobs.services.setup.budgets import create_budget, delete_budget
 from tests.builders import a_job, a_queue
 
 pytestmark = pytest.mark.browser
@@ -75,3 +76,16 @@ def test_an_alarm_is_made_deleted_and_taken_back(visit: Visit) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("too-many")
     again = Alarm.objects.get()
     assert (again.name, again.threshold, again.metric) == (made.name, made.threshold, made.metric)
+
+
+def test_a_page_whose_thing_somebody_deletes_says_so_until_it_is_there_again(visit: Visit) -> None:
+    fields = {"name": "team", "scope": "TAG", "tag_key": "team", "usd_per_month": "2"}
+    budget = create_budget(fields=fields, now=timezone.now())
+    page = visit("/budgets/team/")
+    told = page.get_by_role("alert").filter(has_text="This is gone. There is no budget team.")
+    expect(page.locator("#budget-state")).to_be_visible()
+    delete_budget(budget=budget)
+    expect(told).to_be_visible()
+    expect(page.locator("#budget-state")).to_be_visible()
+    create_budget(fields=fields, now=timezone.now())
+    expect(told).to_have_count(0)
