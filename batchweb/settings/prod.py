@@ -13,7 +13,8 @@ for _name in ("BATCHWEB_SECRET_KEY", "BATCHWEB_ALLOWED_HOSTS", "DATABASE_URL", "
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # Under ASGI each request has its own thread; a pool spares it a new connection.
     DATABASES["default"]["OPTIONS"] = {
-        "pool": {"min_size": 1, "max_size": env_int("BATCHWEB_DATABASE_POOL", 20)}
+        **(DATABASES["default"].get("OPTIONS") or {}),
+        "pool": {"min_size": 1, "max_size": env_int("BATCHWEB_DATABASE_POOL", 20)},
     }
 # An image brings its static files along; `var`, which it keeps in a volume, outlives it.
 STATIC_ROOT = Path(env_str("BATCHWEB_STATIC_ROOT") or VAR_DIR / "staticfiles")

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from batchweb.settings.environment import installation_id, jobs_api_url, web_address
+from batchweb.settings.environment import (
+    installation_id,
+    jobs_api_url,
+    postgres_options,
+    web_address,
+)
 
 VAR = Path("/srv/batchweb/var")
 
@@ -106,3 +111,10 @@ def test_where_no_job_could_reach_the_api_is_told(
     monkeypatch.setenv("BATCHWEB_JOBS_API_URL", text)
     with pytest.raises(ValueError, match=r"BATCHWEB_JOBS_API_URL.*https://"):
         jobs_api_url(8000)
+
+
+def test_what_a_databases_address_asks_for_is_kept_and_wins() -> None:
+    found = postgres_options({"sslmode": "require", "options": "-c random_page_cost=2"})
+    assert found["sslmode"] == "require"
+    assert found["options"].startswith("-c random_page_cost=1.1 ")
+    assert found["options"].endswith(" -c random_page_cost=2")
