@@ -30,10 +30,12 @@ def audit(request: HttpRequest) -> HttpResponse:
     try:
         asked = contexts.asked_for(query)
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build_trail(query=query, asked=None, errors=error.errors)
-        return answers.page(request, "access/audit.html", context, status=400)
+        return answers.refused(
+            request,
+            error,
+            "access/audit.html",
+            lambda errors: contexts.build_trail(query=query, asked=None, errors=errors),
+        )
     return answers.page(
         request,
         "access/audit.html",

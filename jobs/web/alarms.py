@@ -93,10 +93,12 @@ def _create(request: HttpRequest) -> HttpResponse:
             find=found_again(Alarm.objects, called="alarm"),
         )
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build_form(values=fields, errors=error.errors)
-        return answers.page(request, "alarms/form.html", context, status=400)
+        return answers.refused(
+            request,
+            error,
+            "alarms/form.html",
+            lambda errors: contexts.build_form(values=fields, errors=errors),
+        )
     made = sent.made
     return answers.done(
         request,
@@ -114,11 +116,13 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
     try:
         changed = update_alarm(alarm=found, fields=fields, now=timezone.now())
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
         values = {**values_of(found), **fields}
-        context = contexts.build_form(values=values, errors=error.errors, alarm=found)
-        return answers.page(request, "alarms/form.html", context, status=400)
+        return answers.refused(
+            request,
+            error,
+            "alarms/form.html",
+            lambda errors: contexts.build_form(values=values, errors=errors, alarm=found),
+        )
     return answers.done(
         request,
         to=reverse("alarm", args=[changed.name]),

@@ -213,7 +213,7 @@ def refused(
     template_name: str,
     context: Callable[[dict[str, list[str]]], Mapping[str, Any]],
 ) -> HttpResponse:
-    """The answer to a form, or to a page's filters, that were refused: the same page, with what is wrong beside its fields.
+    """The answer to a form, or to a page's filters, that were refused: the same page, with what is wrong.
 
     `context` is given the texts by field; a conflict, which is of no field, has its text under "". For scripts the
     error goes on: it is answered as any.

@@ -90,10 +90,12 @@ def _create(request: HttpRequest) -> HttpResponse:
             find=found_again(Budget.objects, called="budget"),
         )
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build_form(values=fields, errors=error.errors)
-        return answers.page(request, "budgets/form.html", context, status=400)
+        return answers.refused(
+            request,
+            error,
+            "budgets/form.html",
+            lambda errors: contexts.build_form(values=fields, errors=errors),
+        )
     made = sent.made
     return answers.done(
         request,
@@ -110,10 +112,12 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
     try:
         changed = update_budget(budget=found, fields=fields, now=timezone.now())
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build_form(values=fields, errors=error.errors, budget=found)
-        return answers.page(request, "budgets/form.html", context, status=400)
+        return answers.refused(
+            request,
+            error,
+            "budgets/form.html",
+            lambda errors: contexts.build_form(values=fields, errors=errors, budget=found),
+        )
     return answers.done(
         request,
         to=reverse("budget", args=[changed.name]),

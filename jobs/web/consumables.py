@@ -60,10 +60,12 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     try:
         delete_resource(resource=row)
     except Conflict as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build(row=row, user=user, errors={"": [str(error)]})
-        return answers.page(request, "consumables/detail.html", context, status=409)
+        return answers.refused(
+            request,
+            error,
+            "consumables/detail.html",
+            lambda errors: contexts.build(row=row, user=user, errors=errors),
+        )
     return answers.done(
         request,
         to=reverse("consumables"),
@@ -83,10 +85,12 @@ def _create(request: HttpRequest) -> HttpResponse:
             find=found_again(ConsumableResource.objects, called="resource"),
         )
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build_form(values=fields, errors=error.errors)
-        return answers.page(request, "consumables/form.html", context, status=400)
+        return answers.refused(
+            request,
+            error,
+            "consumables/form.html",
+            lambda errors: contexts.build_form(values=fields, errors=errors),
+        )
     told = AGAIN if sent.is_again else f"The resource {sent.made.name} is made."
     return _done(request, sent.made.name, told, status=201)
 
@@ -103,10 +107,12 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
             find=found_again(ConsumableResource.objects, called="resource"),
         )
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build(row=row, user=user, values=fields, errors=error.errors)
-        return answers.page(request, "consumables/detail.html", context, status=400)
+        return answers.refused(
+            request,
+            error,
+            "consumables/detail.html",
+            lambda errors: contexts.build(row=row, user=user, values=fields, errors=errors),
+        )
     told = DONE_ALREADY if sent.is_again else f"The resource {name} is changed."
     return _done(request, name, told)
 

@@ -20,10 +20,16 @@ def costs(request: HttpRequest) -> HttpResponse:
     try:
         query = read_query(request.GET, now=now)
     except InvalidInput as error:
-        if answers.wants_json(request) or request.GET.get("format") == "csv":
+        if request.GET.get("format") == "csv":
             raise
-        context = contexts.build_refused(given=request.GET, errors=error.errors, now=now, user=user)
-        return answers.page(request, "costs/costs.html", context, status=400)
+        return answers.refused(
+            request,
+            error,
+            "costs/costs.html",
+            lambda errors: contexts.build_refused(
+                given=request.GET, errors=errors, now=now, user=user
+            ),
+        )
     if request.GET.get("format") == "csv":
         response = HttpResponse(
             contexts.as_csv(query=query, user=user), content_type="text/csv; charset=utf-8"

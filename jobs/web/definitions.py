@@ -1,5 +1,7 @@
 """Job definitions: the list, a revision, two side by side, and registering one."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -98,9 +100,9 @@ def _register(request: HttpRequest) -> HttpResponse:
             find=found_again(JobDefinition.objects, called="revision"),
         )
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        return _form_again(request, error)
+        return answers.refused(
+            request, error, "definitions/form.html", lambda errors: _form_again(request, errors)
+        )
     made = sent.made
     return answers.done(
         request,
@@ -111,13 +113,11 @@ def _register(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _form_again(request: HttpRequest, error: InvalidInput) -> HttpResponse:
+def _form_again(request: HttpRequest, errors: dict[str, list[str]]) -> dict[str, Any]:
     posted = answers.posted(request)
     document = str(posted.get(forms.DOCUMENT) or "")
-    context = forms.build(
-        values=forms.NEW if document else posted, document=document, errors=error.errors
-    )
-    return answers.page(request, "definitions/form.html", context, status=400)
+    values = forms.NEW if document else posted
+    return forms.build(values=values, document=document, errors=errors)
 
 
 def _wanted(request: HttpRequest, name: str) -> int:

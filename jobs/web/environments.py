@@ -93,10 +93,12 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     try:
         delete_environment(environment=row.environment)
     except Conflict as error:
-        if answers.wants_json(request):
-            raise
-        context = forms.build_form(values=forms.values_of(row), row=row, errors={"": [str(error)]})
-        return answers.page(request, "environments/form.html", context, status=409)
+        return answers.refused(
+            request,
+            error,
+            "environments/form.html",
+            lambda errors: forms.build_form(values=forms.values_of(row), row=row, errors=errors),
+        )
     return answers.done(
         request,
         to=reverse("environments"),
@@ -146,10 +148,12 @@ def _refused(
     request: HttpRequest, row: EnvironmentRow, found: Node | Engine, error: InvalidInput
 ) -> HttpResponse:
     """The environment's page with what is wrong; the error itself for scripts."""
-    if answers.wants_json(request):
-        raise error
-    context = contexts.build(row=row, refused=(found, error))
-    return answers.page(request, "environments/detail.html", context, status=400)
+    return answers.refused(
+        request,
+        error,
+        "environments/detail.html",
+        lambda _: contexts.build(row=row, refused=(found, error)),
+    )
 
 
 def _create(request: HttpRequest) -> HttpResponse:
@@ -162,10 +166,12 @@ def _create(request: HttpRequest) -> HttpResponse:
             find=found_again(ComputeEnvironment.objects, called="environment"),
         )
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = forms.build_form(values=typed, errors=error.errors)
-        return answers.page(request, "environments/form.html", context, status=400)
+        return answers.refused(
+            request,
+            error,
+            "environments/form.html",
+            lambda errors: forms.build_form(values=typed, errors=errors),
+        )
     told = AGAIN if sent.is_again else f"The environment {sent.made.name} is made."
     return _done(request, sent.made.name, told, status=201)
 
@@ -177,12 +183,14 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
     try:
         update_environment(environment=row.environment, fields=fields)
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = forms.build_form(
-            values={**forms.values_of(row), **typed}, errors=error.errors, row=row
+        return answers.refused(
+            request,
+            error,
+            "environments/form.html",
+            lambda errors: forms.build_form(
+                values={**forms.values_of(row), **typed}, errors=errors, row=row
+            ),
         )
-        return answers.page(request, "environments/form.html", context, status=400)
     return _done(request, name, f"The environment {name} is changed.")
 
 

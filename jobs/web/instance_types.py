@@ -68,12 +68,14 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     try:
         delete_instance_type(instance_type=row)
     except Conflict as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build_form(
-            values=contexts.form_values(row), row=row, errors={"": [str(error)]}
+        return answers.refused(
+            request,
+            error,
+            "instance_types/form.html",
+            lambda errors: contexts.build_form(
+                values=contexts.form_values(row), row=row, errors=errors
+            ),
         )
-        return answers.page(request, "instance_types/form.html", context, status=409)
     return answers.done(
         request,
         to=reverse("instance_types"),
@@ -93,10 +95,12 @@ def _create(request: HttpRequest) -> HttpResponse:
             find=found_again(InstanceType.objects, called="instance type"),
         )
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build_form(values=fields, errors=error.errors)
-        return answers.page(request, "instance_types/form.html", context, status=400)
+        return answers.refused(
+            request,
+            error,
+            "instance_types/form.html",
+            lambda errors: contexts.build_form(values=fields, errors=errors),
+        )
     name = sent.made.name
     told = f"The instance type {name} is made. Name it in an environment."
     return _done(request, name, AGAIN if sent.is_again else told, status=201)
@@ -109,12 +113,14 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
     try:
         update_instance_type(instance_type=row, fields=fields)
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build_form(
-            values={**contexts.form_values(row), **fields}, errors=error.errors, row=row
+        return answers.refused(
+            request,
+            error,
+            "instance_types/form.html",
+            lambda errors: contexts.build_form(
+                values={**contexts.form_values(row), **fields}, errors=errors, row=row
+            ),
         )
-        return answers.page(request, "instance_types/form.html", context, status=400)
     told = f"The instance type {name} is changed. What is launched keeps its price."
     return _done(request, name, told)
 

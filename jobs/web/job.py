@@ -141,10 +141,10 @@ def _end(
     try:
         changed = act(job=found, reason=answers.text_field(fields, "reason"), now=timezone.now())
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = {"job": found, "errors": error.errors, "reason": fields.get("reason")}
-        return answers.page(request, "jobs/terminate.html", context, status=400)
+        form = {"job": found, "reason": fields.get("reason")}
+        return answers.refused(
+            request, error, "jobs/terminate.html", lambda errors: {**form, "errors": errors}
+        )
     found = find_job(user=user_of(request), job_id=job_id)
     return answers.done(
         request,

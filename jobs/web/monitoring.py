@@ -18,10 +18,14 @@ def monitoring(request: HttpRequest) -> HttpResponse:
     try:
         query = read_query(request.GET, now=now)
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build_refused(given=request.GET, errors=error.errors, user=user, now=now)
-        return answers.page(request, "monitoring/monitoring.html", context, status=400)
+        return answers.refused(
+            request,
+            error,
+            "monitoring/monitoring.html",
+            lambda errors: contexts.build_refused(
+                given=request.GET, errors=errors, user=user, now=now
+            ),
+        )
     context = contexts.build(query=query, user=user, now=now)
     return answers.page(
         request,

@@ -64,12 +64,14 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     try:
         delete_policy(policy=row)
     except Conflict as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build_form(
-            values=contexts.values_of(row), row=row, errors={"": [str(error)]}
+        return answers.refused(
+            request,
+            error,
+            "policies/form.html",
+            lambda errors: contexts.build_form(
+                values=contexts.values_of(row), row=row, errors=errors
+            ),
         )
-        return answers.page(request, "policies/form.html", context, status=409)
     return answers.done(
         request,
         to=reverse("policies"),
@@ -89,10 +91,12 @@ def _create(request: HttpRequest) -> HttpResponse:
             find=found_again(SchedulingPolicy.objects, called="policy"),
         )
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build_form(values=fields, errors=error.errors)
-        return answers.page(request, "policies/form.html", context, status=400)
+        return answers.refused(
+            request,
+            error,
+            "policies/form.html",
+            lambda errors: contexts.build_form(values=fields, errors=errors),
+        )
     name = sent.made.name
     told = f"The policy {name} is made. Choose it in a new queue."
     return _done(request, name, AGAIN if sent.is_again else told, status=201)
@@ -105,12 +109,14 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
     try:
         update_policy(policy=row, fields=fields)
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build_form(
-            values={**contexts.values_of(row), **fields}, errors=error.errors, row=row
+        return answers.refused(
+            request,
+            error,
+            "policies/form.html",
+            lambda errors: contexts.build_form(
+                values={**contexts.values_of(row), **fields}, errors=errors, row=row
+            ),
         )
-        return answers.page(request, "policies/form.html", context, status=400)
     return _done(request, name, f"The policy {name} is changed.")
 
 

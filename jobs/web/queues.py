@@ -87,12 +87,14 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     try:
         delete_queue(queue=row.queue)
     except Conflict as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build_form(
-            values=contexts.values_of(row), row=row, errors={"": [str(error)]}
+        return answers.refused(
+            request,
+            error,
+            "queues/form.html",
+            lambda errors: contexts.build_form(
+                values=contexts.values_of(row), row=row, errors=errors
+            ),
         )
-        return answers.page(request, "queues/form.html", context, status=409)
     return answers.done(
         request,
         to=reverse("queues"),
@@ -111,10 +113,12 @@ def _create(request: HttpRequest) -> HttpResponse:
             find=found_again(JobQueue.objects, called="queue"),
         )
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build_form(values=fields, errors=error.errors)
-        return answers.page(request, "queues/form.html", context, status=400)
+        return answers.refused(
+            request,
+            error,
+            "queues/form.html",
+            lambda errors: contexts.build_form(values=fields, errors=errors),
+        )
     told = AGAIN if sent.is_again else f"The queue {sent.made.name} is made."
     return _done(request, sent.made.name, told, status=201)
 
@@ -126,12 +130,14 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
     try:
         update_queue(queue=row.queue, fields=fields)
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build_form(
-            values={**contexts.values_of(row), **fields}, errors=error.errors, row=row
+        return answers.refused(
+            request,
+            error,
+            "queues/form.html",
+            lambda errors: contexts.build_form(
+                values={**contexts.values_of(row), **fields}, errors=errors, row=row
+            ),
         )
-        return answers.page(request, "queues/form.html", context, status=400)
     return _done(request, name, f"The queue {name} is changed.")
 
 

@@ -17,7 +17,6 @@ from jobs.services.access.registry_logins import (
 from . import answers
 from .access import user_of
 from .contexts import registries as contexts
-from .contexts.named import NameQuery
 
 
 @sensitive_post_parameters("password")
@@ -25,17 +24,26 @@ from .contexts.named import NameQuery
 @answers.allow("GET", "POST")
 def registries(request: HttpRequest) -> HttpResponse:
     """GET: the logins that one's jobs may use. POST: stores one (201 for scripts)."""
-    query = contexts.list_query(request.GET)
+    query, user = contexts.list_query(request.GET), user_of(request)
     if request.method != "POST":
-        return _list(request, query)
+        return answers.page(
+            request,
+            "registries/list.html",
+            contexts.build_list(query=query, user=user),
+            as_json=lambda: contexts.list_as_json(query=query, user=user),
+        )
     fields = answers.posted(request)
-    user = user_of(request)
     try:
         made = create_login(owner=user, fields=fields, now=timezone.now())
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        return _list(request, query, values=fields, errors=error.errors, status=400)
+        return answers.refused(
+            request,
+            error,
+            "registries/list.html",
+            lambda errors: contexts.build_list(
+                query=query, user=user, values=fields, errors=errors
+            ),
+        )
     return answers.done(
         request,
         to=reverse("registry", args=[made.pk]),
@@ -63,10 +71,12 @@ def registry(request: HttpRequest, login_id: int) -> HttpResponse:
     try:
         changed = update_login(login=found, by=user, fields=fields, now=timezone.now())
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build(login=found, values=fields, errors=error.errors)
-        return answers.page(request, "registries/detail.html", context, status=400)
+        return answers.refused(
+            request,
+            error,
+            "registries/detail.html",
+            lambda errors: contexts.build(login=found, values=fields, errors=errors),
+        )
     return answers.done(
         request,
         to=reverse("registry", args=[login_id]),
@@ -102,22 +112,4 @@ def delete(request: HttpRequest, login_id: int) -> HttpResponse:
         to=reverse("registries"),
         message=f"The login for {found.prefix} is deleted.",
         as_json={},
-    )
-
-
-def _list(
-    request: HttpRequest,
-    query: NameQuery,
-    *,
-    values: dict[str, object] | None = None,
-    errors: dict[str, list[str]] | None = None,
-    status: int = 200,
-) -> HttpResponse:
-    user = user_of(request)
-    return answers.page(
-        request,
-        "registries/list.html",
-        contexts.build_list(query=query, user=user, values=values, errors=errors),
-        as_json=lambda: contexts.list_as_json(query=query, user=user),
-        status=status,
     )

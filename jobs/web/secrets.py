@@ -12,7 +12,6 @@ from jobs.services.access.secrets import create_secret, delete_secret, update_se
 from . import answers
 from .access import user_of
 from .contexts import secrets as contexts
-from .contexts.named import NameQuery
 
 
 @sensitive_post_parameters("value")
@@ -20,16 +19,26 @@ from .contexts.named import NameQuery
 @answers.allow("GET", "POST")
 def secrets(request: HttpRequest) -> HttpResponse:
     """GET: the secrets that one's jobs may use. POST: stores one (201 for scripts)."""
-    query = contexts.list_query(request.GET)
+    query, user = contexts.list_query(request.GET), user_of(request)
     if request.method != "POST":
-        return _list(request, query)
+        return answers.page(
+            request,
+            "secrets/list.html",
+            contexts.build_list(query=query, user=user),
+            as_json=lambda: contexts.list_as_json(query=query, user=user),
+        )
     fields = answers.posted(request)
     try:
-        made = create_secret(owner=user_of(request), fields=fields, now=timezone.now())
+        made = create_secret(owner=user, fields=fields, now=timezone.now())
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        return _list(request, query, values=fields, errors=error.errors, status=400)
+        return answers.refused(
+            request,
+            error,
+            "secrets/list.html",
+            lambda errors: contexts.build_list(
+                query=query, user=user, values=fields, errors=errors
+            ),
+        )
     return answers.done(
         request,
         to=reverse("secrets"),
@@ -58,10 +67,12 @@ def secret(request: HttpRequest, secret_id: int) -> HttpResponse:
             secret=found, by=user_of(request), fields=fields, now=timezone.now()
         )
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build(secret=found, errors=error.errors)
-        return answers.page(request, "secrets/detail.html", context, status=400)
+        return answers.refused(
+            request,
+            error,
+            "secrets/detail.html",
+            lambda errors: contexts.build(secret=found, errors=errors),
+        )
     return answers.done(
         request,
         to=reverse("secret", args=[secret_id]),
@@ -79,22 +90,4 @@ def delete(request: HttpRequest, secret_id: int) -> HttpResponse:
     delete_secret(secret=found)
     return answers.done(
         request, to=reverse("secrets"), message=f"The secret {found.name} is deleted.", as_json={}
-    )
-
-
-def _list(
-    request: HttpRequest,
-    query: NameQuery,
-    *,
-    values: dict[str, object] | None = None,
-    errors: dict[str, list[str]] | None = None,
-    status: int = 200,
-) -> HttpResponse:
-    user = user_of(request)
-    return answers.page(
-        request,
-        "secrets/list.html",
-        contexts.build_list(query=query, user=user, values=values, errors=errors),
-        as_json=lambda: contexts.list_as_json(query=query, user=user),
-        status=status,
     )

@@ -49,10 +49,12 @@ def submit_posted(request: HttpRequest) -> HttpResponse:
             find=lambda job_id: find_job(user=user, job_id=UUID(job_id)),
         )
     except InvalidInput as error:
-        if answers.wants_json(request):
-            raise
-        context = contexts.build(user=user, typed=fields, errors=error.errors)
-        return answers.page(request, "jobs/submit.html", context, status=400)
+        return answers.refused(
+            request,
+            error,
+            "jobs/submit.html",
+            lambda errors: contexts.build(user=user, typed=fields, errors=errors),
+        )
     job = sent.made
     return answers.done(
         request,

@@ -160,6 +160,13 @@ def test_an_administrator_shares_somebody_s_secret(client: Client, boss: User) -
     assert client.post(path, {"shared": "false"}, headers=JSON).json()["shared"] is False
 
 
+def test_who_may_use_a_secret_is_not_changed_by_nonsense(client: Client, boss: User) -> None:
+    secret = a_secret(name="n")
+    page = client.post(f"/secrets/{secret.pk}/", {"shared": "perhaps"})
+    assert page.status_code == 400
+    assert "This is true or false." in page.text
+
+
 def test_a_script_gets_names_and_no_values(client: Client, visitor: User) -> None:
     made = client.post("/secrets/", {"name": "n", "value": "hunter2"}, headers=JSON)
     assert made.status_code == 201
