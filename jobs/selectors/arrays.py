@@ -3,8 +3,10 @@
 Each read is one query, whatever the array's size; only the grid looks at every child.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import Count, Min
 
@@ -70,6 +72,11 @@ def failures_of(array: Job, *, limit: int = FAILURES_SHOWN) -> list[FailureGroup
         )
         for status_reason, exit_code, count, first in rows
     ]
+
+
+def jobs_with_specs(job_ids: Sequence[UUID]) -> list[Job]:
+    """These jobs with their specs, in no order."""
+    return list(Job.objects.filter(pk__in=job_ids).select_related("spec")) if job_ids else []
 
 
 def first_in(array: Job, status: str) -> Job | None:

@@ -11,15 +11,20 @@ from pytest_django import DjangoAssertNumQueries
 
 from jobs import changes
 from jobs.domain import ids, reasons
+from jobs.engines.base import LogFrame, LogSource
 from jobs.models import ArraySummary, Job, StopKind
 from jobs.scheduling.plan import Wait, WaitCode
 from jobs.selectors import arrays as selectors
 from jobs.services.passes.wait_reasons import record_waits
+from jobs.web.contexts.arrays import KINDS_WITH_LAST_LINE
 from tests.builders import NOW, a_job, an_array, an_attempt
+from tests.joblogs.writing import Writer, frame, numbered
 
 JSON = {"Accept": "application/json"}
 # Session, user, the job; then the grid, failures, children, cost, history, reruns, logins of registries.
-PAGE_QUERIES = 11
+PAGE_QUERIES = 12
+# And what the first children that failed printed last: their tries, whose logs, and the ends of these.
+LINES_QUERIES = 3
 LIST_QUERIES = 9
 # And: pace, the first child that waits, its needs and place.
 LIVE_QUERIES = 22
@@ -59,7 +64,7 @@ def test_the_page_shows_counts_failures_and_children(page: Client) -> None:
     assert f'href="/jobs/{array.pk}:3/"' in html
     assert "Rerun failed children" in html
     groups = page.get(f"/jobs/{array.pk}/").context["failures"]()
-    assert [(group.reason, group.count, group.first_index) for group in groups] == [
+    assert [(each.group.reason, each.group.count, each.group.first_index) for each in groups] == [
         ("Exit code 1", 2, 3),
         ("Exit code 137", 1, 7),
     ]
@@ -85,6 +90,46 @@ def test_so_does_the_page_of_an_array_that_goes_on(
     ArraySummary.objects.filter(job=array).update(runnable=size - 1, succeeded=1)
     with django_assert_num_queries(LIVE_QUERIES):
         page.get(f"/jobs/{array.pk}/")
+
+
+def failed_with(array: Job, index: int, *frames: LogFrame) -> None:
+    """A child that failed at its first try, having printed this."""
+    child = Job.objects.get(pk=ids.child_id(array.pk, index))
+    Job.objects.filter(pk=child.pk).update(status="FAILED", attempts_made=1)
+    attempt = an_attempt(job=child, started_at=NOW, ended_at=NOW, exit_code=child.exit_code)
+    Writer(attempt).write(list(frames))
+
+
+def test_each_kind_of_failure_tells_what_its_first_child_printed_last(
+    page: Client, script: Client
+) -> None:
+    array = mixed()
+    error = frame(b"no <b>input</b>\n", source=LogSource.STDERR)
+    failed_with(array, 3, error, *numbered(2))
+    failed_with(array, 4, frame(b"of another child\n"))
+    failed_with(array, 7, *numbered(3))
+    html = page.get(f"/jobs/{array.pk}/").text
+    assert f'href="/jobs/{array.pk}:3/#L1"' in html
+    assert "no &lt;b&gt;input&lt;/b&gt;</code>" in html
+    assert "line 2</code>" in html
+    assert "of another child" not in html
+    told = script.get(f"/jobs/{array.pk}/").json()["failures"]
+    assert [each["last_line"] for each in told] == ["no <b>input</b>", "line 2"]
+
+
+@pytest.mark.parametrize("kinds", [1, 9])
+def test_many_kinds_of_failures_cost_as_many_queries_as_one(
+    page: Client, kinds: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    array = an_array(20, children="FAILED")
+    for index in range(kinds):
+        Job.objects.filter(pk=ids.child_id(array.pk, index)).update(status_reason=f"Kind {index}")
+        failed_with(array, index, frame(b"printed\n"))
+    Job.objects.filter(parent=array, attempts_made=0).update(status="SUCCEEDED")
+    ArraySummary.objects.filter(job=array).update(failed=kinds, succeeded=20 - kinds)
+    with django_assert_num_queries(PAGE_QUERIES + LINES_QUERIES):
+        html = page.get(f"/jobs/{array.pk}/").text
+    assert html.count("printed</code>") == min(kinds, KINDS_WITH_LAST_LINE)
 
 
 def test_the_page_of_the_largest_array_stays_light(page: Client) -> None:
@@ -250,7 +295,8 @@ def test_the_json_tells_the_array_and_its_failures(script: Client) -> None:
         )
     told = script.get(f"/jobs/{array.pk}/").json()
     assert told["array"]["size"] == 10
-    assert told["failures"][0] == {"reason": "Exit code 1", "count": 2, "first_index": 3}
+    first = {"reason": "Exit code 1", "count": 2, "first_index": 3, "last_line": None}
+    assert told["failures"][0] == first
     costs = [told[name] for name in ("cost_usd", "idle_usd", "saving_usd")]
     assert costs == ["3.000000000", "0.500000000", "2.500000000"]
     assert told["children_url"] == f"/jobs/{array.pk}/children/"

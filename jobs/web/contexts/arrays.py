@@ -10,13 +10,15 @@ from django.contrib.auth.models import User
 from django.http import QueryDict
 from django.urls import reverse
 
-from jobs.domain import numbers
+from jobs.domain import ids, numbers
 from jobs.domain.errors import InvalidInput
 from jobs.domain.ids import MAX_CHILDREN
 from jobs.domain.states import JobStatus
 from jobs.models import ArraySummary, Job, WaitReason
 from jobs.selectors import arrays as selectors
+from jobs.selectors.arrays import FailureGroup
 from jobs.selectors.costs import Amounts, cost_of_array
+from jobs.selectors.log_ends import EndLine, log_ends_of
 from jobs.selectors.paging import Page
 
 from . import job as job_contexts
@@ -65,6 +67,18 @@ class FirstWaiting:
     needs: list[NeedsOf]
 
 
+# A log's end takes some milliseconds to read: for so many kinds of failures, the most frequent ones, it is told.
+KINDS_WITH_LAST_LINE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Children that failed alike, and what the first of them printed last, if that is known."""
+
+    group: FailureGroup
+    last_line: EndLine | None
+
+
 def read_query(query: QueryDict) -> ChildQuery:
     """The query of a URL. Raises InvalidInput, which names the parameter that is wrong."""
     status = query.get("status", "").strip().upper()
@@ -84,7 +98,7 @@ def build(*, job: Job, user: User, now: datetime, query: ChildQuery, hops: int) 
         "counts": lazily(lambda: counts_of(job, query)),
         "grid": lazily(lambda: selectors.grid_of(job)),
         "grid_order": " ".join(selectors.GRID_ORDER),
-        "failures": lazily(lambda: selectors.failures_of(job) if job.array_summary.failed else []),
+        "failures": lazily(lambda: failures_of(job) if job.array_summary.failed else []),
         "children": page,
         "query": query,
         "all_url": ChildQuery(status="", after=None).url(job),
@@ -96,6 +110,17 @@ def build(*, job: Job, user: User, now: datetime, query: ChildQuery, hops: int) 
         "pace": lazily(lambda: pace_of(job, now)),
         "first_waiting": lazily(lambda: first_waiting(job, now)),
     }
+
+
+def failures_of(job: Job) -> list[Failure]:
+    """Why children failed, the most frequent reason first. At most five queries."""
+    groups = selectors.failures_of(job)
+    told = [ids.child_id(job.pk, each.first_index) for each in groups[:KINDS_WITH_LAST_LINE]]
+    ends = log_ends_of(selectors.jobs_with_specs(told))
+    lines = (ends.get(ids.child_id(job.pk, each.first_index), []) for each in groups)
+    return [
+        Failure(group, end[-1] if end else None) for group, end in zip(groups, lines, strict=True)
+    ]
 
 
 def counts_of(job: Job, query: ChildQuery) -> list[StatusCount]:
@@ -164,8 +189,13 @@ def as_json(*, job: Job, user: User, now: datetime) -> dict[str, Any]:
         "idle_usd": f"{cost.idle_usd:f}",
         "saving_usd": f"{cost.saving_usd:f}",
         "failures": [
-            {"reason": each.reason, "count": each.count, "first_index": each.first_index}
-            for each in selectors.failures_of(job)
+            {
+                "reason": each.group.reason,
+                "count": each.group.count,
+                "first_index": each.group.first_index,
+                "last_line": each.last_line.text if each.last_line else None,
+            }
+            for each in failures_of(job)
         ],
         "children_url": reverse("job_children", args=[job.pk]),
     }
