@@ -7,6 +7,7 @@ from django.contrib import admin
 
 from . import (
     access,
+    access_policy,
     alarm,
     array,
     budget,
@@ -33,6 +34,7 @@ from . import (
 
 __all__ = [
     "access",
+    "access_policy",
     "alarm",
     "array",
     "budget",

@@ -13,7 +13,7 @@ from .calls import Call, Caller
 
 # What only reads, as AWS calls it.
 READS = ("Describe", "Filter", "Get", "List", "Start")
-# Each job tells who submitted it.
+# Each job tells who submitted it; of one that was refused nothing else does.
 SUBMISSIONS = frozenset({"SubmitJob", "SubmitServiceJob"})
 # What says which thing an operation is on; the first of these that it was sent.
 NAMING = (
@@ -53,6 +53,8 @@ def note_of(heard: Heard, call: Call, status: int, now: datetime) -> list[Callab
         return []
     if status >= 300 and status != REFUSED_STATUS:
         return []
+    if heard.operation in SUBMISSIONS and status != REFUSED_STATUS:
+        return []
     line = partial(
         audit.note,
         user=heard.caller.user,
@@ -67,7 +69,7 @@ def note_of(heard: Heard, call: Call, status: int, now: datetime) -> list[Callab
 
 
 def _is_change(operation: str) -> bool:
-    return bool(operation) and not (operation.startswith(READS) or operation in SUBMISSIONS)
+    return bool(operation) and not operation.startswith(READS)
 
 
 def _target(params: Mapping[str, Any]) -> str:

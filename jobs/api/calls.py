@@ -46,7 +46,8 @@ class Answer:
 class Caller:
     """Who asks. `attempt_id` is that of the container whose job's role he acts in, if he does.
 
-    `key` is the lasting access key that the request is signed with, if it is one.
+    `key` is the lasting access key that the request is signed with, if it is one. `address`: from where. `is_given`: an
+    access policy gives him what he asks for now, where that is an administrator's.
     """
 
     user: "User"
@@ -54,6 +55,8 @@ class Caller:
     access_key_id: str = ""
     attempt_id: int | None = None
     key: "AccessKey | None" = None
+    address: str = ""
+    is_given: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from .bodies import Unread, check_length, has_body
 from .calls import Answer, Call, Caller
 from .catalogue import Service
 from .errors import DATABASE_AWAY, ApiError, as_api_error, client_error, in_aws_words
+from .permissions import permitted
 from .routing import service_of
 from .service_models import input_shape
 from .shapes import problems
@@ -141,6 +142,7 @@ def _respond(
             "AWS_ENDPOINT_URL_BATCH instead of AWS_ENDPOINT_URL.",
         )
     _check(service, asked.operation, asked.params)
+    caller = permitted(service.name, asked.operation, caller, asked.params, now)
     try:
         return asked.operation, operation.run(caller, asked.params, now)
     except InvalidInput as error:

@@ -11,6 +11,8 @@ from django.contrib.auth.models import User
 from jobs.domain.errors import NotFound
 from jobs.models import AccessKey, JobCredentials
 
+from .access_policies import note_job, note_policies
+
 # How ids begin, as AWS has it: lasting keys of users, and temporary ones of jobs.
 KEY_PREFIX = "AKIA"
 TEMPORARY_PREFIX = "ASIA"
@@ -24,7 +26,12 @@ _USER_FIELDS = ("id", "is_superuser", "username", "is_staff", "is_active")
 _KEY_WITH_USER = """
     SELECT keys.id, keys.user_id, keys.access_key_id, keys.encrypted_secret, keys.last_used_at,
            users.username AS user_username, users.is_active AS user_is_active,
-           users.is_staff AS user_is_staff, users.is_superuser AS user_is_superuser
+           users.is_staff AS user_is_staff, users.is_superuser AS user_is_superuser,
+           (EXISTS (SELECT 1 FROM jobs_accesspolicy_users AS own WHERE own.user_id = users.id)
+            OR EXISTS (SELECT 1 FROM auth_user_groups AS membership
+                       INNER JOIN jobs_accesspolicy_groups AS of_group
+                       ON of_group.group_id = membership.group_id
+                       WHERE membership.user_id = users.id)) AS user_has_policies
     FROM jobs_accesskey AS keys INNER JOIN auth_user AS users ON users.id = keys.user_id
     WHERE keys.access_key_id = %s AND keys.revoked_at IS NULL
 """
@@ -86,6 +93,7 @@ def _of_user(access_key_id: str) -> Credentials | None:
     for key in AccessKey.objects.raw(_KEY_WITH_USER, [access_key_id]):
         values = [getattr(key, f"user_{name}") for name in _USER_FIELDS]
         user = User.from_db(AccessKey.objects.db, _USER_FIELDS, values)
+        note_policies(user, has_some=bool(vars(key)["user_has_policies"]))
         return Credentials(key.access_key_id, user, bytes(key.encrypted_secret), key=key)
     return None
 
@@ -121,4 +129,5 @@ def _without_rights(owner: User) -> User:
     """The same user as one who is no administrator."""
     same = copy(owner)
     same.is_staff = same.is_superuser = False
+    note_job(same)
     return same

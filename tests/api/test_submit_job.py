@@ -13,6 +13,7 @@ from jobs.models import (
     Job,
     JobDependency,
 )
+from jobs.selectors.access_policies import note_policies
 from tests.api.asking import ask
 from tests.api.submitting import ARN, answer, hello, is_refused, submit
 from tests.builders import (
@@ -284,6 +285,8 @@ def test_jobs_of_others_cannot_be_waited_for(user: User) -> None:
 
 
 def test_a_plain_submission_takes_three_reads_and_three_writes(user: User) -> None:
+    # What is read with his key.
+    note_policies(user, has_some=False)
     with CaptureQueriesContext(connection) as captured:
         answer(user)
     statements = [query["sql"].split()[0] for query in captured.captured_queries]

@@ -28,8 +28,8 @@ ONLY_ADMINISTRATORS = "Only administrators may change this."
 
 
 def require_staff(caller: Caller) -> None:
-    """Raises PermissionDenied (AccessDeniedException) for anybody but an administrator."""
-    if not caller.user.is_staff:
+    """Raises PermissionDenied (AccessDeniedException) for anybody but an administrator, and who is given it."""
+    if not (caller.user.is_staff or caller.is_given):
         raise PermissionDenied(ONLY_ADMINISTRATORS)
 
 

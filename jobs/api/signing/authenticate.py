@@ -51,7 +51,7 @@ def authenticate(call: Call, service: str, now: datetime) -> Caller:
         if not _is_our_own(host):
             said = f"{refusal} {ANY_KEY_ELSEWHERE} {host[:MAX_HOST_SHOWN]!r}."
             raise Refusal(refusal.why, said).answered_by(service) from None
-        return Caller(user, arns())
+        return Caller(user, arns(), address=call.address)
 
 
 def _verified(call: Call, service: str, now: datetime) -> Caller:
@@ -72,6 +72,7 @@ def _verified(call: Call, service: str, now: datetime) -> Caller:
         credentials.access_key_id,
         credentials.attempt_id,
         credentials.key,
+        call.address,
     )
 
 

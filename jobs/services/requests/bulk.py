@@ -12,15 +12,21 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
 from jobs import changes, queueing
 from jobs.domain import bulk, reasons
+from jobs.domain.access_actions import CANCEL_JOB, TERMINATE_JOB
+from jobs.domain.access_policies import Context
 from jobs.domain.errors import Conflict
 from jobs.domain.ids import text_of
 from jobs.domain.states import TERMINAL
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import BulkAction, BulkKind, BulkOutcome, BulkResult, Job, StopKind
+from jobs.models.audit import ADDRESS_CHARACTERS
+from jobs.selectors.access_policies import authorize, base_context, policies_of
+from jobs.selectors.access_resources import of_job
 from jobs.selectors.bulk import changed_ids, reruns_by
 from jobs.selectors.jobs import visible_jobs
 
@@ -50,19 +56,25 @@ class _Outcome:
 
 
 def start_bulk(
-    *, owner: User, kind: str, job_ids: Sequence[object], reason: str = "", now: datetime
+    *,
+    owner: User,
+    kind: str,
+    job_ids: Sequence[object],
+    reason: str = "",
+    now: datetime,
+    address: str = "",
 ) -> BulkAction:
     """Accepts the action and hands it to a worker. Raises InvalidInput; then nothing changed.
 
     `job_ids` are UUIDs or texts, at most `bulk.MAX_JOBS`. A job that the owner cannot see is one of
-    the action's problems, like one that cannot be run again.
+    the action's problems, like one that cannot be run again, and one that his access policies deny.
     """
     checker = Checker()
     kind = checker.check("kind", _kind, kind, "")
     nothing: list[UUID] = []
     wanted = checker.check("job_ids", bulk.job_ids, job_ids, nothing)
     checker.done()
-    return _started(owner, kind, wanted, check_reason(reason), now)
+    return _started(owner, kind, wanted, check_reason(reason), now, address=address)
 
 
 def _started(
@@ -73,6 +85,7 @@ def _started(
     now: datetime,
     *,
     undoes: BulkAction | None = None,
+    address: str = "",
 ) -> BulkAction:
     # Jobs that others wait for come before those: of a rerun, the new ones wait in their turn.
     in_order = sorted(wanted) if kind == BulkKind.RERUN else wanted
@@ -84,6 +97,7 @@ def _started(
             total=len(in_order),
             job_ids=[str(job_id) for job_id in in_order],
             undoes=undoes,
+            address=address[:ADDRESS_CHARACTERS],
             created_at=now,
             updated_at=now,
         )
@@ -138,7 +152,9 @@ def undo_bulk(*, action_id: int, now: datetime) -> BulkAction | None:
             return None
         kind = BulkKind.RERUN if is_cancel else BulkKind.TERMINATE
         reason = "" if is_cancel else reasons.RERUN_TAKEN_BACK
-        undo = _started(action.owner, kind, wanted, reason, now, undoes=action)
+        undo = _started(
+            action.owner, kind, wanted, reason, now, undoes=action, address=action.address
+        )
     _tell(action)
     return undo
 
@@ -218,6 +234,8 @@ def _carry_out(
     for job_id in job_ids:
         if job_id not in jobs:
             outcome.problems.append(_problem(job_id, f"There is no job {text_of(job_id)}."))
+    if kind is not BulkKind.RERUN:
+        _leave_out_denied(action, kind, jobs, outcome, now)
     found = list(jobs.values())
     if kind is BulkKind.RERUN:
         for job in found:
@@ -228,6 +246,30 @@ def _carry_out(
         outcome.again = dict.fromkeys(changed)
         outcome.untouched, outcome.why = _untouched(jobs.keys() - changed)
     return outcome
+
+
+def _leave_out_denied(
+    action: BulkAction, kind: BulkKind, jobs: dict[UUID, Job], outcome: _Outcome, now: datetime
+) -> None:
+    """Takes those from the jobs that the access policies of who asked deny; each is a problem."""
+    owner = action.owner
+    policies = policies_of(owner)
+    if not policies:
+        return
+    context = Context(base_context(user=owner, now=now, address=action.address))
+    action_name = TERMINATE_JOB if kind is BulkKind.TERMINATE else CANCEL_JOB
+    for job_id, job in list(jobs.items()):
+        try:
+            authorize(
+                user=owner,
+                action=action_name,
+                resources=[of_job(job)],
+                context=context,
+                policies=policies,
+            )
+        except PermissionDenied as refused:
+            del jobs[job_id]
+            outcome.problems.append(_problem(job_id, str(refused)))
 
 
 def _untouched(job_ids: Collection[UUID]) -> tuple[list[dict[str, str]], dict[UUID, str]]:
@@ -254,11 +296,11 @@ def _rerun(action: BulkAction, job: Job, outcome: _Outcome, now: datetime) -> No
     # What is taken back is for whose it was, also where an administrator had cancelled it.
     owner = action.owner if action.undoes_id is None else job.owner
     try:
-        again = rerun_job(owner=owner, job=job, now=now)
+        again = rerun_job(owner=owner, job=job, now=now, by=action.owner, address=action.address)
         outcome.changed += 1
         outcome.again[job.id] = again.id
-    except Conflict as conflict:
-        outcome.problems.append(_problem(job.id, str(conflict)))
+    except (Conflict, PermissionDenied) as refused:
+        outcome.problems.append(_problem(job.id, str(refused)))
 
 
 def _problem(job_id: UUID, why: str) -> dict[str, str]:

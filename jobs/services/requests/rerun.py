@@ -16,6 +16,7 @@ from jobs.models import DependencyType, Job, JobDependency, QueueState, QueueSta
 from jobs.selectors.jobs import may_see, visible_jobs
 from jobs.selectors.plans import plan_of_job, work_of_job
 
+from .rights import require_right_again
 from .submission_checks import (
     check_budgets,
     check_consumables_exist,
@@ -33,7 +34,15 @@ SAME = (
 )
 
 
-def rerun_job(*, owner: User, job: Job, now: datetime, also_succeeded: bool = False) -> Job:
+def rerun_job(
+    *,
+    owner: User,
+    job: Job,
+    now: datetime,
+    also_succeeded: bool = False,
+    by: User | None = None,
+    address: str = "",
+) -> Job:
     """Submits a failed job again as it was, for `owner`; of an array only the children that failed.
 
     With `also_succeeded` one that has succeeded, too, with all its children: who looks at it may want it once more,
@@ -42,12 +51,14 @@ def rerun_job(*, owner: User, job: Job, now: datetime, also_succeeded: bool = Fa
     The new array has the same size, so each child is given the index that it had; a child that is run again
     alone is an array of one. What it waited for and never got it waits for again: for the job itself while
     that may still succeed, else for its rerun. Raises Conflict if there is nothing to run again, if what it
-    waited for was not run again, or if a new submission of the same would be refused.
+    waited for was not run again, or if a new submission of the same would be refused; PermissionDenied where an access
+    policy denies it to who asks: `by`, or without it the owner.
     """
     with transaction.atomic():
         job = Job.objects.select_related("queue", "spec").get(id=job.id)
         _check(job, also_succeeded)
         _check_as_submission(job, owner)
+        require_right_again(job, by=by or owner, now=now, address=address)
         again = Job(
             id=new_job_id(),
             owner=owner,

@@ -17,15 +17,20 @@ from jobs.services.writing.locks import lock_jobs
 from jobs.services.writing.rows import insert_row
 
 from .array_rows import write_children
+from .rights import require_right
 from .submission import Submission, check_submission
 
 
-def submit_job(*, owner: User, fields: Mapping[str, object], now: datetime) -> Job:
+def submit_job(
+    *, owner: User, fields: Mapping[str, object], now: datetime, address: str = ""
+) -> Job:
     """Writes the job, and an array's children, and wakes the scheduler.
 
-    The job is SUBMITTED. Raises InvalidInput; then nothing changed.
+    The job is SUBMITTED. `address`: from where it is asked for. Raises InvalidInput, or PermissionDenied where an
+    access policy of the owner denies it; then nothing changed.
     """
     submission = check_submission(owner=owner, fields=fields)
+    require_right(submission, owner=owner, now=now, address=address)
     job_id = new_job_id()
     spec = _spec(job_id, submission)
     job = _job(job_id, submission, spec, owner)

@@ -1,8 +1,17 @@
 """Whose a definition's name is: whoever submits by the bare name runs its newest revision with his own rights."""
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 
+from jobs.domain.access_actions import DEREGISTER_JOB_DEFINITION, REGISTER_JOB_DEFINITION
+from jobs.domain.access_policies import Context
+from jobs.domain.plans import Work, plan_of
+from jobs.models import JobDefinition
+from jobs.selectors.access_policies import authorize, base_context
+from jobs.selectors.access_resources import new_definition, of_definition, work_context
 from jobs.selectors.definitions import may_change_definition
 
 
@@ -15,3 +24,33 @@ def require_own_definition(*, by: User | None, name: str) -> None:
         raise PermissionDenied(
             f"The definition {name} belongs to somebody else. Register yours under another name."
         )
+
+
+def may_register(
+    *,
+    by: User,
+    name: str,
+    work: Work,
+    tags: Mapping[str, str],
+    now: datetime,
+    address: str,
+) -> bool:
+    """Whether an access policy gives it to him, also of a name that is not his. Raises PermissionDenied if denied."""
+    return authorize(
+        user=by,
+        action=REGISTER_JOB_DEFINITION,
+        resources=lambda: [new_definition(name)],
+        context=lambda: work_context(
+            user=by, now=now, address=address, plan=plan_of(work), tags=tags
+        ),
+    )
+
+
+def may_deregister(definition: JobDefinition, *, by: User, now: datetime, address: str) -> bool:
+    """The same of deregistering a revision."""
+    return authorize(
+        user=by,
+        action=DEREGISTER_JOB_DEFINITION,
+        resources=lambda: [of_definition(definition)],
+        context=lambda: Context(base_context(user=by, now=now, address=address)),
+    )

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
@@ -26,7 +27,7 @@ from jobs.domain.validation import Checker, is_empty
 from jobs.domain.work import work_of_group
 from jobs.models import DefinitionStatus, DefinitionType, JobDefinition
 
-from .definition_owners import require_own_definition
+from .definition_owners import may_deregister, may_register, require_own_definition
 
 # Of one container; a definition of several says them of each.
 CONTAINER_FIELDS = ("image", "command", "environment", "vcpus", "memory_mib", "gpus", "container")
@@ -113,19 +114,27 @@ def register_definition(
     by: User | None,
     now: datetime,
     registered_as: Mapping[str, object] | None = None,
+    address: str = "",
+    needs_right: bool = False,
 ) -> JobDefinition:
     """Writes the next revision of the name: 1 for a new one. Raises InvalidInput, or PermissionDenied.
 
-    `registered_as`: AWS's request that `fields` were read from, to be answered as it came.
+    `registered_as`: AWS's request that `fields` were read from, to be answered as it came. `needs_right`: where only
+    administrators register, and who is given it by an access policy. `address`: from where it is asked for.
 
     Of those who may register the name at the same moment each gets another revision; none is left out. Of
     several users who register a new name, it is the first one's.
     """
     clean = check_definition(fields=fields)
+    is_given = by is not None and may_register(
+        by=by, name=clean.name, work=clean.work, tags=clean.tags, now=now, address=address
+    )
+    if needs_right and by is not None and not (by.is_staff or is_given):
+        raise PermissionDenied("Only administrators may change this.")
     for _ in range(MAX_ROUNDS):
         try:
             with transaction.atomic():
-                definition = _insert_next(clean, by, now, registered_as or {})
+                definition = _insert_next(clean, by, now, registered_as or {}, is_given)
                 changes.publish([changes.DEFINITIONS])
             return definition
         except IntegrityError:
@@ -135,13 +144,17 @@ def register_definition(
     raise Conflict(f"{clean.name} is being registered very often just now. Try again.")
 
 
-def deregister_definition(*, definition: JobDefinition, by: User | None, now: datetime) -> bool:
+def deregister_definition(
+    *, definition: JobDefinition, by: User | None, now: datetime, address: str = ""
+) -> bool:
     """Makes a revision INACTIVE: it takes no new jobs. Gives back whether it was ACTIVE.
 
     Raises PermissionDenied.
     """
+    is_given = by is not None and may_deregister(definition, by=by, now=now, address=address)
     with transaction.atomic():
-        require_own_definition(by=by, name=definition.name)
+        if not is_given:
+            require_own_definition(by=by, name=definition.name)
         done = JobDefinition.objects.filter(
             id=definition.id, status=DefinitionStatus.ACTIVE
         ).update(status=DefinitionStatus.INACTIVE)
@@ -283,11 +296,16 @@ def _bytes(clean: DefinitionFields) -> int:
 
 
 def _insert_next(
-    clean: DefinitionFields, by: User | None, now: datetime, registered_as: Mapping[str, object]
+    clean: DefinitionFields,
+    by: User | None,
+    now: datetime,
+    registered_as: Mapping[str, object],
+    is_given: bool,
 ) -> JobDefinition:
     # Whoever reads that there is none yet writes revision 1, which only one can.
     newest = JobDefinition.objects.filter(name=clean.name).aggregate(newest=Max("revision"))
-    require_own_definition(by=by, name=clean.name)
+    if not is_given:
+        require_own_definition(by=by, name=clean.name)
     values = asdict(clean)
     return JobDefinition.objects.create(
         **values.pop("work"),

@@ -3,13 +3,18 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
+
+from jobs.domain.access_actions import CANCEL_JOB, TERMINATE_JOB
 from jobs.models import StopKind
 from jobs.selectors.jobs import visible_jobs
 from jobs.services.requests.stop import stop_jobs
 
 from ...calls import Caller, Operation, Request
 from ...errors import client_error, shown
+from ...permissions import refused_jobs
 from ..names import JobName, job_named
 
 MAX_JOBS = 50
@@ -53,7 +58,8 @@ def _stop_one(caller: Caller, request: Request, kind: StopKind, now: datetime) -
     if wrong:
         raise client_error(f"jobId: {wrong}")
     assert name is not None
-    _stop(caller, [name], kind, request["reason"], now)
+    for why in _stop(caller, [name], kind, request["reason"], now).values():
+        raise PermissionDenied(why)
     return {}
 
 
@@ -63,24 +69,35 @@ def _stop_many(
     texts = check_ids(request["jobs"])
     named = {text: job_named(caller, text) for text in texts}
     wrong = {text: _problem(text, name) for text, name in named.items()}
-    right = [name for text, name in named.items() if name is not None and not wrong[text]]
-    _stop(caller, right, kind, request["reason"], now)
+    right = {text: name for text, name in named.items() if name is not None and not wrong[text]}
+    refused = _stop(caller, list(right.values()), kind, request["reason"], now)
+    denied = {text: refused[name.job_id] for text, name in right.items() if name.job_id in refused}
     return {
         # One that is not found is nobody's to end any more: AWS counts it as done.
-        "successful": [text for text in texts if not wrong[text]],
+        "successful": [text for text in texts if not wrong[text] and text not in denied],
         "errors": [
             {"job": text, "code": "ValidationException", "message": wrong[text]}
             for text in texts
             if wrong[text]
+        ]
+        + [
+            {"job": text, "code": "AccessDeniedException", "message": why}
+            for text, why in denied.items()
         ],
     }
 
 
 def _stop(
     caller: Caller, names: Sequence[JobName], kind: StopKind, reason: str, now: datetime
-) -> None:
-    jobs = visible_jobs(caller.user).filter(pk__in=[name.job_id for name in names])
-    stop_jobs(jobs=list(jobs.order_by("pk")), kind=kind, reason=reason, now=now)
+) -> dict[UUID, str]:
+    """Ends those that the caller sees and may end; of those that he may not, why."""
+    found = visible_jobs(caller.user).filter(pk__in=[name.job_id for name in names])
+    jobs = list(found.order_by("pk"))
+    action = TERMINATE_JOB if kind is StopKind.TERMINATE else CANCEL_JOB
+    refused = {job.pk: why for job, why in refused_jobs(caller, jobs, action, now).items()}
+    allowed = [job for job in jobs if job.pk not in refused]
+    stop_jobs(jobs=allowed, kind=kind, reason=reason, now=now)
+    return refused
 
 
 def _problem(text: str, name: JobName | None) -> str:

@@ -47,7 +47,9 @@ def submit_job(caller: Caller, request: Request, now: datetime) -> Mapping[str, 
             "eksPropertiesOverride: There is no EKS here. Use containerOverrides or "
             "ecsPropertiesOverride instead."
         )
-    job = submit(owner=caller.user, fields=_fields(caller, request), now=now)
+    job = submit(
+        owner=caller.user, fields=_fields(caller, request), now=now, address=caller.address
+    )
     text = ids.text_of(job.id)
     return {"jobArn": caller.arns.of(arns.JOB, text), "jobName": job.name, "jobId": text}
 

@@ -39,7 +39,11 @@ NAMES = {
 def register_job_definition(caller: Caller, request: Request, now: datetime) -> Mapping[str, Any]:
     """Registers the next revision of a name."""
     definition = register_definition(
-        fields=definition_fields(request), by=caller.user, now=now, registered_as=request
+        fields=definition_fields(request),
+        by=caller.user,
+        now=now,
+        registered_as=request,
+        address=caller.address,
     )
     return {
         "jobDefinitionName": definition.name,
@@ -57,7 +61,7 @@ def deregister_job_definition(caller: Caller, request: Request, now: datetime) -
     definition = definition_named(wanted) if wanted else None
     if definition is None:
         raise not_found("JobDefinition", text)
-    deregister_definition(definition=definition, by=caller.user, now=now)
+    deregister_definition(definition=definition, by=caller.user, now=now, address=caller.address)
     return {}
 
 
