@@ -19,8 +19,8 @@ from jobs.domain.numbers import is_whole
 from jobs.joblogs import chunk
 from jobs.models import Attempt, LogStream
 from jobs.selectors import jobs as job_selectors
-from jobs.selectors import logs as selectors
-from jobs.selectors.log_search import Found
+from jobs.selectors.logs import lines as selectors
+from jobs.selectors.logs.search import Found
 from jobs.threads import read_in_thread
 
 from . import answers, logspans

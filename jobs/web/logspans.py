@@ -7,8 +7,8 @@ from django.http import HttpRequest
 from jobs.domain import numbers
 from jobs.domain.errors import InvalidInput
 from jobs.models import LogStream
-from jobs.selectors import logs as selectors
-from jobs.selectors.log_search import Found, find_lines
+from jobs.selectors.logs import lines as selectors
+from jobs.selectors.logs.search import Found, find_lines
 
 from .logtext import render_found, render_lines
 

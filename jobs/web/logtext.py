@@ -12,8 +12,8 @@ from html import escape
 from typing import Any
 
 from jobs.joblogs.terminal import ESCAPE
-from jobs.selectors.log_search import FoundLine
-from jobs.selectors.logs import LogLine
+from jobs.selectors.logs.lines import LogLine
+from jobs.selectors.logs.search import FoundLine
 
 from .plaintext import symbol, visible
 

@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 
 from jobs.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
-from jobs.selectors.logs import LogUnreadable
+from jobs.selectors.logs.lines import LogUnreadable
 
 from . import answers
 from .errors import too_large

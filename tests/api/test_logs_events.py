@@ -9,8 +9,8 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from jobs.engines.base import LogSource
 from jobs.models import DEFAULT_LOG_GROUP, LogChunk
-from jobs.selectors import log_events
-from jobs.selectors.logs import lines_of_chunk
+from jobs.selectors.logs import events as log_events
+from jobs.selectors.logs.lines import lines_of_chunk
 from tests.builders import NOW, a_job, a_user, an_attempt
 from tests.joblogs.writing import NOW_NS, Writer, frame, numbered
 

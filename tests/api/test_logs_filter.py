@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import DEFAULT_LOG_GROUP, LogChunk, LogStream
-from jobs.selectors import log_events
-from jobs.selectors.log_events import Budget, Cursor, LogEvent, Window
-from jobs.selectors.logs import lines_of_chunk
+from jobs.selectors.logs import events as log_events
+from jobs.selectors.logs.events import Budget, Cursor, LogEvent, Window
+from jobs.selectors.logs.lines import lines_of_chunk
 from tests.builders import a_definition, a_job, a_user, an_attempt
 from tests.joblogs.writing import NOW_NS, Writer, frame
 

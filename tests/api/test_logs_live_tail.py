@@ -9,7 +9,7 @@ from django.db import transaction
 
 from jobs.api.logs import live_tail
 from jobs.models import DEFAULT_LOG_GROUP, LogChunk
-from jobs.selectors import log_events
+from jobs.selectors.logs import events as log_events
 from tests.builders import a_user
 from tests.joblogs.writing import Writer, frame
 

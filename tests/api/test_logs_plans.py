@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from jobs.models import DEFAULT_LOG_GROUP, Attempt, LogStream
-from jobs.selectors import log_events
+from jobs.selectors.logs import events as log_events
 from tests.builders import NOW, a_job, a_user, an_attempt
 from tests.joblogs.writing import NOW_NS
 from tests.selectors.test_plans import statements_of

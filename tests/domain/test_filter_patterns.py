@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.domain.errors import InvalidInput
-from jobs.domain.filter_patterns import parse
+from jobs.domain.filters.patterns import parse
 
 REQUEST = '127.0.0.1 Prod frank [10/Oct/2000:13:25:15 -0700] "GET /index.html HTTP/1.0" 404 1534'
 EVENT = (

@@ -10,8 +10,8 @@ from pytest_django import DjangoAssertNumQueries
 from jobs.engines.base import LogFrame, LogSource
 from jobs.joblogs import chunk
 from jobs.models import LogChunk
-from jobs.selectors import logs as selectors
-from jobs.selectors.logs import iter_raw, line_at, read_lines, read_tail
+from jobs.selectors.logs import lines as selectors
+from jobs.selectors.logs.lines import iter_raw, line_at, read_lines, read_tail
 from tests.joblogs.writing import NOW_NS, Writer, frame, numbered
 
 pytestmark = pytest.mark.django_db

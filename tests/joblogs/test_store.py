@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from jobs.joblogs.position import Anchor
 from jobs.models import Attempt, LogChunk, LogStream
-from jobs.selectors.logs import iter_raw
+from jobs.selectors.logs.lines import iter_raw
 from jobs.services.supervision import logfiles, logs
 from tests.builders import NOW, an_attempt
 from tests.joblogs.writing import NOW_NS, Writer, frame, numbered

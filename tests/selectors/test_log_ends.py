@@ -7,7 +7,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from jobs.engines.base import LogFrame, LogSource
 from jobs.models import Attempt, Job, LogChunk
-from jobs.selectors import log_ends as selectors
+from jobs.selectors.logs import ends as selectors
 from jobs.services.supervision import logs
 from tests.builders import NOW, a_job, an_attempt
 from tests.joblogs.writing import Writer, a_long_log, frame, numbered

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from jobs.engines.base import LogSource
 from jobs.joblogs.terminal import without_escapes
 from jobs.models import LogChunk
-from jobs.selectors import log_search
-from jobs.selectors.log_search import Found, find_lines
-from jobs.selectors.logs import LogUnreadable
+from jobs.selectors.logs import search as log_search
+from jobs.selectors.logs.lines import LogUnreadable
+from jobs.selectors.logs.search import Found, find_lines
 from tests.joblogs.writing import NOW_NS, Writer, a_long_log, frame, numbered
 
 pytestmark = pytest.mark.django_db

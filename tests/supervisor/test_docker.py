@@ -17,7 +17,7 @@ from jobs import queueing
 from jobs.engines.docker_engine import DockerEngine
 from jobs.models import Attempt, Engine, EngineKind, EngineStatus, LogStream, UsageSample
 from jobs.processes.supervisor import Timing
-from jobs.selectors.logs import read_lines
+from jobs.selectors.logs.lines import read_lines
 from tests.builders import an_engine
 from tests.engines.daemon import Daemon
 from tests.images import busybox_image

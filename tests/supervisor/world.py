@@ -13,7 +13,7 @@ from jobs.engines.base import Engine as Connection
 from jobs.engines.fake import FakeEngine
 from jobs.models import Attempt, Engine, Job, JobStatus, LogStream
 from jobs.processes.supervisor import EngineSupervisor, Timing
-from jobs.selectors.logs import iter_raw
+from jobs.selectors.logs.lines import iter_raw
 from tests.builders import a_job, a_node, a_queue, an_attempt, an_environment
 
 PATIENCE_SECONDS = 30.0

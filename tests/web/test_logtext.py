@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.selectors.logs import LogLine
+from jobs.selectors.logs.lines import LogLine
 from jobs.web.logtext import SHOWN_BYTES, render_lines, render_text
 from jobs.web.plaintext import in_json, visible
 

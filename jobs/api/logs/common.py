@@ -8,11 +8,11 @@ from typing import Any
 from django.core import signing
 
 from jobs.domain.errors import Conflict, InvalidInput, LimitReached, NotFound
-from jobs.domain.filter_patterns import Pattern, parse
+from jobs.domain.filters.patterns import Pattern, parse
 from jobs.models import LogStream
-from jobs.selectors.log_events import some_streams_of
-from jobs.selectors.log_groups import find_group
-from jobs.selectors.logs import LogUnreadable
+from jobs.selectors.logs.events import some_streams_of
+from jobs.selectors.logs.groups import find_group
+from jobs.selectors.logs.lines import LogUnreadable
 from jobs.services.setup.log_groups import NO_GROUP
 
 from ..calls import Caller, Request

@@ -5,10 +5,10 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from jobs.domain.filter_regex import MAX_EXPRESSIONS
+from jobs.domain.filters.expressions import MAX_EXPRESSIONS
 from jobs.models import LogStream
-from jobs.selectors import log_events as selectors
-from jobs.selectors.log_events import Cursor, EventPage, LogEvent, Place, Window
+from jobs.selectors.logs import events as selectors
+from jobs.selectors.logs.events import Cursor, EventPage, LogEvent, Place, Window
 
 from ..calls import Caller, Operation, Request
 from .common import (

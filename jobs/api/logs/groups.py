@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from jobs.models import LogGroup
-from jobs.selectors import log_groups as selectors
+from jobs.selectors.logs import groups as selectors
 from jobs.services.setup import log_groups as services
 
 from ..calls import Caller, Operation, Request

@@ -10,12 +10,12 @@ from uuid import uuid4
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from jobs.domain.filter_patterns import Pattern
+from jobs.domain.filters.patterns import Pattern
 from jobs.models import LogStream
-from jobs.selectors import log_events as selectors
-from jobs.selectors.log_events import NS_PER_MS, LogEvent, Window
-from jobs.selectors.log_groups import find_group
-from jobs.selectors.logs import LogUnreadable, line_at
+from jobs.selectors.logs import events as selectors
+from jobs.selectors.logs.events import NS_PER_MS, LogEvent, Window
+from jobs.selectors.logs.groups import find_group
+from jobs.selectors.logs.lines import LogUnreadable, line_at
 from jobs.services.setup.log_groups import NO_GROUP
 from jobs.threads import read_in_thread
 

@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from jobs.models import LogStream
-from jobs.selectors import log_events as selectors
-from jobs.selectors.log_events import NS_PER_MS
+from jobs.selectors.logs import events as selectors
+from jobs.selectors.logs.events import NS_PER_MS
 
 from ..calls import Caller, Operation, Request
 from .common import content_of, group_arn, group_of, in_logs_words, invalid, token_of

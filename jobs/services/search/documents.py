@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from jobs.models import Job, JobDocument, JobStatus
 from jobs.selectors.attempt_ends import ends_of
-from jobs.selectors.log_ends import log_ends_of
+from jobs.selectors.logs.ends import log_ends_of
 from jobs.selectors.search import document_of
 
 from .blocks import keep_blocks

@@ -18,7 +18,7 @@ from jobs.models import ArraySummary, Job, WaitReason
 from jobs.selectors import arrays as selectors
 from jobs.selectors.arrays import FailureGroup
 from jobs.selectors.costs import Amounts, cost_of_array
-from jobs.selectors.log_ends import EndLine, log_ends_of
+from jobs.selectors.logs.ends import EndLine, log_ends_of
 from jobs.selectors.paging import Page
 
 from . import job as job_contexts

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from jobs.models import Attempt, Job, JobStatus
 from jobs.selectors import jobs as selectors
-from jobs.selectors.log_ends import EndLine, log_ends
+from jobs.selectors.logs.ends import EndLine, log_ends
 
 from .attempts import CONTAINERS_SHOWN, decider_of, log_arguments, log_url, query_of
 

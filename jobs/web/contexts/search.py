@@ -17,7 +17,7 @@ from jobs.domain.search import Piece
 from jobs.models import Job
 from jobs.selectors import search as selectors
 from jobs.selectors.attempt_ends import ends_of
-from jobs.selectors.log_ends import log_ends_of
+from jobs.selectors.logs.ends import log_ends_of
 from jobs.selectors.search_names import FoundNames, find_names
 from jobs.web import plaintext
 

@@ -13,10 +13,11 @@ Upper and lower case differ. What is not in this syntax is refused, never guesse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .errors import InvalidInput
-from .filter_conditions import fields_pattern, json_pattern
-from .filter_regex import expression
-from .filter_tokens import PatternError, Scanner
+from jobs.domain.errors import InvalidInput
+
+from .conditions import fields_pattern, json_pattern
+from .expressions import expression
+from .tokens import PatternError, Scanner
 
 MAX_CHARACTERS = 1024
 # In the time in which a text is read and decoded, RE2 at its slowest (texts made so that it has to keep many places

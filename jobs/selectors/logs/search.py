@@ -14,7 +14,7 @@ from jobs.joblogs import chunk
 from jobs.joblogs.terminal import without_escapes
 from jobs.models import LogChunk, LogStream
 
-from .logs import LogLine, LogUnreadable, records_of
+from .lines import LogLine, LogUnreadable, records_of
 
 # What one step looks at, of records uncompressed: some tens of milliseconds.
 STEP_BYTES = 4 * 1024 * 1024

@@ -15,7 +15,7 @@ from django.db.models import F, Q, QuerySet, Subquery
 
 from jobs.models import LogChunk, LogStream
 
-from .logs import LogLine, lines_of_chunk
+from .lines import LogLine, lines_of_chunk
 
 NS_PER_MS = 1_000_000
 NS_PER_MINUTE = 60_000 * NS_PER_MS

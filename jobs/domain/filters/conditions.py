@@ -1,13 +1,14 @@
-"""Filter patterns with conditions: JSON patterns and space-delimited ones. See `filter_patterns`."""
+"""Filter patterns with conditions: JSON patterns and space-delimited ones. See `patterns`."""
 
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from .filter_regex import expression
-from .filter_tokens import PatternError, Scanner
-from .numbers import is_whole
+from jobs.domain.numbers import is_whole
+
+from .expressions import expression
+from .tokens import PatternError, Scanner
 
 Matches = Callable[[str], bool]
 Condition = Callable[[Any], bool]

@@ -10,9 +10,9 @@ from django.db.models import F, OuterRef, QuerySet, Subquery
 from jobs.joblogs import chunk
 from jobs.joblogs.terminal import without_escapes
 from jobs.models import Attempt, Job, JobStatus, LogChunk, LogStream
+from jobs.selectors.job_details import decider_of, main_node_of
 
-from .job_details import decider_of, main_node_of
-from .logs import LogLine, lines_of_chunk
+from .lines import LogLine, lines_of_chunk
 
 logger = logging.getLogger("batchweb.logs")
 

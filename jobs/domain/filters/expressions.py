@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import re2
 
-from .filter_tokens import PatternError, Scanner
+from .tokens import PatternError, Scanner
 
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_#=@/;,- ")
 CLASSES = frozenset("dDwWsS")
