@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from .node_ranges import node_range, pick_ranges
+from .definitions.node_ranges import node_range, pick_ranges
 from .resources import MILLI
 
 DEFAULT_CONTAINER = "default"

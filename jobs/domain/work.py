@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from .consumables import total
-from .container_properties import check_secrets
-from .node_ranges import node_range, pick_ranges
-from .parameters import substitute
+from .definitions.container_properties import check_secrets
+from .definitions.node_ranges import node_range, pick_ranges
+from .definitions.parameters import substitute
 from .plans import Work, plan_of, requirements_of
 from .resources import format_vcpus
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.domain.definition_document import AWS_MEMBERS, definition_fields
+from jobs.domain.definitions.definition_document import AWS_MEMBERS, definition_fields
 from jobs.domain.errors import InvalidInput
 from jobs.services.setup.definitions import FIELDS, check_definition
 

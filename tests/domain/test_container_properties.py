@@ -6,18 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.domain import (
-    arrays,
-    consumables,
-    container_properties,
-    ecs_properties,
-    node_properties,
-    overrides,
-    shares,
-    time_limit_actions,
-    variables,
-)
-from jobs.domain.container_properties import further_properties
+from jobs.domain import arrays, consumables, shares, time_limit_actions, variables
+from jobs.domain.definitions import container_properties, ecs_properties, node_properties, overrides
+from jobs.domain.definitions.container_properties import further_properties
 from jobs.domain.members import Reader
 from jobs.domain.secret_names import secret_names
 from jobs.domain.validation import FieldError

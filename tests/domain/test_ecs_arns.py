@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from jobs.domain import ecs_arns
 from jobs.domain.arns import Arns
+from jobs.domain.definitions.node_properties import MAX_NODES
 from jobs.domain.ecs_arns import TaskKey
 from jobs.domain.ids import MAX_CHILDREN, child_id, new_job_id
-from jobs.domain.node_properties import MAX_NODES
 from jobs.domain.retry import MAX_ATTEMPTS
 
 REALM = Arns(account="123456789012", region="us-east-1")

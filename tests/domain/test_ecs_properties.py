@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from jobs.domain.ecs_properties import ecs_properties
-from jobs.domain.node_properties import node_properties
+from jobs.domain.definitions.ecs_properties import ecs_properties
+from jobs.domain.definitions.node_properties import node_properties
 from jobs.domain.validation import FieldError
 
 NEEDS = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "64"}]

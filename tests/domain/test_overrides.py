@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from jobs.domain import overrides
-from jobs.domain.node_properties import node_properties
+from jobs.domain.definitions import overrides
+from jobs.domain.definitions.node_properties import node_properties
 from jobs.domain.plans import Work, plan_of
 from jobs.domain.validation import FieldError
 from jobs.domain.work import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.domain.parameters import substitute
+from jobs.domain.definitions.parameters import substitute
 from jobs.domain.validation import FieldError
 
 

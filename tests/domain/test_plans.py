@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jobs.domain.node_ranges import NodeRange, node_range, pick_ranges
+from jobs.domain.definitions.node_ranges import NodeRange, node_range, pick_ranges
 from jobs.domain.plans import ContainerPlan, JobPlan, NodePlan, StartCondition, Work, plan_of
 from jobs.domain.validation import FieldError
 

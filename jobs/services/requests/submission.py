@@ -9,9 +9,10 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 
-from jobs.domain import arrays, exit_rules, overrides, shares, validation, variables
+from jobs.domain import arrays, exit_rules, shares, validation, variables
 from jobs.domain.arrays import DependencyRequest
 from jobs.domain.consumables import consumables, total
+from jobs.domain.definitions import overrides
 from jobs.domain.flags import flag
 from jobs.domain.members import Reader
 from jobs.domain.plans import Work, plan_of

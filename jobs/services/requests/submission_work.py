@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jobs.domain import overrides
+from jobs.domain.definitions import overrides
 from jobs.domain.plans import Work
 from jobs.domain.resources import format_vcpus
 from jobs.domain.validation import Checker

@@ -14,12 +14,16 @@ from django.db.models import Max
 from jobs import changes
 from jobs.domain import exit_rules, fargate, shares, validation, variables
 from jobs.domain.consumables import consumables
-from jobs.domain.container_properties import AMOUNT_MISSING, check_secrets, further_properties
-from jobs.domain.ecs_properties import ecs_properties
+from jobs.domain.definitions.container_properties import (
+    AMOUNT_MISSING,
+    check_secrets,
+    further_properties,
+)
+from jobs.domain.definitions.ecs_properties import ecs_properties
+from jobs.domain.definitions.node_properties import node_properties
 from jobs.domain.errors import Conflict
 from jobs.domain.flags import flag
 from jobs.domain.members import a_list, one_of
-from jobs.domain.node_properties import node_properties
 from jobs.domain.plans import Work
 from jobs.domain.resources import MILLI
 from jobs.domain.sizes import check_size, too_large

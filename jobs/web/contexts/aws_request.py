@@ -12,7 +12,7 @@ from typing import Any
 
 from jobs.domain import ids
 from jobs.domain.consumables import total
-from jobs.domain.overrides import requirements
+from jobs.domain.definitions.overrides import requirements
 from jobs.domain.plans import Work
 from jobs.domain.resources import format_vcpus
 from jobs.domain.validation import FieldError

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 
-from jobs.domain.definition_document import definition_fields
+from jobs.domain.definitions.definition_document import definition_fields
 from jobs.domain.errors import InvalidInput
 from jobs.models import JobDefinition
 from jobs.selectors.definition_texts import definition_texts

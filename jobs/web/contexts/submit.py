@@ -10,11 +10,11 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.http import HttpRequest, QueryDict
 
+from jobs.domain.definitions.parameters import names_in
 from jobs.domain.errors import InvalidInput
 from jobs.domain.exit_rules import rules_text
 from jobs.domain.fargate import NO_SUCH_SIZE
 from jobs.domain.ids import id_of, text_of
-from jobs.domain.parameters import names_in
 from jobs.domain.plans import plan_of
 from jobs.domain.resources import format_vcpus
 from jobs.domain.work import substitute_parameters

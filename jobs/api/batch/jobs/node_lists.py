@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jobs.domain.node_properties import MAX_NODES
+from jobs.domain.definitions.node_properties import MAX_NODES
 from jobs.selectors.job_details import JobRows, read_details
 
 from ...calls import Caller, Request

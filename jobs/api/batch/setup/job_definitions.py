@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from jobs.domain.definition_document import definition_fields
+from jobs.domain.definitions.definition_document import definition_fields
 from jobs.selectors.named import definition_named, definitions_after
 from jobs.services.setup.definitions import deregister_definition, register_definition
 

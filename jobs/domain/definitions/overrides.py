@@ -8,21 +8,22 @@ change nothing where the definition has `resourceRequirements`. To override the 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import validation
-from .consumables import consumable_properties
+from jobs.domain import validation
+from jobs.domain.consumables import consumable_properties
+from jobs.domain.members import Reader, a_list, a_number, a_text, an_object
+from jobs.domain.plans import Work
+from jobs.domain.validation import FieldError, read_json
+from jobs.domain.variables import merge
+from jobs.domain.work import Properties, map_containers, map_task, work_of_group
+
 from .container_properties import (
     FURTHER_READERS,
     RESOURCES,
     WORK_READERS,
     resource_requirements,
 )
-from .members import Reader, a_list, a_number, a_text, an_object
 from .node_properties import MAX_NODES, MAX_RANGES, check_nodes, target_nodes
 from .node_ranges import node_range, pick_ranges
-from .plans import Work
-from .validation import FieldError, read_json
-from .variables import merge
-from .work import Properties, map_containers, map_task, work_of_group
 
 OLDER_MEMBERS = {"vcpus": "VCPU", "memory": "MEMORY"}
 

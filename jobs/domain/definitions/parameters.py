@@ -8,7 +8,7 @@ a value stays as it is.
 import re
 from collections.abc import Mapping, Sequence
 
-from .validation import MAX_COMMAND_BYTES, TOO_LONG_A_COMMAND, FieldError
+from jobs.domain.validation import MAX_COMMAND_BYTES, TOO_LONG_A_COMMAND, FieldError
 
 # What a name most likely is; `substitute` takes any that it has a value for.
 NAME_PATTERN = re.compile(r"Ref::([A-Za-z0-9_]+)")

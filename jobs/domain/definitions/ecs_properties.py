@@ -8,6 +8,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jobs.domain.members import Reader, a_flag, a_list, a_text, an_object, one_of, text_like, unique
+from jobs.domain.plans import DEFAULT_CONTAINER, StartCondition
+from jobs.domain.validation import FieldError, read_json, read_text
+
 from .container_properties import (
     ENGINE_READERS,
     FARGATE_READERS,
@@ -16,9 +20,6 @@ from .container_properties import (
     check_amounts,
     check_secrets,
 )
-from .members import Reader, a_flag, a_list, a_text, an_object, one_of, text_like, unique
-from .plans import DEFAULT_CONTAINER, StartCondition
-from .validation import FieldError, read_json, read_text
 from .volumes import check_mounts, volumes
 
 MAX_CONTAINERS = 10

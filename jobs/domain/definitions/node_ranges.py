@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .validation import FieldError
+from jobs.domain.validation import FieldError
 
 PATTERN = re.compile(r"([0-9]{0,9}):([0-9]{0,9})|([0-9]{1,9})")
 

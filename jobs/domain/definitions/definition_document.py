@@ -7,7 +7,13 @@ do is refused by its path in the document, never dropped.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .consumables import consumables
+from jobs.domain.consumables import consumables
+from jobs.domain.errors import InvalidInput
+from jobs.domain.members import Reader, is_given
+from jobs.domain.retry import NEEDS_ATTEMPTS
+from jobs.domain.validation import FieldError
+from jobs.domain.variables import parameters, tags
+
 from .container_properties import (
     FURTHER_READERS,
     REFUSED,
@@ -15,12 +21,7 @@ from .container_properties import (
     resource_requirements,
 )
 from .ecs_properties import ecs_properties
-from .errors import InvalidInput
-from .members import Reader, is_given
 from .node_properties import node_properties
-from .retry import NEEDS_ATTEMPTS
-from .validation import FieldError
-from .variables import parameters, tags
 
 AWS_MEMBERS = frozenset(
     {

@@ -7,12 +7,13 @@ User Guide, "Multi-node parallel jobs".
 from collections.abc import Mapping
 from typing import Any
 
-from .consumables import consumable_properties
+from jobs.domain.consumables import consumable_properties
+from jobs.domain.members import a_list, a_number, a_text, an_object
+from jobs.domain.validation import FieldError, read_json
+
 from .container_properties import container_properties
 from .ecs_properties import ecs_properties
-from .members import a_list, a_number, a_text, an_object
 from .node_ranges import node_range, pick_ranges
-from .validation import FieldError, read_json
 
 # Ours: all nodes are placed together, so more would rather be a slip.
 MAX_NODES = 1000

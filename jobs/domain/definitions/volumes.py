@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .members import a_flag, a_list, a_path, an_object, text_like, unique
-from .validation import FieldError
+from jobs.domain.members import a_flag, a_list, a_path, an_object, text_like, unique
+from jobs.domain.validation import FieldError
 
 VOLUME_NAME_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,255}")
 VOLUME_NAME = "A volume's name has 1 to 255 letters, digits, hyphens and underscores."

@@ -9,9 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from . import validation
-from .linux_parameters import linux_parameters, ulimits
-from .members import (
+from jobs.domain import validation
+from jobs.domain.members import (
     Reader,
     a_flag,
     a_list,
@@ -23,11 +22,13 @@ from .members import (
     text_like,
     unique,
 )
-from .names import LOG_GROUP, LOG_STREAM_PREFIX
-from .resources import format_vcpus
-from .secret_names import value_from
-from .validation import FieldError, read_text
-from .variables import check_variable_name, environment
+from jobs.domain.names import LOG_GROUP, LOG_STREAM_PREFIX
+from jobs.domain.resources import format_vcpus
+from jobs.domain.secret_names import value_from
+from jobs.domain.validation import FieldError, read_text
+from jobs.domain.variables import check_variable_name, environment
+
+from .linux_parameters import linux_parameters, ulimits
 from .volumes import check_mounts, mount_points, volumes
 
 USER_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?")

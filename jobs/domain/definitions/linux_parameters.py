@@ -6,8 +6,8 @@ Source: AWS Batch API, `LinuxParameters`, `Device`, `Tmpfs`, `Ulimit`.
 import re
 from typing import Any
 
-from .members import a_flag, a_list, a_number, a_path, an_object, one_of, unique
-from .validation import MAX_MEMORY_MIB, FieldError, read_text
+from jobs.domain.members import a_flag, a_list, a_number, a_path, an_object, one_of, unique
+from jobs.domain.validation import MAX_MEMORY_MIB, FieldError, read_text
 
 DEVICE_PERMISSIONS = ("READ", "WRITE", "MKNOD")
 MAX_SWAPPINESS = 100
