@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from . import ids
+
 WORD_LENGTH = 64
 WORDS_AT_MOST = 200
 # What a search looks for at most; what is typed behind them narrows nothing.
@@ -20,6 +22,10 @@ TYPED_WORDS_AT_MOST = 8
 TEXT_LENGTH = 4000
 
 _WORD = re.compile(r"[^\W_]+")
+_WHOLE_ID = re.compile(rf"(?<![0-9a-f]){ids.TEXT_PATTERN.pattern}(?![0-9a-f])")
+# The blocks before the last are in no index: ids that end alike but for them, there are none.
+_TAIL_OF_ID = re.compile(r"[\W_]*(?:[0-9a-f]{1,4}-){1,3}(?P<last>[0-9a-f]{12})[\W_]*")
+_AROUND = re.compile(r"^[\W_]+|[\W_]+$")
 _MARK = "\ue000"
 # A word within one owner's documents, for the index of many documents.
 _OWNED = "\ue001"
@@ -32,6 +38,19 @@ def words(text: str) -> list[str]:
     """The words of a text: runs of letters and digits, in lower case, in their order."""
     plain = unicodedata.normalize("NFKC", text[:TEXT_LENGTH]).lower()
     return [word[:WORD_LENGTH] for word in _WORD.findall(plain)]
+
+
+def bare_id(text: str) -> str:
+    """What of a text may be a job's id or its beginning: what was pasted has quotes, an ARN or an address around it."""
+    plain = unicodedata.normalize("NFKC", text[:TEXT_LENGTH]).lower().replace("%3a", ":")
+    found = {each.group() for each in _WHOLE_ID.finditer(plain)}
+    return found.pop() if len(found) == 1 else _AROUND.sub("", plain)
+
+
+def _typed_words(text: str) -> list[str]:
+    """The words that are sought; of the last blocks of an id the last one, which alone is a word of its job."""
+    tail = _TAIL_OF_ID.fullmatch(text[:TEXT_LENGTH].lower())
+    return words(tail["last"] if tail else text)
 
 
 def owner_mark(owner_id: int) -> str:
@@ -130,7 +149,7 @@ def wanted(
     """What somebody types, a tag (`key` or `key=value`), an owner's id and a queue's, as what is sought."""
     marks = [tag_mark(tag)] if tag else []
     marks += [queue_mark(each) for each in queue_ids]
-    typed = dict.fromkeys(words(text))
+    typed = dict.fromkeys(_typed_words(text))
     return Wanted(tuple(typed)[:TYPED_WORDS_AT_MOST], tuple(marks), owner_id)
 
 

@@ -229,7 +229,7 @@ def _arrays_of(job_ids: Sequence[UUID]) -> list[UUID]:
 
 def _by_id(user: User, typed: str) -> list[UUID]:
     """The newest visible jobs whose id begins so, or that one whose id it is."""
-    text = typed.strip().lower()
+    text = search.bare_id(typed)
     if ":" in text:
         try:
             exact = ids.id_of(text)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -176,7 +177,67 @@ def test_an_id_or_its_beginning_finds_its_job_alone(index: Index, staff: User) -
     assert names(staff, text) == ["this"]
     child = selectors.find_jobs(user=staff, text=f"{array.pk}:1").jobs
     assert [each.pk for each in child] == [ids.child_id(array.pk, 1)]
-    assert names(staff, f"{array.pk}:9") == names(staff, f"{array.pk}:x") == []
+    assert names(staff, f"{array.pk}:9") == []
+    # No index follows, but other words may.
+    assert names(staff, f"{array.pk}: x") == names(staff, f"{array.pk}:x") == ["array"]
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "  {id}\n",
+        '"{id}"',
+        '"jobId": "{id}",',
+        "({id})",
+        "arn:aws:batch:us-east-1:123456789012:job/{id}",
+        "https://batch.example.com/jobs/{id}/?attempt=2",
+        "job {id} failed",
+        "batchweb-{id}-1",
+        "`{first}`",
+        "“{first}-{second}”",
+        "{last}",
+        "…{last}",
+        "'{fourth}-{last}'",
+        "{third}-{fourth}-{last}",
+        "{last_but_four}",
+    ],
+)
+def test_a_pasted_id_finds_its_job_whatever_stands_around_it(
+    index: Index, staff: User, pasted: str
+) -> None:
+    job = a_job(name="this")
+    a_job(name="other")
+    index()
+    first, second, third, fourth, last = str(job.pk).split("-")
+    typed = pasted.format(
+        id=job.pk,
+        first=first,
+        second=second,
+        third=third,
+        fourth=fourth,
+        last=last,
+        last_but_four=last[:8],
+    )
+    assert "this" in names(staff, typed)
+    if len(typed) > 20:
+        assert names(staff, typed) == ["this"]
+
+
+def test_a_child_is_found_by_its_arn_and_its_address(index: Index, staff: User) -> None:
+    array = an_array(2, name="array")
+    index()
+    for pasted in (f"arn:aws:batch:us-east-1:1:job/{array.pk}:1", f"/jobs/{array.pk}%3A1/"):
+        found = selectors.find_jobs(user=staff, text=pasted).jobs
+        assert [each.pk for each in found] == [ids.child_id(array.pk, 1)]
+
+
+def test_words_beside_two_ids_are_words(index: Index, staff: User) -> None:
+    tag = str(uuid4())
+    a_job(name="etl", tags={"run": tag})
+    index()
+    assert names(staff, tag) == ["etl"]
+    assert names(staff, f"etl {tag}") == ["etl"]
+    assert names(staff, f"other {tag}") == []
 
 
 def test_of_children_only_those_that_failed_have_documents(index: Index, staff: User) -> None:

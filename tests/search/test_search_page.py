@@ -98,7 +98,13 @@ def test_other_things_with_such_a_name_are_listed_beside_the_jobs(page: Client) 
 def test_a_whole_id_leads_to_its_job(page: Client, index: Index) -> None:
     job, array = a_job(name="one"), an_array(2, name="many")
     index()
-    for typed, job_id in ((str(job.pk), str(job.pk)), (f" {array.pk}:1 ", f"{array.pk}:1")):
+    child = f"{array.pk}:1"
+    for typed, job_id in (
+        (str(job.pk), str(job.pk)),
+        (f'"{job.pk}",', str(job.pk)),
+        (f" {child} ", child),
+        (f"arn:aws:batch:us-east-1:123456789012:job/{child}", child),
+    ):
         response = page.get(reverse("search"), {"q": typed})
         assert response.status_code == 302
         assert response["Location"] == f"/jobs/{job_id}/"

@@ -91,7 +91,7 @@ def read_query(query: QueryDict) -> SearchQuery:
 def job_url(*, user: User, query: SearchQuery) -> str | None:
     """Where the job is whose whole id was typed, if it is his to see."""
     try:
-        job_id = ids.id_of(query.text)
+        job_id = ids.id_of(search.bare_id(query.text))
     except ValueError:
         return None
     found = selectors.find_jobs(user=user, text=query.text, limit=1).jobs
