@@ -13,6 +13,7 @@ lost message costs latency and nothing else. Topics:
 - `registries`: a registry's login was made, changed or tried;
 - `search`: what jobs are found by was brought up to date;
 - `budgets`: a budget was made or changed, or what is spent of one;
+- `sending`: a rule that sends events was made or changed, or something it sends was put down, sent or failed;
 - `metrics`: a whole minute more is in the metrics; `alarms`: one was made, changed, raised or went out.
 """
 
@@ -42,6 +43,7 @@ BUDGETS = "budgets"
 METRICS = "metrics"
 ALARMS = "alarms"
 SEARCH = "search"
+SENDING = "sending"
 
 
 def job_topic(job_id: UUID | str) -> str:

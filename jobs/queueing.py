@@ -41,6 +41,8 @@ BUDGETS = "jobs.tasks.add_up_budgets"
 COSTS = "jobs.tasks.keep_costs"
 METRICS = "jobs.tasks.keep_metrics"
 SEARCH = "jobs.tasks.index_jobs"
+FOLLOW_EVENTS = "jobs.tasks.follow_events"
+SEND_EVENTS = "jobs.tasks.send_events"
 
 QUEUE_OF = {
     LAUNCH: "launch",
@@ -57,6 +59,9 @@ QUEUE_OF = {
     COSTS: "costs",
     METRICS: "metrics",
     SEARCH: "search",
+    FOLLOW_EVENTS: "events",
+    # It waits for receivers that are slow or dead: nothing else may wait for that.
+    SEND_EVENTS: "sending",
 }
 
 # What is handed over together is shared by all workers: few ids are a task each, many are so many tasks.

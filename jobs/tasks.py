@@ -18,6 +18,7 @@ from jobs.services.costs import budgets, pressures, right_sizing, rollup
 from jobs.services.metrics import keeping
 from jobs.services.requests import bulk
 from jobs.services.search import follow as search
+from jobs.services.sending import following, outbox, sending
 from jobs.services.writing.apart import Apart
 
 Task = Callable[..., None]
@@ -131,3 +132,17 @@ def keep_metrics(_: Sequence[int]) -> None:
     """Counts what happened, looks how busy all is, and at alarms; a long history takes several tasks."""
     if keeping.keep_metrics(now=timezone.now()):
         keeping.hand_over_metrics()
+
+
+@_task
+def follow_events(_: Sequence[int]) -> None:
+    """Finds what rules send of what happened; a long history takes several tasks."""
+    if following.follow_events(now=timezone.now()):
+        following.hand_over_events()
+
+
+@_task
+def send_events(_: Sequence[int]) -> None:
+    """Sends what is due of all rules; where receivers are slow, the rest is another task's."""
+    if sending.send_due():
+        outbox.hand_over_sending()

@@ -9,6 +9,7 @@ import dj_database_url
 from .environment import (
     BASE_DIR,
     SERVICE_ADDRESS,
+    env_bool,
     env_int,
     env_list,
     env_str,
@@ -58,6 +59,8 @@ MIDDLEWARE = [
     "jobs.web.access.AccessMiddleware",
     # After those who know the user.
     "jobs.web.auditing.AuditMiddleware",
+    # After the audit trail, which lists what is refused.
+    "jobs.web.permissions.PolicyMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -119,6 +122,7 @@ RQ_QUEUES = {
     "reap": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
     "launch": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
     "metrics": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
+    "events": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
     "bulk": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
     # Image pulls take minutes; a worker of their own keeps them from holding up launches.
     "pull": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_PULL_TIMEOUT_SECONDS},
@@ -127,6 +131,8 @@ RQ_QUEUES = {
     "search": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
     # How long it takes to measure what a job wrote is up to the job: no other task waits for that.
     "checkpoints": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
+    # Receivers may be slow, or not answer at all: no other task waits for that.
+    "sending": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": RQ_TASK_TIMEOUT_SECONDS},
 }
 # `queueing` defers to after the commit itself, so that it can hand over many tasks at once.
 RQ = {"COMMIT_MODE": "auto"}
@@ -163,6 +169,17 @@ STORAGES = {
         "OPTIONS": {"location": VAR_DIR / "joblogs"},
     },
 }
+
+# Rules that send events by e-mail use this server; without one there is no e-mail.
+EMAIL_HOST = env_str("EMAIL_HOST")
+EMAIL_PORT = env_int("EMAIL_PORT", 25)
+EMAIL_HOST_USER = env_str("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env_str("EMAIL_HOST_PASSWORD")
+# STARTTLS (mostly port 587), or TLS from the beginning (465).
+EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS")
+EMAIL_USE_SSL = env_bool("EMAIL_USE_SSL")
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env_str("DEFAULT_FROM_EMAIL", "batchweb@localhost")
 
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -208,6 +225,9 @@ BATCHWEB_SCHEDULER_TICK_SECONDS = 3.0
 BATCHWEB_WORKERS = env_int("BATCHWEB_WORKERS", 4)
 # Directories of the nodes that every job sees, such as "/data:/data:ro": the administrator's to give.
 BATCHWEB_BINDS = env_list("BATCHWEB_BINDS")
+
+# Writes what rules send of jobs' events, as the API does: that stands above the services that send.
+BATCHWEB_EVENT_WRITER = "jobs.api.events.events_as_json"
 
 # --- The AWS-compatible API ----------------------------------------------------------
 # What ARNs name. No AWS account is asked for anything.

@@ -229,7 +229,7 @@ def _value_matches(wanted: Any, leaves: Collection[Any]) -> bool:
         return any(_is_equal(wanted, leaf) for leaf in leaves)
     [(operator, operand)] = wanted.items()
     if operator == "exists":
-        return bool(leaves) == operand
+        return bool(leaves) is operand
     if operator == "numeric":
         return any(_compares(operand, leaf) for leaf in leaves)
     if operator == "anything-but":
@@ -263,15 +263,16 @@ def _text_matches(operator: str, operand: Any, leaf: Any) -> bool:
     if not isinstance(leaf, str):
         return False
     wanted: str = operand
+    text: str = leaf
     if isinstance(operand, Mapping):
-        wanted, leaf = operand["equals-ignore-case"].casefold(), leaf.casefold()
+        wanted, text = operand["equals-ignore-case"].casefold(), text.casefold()
     if operator == "prefix":
-        return leaf.startswith(wanted)
+        return text.startswith(wanted)
     if operator == "suffix":
-        return leaf.endswith(wanted)
+        return text.endswith(wanted)
     if operator == "equals-ignore-case":
-        return leaf.casefold() == wanted.casefold()
-    return _is_like(_pieces(wanted), leaf)
+        return text.casefold() == wanted.casefold()
+    return _is_like(_pieces(wanted), text)
 
 
 def _pieces(wildcard: str) -> list[str]:

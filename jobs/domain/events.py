@@ -11,3 +11,12 @@ class DetailType(StrEnum):
 
     STATE_CHANGE = "Batch Job State Change"
     QUEUE_BLOCKED = "Batch Job Queue Blocked"
+
+
+# Of alarms: CloudWatch User Guide, "Alarm events and EventBridge".
+ALARM_CHANGE = "CloudWatch Alarm State Change"
+BATCH = "aws.batch"
+CLOUDWATCH = "aws.cloudwatch"
+# Ours: an event that was made to try a rule.
+OWN = "batchweb"
+TEST_EVENT = "Batchweb Test Event"

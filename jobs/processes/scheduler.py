@@ -34,6 +34,7 @@ from jobs.services.passes.statuses import advance_statuses
 from jobs.services.passes.sweep import sweep
 from jobs.services.passes.time_limit_actions import apply_time_limits
 from jobs.services.search.follow import hand_over_search
+from jobs.services.sending.following import hand_over_events
 
 from .connections import keep_connections
 
@@ -49,6 +50,8 @@ HAND_OVERS = {
     hand_over_metrics: 15.0,
     # So long can what is new be found by its name and the like alone.
     hand_over_search: 5.0,
+    # So long does an event wait to be sent elsewhere, at most.
+    hand_over_events: 3.0,
 }
 SWEEP_SECONDS = 5.0
 # The first news is acted on at once; what comes in a burst behind it waits for one pass together: so

@@ -29,12 +29,14 @@ SHORT_QUEUES = (
     "reap",
     "launch",
     "metrics",
+    "events",
     "bulk",
     "cleanup",
     "search",
 )
 PULL_QUEUES = ("pull",)
 CHECKPOINT_QUEUES = ("checkpoints",)
+SENDING_QUEUES = ("sending",)
 PR_SET_PDEATHSIG = 1
 # What the tasks have to say they log themselves; RQ would add several lines for each.
 LOGGING_LEVEL = "WARNING"
@@ -86,20 +88,31 @@ class ShortTaskWorker(SimpleWorker):
 
 
 class Pool(WorkerPool):
-    """RQ's pool, but with some of its workers kept for what may take long: image pulls, and one for checkpoints."""
+    """RQ's pool, but with some of its workers kept for what may take long: image pulls, one for checkpoints, and one
+    for what is sent elsewhere.
+    """
 
     def __init__(
-        self, *, short_workers: int, pull_workers: int, checkpoint_workers: int = 1
+        self,
+        *,
+        short_workers: int,
+        pull_workers: int,
+        checkpoint_workers: int = 1,
+        sending_workers: int = 1,
     ) -> None:
         queues = [django_rq.get_queue(name) for name in SHORT_QUEUES]
         super().__init__(
             queues=queues,
             connection=queues[0].connection,
-            num_workers=short_workers + pull_workers + checkpoint_workers,
+            num_workers=short_workers + pull_workers + checkpoint_workers + sending_workers,
             worker_class=ShortTaskWorker,
             queue_class=Queue,
         )
-        self._kept = {PULL_QUEUES: pull_workers, CHECKPOINT_QUEUES: checkpoint_workers}
+        self._kept = {
+            PULL_QUEUES: pull_workers,
+            CHECKPOINT_QUEUES: checkpoint_workers,
+            SENDING_QUEUES: sending_workers,
+        }
         # Those that are kept, by name.
         self._queues_of: dict[str, Sequence[str]] = {}
 

@@ -165,31 +165,33 @@ def read_events(*, user: User, filters: EventFilters, after: Ids, limit: int) ->
     if problems := problems_of(filters):
         raise InvalidInput(problems)
     settled = settled_ids()
-    spans = _spans(after, settled.ids)
+    spans = spans_after(after, settled.ids)
     found = [
         _rows(model, span, user, filters, limit) for model, span in zip(TABLES, spans, strict=True)
     ]
-    page = _page(found, after, spans, settled.ids, limit)
+    page = page_of_rows(found, after, spans, settled.ids, limit)
     # Rows may have gone since, and what was settled is ahead of the newest.
     unsettled = any(newest > end for newest, end in zip(settled.newest, settled.ids, strict=True))
     return replace(page, pending=unsettled)
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class Span:
     """Of one table, the ids that a page looks at: after `after`, up to `last`."""
 
     after: int
     last: int
 
 
-def _page(
+def page_of_rows(
     found: Sequence[list[EventRow]],
     after: Ids,
-    spans: Sequence[_Span],
+    spans: Sequence[Span],
     settled: Ids,
     limit: int,
 ) -> EventPage:
+    """The first rows of all tables together, and where to go on. `found`: of each table, those of its span."""
+
     def numbered(table: int) -> list[tuple[datetime, int, EventRow]]:
         # Within a table the order is that of ids: whatever clocks say, a cursor only goes forward.
         times: list[datetime] = []
@@ -218,7 +220,8 @@ def _page(
     return EventPage(rows=rows, cursor=cursor, more=more)
 
 
-def _spans(after: Ids, settled: Ids) -> list[_Span]:
+def spans_after(after: Ids, settled: Ids) -> list[Span]:
+    """The next ids of each table that can be read, a bounded number."""
     spans = []
     for model, read, end in zip(TABLES, after, settled, strict=True):
         # Old rows may be gone: the window begins where there is something.
@@ -228,12 +231,12 @@ def _spans(after: Ids, settled: Ids) -> list[_Span]:
             else None
         )
         start = end if first is None else first - 1
-        spans.append(_Span(start, min(start + WINDOW, end)))
+        spans.append(Span(start, min(start + WINDOW, end)))
     return spans
 
 
 def _rows(
-    model: type[EventRow], span: _Span, user: User, filters: EventFilters, limit: int
+    model: type[EventRow], span: Span, user: User, filters: EventFilters, limit: int
 ) -> list[EventRow]:
     if span.last <= span.after:
         return []

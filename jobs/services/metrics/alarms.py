@@ -14,6 +14,7 @@ from jobs.models import Alarm, AlarmChange, AlarmState, FollowMark
 from jobs.models.metric import ALARMS_MARK
 from jobs.selectors.alarms import enabled_alarms, newest_values, rule_of
 from jobs.selectors.metrics import whole_until
+from jobs.services.sending.outbox import put_down_alarm_change
 from jobs.services.writing.apart import Apart
 
 # What an alarm was judged by: if one of these was changed meanwhile, the verdict is another one's.
@@ -62,13 +63,15 @@ def _record(read: Alarm, verdict: Verdict, now: datetime, until: datetime | None
             return False
         is_other = row.state != verdict.state
         if is_other:
-            AlarmChange.objects.create(
+            change = AlarmChange.objects.create(
                 alarm=row,
                 from_state=row.state,
                 to_state=verdict.state,
                 reason=verdict.reason,
                 at=now,
             )
+            # With the change or not at all.
+            put_down_alarm_change(change, row, now=now)
             row.state, row.state_since = verdict.state, now
         if is_other or row.state_reason == NOT_LOOKED_YET:
             row.state_reason = verdict.reason

@@ -1,0 +1,186 @@
+"""Rules that send events: what may be asked of one, when it tries again, patterns for what most people want. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from .events import ALARM_CHANGE, BATCH, CLOUDWATCH, DetailType
+from .given import one_of
+from .states import JobStatus
+from .validation import FieldError, is_empty, read_text
+
+# Ours: each is held against each event. Of people who are no administrators, so many each.
+MAX_RULES = 200
+MAX_OF_USER = 20
+MAX_ADDRESS_CHARACTERS = 1000
+# EventBridge's own: after that an event is given up.
+GIVEN_UP_AFTER = timedelta(hours=24)
+FIRST_DELAY = timedelta(seconds=15)
+LONGEST_DELAY = timedelta(minutes=30)
+
+JOBS = "JOBS"
+BLOCKED = "BLOCKED"
+ALARMS = "ALARMS"
+PATTERN = "PATTERN"
+TELL_OF = {
+    JOBS: "jobs that change their state",
+    BLOCKED: "queues that are blocked",
+    ALARMS: "alarms that change their state",
+    PATTERN: "what a pattern of my own says",
+}
+STATUSES = tuple(JobStatus)
+ALARM_STATES = ("ALARM", "OK", "INSUFFICIENT_DATA")
+
+TOO_MANY = f"There are {MAX_RULES} rules, and no more are kept. Delete one first."
+TOO_MANY_OF_USER = f"You have {MAX_OF_USER} rules, and no more are kept. Delete one first."
+ONLY_ADMINISTRATORS = (
+    "Only administrators send webhooks: the server posts to any address that they name. "
+    "Choose e-mail."
+)
+NO_MAIL_SERVER = (
+    "This server sends no e-mail: no mail server is set. An administrator sets EMAIL_HOST, as the page "
+    "of the docs on production says."
+)
+NO_OWN_ADDRESS = "Your account has no e-mail address. An administrator enters it."
+KIND_STAYS = "A rule keeps its kind of target. Make another rule."
+NO_ADDRESS_OF_MAIL = "This is no e-mail address, such as ops@example.com."
+NO_URL = (
+    "Give a URL that begins with https:// or http://, such as https://example.com/hook, of at most "
+    f"{MAX_ADDRESS_CHARACTERS:,} characters without blanks."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Simple:
+    """What a form asks for in place of a pattern; what is empty narrows nothing."""
+
+    tell_of: str
+    statuses: tuple[str, ...] = ()
+    queue: str = ""
+    job_name: str = ""
+    alarm: str = ""
+    alarm_states: tuple[str, ...] = ()
+
+
+def pattern_of(simple: Simple) -> dict[str, Any]:
+    """The pattern that says the same."""
+    if simple.tell_of == ALARMS:
+        detail: dict[str, Any] = {}
+        if simple.alarm:
+            detail["alarmName"] = [simple.alarm]
+        if simple.alarm_states:
+            detail["state"] = {"value": list(simple.alarm_states)}
+        return _pattern(CLOUDWATCH, ALARM_CHANGE, detail)
+    detail = {}
+    if simple.statuses and simple.tell_of == JOBS:
+        detail["status"] = list(simple.statuses)
+    if simple.queue:
+        # An event has the queue's ARN.
+        detail["jobQueue"] = [{"suffix": f":job-queue/{simple.queue}"}]
+    if simple.job_name:
+        detail["jobName"] = [{"prefix": simple.job_name}]
+    kind = DetailType.STATE_CHANGE if simple.tell_of == JOBS else DetailType.QUEUE_BLOCKED
+    return _pattern(BATCH, kind, detail)
+
+
+def simple_of(pattern: Mapping[str, Any]) -> Simple | None:
+    """The reverse of `pattern_of`; None for a pattern that says something else."""
+    detail = pattern.get("detail", {})
+    if not isinstance(detail, Mapping):
+        return None
+    kinds = {
+        str(DetailType.STATE_CHANGE): JOBS,
+        str(DetailType.QUEUE_BLOCKED): BLOCKED,
+        ALARM_CHANGE: ALARMS,
+    }
+    state = detail.get("state")
+    found = Simple(
+        tell_of=kinds.get(_only(pattern.get("detail-type")), PATTERN),
+        statuses=_texts(detail.get("status")),
+        queue=_only(detail.get("jobQueue"), "suffix").removeprefix(":job-queue/"),
+        job_name=_only(detail.get("jobName"), "prefix"),
+        alarm=_only(detail.get("alarmName")),
+        alarm_states=_texts(state.get("value") if isinstance(state, Mapping) else None),
+    )
+    if found.tell_of == PATTERN or pattern_of(found) != pattern:
+        return None
+    return found
+
+
+def delay_after(failures: int) -> timedelta:
+    """How long to wait after so many failures one after the other: each time twice as long."""
+    return min(FIRST_DELAY * (1 << min(max(failures - 1, 0), 20)), LONGEST_DELAY)
+
+
+def tell_of(value: object) -> str:
+    """What a rule tells of. Raises FieldError."""
+    return one_of(value, TELL_OF, f"This is one of {', '.join(TELL_OF)}.")
+
+
+def target_kind(value: object) -> str:
+    """How a rule sends. Raises FieldError."""
+    return one_of(value, ("WEBHOOK", "EMAIL"), "The target is WEBHOOK or EMAIL.")
+
+
+def statuses(value: object) -> tuple[str, ...]:
+    """Job statuses, as a list or apart by commas. Raises FieldError."""
+    return _some_of(value, STATUSES, "A status")
+
+
+def alarm_states(value: object) -> tuple[str, ...]:
+    """States of alarms, as a list or apart by commas. Raises FieldError."""
+    return _some_of(value, ALARM_STATES, "A state")
+
+
+def webhook_url(value: object) -> str:
+    """Where a webhook is posted to. Raises FieldError."""
+    text = read_text(value)
+    is_plain = text.isascii() and text.isprintable() and " " not in text
+    if not text or len(text) > MAX_ADDRESS_CHARACTERS or not is_plain:
+        raise FieldError(NO_URL)
+    try:
+        parts = urlsplit(text)
+        is_fit = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_fit = False
+    if not is_fit:
+        raise FieldError(NO_URL)
+    if "@" in parts.netloc:
+        raise FieldError("Name no user and password in the URL: it is shown on pages.")
+    if parts.fragment:
+        raise FieldError("Leave out what follows the #: it is never sent.")
+    return text
+
+
+def _pattern(source: str, kind: str, detail: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"source": [source], "detail-type": [str(kind)]}
+    return {**found, "detail": detail} if detail else found
+
+
+def _some_of(value: object, known: Sequence[str], what: str) -> tuple[str, ...]:
+    if is_empty(value):
+        return ()
+    given = value.split(",") if isinstance(value, str) else value
+    told = f"{what} is one of {', '.join(known)}."
+    if not isinstance(given, list | tuple):
+        raise FieldError(told)
+    found = {one_of(each, known, told) for each in given if not is_empty(each)}
+    return tuple(each for each in known if each in found)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        return ()
+    return tuple(value)
+
+
+def _only(value: object, operator: str = "") -> str:
+    """The one text of a field, or of an operator in it; empty for anything else."""
+    if not isinstance(value, list) or len(value) != 1:
+        return ""
+    [found] = value
+    if operator:
+        found = found.get(operator) if isinstance(found, Mapping) else None
+    return found if isinstance(found, str) else ""

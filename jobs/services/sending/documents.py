@@ -1,0 +1,178 @@
+"""The events of deliveries, written of the rows that tell of them: an event is never stored."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID, uuid5
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.utils.module_loading import import_string
+
+from jobs.domain import events
+from jobs.models import Alarm, AlarmChange, EventDelivery, EventKind, EventRule
+from jobs.selectors.alarms import rule_of
+from jobs.selectors.event_lines import rows_of
+from jobs.selectors.events import EventRow
+from jobs.selectors.jobs import may_see
+from jobs.selectors.realm import arns
+
+# Of alarms' changes and tests; those of jobs have ids of their own.
+EVENT_IDS = UUID("0c1f0b68-6f5b-4f0e-8a65-0a2c5c1b7a44")
+JOB_GONE = "The job was deleted before this could be sent."
+ALARM_GONE = "The alarm was deleted before this could be sent."
+NOT_HIS = "The rule’s owner may not see this job any more."
+
+
+class Document(NamedTuple):
+    """An event as it is sent: its id, the same each time, and its JSON text."""
+
+    event_id: str
+    text: str
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The event itself."""
+        found: dict[str, Any] = json.loads(self.text)
+        return found
+
+
+class Lost(NamedTuple):
+    """There is no event to send any more, and why."""
+
+    reason: str
+
+
+def write_events(rows: Sequence[EventRow]) -> list[str]:
+    """The JSON text of each row's event, by the writer that the API has for them: it stands above the services."""
+    write: Callable[[Sequence[EventRow]], list[str]] = import_string(settings.BATCHWEB_EVENT_WRITER)
+    return write(rows)
+
+
+def documents_of(deliveries: Iterable[EventDelivery], owner: User) -> dict[int, Document | Lost]:
+    """What is sent of each delivery, by its id, as far as the rule's owner may see it now.
+
+    A constant number of queries for all of them, but two for each change of an alarm.
+    """
+    by_kind: dict[str, list[EventDelivery]] = {}
+    for each in deliveries:
+        by_kind.setdefault(each.kind, []).append(each)
+    found: dict[int, Document | Lost] = {}
+    for kind, some in by_kind.items():
+        if kind == EventKind.TEST:
+            found.update({each.pk: _test_of(each) for each in some})
+        elif kind == EventKind.ALARM:
+            found.update(_of_alarms(some))
+        else:
+            found.update(_of_jobs(EventKind(kind), some, owner))
+    return found
+
+
+def alarm_event(change: AlarmChange, alarm: Alarm) -> dict[str, Any]:
+    """The event of an alarm's change, as CloudWatch tells it to EventBridge. One query.
+
+    What the metric is said to be is the alarm's rule as it is now.
+    """
+    before = AlarmChange.objects.filter(alarm_id=alarm.pk, id__lt=change.pk).order_by("-id").first()
+    previous: dict[str, Any] = {"value": change.from_state}
+    if before is not None:
+        previous.update(reason=before.reason, timestamp=_moment(before.at))
+    realm = arns()
+    return {
+        **_head(change.pk, "alarm", events.CLOUDWATCH, events.ALARM_CHANGE, change.at),
+        "resources": [
+            f"arn:aws:cloudwatch:{realm.region}:{realm.account}:alarm:{alarm.name}",
+        ],
+        "detail": {
+            "alarmName": alarm.name,
+            "configuration": {"description": rule_of(alarm).in_words, "metrics": [_metric(alarm)]},
+            "previousState": previous,
+            "state": {
+                "value": change.to_state,
+                "reason": change.reason,
+                "timestamp": _moment(change.at),
+            },
+        },
+    }
+
+
+def document(event: Mapping[str, Any]) -> Document:
+    """An event as it is sent."""
+    return Document(str(event["id"]), json.dumps(event, ensure_ascii=False, separators=(",", ":")))
+
+
+def test_event(rule: EventRule, delivery: EventDelivery) -> dict[str, Any]:
+    """What is sent to try a rule."""
+    return {
+        **_head(delivery.pk, "test", events.OWN, events.TEST_EVENT, delivery.at),
+        "resources": [],
+        "detail": {
+            "rule": rule.name,
+            "message": "Somebody tries whether what this rule sends arrives. Nothing has happened.",
+        },
+    }
+
+
+def _test_of(delivery: EventDelivery) -> Document:
+    return document(test_event(delivery.rule, delivery))
+
+
+def _of_alarms(deliveries: Sequence[EventDelivery]) -> dict[int, Document | Lost]:
+    ids = [each.row_id for each in deliveries]
+    rows = AlarmChange.objects.select_related("alarm__queue", "alarm__environment")
+    changes = rows.in_bulk(ids)
+    return {
+        each.pk: document(alarm_event(change, change.alarm)) if change else Lost(ALARM_GONE)
+        for each in deliveries
+        for change in [changes.get(each.row_id)]
+    }
+
+
+def _of_jobs(
+    kind: EventKind, deliveries: Sequence[EventDelivery], owner: User
+) -> dict[int, Document | Lost]:
+    rows = rows_of(kind, [each.row_id for each in deliveries if each.row_id is not None])
+    seen = [row for row in rows if may_see(owner, row.job)]
+    texts = dict(zip((row.pk for row in seen), write_events(seen), strict=True)) if seen else {}
+    there = {row.pk for row in rows}
+    found: dict[int, Document | Lost] = {}
+    for each in deliveries:
+        text = texts.get(each.row_id) if each.row_id else None
+        if text is not None:
+            found[each.pk] = Document(json.loads(text)["id"], text)
+        else:
+            found[each.pk] = Lost(NOT_HIS if each.row_id in there else JOB_GONE)
+    return found
+
+
+def _head(row_id: int, kind: str, source: str, detail_type: str, at: datetime) -> dict[str, Any]:
+    realm = arns()
+    name = f"{realm.account}/{realm.region}/{kind}/{row_id}/{_moment(at)}"
+    return {
+        "version": "0",
+        "id": str(uuid5(EVENT_IDS, name)),
+        "detail-type": detail_type,
+        "source": source,
+        "account": realm.account,
+        "time": at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": realm.region,
+    }
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
+
+
+def _metric(alarm: Alarm) -> dict[str, Any]:
+    dimensions = {}
+    if alarm.queue:
+        dimensions["JobQueue"] = alarm.queue.name
+    if alarm.environment:
+        dimensions["ComputeEnvironment"] = alarm.environment.name
+    metric = {"namespace": "Batchweb", "name": alarm.metric, "dimensions": dimensions}
+    return {
+        "id": "m1",
+        "metricStat": {"metric": metric, "period": alarm.period_minutes * 60},
+        "returnData": True,
+    }

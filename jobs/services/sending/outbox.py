@@ -1,0 +1,130 @@
+"""Putting events down to be sent: each once for each rule that it matches, in the transaction that makes it sure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import transaction
+
+from jobs import changes, queueing
+from jobs.domain.event_patterns import matches
+from jobs.models import (
+    Alarm,
+    AlarmChange,
+    DeliveryState,
+    EventDelivery,
+    EventKind,
+    EventRule,
+)
+
+from .documents import alarm_event
+
+# Of a rule whose receiver is away, no more wait: what comes on top is only counted.
+MAX_WAITING = 50_000
+WRITTEN_AT_ONCE = 500
+# A task takes ids, and this one needs none.
+EVERYTHING = 0
+
+
+class Wanted(NamedTuple):
+    """An event that a rule wants."""
+
+    rule_id: int
+    kind: EventKind
+    row_id: int | None
+    job_id: UUID | None
+    name: str
+    status: str
+    at: datetime
+
+
+def rules_at_work() -> list[EventRule]:
+    """Those that are switched on and whose owner is, without their secrets. One query."""
+    rows = EventRule.objects.filter(is_enabled=True, owner__is_active=True)
+    return list(rows.select_related("owner").defer("encrypted").order_by("id"))
+
+
+def put_down(wanted: Sequence[Wanted], *, now: datetime) -> int:
+    """Writes what is to be sent, in the present transaction; how many. Rules that went meanwhile get nothing.
+
+    What is put down already is not put down again. A few queries, and one more for each rule.
+    """
+    by_rule: Mapping[int, list[Wanted]] = defaultdict(list)
+    for each in wanted:
+        by_rule[each.rule_id].append(each)
+    # Who sends takes rows away under the same locks, so none is left that nobody looks for.
+    locked = EventRule.objects.select_for_update(no_key=True).defer("encrypted")
+    count = 0
+    for rule in locked.filter(pk__in=by_rule).order_by("id"):
+        count += _put_down(rule, by_rule[rule.pk], now)
+    if count:
+        changes.publish([changes.SENDING])
+        hand_over_sending()
+    return count
+
+
+def put_down_alarm_change(change: AlarmChange, alarm: Alarm, *, now: datetime) -> None:
+    """Puts an alarm's change down for the rules that it matches, in the transaction that writes it.
+
+    One query where there is no rule.
+    """
+    rules = rules_at_work()
+    if not rules:
+        return
+    event = alarm_event(change, alarm)
+    put_down(
+        [
+            Wanted(
+                rule.pk, EventKind.ALARM, change.pk, None, alarm.name, change.to_state, change.at
+            )
+            for rule in rules
+            if matches(rule.pattern, event)
+        ],
+        now=now,
+    )
+
+
+def put_down_test(rule: EventRule, *, now: datetime) -> None:
+    """Puts down an event that was made to try the rule."""
+    with transaction.atomic():
+        put_down([Wanted(rule.pk, EventKind.TEST, None, None, "", "", now)], now=now)
+
+
+def hand_over_sending() -> None:
+    """Has a worker send what is due, after the commit, unless one is still to."""
+    if queueing.is_idle(queueing.SEND_EVENTS):
+        queueing.enqueue_after_commit(queueing.SEND_EVENTS, [EVERYTHING])
+
+
+def waiting_of(rule: EventRule, *, at_most: int = MAX_WAITING) -> int:
+    """How many of its events wait, counted no further than that."""
+    rows = EventDelivery.objects.filter(rule=rule, state=DeliveryState.WAITING)
+    return rows.order_by("next_at", "id").values("pk")[:at_most].count()
+
+
+def _put_down(rule: EventRule, wanted: Iterable[Wanted], now: datetime) -> int:
+    rows = [
+        EventDelivery(
+            rule=rule,
+            kind=each.kind,
+            row_id=each.row_id,
+            job_id=each.job_id,
+            name=each.name,
+            status=each.status,
+            at=each.at,
+            put_down_at=now,
+            next_at=now,
+        )
+        for each in wanted
+    ]
+    room = max(MAX_WAITING - waiting_of(rule), 0)
+    EventDelivery.objects.bulk_create(
+        rows[:room], batch_size=WRITTEN_AT_ONCE, ignore_conflicts=True
+    )
+    rule.passed_over += len(rows[room:])
+    if rule.next_at is None and rows[:room]:
+        rule.next_at = now
+    rule.save(update_fields=["passed_over", "next_at"])
+    return len(rows)

@@ -1,0 +1,209 @@
+"""Sending what is due: each rule in a thread of its own, so that a receiver that is slow or dead holds up no other.
+
+Threads speak to receivers and read no rows; this one claims rules, writes their events, and records what became of
+each as soon as it is known. Who dies in between has sent what nobody knows of: it is sent again when his claim has
+run out, with the same id.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from queue import Empty, SimpleQueue
+from uuid import UUID
+
+from django.utils import timezone
+
+from jobs.models import EventDelivery, EventRule, TargetKind
+from jobs.services.access.ciphers import Unreadable
+from jobs.services.writing.apart import Apart
+
+from . import due, mails, webhooks
+from .documents import Document, Lost, documents_of
+from .outcomes import Outcome
+from .retention import remove_many
+from .signing import secret_of
+
+# Rules that are sent for at the same time.
+AT_ONCE = 16
+# Nothing is begun after that; what goes on takes a request's time at most.
+SECONDS_AT_ONCE = 15.0
+# Of one rule, so long at once.
+SECONDS_OF_RULE = 10.0
+
+OWNER_OFF = "The rule’s owner is switched off, so nothing is sent for him."
+ADDRESS_NOT_HIS = (
+    "Only administrators send to other addresses than their own, and the rule’s owner is none."
+)
+UNREADABLE = (
+    "The rule’s signing secret cannot be read: SECRET_KEY is not the one that it was stored with. "
+    "Make a new one."
+)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A rule that is sent for. `problem`: why its receiver is left alone for a while."""
+
+    rule: EventRule
+    ticket: UUID | None
+    deliveries: dict[int, EventDelivery] = field(default_factory=dict)
+    sent: bool = False
+    refused: int = 0
+    problem: str | None = None
+
+
+# What a thread tells of a rule: an outcome, or None when it is done.
+_News = tuple[_Turn, Outcome | None]
+
+
+def send_due() -> bool:
+    """Sends for some seconds; whether more is due."""
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="sending") as threads:
+        round_ = _Round(threads)
+        round_.run(until=time.monotonic() + SECONDS_AT_ONCE)
+    round_.apart.done()
+    return due.is_due()
+
+
+class _Round:
+    def __init__(self, threads: ThreadPoolExecutor) -> None:
+        self._threads = threads
+        self._news: SimpleQueue[_News] = SimpleQueue()
+        self._turns: dict[int, _Turn] = {}
+        self.apart = Apart()
+
+    def run(self, *, until: float) -> None:
+        """Goes on until nothing is due, or no time is left; then until all threads are done."""
+        while True:
+            if time.monotonic() < until:
+                self._begin_some()
+            if not self._turns:
+                return
+            self._hear()
+
+    def _begin_some(self) -> None:
+        free = AT_ONCE - len(self._turns)
+        if not free:
+            return
+        now = timezone.now()
+        for rule in due.claim(now=now, without=self._turns, at_most=free):
+            # One that fails is left alone until its claim runs out.
+            with self.apart.each(rule.pk):
+                self._begin(_Turn(rule, rule.claim), now)
+
+    def _begin(self, turn: _Turn, now: datetime) -> None:
+        parts = list(_prepared(turn, now))
+        if not parts:
+            _end(turn)
+            return
+        self._turns[turn.rule.pk] = turn
+        self._threads.submit(self._work, turn, parts)
+
+    def _work(self, turn: _Turn, parts: Sequence["_Part"]) -> None:
+        """In a thread: sends, and tells of each."""
+        try:
+            for part in parts:
+                for outcome in part.outcomes(turn.rule):
+                    self._news.put((turn, outcome))
+        finally:
+            self._news.put((turn, None))
+
+    def _hear(self) -> None:
+        try:
+            turn, outcome = self._news.get(timeout=1.0)
+        except Empty:
+            return
+        if outcome is None:
+            del self._turns[turn.rule.pk]
+            _end(turn)
+            return
+        rows = [turn.deliveries[pk] for pk in outcome.delivery_ids]
+        due.record(outcome, rows, now=timezone.now())
+        if not outcome.error:
+            turn.sent, turn.refused = True, 0
+            return
+        turn.refused += 1
+        if not outcome.is_of_event or turn.refused >= webhooks.REFUSED_AT_MOST:
+            turn.problem = outcome.error
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a thread sends of a rule: a mail, or events one after the other with a secret to sign them."""
+
+    mail: mails.Digest | None = None
+    letters: Sequence[webhooks.Letter] = ()
+    secret: str = field(default="", repr=False)
+
+    def outcomes(self, rule: EventRule) -> Iterator[Outcome]:
+        """Sends, and tells what became of it."""
+        if self.mail is not None:
+            yield mails.send(self.mail)
+            return
+        until = time.monotonic() + SECONDS_OF_RULE
+        yield from webhooks.post_all(
+            url=rule.address,
+            letters=self.letters,
+            rule_name=rule.name,
+            secret=self.secret,
+            until=lambda: time.monotonic() < until,
+            clock=timezone.now,
+        )
+
+
+def _prepared(turn: _Turn, now: datetime) -> Iterator[_Part]:
+    """What is to be sent of a rule now, if anything is; what can never be sent is given up."""
+    rule = turn.rule
+    while due.give_up_old(rule, now=now):
+        pass
+    found = due.due_deliveries(rule, now=now)
+    if not found:
+        return
+    if reason := _why_not(rule):
+        due.give_up([each.pk for each in found], reason, now=now)
+        return
+    documents = documents_of(found, rule.owner)
+    ready: list[tuple[int, Document]] = []
+    for each in found:
+        document = documents[each.pk]
+        if isinstance(document, Lost):
+            due.give_up([each.pk], document.reason, now=now)
+        else:
+            ready.append((each.pk, document))
+            turn.deliveries[each.pk] = each
+    if ready:
+        yield from _part(turn, ready)
+
+
+def _part(turn: _Turn, ready: Sequence[tuple[int, Document]]) -> Iterator[_Part]:
+    rule = turn.rule
+    if rule.target_kind == TargetKind.EMAIL:
+        mail = mails.digest(rule_name=rule.name, to=rule.address, documents=ready)
+        yield _Part(mail=mail)
+        return
+    try:
+        secret = secret_of(bytes(rule.encrypted))
+    except Unreadable:
+        turn.problem = UNREADABLE
+        return
+    letters = [webhooks.Letter(pk, each.event_id, each.text.encode()) for pk, each in ready]
+    yield _Part(letters=letters, secret=secret)
+
+
+def _why_not(rule: EventRule) -> str:
+    """Why nothing of the rule may be sent any more; empty: it may."""
+    owner = rule.owner
+    if not owner.is_active:
+        return OWNER_OFF
+    is_own = rule.address.casefold() == owner.email.casefold()
+    if rule.target_kind == TargetKind.EMAIL and not owner.is_staff and not is_own:
+        return ADDRESS_NOT_HIS
+    return ""
+
+
+def _end(turn: _Turn) -> None:
+    due.let_go(turn.rule, turn.ticket, sent=turn.sent, problem=turn.problem, now=timezone.now())
+    if turn.sent:
+        remove_many(turn.rule)
