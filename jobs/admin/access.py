@@ -57,6 +57,7 @@ class AccessTokenAdmin(ReadOnlyAdmin[AccessToken]):
             queryset.filter(revoked_at__isnull=True).select_related("user"),
             "Revoked",
             lambda token: revoke_token(user=token.user, token_id=token.id, now=now),
+            right="batchweb:RevokeAccessToken",
         )
 
 
@@ -92,6 +93,7 @@ class AccessKeyAdmin(ReadOnlyAdmin[AccessKey]):
             queryset.filter(revoked_at__isnull=True).select_related("user"),
             "Revoked",
             lambda key: revoke_access_key(user=key.user, key_id=key.id, now=now),
+            right="batchweb:RevokeAccessKey",
         )
 
 

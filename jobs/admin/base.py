@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,6 +17,8 @@ from django.utils.html import format_html
 
 from jobs.domain.errors import BatchError, InvalidInput
 from jobs.domain.resources import format_memory, format_vcpus
+
+from .permissions import Asker, right_of
 
 M = TypeVar("M", bound=Model)
 
@@ -63,17 +66,26 @@ class BatchAdmin(_ModelAdmin[M]):
         return request.user.has_perm(name)
 
     def apply(
-        self, request: HttpRequest, rows: Iterable[M], verb: str, act: Callable[[M], object]
+        self,
+        request: HttpRequest,
+        rows: Iterable[M],
+        verb: str,
+        act: Callable[[M], object],
+        *,
+        right: str,
     ) -> None:
         """Runs an action's service for each row, logs what changed, and says how it went.
 
-        `act` gives back false where there was nothing to do; its BatchError is shown.
+        `act` gives back false where there was nothing to do; its BatchError is shown, and so is that an access policy
+        denies `right`, the action, on the row.
         """
         done = skipped = 0
+        asker = Asker(request)
         for row in rows:
             try:
+                asker.ask(right, row)
                 changed = act(row)
-            except BatchError as error:
+            except (BatchError, PermissionDenied) as error:
                 self.message_user(request, f"{row}: {error}", messages.ERROR)
                 continue
             if changed:
@@ -161,6 +173,9 @@ class ServiceAdmin(BatchAdmin[M]):
         return self.readonly_fields if obj is None else (*self.readonly_fields, *self.fixed_fields)
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> M:
+        """Writes. Raises PermissionDenied where an access policy denies it."""
+        verb = "Update" if change else "Create"
+        Asker(request).ask_of_form(self.model, verb, form)
         row: M = form.write_with_service(request, form.service_fields())
         return row
 
@@ -175,6 +190,8 @@ class ServiceAdmin(BatchAdmin[M]):
         raise NotImplementedError
 
     def delete_model(self, request: HttpRequest, obj: M) -> None:
+        """Deletes. Raises PermissionDenied where an access policy denies it."""
+        Asker(request).ask(right_of(self.model, "Delete"), obj)
         self.delete_with_service(obj)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:

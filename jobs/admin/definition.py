@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from jobs.domain.access_actions import DEREGISTER_JOB_DEFINITION
 from jobs.domain.numbers import is_whole
 from jobs.domain.variables import variables_text
 from jobs.models import DefinitionStatus, JobDefinition
@@ -112,7 +113,9 @@ class DefinitionForm(ServiceForm[JobDefinition]):
 
     def write_with_service(self, request: HttpRequest, fields: dict[str, object]) -> JobDefinition:
         by = request.user if isinstance(request.user, User) else None
-        return register_definition(fields=fields, by=by, now=timezone.now())
+        return register_definition(
+            fields=fields, by=by, now=timezone.now(), address=request.META.get("REMOTE_ADDR") or ""
+        )
 
 
 @admin.register(JobDefinition)
@@ -216,4 +219,5 @@ class DefinitionAdmin(Sized, ServiceAdmin[JobDefinition]):
             queryset.filter(status=DefinitionStatus.ACTIVE),
             "Deregistered",
             lambda row: deregister_definition(definition=row, by=by, now=now),
+            right=DEREGISTER_JOB_DEFINITION,
         )

@@ -173,4 +173,5 @@ class EnvironmentAdmin(ServiceAdmin[ComputeEnvironment]):
             queryset.exclude(state=state),
             verb,
             lambda row: update_environment(environment=row, fields={"state": state}),
+            right="batch:UpdateComputeEnvironment",
         )

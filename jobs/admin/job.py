@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from jobs.domain.access_actions import CANCEL_JOB, TERMINATE_JOB
 from jobs.domain.states import CANCELLABLE
 from jobs.models import (
     Attempt,
@@ -128,6 +129,7 @@ class JobAdmin(Sized, ReadOnlyAdmin[Job]):
             queryset.filter(status__in=LIVE_STATUSES),
             "Terminated",
             lambda job: terminate_job(job=job, reason=reason, now=now),
+            right=TERMINATE_JOB,
         )
 
     @admin.action(
@@ -141,6 +143,7 @@ class JobAdmin(Sized, ReadOnlyAdmin[Job]):
             queryset.filter(status__in=CANCELLABLE),
             "Cancelled",
             lambda job: cancel_job(job=job, reason=reason, now=now),
+            right=CANCEL_JOB,
         )
 
 

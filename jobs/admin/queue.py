@@ -150,6 +150,7 @@ class QueueAdmin(ServiceAdmin[JobQueue]):
             queryset.exclude(state=state),
             verb,
             lambda row: update_queue(queue=row, fields={"state": state}),
+            right="batch:UpdateJobQueue",
         )
 
 

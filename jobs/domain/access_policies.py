@@ -108,6 +108,15 @@ def decide(
     return Decision(Effect.NONE, action, resources[0].arn)
 
 
+def gives_somewhere(policies: Iterable[Policy], action: str) -> bool:
+    """Whether some statement gives the action on something, as far as is known before it is said on what."""
+    return ACTIONS[action].given and any(
+        not statement.is_deny and _is_of_action(statement, action)
+        for policy in policies
+        for statement in policy.statements
+    )
+
+
 def refusal(decision: Decision, username: str) -> str:
     """What who is refused is told, in IAM's form."""
     label = decision.statement.label if decision.statement else ""

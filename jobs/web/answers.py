@@ -31,6 +31,8 @@ from .toasts import Undo
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
+# By which a view tells the methods that it answers.
+METHODS = "allowed_methods"
 # Ids of the live parts that static/js/live.js asks for, apart by spaces.
 LIVE_REGIONS = "X-Live-Regions"
 # What a form sends beside its fields; `once` reads the second by itself.
@@ -114,6 +116,7 @@ def allow(*methods: str) -> Callable[[View[P]], View[P]]:
                 raise MethodNotAllowed(methods)
             return view(request, *args, **kwargs)
 
+        setattr(checked, METHODS, frozenset(methods))
         return checked
 
     return decorate

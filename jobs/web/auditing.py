@@ -19,7 +19,7 @@ from . import answers
 from .middleware import ADMIN_PATH
 
 READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-# Posts that change nothing, and submissions: each job tells who submitted it.
+# Posts that change nothing, and submissions: each job tells who submitted it. Listed is who was refused.
 NOT_LISTED = frozenset({"jobs", "submit", "submit_fill", "submit_check"})
 LOGIN = "login"
 # Fields that say what a post without a name in its URL is about.
@@ -55,12 +55,15 @@ class AuditMiddleware:
 
 def _note(request: HttpRequest, response: HttpResponseBase) -> None:
     user, match = _who(request), request.resolver_match
-    if user is None or match is None or match.view_name in NOT_LISTED:
+    if user is None or match is None:
+        return
+    is_refused = response.status_code == REFUSED_STATUS
+    if match.view_name in NOT_LISTED and not is_refused:
         return
     if match.view_name == LOGIN and _was_known(request):
         return
     in_admin = request.path_info.startswith(ADMIN_PATH)
-    if not (response.status_code == REFUSED_STATUS or _has_changed(response, user, in_admin)):
+    if not (is_refused or _has_changed(response, user, in_admin)):
         return
     audit.note(
         user=user,

@@ -19,6 +19,7 @@ from .access import user_of
 from .contexts import bulk as contexts
 from .contexts import undo as undo_contexts
 from .once import AGAIN, once
+from .permissions import address_of
 
 FIELDS = frozenset({"action", "job", "all", "query", "reason", "confirmed", "newest"})
 
@@ -55,7 +56,14 @@ def start(request: HttpRequest) -> HttpResponse:
     def begin() -> BulkAction:
         if not chosen:
             raise InvalidInput({"query": [note or NONE_MATCHES]})
-        return start_bulk(owner=user, kind=kind, job_ids=chosen, reason=reason, now=timezone.now())
+        return start_bulk(
+            owner=user,
+            kind=kind,
+            job_ids=chosen,
+            reason=reason,
+            now=timezone.now(),
+            address=address_of(request),
+        )
 
     return _started(request, begin, note)
 

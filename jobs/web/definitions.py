@@ -16,6 +16,7 @@ from .access import require_staff
 from .contexts import definition_form as forms
 from .contexts import definitions as contexts
 from .once import AGAIN, found_again, once
+from .permissions import address_of
 
 
 @answers.allow("GET", "POST")
@@ -78,7 +79,9 @@ def deregister(request: HttpRequest, name: str, revision: int) -> HttpResponse:
     found = contexts.find(name=name, revision=revision)
     if request.method != "POST":
         return answers.page(request, "definitions/deregister.html", {"definition": found})
-    changed = deregister_definition(definition=found, by=user, now=timezone.now())
+    changed = deregister_definition(
+        definition=found, by=user, now=timezone.now(), address=address_of(request)
+    )
     found.refresh_from_db()
     return answers.done(
         request,
@@ -96,7 +99,13 @@ def _register(request: HttpRequest) -> HttpResponse:
         fields = forms.posted_fields(request)
         sent = once(
             request,
-            make=lambda: register_definition(fields=fields, by=user, now=timezone.now()),
+            make=lambda: register_definition(
+                fields=fields,
+                by=user,
+                now=timezone.now(),
+                address=address_of(request),
+                needs_right=True,
+            ),
             find=found_again(JobDefinition.objects, called="revision"),
         )
     except InvalidInput as error:

@@ -27,6 +27,7 @@ from .contexts import undo
 from .contexts.dependencies import read_hops
 from .job_gone import or_gone
 from .once import AGAIN, once
+from .permissions import address_of
 from .toasts import Undo
 
 
@@ -111,7 +112,14 @@ def rerun(request: HttpRequest, job_id: UUID) -> HttpResponse:
     owner = job.owner if answers.flag_field(fields, "for_owner") else user
     sent = once(
         request,
-        make=lambda: rerun_job(owner=owner, job=job, now=timezone.now(), also_succeeded=True),
+        make=lambda: rerun_job(
+            owner=owner,
+            job=job,
+            now=timezone.now(),
+            also_succeeded=True,
+            by=user,
+            address=address_of(request),
+        ),
         find=lambda again_id: find_job(user=user, job_id=UUID(again_id)),
     )
     again = find_job(user=user, job_id=sent.made.pk)

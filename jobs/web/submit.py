@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -17,6 +18,7 @@ from .contexts import job as job_contexts
 from .contexts import submit as contexts
 from .contexts import undo
 from .once import AGAIN, once
+from .permissions import address_of
 
 
 @answers.allow("GET", "POST")
@@ -44,7 +46,10 @@ def submit_posted(request: HttpRequest) -> HttpResponse:
         sent = once(
             request,
             make=lambda: submit_job(
-                owner=user, fields=contexts.as_submission(fields), now=timezone.now()
+                owner=user,
+                fields=contexts.as_submission(fields),
+                now=timezone.now(),
+                address=address_of(request),
             ),
             find=lambda job_id: find_job(user=user, job_id=UUID(job_id)),
         )
@@ -55,6 +60,11 @@ def submit_posted(request: HttpRequest) -> HttpResponse:
             "jobs/submit.html",
             lambda errors: contexts.build(user=user, typed=fields, errors=errors),
         )
+    except PermissionDenied as denied:
+        if answers.wants_json(request):
+            raise
+        context = contexts.build(user=user, typed=fields, errors={"": [str(denied)]})
+        return answers.page(request, "jobs/submit.html", context, status=403)
     job = sent.made
     return answers.done(
         request,

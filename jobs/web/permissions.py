@@ -1,0 +1,360 @@
+"""Which action of access policies each post to a page is, on which resources: asked before the view is called.
+
+A view that takes posts and has no entry in RULES refuses them: a test finds it before anybody else does. The
+administration asks by itself (`jobs.admin.permissions`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+
+from jobs.domain import arns as kinds
+from jobs.domain import ids, variables
+from jobs.domain.access_actions import (
+    CANCEL_JOB,
+    DEREGISTER_JOB_DEFINITION,
+    OWN,
+    REGISTER_JOB_DEFINITION,
+    TERMINATE_JOB,
+)
+from jobs.domain.access_policies import Context, Resource, gives_somewhere
+from jobs.domain.errors import NotFound
+from jobs.domain.validation import FieldError
+from jobs.selectors.access_policies import authorize, base_context, policies_of
+from jobs.selectors.access_resources import named
+from jobs.selectors.named import environment_named
+from jobs.selectors.registry_logins import find_login
+from jobs.selectors.secrets import find_secret
+
+from . import answers
+
+READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_GIVEN = "policy_gives"
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A post as its rule sees it: who sends it, what the URL names, and its fields."""
+
+    user: User
+    kwargs: Mapping[str, Any]
+    fields: Mapping[str, Any]
+
+
+Find = Callable[[Post], Sequence[Resource]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The action, and what finds its resources. Without that nothing is asked here: `why`; an action then says what a
+    policy may give the sender, whom the service asks again.
+
+    `sets_tags`: the post may also set the tags of its first resource, which are actions of their own.
+    """
+
+    action: str = ""
+    find: Find | None = None
+    why: str = ""
+    sets_tags: bool = False
+
+
+class PolicyMiddleware:
+    """Refuses a post that a policy of its sender denies (403), before its view is called.
+
+    It stands behind those who know the user, and behind the audit trail, which lists what is refused.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view_func: Callable[..., HttpResponseBase],
+        view_args: tuple[Any, ...],
+        view_kwargs: dict[str, Any],
+    ) -> None:
+        """Asks, and notes whether a policy gives the sender what is an administrator's."""
+        match = request.resolver_match
+        if request.method in READS or match is None or match.namespaces:
+            return
+        if not isinstance(request.user, User):
+            return
+        methods = getattr(view_func, answers.METHODS, None)
+        if methods is not None and request.method not in methods:
+            # The view says which it takes.
+            return
+        rule = RULES.get(match.view_name)
+        if rule is None:
+            raise PermissionDenied(
+                f"Posts to {match.view_name} are not among what may be asked for."
+            )
+        if rule.action:
+            setattr(request, _GIVEN, _is_permitted(request, request.user, rule, view_kwargs))
+
+
+def is_given(request: HttpRequest) -> bool:
+    """Whether a policy gives the sender what he asks for: what he posts, or the form that he would post."""
+    if request.method not in READS:
+        return bool(getattr(request, _GIVEN, False))
+    match, user = request.resolver_match, request.user
+    if match is None or not isinstance(user, User):
+        return False
+    if match.view_name in FORMS_OF_NEW:
+        return gives_somewhere(policies_of(user), FORMS_OF_NEW[match.view_name])
+    rule = RULES.get(FORMS.get(match.view_name, match.view_name))
+    if rule is None or rule.find is None:
+        return False
+    find, post = rule.find, Post(user, match.kwargs, {})
+    return authorize(
+        user=user,
+        action=rule.action,
+        resources=lambda: find(post),
+        context=lambda: _context(request, user, {}),
+    )
+
+
+def address_of(request: HttpRequest) -> str:
+    """From where a request comes."""
+    return str(request.META.get("REMOTE_ADDR") or "")
+
+
+def _is_permitted(request: HttpRequest, user: User, rule: Rule, kwargs: Mapping[str, Any]) -> bool:
+    policies = [] if user.is_superuser else policies_of(user)
+    if not policies:
+        return False
+    if rule.find is None:
+        return gives_somewhere(policies, rule.action)
+    fields = _fields(request)
+    resources = rule.find(Post(user, kwargs, fields))
+    tags = _tags(fields)
+    given = authorize(
+        user=user,
+        action=rule.action,
+        resources=resources,
+        context=_context(request, user, tags),
+        policies=policies,
+    )
+    if not (rule.sets_tags and "tags" in fields):
+        return given
+    before = resources[0].tags()
+    added = {key: value for key, value in tags.items() if before.get(key) != value}
+    removed = tuple(key for key in before if key not in tags)
+    for action, changed, keys in (
+        ("batch:TagResource", added, ()),
+        ("batch:UntagResource", {}, removed),
+    ):
+        if changed or keys:
+            may = authorize(
+                user=user,
+                action=action,
+                resources=resources[:1],
+                context=_context(request, user, changed, keys),
+                policies=policies,
+            )
+            given = given and may
+    return given
+
+
+def _fields(request: HttpRequest) -> dict[str, Any]:
+    """What is posted. The lists of a form are lists."""
+    try:
+        fields = answers.posted(request)
+    except BadRequest:
+        # The view says what is wrong with it.
+        return {}
+    if request.content_type != "application/json" and "environments" in fields:
+        fields["environments"] = request.POST.getlist("environments")
+    return fields
+
+
+def _tags(fields: Mapping[str, Any]) -> dict[str, str]:
+    try:
+        return variables.tags(fields["tags"]) if fields.get("tags") else {}
+    except FieldError:
+        # The service refuses them.
+        return {}
+
+
+def _context(
+    request: HttpRequest, user: User, tags: Mapping[str, str], keys: tuple[str, ...] = ()
+) -> Context:
+    values = base_context(user=user, now=timezone.now(), address=address_of(request))
+    return Context(values, tags or None, keys)
+
+
+def _text(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _posted(kind: str, member: str = "name", *, service: str = "batch") -> Find:
+    return lambda post: [named(post.user, kind, _text(post.fields.get(member)), service=service)]
+
+
+def _url(kind: str, *, service: str = "batch", argument: str = "name") -> Find:
+    return lambda post: [named(post.user, kind, str(post.kwargs[argument]), service=service)]
+
+
+def _queue(find: Find) -> Find:
+    """A queue, and what it is to be made of."""
+
+    def found(post: Post) -> Sequence[Resource]:
+        given = post.fields.get("environments")
+        rows = [given] if isinstance(given, str) else given if isinstance(given, list) else []
+        names = [each.get("name") if isinstance(each, dict) else each for each in rows]
+        environments = [
+            named(post.user, kinds.COMPUTE_ENVIRONMENT, _text(each))
+            for each in names
+            if _text(each)
+        ]
+        policy = _text(post.fields.get("scheduling_policy"))
+        policies = [named(post.user, kinds.SCHEDULING_POLICY, policy)] if policy else []
+        return [*find(post), *environments, *policies]
+
+    return found
+
+
+def _job(post: Post) -> Sequence[Resource]:
+    job_id: UUID = post.kwargs["job_id"]
+    return [named(post.user, kinds.JOB, ids.text_of(job_id))]
+
+
+def _revision(post: Post) -> Sequence[Resource]:
+    name = f"{post.kwargs['name']}:{post.kwargs['revision']}"
+    return [named(post.user, kinds.JOB_DEFINITION, name)]
+
+
+def _engine(post: Post) -> Sequence[Resource]:
+    environment = environment_named(str(post.kwargs["name"]))
+    engine = environment.engine if environment is not None else None
+    return [named(post.user, "engine", engine.name if engine else "", service=OWN)]
+
+
+def _secret(post: Post) -> Sequence[Resource]:
+    try:
+        name = find_secret(user=post.user, secret_id=post.kwargs["secret_id"]).name
+    except NotFound:
+        name = ""
+    return [named(post.user, "secret", name, service=OWN)]
+
+
+def _login(post: Post) -> Sequence[Resource]:
+    try:
+        prefix = find_login(user=post.user, login_id=post.kwargs["login_id"]).prefix
+    except NotFound:
+        prefix = ""
+    return [named(post.user, "registry-login", prefix, service=OWN)]
+
+
+def _own(kind: str) -> Find:
+    """What somebody has of his own: it goes by his name."""
+    return lambda post: [named(post.user, kind, post.user.get_username(), service=OWN)]
+
+
+def _crud(
+    many: str, one: str, noun: str, kind: str, *, service: str = "batch"
+) -> Mapping[str, Rule]:
+    in_url = _url(kind, service=service)
+    sets_tags = service == "batch"
+    return {
+        many: Rule(f"{service}:Create{noun}", _posted(kind, service=service)),
+        one: Rule(f"{service}:Update{noun}", in_url, sets_tags=sets_tags),
+        f"{one}_delete": Rule(f"{service}:Delete{noun}", in_url),
+    }
+
+
+_IN_SERVICE = Rule(why="The service asks, with all that the job or definition runs.")
+_EACH = Rule(why="Each job is asked for by itself, when its turn comes.")
+_ONES_OWN = Rule(why="It changes what its sender alone sees, or nothing.")
+_SUPERUSERS = Rule(why="Superusers alone, whom no policy binds.")
+_UPDATE_QUEUE = Rule("batch:UpdateJobQueue", _url(kinds.JOB_QUEUE))
+_UPDATE_ENVIRONMENT = Rule("batch:UpdateComputeEnvironment", _url(kinds.COMPUTE_ENVIRONMENT))
+
+RULES: Mapping[str, Rule] = {
+    "login": _ONES_OWN,
+    "logout": _ONES_OWN,
+    "job_views": _ONES_OWN,
+    "job_view_delete": _ONES_OWN,
+    "submit_fill": _ONES_OWN,
+    "submit_check": _ONES_OWN,
+    "bulk_stop": _ONES_OWN,
+    "jobs": _IN_SERVICE,
+    "submit": _IN_SERVICE,
+    "job_rerun": _IN_SERVICE,
+    "definitions": Rule(REGISTER_JOB_DEFINITION, why=_IN_SERVICE.why),
+    "jobs_bulk": _EACH,
+    "bulk_undo": _EACH,
+    "job_cancel": Rule(CANCEL_JOB, _job),
+    "job_terminate": Rule(TERMINATE_JOB, _job),
+    "job_checkpoint_delete": Rule("batchweb:DeleteCheckpoint", _job),
+    "definition_deregister": Rule(DEREGISTER_JOB_DEFINITION, _revision),
+    **_crud("queues", "queue", "JobQueue", kinds.JOB_QUEUE),
+    "queues": Rule("batch:CreateJobQueue", _queue(_posted(kinds.JOB_QUEUE))),
+    "queue": Rule("batch:UpdateJobQueue", _queue(_url(kinds.JOB_QUEUE)), sets_tags=True),
+    "queue_enable": _UPDATE_QUEUE,
+    "queue_disable": _UPDATE_QUEUE,
+    **_crud("policies", "policy", "SchedulingPolicy", kinds.SCHEDULING_POLICY),
+    **_crud("consumables", "consumable", "ConsumableResource", kinds.CONSUMABLE_RESOURCE),
+    **_crud("environments", "environment", "ComputeEnvironment", kinds.COMPUTE_ENVIRONMENT),
+    "environment_enable": _UPDATE_ENVIRONMENT,
+    "environment_disable": _UPDATE_ENVIRONMENT,
+    "environment_node": Rule(
+        "batchweb:UpdateMachine", _url("machine", service=OWN, argument="instance_id")
+    ),
+    "environment_engine": Rule("batchweb:UpdateEngine", _engine),
+    **_crud("instance_types", "instance_type", "InstanceType", "instance-type", service=OWN),
+    **_crud("alarms", "alarm", "Alarm", "alarm", service=OWN),
+    **_crud("budgets", "budget", "Budget", "budget", service=OWN),
+    "secrets": Rule("batchweb:CreateSecret", _posted("secret", service=OWN)),
+    "secret": Rule("batchweb:UpdateSecret", _secret),
+    "secret_delete": Rule("batchweb:DeleteSecret", _secret),
+    "registries": Rule(
+        "batchweb:CreateRegistryLogin", _posted("registry-login", "prefix", service=OWN)
+    ),
+    "registry": Rule("batchweb:UpdateRegistryLogin", _login),
+    "registry_check": Rule("batchweb:CheckRegistryLogin", _login),
+    "registry_delete": Rule("batchweb:DeleteRegistryLogin", _login),
+    "access_keys": Rule("batchweb:CreateAccessKey", _own("access-key")),
+    "access_key_revoke": Rule("batchweb:RevokeAccessKey", _own("access-key")),
+    "tokens": Rule("batchweb:CreateAccessToken", _own("access-token")),
+    "token_revoke": Rule("batchweb:RevokeAccessToken", _own("access-token")),
+    **dict.fromkeys(
+        (
+            "access_policies",
+            "access_policy",
+            "access_policy_delete",
+            "access_policy_attach",
+            "access_policy_detach",
+        ),
+        _SUPERUSERS,
+    ),
+}
+# Pages with a form, by the view that takes it; those with a rule of their own ask before they do it.
+FORMS = {
+    "queue_edit": "queue",
+    "policy_edit": "policy",
+    "environment_edit": "environment",
+    "instance_type_edit": "instance_type",
+    "alarm_edit": "alarm",
+    "budget_edit": "budget",
+}
+FORMS_OF_NEW = {
+    "definition_new": REGISTER_JOB_DEFINITION,
+    "queue_new": "batch:CreateJobQueue",
+    "environment_new": "batch:CreateComputeEnvironment",
+    "policy_new": "batch:CreateSchedulingPolicy",
+    "consumable_new": "batch:CreateConsumableResource",
+    "instance_type_new": "batchweb:CreateInstanceType",
+    "alarm_new": "batchweb:CreateAlarm",
+    "budget_new": "batchweb:CreateBudget",
+}
