@@ -6,6 +6,7 @@ those change all the while and are worked out when somebody looks (`selectors.fr
 Source of AWS's words: AWS Batch User Guide, "Jobs stuck in a RUNNABLE status".
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from jobs.domain.ids import text_of
@@ -22,6 +23,13 @@ REQUIREMENT_TOO_HIGH = (
     "attached to the job queue."
 )
 ENVIRONMENTS_INVALID = "CE(s) associated with the job queue are invalid."
+_IN_QUEUE = "Waits in the queue"
+_TURN_IN_QUEUE = "Waits its turn in the queue"
+# What others of the same list say alike: AWS's words before the numbers, and the queue, which has a column.
+_SAID_BY_ALL = re.compile(
+    f"^(?:{'|'.join(map(re.escape, (CANNOT_MEET_CPU, REQUIREMENT_TOO_HIGH, ENVIRONMENTS_INVALID)))}) (?=.)"
+    rf"|^{_IN_QUEUE} \S+ (?=behind )|^{_TURN_IN_QUEUE} \S+: "
+)
 
 
 def split_reason(text: str) -> tuple[WaitCode | None, str]:
@@ -31,6 +39,12 @@ def split_reason(text: str) -> tuple[WaitCode | None, str]:
         return WaitCode(code), detail
     except ValueError:
         return None, text
+
+
+def brief_detail(detail: str) -> str:
+    """What follows a text's code, for a list with little room: what tells this job from others comes first."""
+    brief = _SAID_BY_ALL.sub("", detail)
+    return brief[:1].upper() + brief[1:]
 
 
 def needs_text(job: JobView) -> str:
@@ -61,7 +75,7 @@ def environment_invalid(environments: Sequence[EnvironmentView]) -> Reason:
 def far_behind(queue: str, count: int) -> Reason:
     """Waits so deep in the queue that no pass has looked at the job; so many come before it, or more."""
     ahead = f": at least {count} jobs come before it" if count else ""
-    return reason_of(WaitCode.TURN, f"Waits its turn in the queue {queue}{ahead}.")
+    return reason_of(WaitCode.TURN, f"{_TURN_IN_QUEUE} {queue}{ahead}.")
 
 
 def never_fits(
@@ -143,16 +157,14 @@ def behind(queue: QueueView, job: JobView, ahead: JobView, queue_ahead: QueueVie
         which = f"the job {named}"
     return reason_of(
         WaitCode.TURN,
-        f"Waits in the queue {queue.name} behind {which}{where}, "
+        f"{_IN_QUEUE} {queue.name} behind {which}{where}, "
         f"which comes first and needs {needs_text(ahead)}.",
     )
 
 
 def behind_the_front(queue: QueueView) -> Reason:
     """So many wait before it that nobody has looked at it yet."""
-    return reason_of(
-        WaitCode.TURN, f"Waits its turn in the queue {queue.name}: many jobs come before it."
-    )
+    return reason_of(WaitCode.TURN, f"{_TURN_IN_QUEUE} {queue.name}: many jobs come before it.")
 
 
 def consumable_unknown(name: str) -> Reason:

@@ -6,7 +6,7 @@ from jobs.domain import reasons
 from jobs.domain.states import JobStatus
 from jobs.models import Job
 from jobs.models.job import LIVE_STATUSES
-from jobs.scheduling.reasons import split_reason
+from jobs.scheduling.reasons import brief_detail, split_reason
 
 from ..joblinks import without_job_ids
 from ..plaintext import visible
@@ -45,12 +45,12 @@ def brief_reason(job: Job) -> str:
 
 
 def wait_detail(job: Job) -> str:
-    """Why a RUNNABLE job waits, in short: without the code and ids; empty for others, and before it was said."""
+    """Why a RUNNABLE job waits, in short, without code, queue and ids; empty for others, and before it was said."""
     if job.status != JobStatus.RUNNABLE:
         return ""
     code, detail = split_reason(job.status_reason)
     # Another text is from before a retry.
-    return visible(without_job_ids(detail)) if code else ""
+    return visible(without_job_ids(brief_detail(detail))) if code else ""
 
 
 def is_misconfigured(job: Job) -> bool:
