@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from jobs.domain.instance_types import ARCHITECTURES
+from jobs.domain.environments.instance_types import ARCHITECTURES
 from jobs.models import Instance, InstanceType, SpotPressure
 from jobs.services.setup.instance_types import (
     PURCHASE_FIELDS,

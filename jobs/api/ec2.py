@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobs.domain.instance_choice import ARCHITECTURES, architecture_of
+from jobs.domain.environments.instance_choice import ARCHITECTURES, architecture_of
 from jobs.models import Instance, InstanceState, Node, NodeState
 from jobs.selectors.tasks import list_hosts
 

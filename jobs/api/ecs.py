@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from jobs.domain import ecs_arns
-from jobs.domain.compute_resource_members import FARGATE_TYPES
+from jobs.domain.environments.compute_resource_members import FARGATE_TYPES
 from jobs.domain.resources import Resources
 from jobs.models import Attempt, ComputeEnvironment, InstanceState
 from jobs.selectors import tasks as selectors

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
 
-from jobs.domain.compute_resources import (
+from jobs.domain.environments.compute_resources import (
     DEFAULT_BID_PERCENTAGE,
     bid_percentage,
     idle_seconds,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from jobs.domain.instance_types import expand, families_of, family_of
+from jobs.domain.environments.instance_types import expand, families_of, family_of
 from jobs.models import ComputeEnvironment, EnvironmentType, Instance, InstanceType
 
 from .paging import PAGE_SIZE, Page, page_of

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 
-from jobs.domain.compute_resources import is_fargate
+from jobs.domain.environments.compute_resources import is_fargate
 from jobs.domain.resources import Resources
 from jobs.models import Attempt, ComputeEnvironment, Engine, Instance
 from jobs.pricing.over_time import Steps, pressure_at

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from jobs.domain.instance_choice import architecture_of
+from jobs.domain.environments.instance_choice import architecture_of
 from jobs.domain.reasons import being_deleted
 from jobs.domain.resources import Resources, overcommitted
 from jobs.models import (

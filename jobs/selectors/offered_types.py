@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from jobs.domain.compute_resource_members import SPOT
-from jobs.domain.instance_choice import Choice, Machine
+from jobs.domain.environments.compute_resource_members import SPOT
+from jobs.domain.environments.instance_choice import Choice, Machine
 from jobs.domain.resources import Resources, overcommitted
 from jobs.models import ComputeEnvironment, Instance, InstanceType, Node
 

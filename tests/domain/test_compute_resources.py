@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jobs.domain.compute_resources import new_resources
+from jobs.domain.environments.compute_resources import new_resources
 from jobs.domain.validation import FieldError
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jobs.domain.host_access import host_needs, refusals
+from jobs.domain.environments.host_access import host_needs, refusals
 from jobs.domain.plans import Work, plan_of
 from tests.builders import containers_of
 

@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 
-from jobs.domain.compute_resources import bid_percentage, idle_seconds, stranding_problems
-from jobs.domain.instance_choice import (
+from jobs.domain.environments.compute_resources import (
+    bid_percentage,
+    idle_seconds,
+    stranding_problems,
+)
+from jobs.domain.environments.instance_choice import (
     EMPTY_CATALOGUE,
     Choice,
     Machine,

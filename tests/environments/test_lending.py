@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from jobs.domain.environments.host_paths import allowed_host_paths
 from jobs.domain.errors import InvalidInput, NotFound
-from jobs.domain.host_paths import allowed_host_paths
 from jobs.domain.resources import Resources
 from jobs.domain.states import JobStatus
 from jobs.domain.validation import FieldError

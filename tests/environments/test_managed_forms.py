@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from jobs.domain.compute_resources import STAND_IN
+from jobs.domain.environments.compute_resources import STAND_IN
 from jobs.models import ComputeEnvironment
 from tests.builders import a_node, an_engine, an_environment, an_instance_type
 

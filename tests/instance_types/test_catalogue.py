@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from jobs.domain.environments.instance_type_csv import MAX_CHARACTERS, read_rows
+from jobs.domain.environments.instance_types import families_of
 from jobs.domain.errors import Conflict, InvalidInput
-from jobs.domain.instance_type_csv import MAX_CHARACTERS, read_rows
-from jobs.domain.instance_types import families_of
 from jobs.models import InstanceType
 from jobs.selectors.instance_types import types_named
 from jobs.services.setup import instance_catalogue

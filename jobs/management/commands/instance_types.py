@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from jobs.domain.environments.instance_type_csv import CsvRow, read_rows, write_rows
 from jobs.domain.errors import BatchError, InvalidInput
-from jobs.domain.instance_type_csv import CsvRow, read_rows, write_rows
 from jobs.domain.resources import format_memory, format_vcpus
 from jobs.models import InstanceType
 from jobs.selectors.instance_types import all_instance_types

@@ -5,7 +5,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from jobs.domain.compute_resource_members import EC2_STRATEGIES, SPOT_STRATEGIES, STRATEGIES
+from jobs.domain.environments.compute_resource_members import (
+    EC2_STRATEGIES,
+    SPOT_STRATEGIES,
+    STRATEGIES,
+)
 from jobs.domain.errors import InvalidInput
 from jobs.domain.resources import MIB_PER_GIB, MILLI, Resources
 from jobs.domain.retry import MAX_ATTEMPTS

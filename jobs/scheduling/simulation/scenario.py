@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from jobs.domain.compute_resources import DEFAULT_BID_PERCENTAGE
+from jobs.domain.environments.compute_resources import DEFAULT_BID_PERCENTAGE
 from jobs.domain.resources import Resources
 from jobs.pricing.cost import Rates
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from django.conf import settings
 
-from jobs.domain import host_access, ids, names, reasons
-from jobs.domain.compute_resources import is_fargate
+from jobs.domain import ids, names, reasons
+from jobs.domain.environments import host_access
+from jobs.domain.environments.compute_resources import is_fargate
 from jobs.domain.plans import ContainerPlan, JobPlan
 from jobs.engines.base import ContainerSpec, HostMount, VolumeMount
 from jobs.engines.container_options import options_of

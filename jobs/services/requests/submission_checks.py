@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from jobs.domain import budgets, fargate
-from jobs.domain.host_access import host_needs, named_containers, refusals, said_of
+from jobs.domain.environments.host_access import host_needs, named_containers, refusals, said_of
 from jobs.domain.plans import ContainerPlan, JobPlan, Work
 from jobs.domain.reasons import being_deleted
 from jobs.domain.secret_names import secret_names

@@ -6,8 +6,9 @@ These are held against the catalogue of instance types, the machines of its engi
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.domain import compute_resources, instance_choice, validation
-from jobs.domain.instance_choice import Choice, Machine
+from jobs.domain import validation
+from jobs.domain.environments import compute_resources, instance_choice
+from jobs.domain.environments.instance_choice import Choice, Machine
 from jobs.domain.resources import MILLI, Resources, overcommitted
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import ComputeEnvironment, Engine, EnvironmentType, InstanceType, Node

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from jobs.domain import compute_resources, members, validation
-from jobs.domain.compute_resource_members import MAX_VCPUS, extra_members
+from jobs.domain import members, validation
+from jobs.domain.environments import compute_resources
+from jobs.domain.environments.compute_resource_members import MAX_VCPUS, extra_members
+from jobs.domain.environments.host_paths import HostPath, allowed_host_paths, check_none_is_inside
 from jobs.domain.flags import flag
-from jobs.domain.host_paths import HostPath, allowed_host_paths, check_none_is_inside
 from jobs.domain.resources import MILLI
 from jobs.domain.validation import Checker, FieldError
 from jobs.domain.variables import tags
@@ -82,10 +83,10 @@ def check_environment(
     """The clean environment, or InvalidInput with every field that is wrong. Writes nothing.
 
     `name`, `engine` (its name), `state`, `max_vcpus` (empty: all of the engine's), `usd_per_vcpu_hour`,
-    `usd_per_gib_hour`, `allow_privileged`, `allowed_host_paths` (`domain.host_paths`), `tags`; `type` (UNMANAGED
-    unless it says MANAGED); of a MANAGED one `idle_seconds` and `interruption_seconds` (empty: the usual); and of
-    AWS's `compute_resources`, `update_policy`, `unmanaged_vcpus`, `service_role` and `extra`
-    (`domain.compute_resources`). Without `environment` (a new one) `name` and `engine` are required; with it,
+    `usd_per_gib_hour`, `allow_privileged`, `allowed_host_paths`, `tags`; `type` (UNMANAGED unless it says
+    MANAGED); of a MANAGED one `idle_seconds` and `interruption_seconds` (empty: the usual); and of AWS's
+    `compute_resources`, `update_policy`, `unmanaged_vcpus`, `service_role` and `extra`. `domain.environments` has
+    what may stand in paths and resources. Without `environment` (a new one) `name` and `engine` are required; with it,
     what is left out stays as it is, also of the members of `extra`.
     """
     checker = Checker()

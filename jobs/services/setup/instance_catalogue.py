@@ -7,8 +7,8 @@ from pathlib import Path
 
 from django.db import IntegrityError, transaction
 
+from jobs.domain.environments.instance_type_csv import CUSTOM, CsvRow, read_rows
 from jobs.domain.errors import Conflict, InvalidInput
-from jobs.domain.instance_type_csv import CUSTOM, CsvRow, read_rows
 from jobs.domain.validation import Checker
 from jobs.models import InstanceType
 

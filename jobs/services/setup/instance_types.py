@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from django.db import transaction
 
 from jobs import changes
-from jobs.domain import instance_types as checks
 from jobs.domain import validation
+from jobs.domain.environments import instance_types as checks
 from jobs.domain.errors import Conflict
 from jobs.domain.resources import format_vcpus
 from jobs.domain.validation import MAX_USD_PER_HOUR, Checker, FieldError, is_empty

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from jobs.domain import queue_rules, validation
-from jobs.domain.compute_resources import is_fargate
+from jobs.domain.environments.compute_resources import is_fargate
 from jobs.domain.flags import flag
 from jobs.domain.time_limit_actions import time_limit_actions
 from jobs.domain.validation import Checker, FieldError

@@ -11,9 +11,9 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from jobs.domain import compute_resource_members as members
-from jobs.domain.compute_resources import with_stand_ins
-from jobs.domain.instance_types import ALIASES, BUNDLES
+from jobs.domain.environments import compute_resource_members as members
+from jobs.domain.environments.compute_resources import with_stand_ins
+from jobs.domain.environments.instance_types import ALIASES, BUNDLES
 from jobs.domain.validation import read_text
 from jobs.models import (
     ComputeEnvironment,

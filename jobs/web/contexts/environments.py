@@ -12,10 +12,11 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.domain import compute_resources, reasons
-from jobs.domain.compute_resource_members import FARGATE_TYPES
+from jobs.domain import reasons
+from jobs.domain.environments import compute_resources
+from jobs.domain.environments.compute_resource_members import FARGATE_TYPES
+from jobs.domain.environments.host_paths import THE_WHOLE_MACHINE
 from jobs.domain.errors import InvalidInput, NotFound
-from jobs.domain.host_paths import THE_WHOLE_MACHINE
 from jobs.domain.resources import MILLI, format_vcpus
 from jobs.models import (
     ComputeEnvironment,

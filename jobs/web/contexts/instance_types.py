@@ -9,8 +9,8 @@ from typing import Any
 from django.http import QueryDict
 from django.urls import reverse
 
+from jobs.domain.environments.instance_types import ARCHITECTURES, BUNDLES, OPTIMAL, families_of
 from jobs.domain.errors import InvalidInput, NotFound
-from jobs.domain.instance_types import ARCHITECTURES, BUNDLES, OPTIMAL, families_of
 from jobs.domain.resources import MIB_PER_GIB, MILLI, format_vcpus
 from jobs.models import InstanceType
 from jobs.pricing.machine import HOURS_PER_YEAR, machine_usd_per_hour

@@ -11,7 +11,8 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.domain import compute_resources, ids, numbers
+from jobs.domain import ids, numbers
+from jobs.domain.environments import compute_resources
 from jobs.domain.errors import NotFound
 from jobs.domain.resources import format_vcpus
 from jobs.models import Attempt, ComputeEnvironment, Instance, InstanceState

@@ -6,8 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from jobs.domain.compute_resource_members import FARGATE_SPOT, SPOT
-from jobs.domain.compute_resources import bid_percentage
+from jobs.domain.environments.compute_resource_members import FARGATE_SPOT, SPOT
+from jobs.domain.environments.compute_resources import bid_percentage
 from jobs.models import ComputeEnvironment
 from jobs.pricing.over_time import FARGATE_SPOT_FRACTION, HourlyPrice, Steps, pressure_at
 from jobs.selectors.instances import PRICE_HISTORY, spot_steps

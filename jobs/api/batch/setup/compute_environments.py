@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from jobs.domain import arns, ecs_arns, reasons
-from jobs.domain.compute_resources import LINKED_ROLE
+from jobs.domain.environments.compute_resources import LINKED_ROLE
 from jobs.models import ComputeEnvironment, EnvironmentStatus, EnvironmentType
 from jobs.selectors.descriptions import environments_after
 from jobs.services.setup import environments as services

@@ -7,8 +7,8 @@ from typing import Any
 
 from jobs.domain import ecs_arns, names
 from jobs.domain.arns import Arns
-from jobs.domain.compute_resource_members import FARGATE_TYPES
 from jobs.domain.definitions.node_ranges import node_range, pick_ranges
+from jobs.domain.environments.compute_resource_members import FARGATE_TYPES
 from jobs.domain.work import properties_of
 from jobs.models import Attempt, Job
 from jobs.selectors.job_details import decider_of, main_node_of

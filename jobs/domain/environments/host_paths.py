@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
-from .flags import flag
-from .validation import FieldError, read_json, read_text
+from jobs.domain.flags import flag
+from jobs.domain.validation import FieldError, read_json, read_text
 
 MAX_HOST_PATHS = 50
 MAX_PATH_CHARACTERS = 1024

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from jobs.domain.resources import MILLI, Resources, format_vcpus
+
 from .compute_resource_members import SPOT
 from .instance_types import ALIASES, BUNDLES, families_of, family_of
-from .resources import MILLI, Resources, format_vcpus
 
 NEAREST_NAMED = 3
 EMPTY_CATALOGUE = (

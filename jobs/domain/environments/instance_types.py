@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
+from jobs.domain.validation import FieldError, is_empty, read_decimal, read_integer, read_text
+from jobs.domain.validation import usd_per_hour as a_price
+
 from .compute_resource_members import INSTANCE_TYPE_PATTERN
-from .validation import FieldError, is_empty, read_decimal, read_integer, read_text
-from .validation import usd_per_hour as a_price
 
 BUNDLES: Mapping[str, tuple[str, ...]] = {
     "default_x86_64": ("m6i", "c6i", "r6i", "c7i"),

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from .errors import InvalidInput
-from .flags import flag
-from .validation import UNSTORABLE_PATTERN, Checker
+from jobs.domain.errors import InvalidInput
+from jobs.domain.flags import flag
+from jobs.domain.validation import UNSTORABLE_PATTERN, Checker
 
 REQUIRED_COLUMNS = ("name", "vcpus", "memory_mib")
 COLUMNS = (

@@ -8,6 +8,10 @@ may be changed when, "Updating compute environments" in the user guide. Members 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from jobs.domain.members import REQUIRED, is_given
+from jobs.domain.resources import MILLI, format_vcpus
+from jobs.domain.validation import FieldError
+
 from .compute_resource_members import (
     BEST_FIT,
     EC2,
@@ -20,9 +24,6 @@ from .compute_resource_members import (
     policy_members,
     update_members,
 )
-from .members import REQUIRED, is_given
-from .resources import MILLI, format_vcpus
-from .validation import FieldError
 
 MAX_FARGATE_SUBNETS = 16
 MAX_FARGATE_SECURITY_GROUPS = 5

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from .members import (
+from jobs.domain.members import (
     Reader,
     a_flag,
     a_list,
@@ -20,7 +20,7 @@ from .members import (
     one_of,
     text_like,
 )
-from .validation import FieldError, read_integer, read_text
+from jobs.domain.validation import FieldError, read_integer, read_text
 
 EC2 = "EC2"
 SPOT = "SPOT"

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from jobs.domain.plans import ContainerPlan, JobPlan
+
 from .host_paths import is_within
-from .plans import ContainerPlan, JobPlan
 
 WHO_CAN = "An administrator can allow it in the environment's settings."
 
