@@ -1,0 +1,56 @@
+"""Rules, what happens, and receivers of what is sent."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from jobs.models import Job, JobStatus, QueueBlock, Transition
+from jobs.services.sending.following import follow_events
+from jobs.services.sending.sending import send_due
+from tests.builders import NOW, a_job
+
+from .receiver import Receiver
+
+Follow = Callable[[], None]
+
+
+def happened(job: Job, status: str = JobStatus.FAILED, *, reason: str = "") -> Transition:
+    """A line of a job's history that is written now."""
+    return Transition.objects.create(
+        job=job, from_status=JobStatus.RUNNING, to_status=status, at=timezone.now(), reason=reason
+    )
+
+
+def blocked(job: Job) -> QueueBlock:
+    return QueueBlock.objects.create(
+        queue=job.queue, job=job, reason="MISCONFIGURATION: no room", at=timezone.now()
+    )
+
+
+@pytest.fixture
+def follow() -> Follow:
+    """Finds all that is new; the first time, where that begins."""
+
+    def run() -> None:
+        while follow_events(now=timezone.now()):
+            pass
+
+    run()
+    return run
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver().running() as found:
+        yield found
+
+
+def send() -> None:
+    """Sends all that is due."""
+    while send_due():
+        pass
+
+
+__all__ = ["NOW", "Follow", "a_job", "blocked", "happened", "send", "transaction"]

@@ -1,0 +1,274 @@
+"""What rules send is found behind the history: each event once, whoever dies, and as cheaply as can be."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from jobs.models import (
+    Alarm,
+    AlarmChange,
+    EventDelivery,
+    EventRule,
+    FollowMark,
+    Job,
+    JobStatus,
+    Transition,
+)
+from jobs.models.event_rule import EVENTS_MARK
+from jobs.selectors.event_lines import lines_after
+from jobs.selectors.events import NOTHING_READ
+from jobs.services.metrics.alarms import look_at
+from jobs.services.sending import following, outbox
+from jobs.services.sending.documents import write_events
+from jobs.services.sending.following import follow_events, is_behind, known_of
+from tests.builders import NOW, a_job, a_queue, a_user, an_array, an_event_rule
+
+from .conftest import Follow, blocked, happened
+
+pytestmark = pytest.mark.django_db
+FAILED = {"detail-type": ["Batch Job State Change"], "detail": {"status": ["FAILED"]}}
+
+
+def put_down() -> list[tuple[str, str, str]]:
+    rows = EventDelivery.objects.order_by("id").values_list("rule__name", "name", "status")
+    return list(rows)
+
+
+def test_what_matches_is_put_down_once(follow: Follow) -> None:
+    an_event_rule(name="failures", pattern=FAILED)
+    an_event_rule(name="off", is_enabled=False)
+    happened(a_job(name="good"), JobStatus.SUCCEEDED)
+    happened(a_job(name="bad"))
+    follow()
+    follow()
+    assert put_down() == [("failures", "bad", "FAILED")]
+    assert not is_behind()
+    rule = EventRule.objects.get(name="failures")
+    assert rule.next_at is not None
+
+
+def test_what_happened_before_a_rule_was_made_is_not_sent(follow: Follow) -> None:
+    happened(a_job(name="early"))
+    rule = an_event_rule(pattern=FAILED, since=timezone.now())
+    happened(a_job(name="late"))
+    follow()
+    assert put_down() == [(rule.name, "late", "FAILED")]
+
+
+def test_following_begins_with_what_happens_next() -> None:
+    an_event_rule(pattern=FAILED)
+    happened(a_job())
+    assert not follow_events(now=timezone.now())
+    assert not EventDelivery.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("detail", "expected"),
+    [
+        ({"jobName": [{"prefix": "night"}]}, ["nightly"]),
+        ({"jobQueue": [{"suffix": ":job-queue/fast"}]}, ["hourly"]),
+        ({"statusReason": [{"wildcard": "*memory*"}]}, ["hourly"]),
+        ({"container": {"image": ["nothing"]}}, []),
+    ],
+)
+def test_patterns_reach_into_the_whole_event(
+    follow: Follow, detail: dict[str, Any], expected: list[str]
+) -> None:
+    an_event_rule(pattern={"detail": detail})
+    nightly, hourly = a_job(name="nightly"), a_job(name="hourly", queue=a_queue(name="fast"))
+    follow()
+    EventDelivery.objects.all().delete()
+    happened(nightly)
+    happened(hourly, reason="Out of memory")
+    follow()
+    assert [name for _, name, _ in put_down()] == expected
+
+
+def test_what_is_known_of_a_row_is_what_its_event_says(follow: Follow) -> None:
+    job = a_job(name="one")
+    happened(job)
+    blocked(job)
+    lines = lines_after(NOTHING_READ, limit=10).lines
+    from jobs.selectors.event_lines import rows_of
+
+    assert {line.kind for line in lines} >= {"JOB", "BLOCK"}
+    for line in lines:
+        import json
+
+        [event] = map(json.loads, write_events(rows_of(line.kind, [line.row_id])))
+        known = known_of(line)
+        assert {**known, "detail": None} == {**{key: event[key] for key in known}, "detail": None}
+        assert known["detail"] == {key: event["detail"][key] for key in known["detail"]}
+
+
+def test_a_rule_tells_of_its_owners_jobs_and_an_administrators_of_all(follow: Follow) -> None:
+    ann = a_user(username="ann")
+    an_event_rule(name="hers", owner=ann, pattern=FAILED)
+    an_event_rule(name="all", owner=a_user(is_staff=True), pattern=FAILED)
+    an_event_rule(name="gone", owner=a_user(is_staff=True, is_active=False), pattern=FAILED)
+    happened(a_job(name="a", owner=ann))
+    happened(a_job(name="b"))
+    follow()
+    assert sorted(put_down()) == [
+        ("all", "a", "FAILED"),
+        ("all", "b", "FAILED"),
+        ("hers", "a", "FAILED"),
+    ]
+
+
+def test_blocked_queues_are_told_of(follow: Follow) -> None:
+    rule = an_event_rule(pattern={"detail-type": ["Batch Job Queue Blocked"]})
+    blocked(a_job(name="head"))
+    follow()
+    assert put_down() == [(rule.name, "head", "RUNNABLE")]
+
+
+def test_who_dies_in_a_portion_has_put_nothing_down(
+    follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = an_event_rule(pattern=FAILED)
+    happened(a_job(name="one"))
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        # Behind the last write of the transaction that puts it down.
+        patch.setattr(outbox, "hand_over_sending", die)
+        with pytest.raises(KeyboardInterrupt):
+            follow()
+    assert not EventDelivery.objects.exists()
+    assert is_behind()
+    follow()
+    assert put_down() == [(rule.name, "one", "FAILED")]
+
+
+def test_of_two_who_read_the_same_one_puts_it_down(
+    follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = an_event_rule(pattern=FAILED)
+    happened(a_job(name="one"))
+    read = following.lines_after
+
+    def overtaken(*args: Any, **kwargs: Any) -> Any:
+        found = read(*args, **kwargs)
+        monkeypatch.setattr(following, "lines_after", read)
+        follow()
+        return found
+
+    monkeypatch.setattr(following, "lines_after", overtaken)
+    follow()
+    assert put_down() == [(rule.name, "one", "FAILED")]
+
+
+def test_a_long_history_is_read_in_portions(
+    follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "PORTION", 2)
+    monkeypatch.setattr(following, "DOCUMENTS", 1)
+    monkeypatch.setattr(following, "SECONDS_AT_ONCE", -1.0)
+    an_event_rule(pattern={"detail": {"status": ["FAILED"], "jobId": [{"exists": True}]}})
+    for name in "abcde":
+        happened(a_job(name=name))
+    follow()
+    assert [name for _, name, _ in put_down()] == ["a", "b", "c", "d", "e"]
+
+
+def test_without_a_match_no_event_is_written(
+    follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("an event was written")
+
+    monkeypatch.setattr(following, "write_events", refuse)
+    an_event_rule(pattern={"detail": {"status": ["FAILED"], "jobId": [{"exists": True}]}})
+    an_event_rule(pattern={"source": ["aws.cloudwatch"]})
+    happened(a_job(), JobStatus.SUCCEEDED)
+    follow()
+    assert not EventDelivery.objects.exists()
+
+
+def queries_of(follow: Follow) -> int:
+    with CaptureQueriesContext(connection) as asked:
+        follow()
+    return len(asked)
+
+
+def test_without_rules_the_mark_moves_for_a_few_queries(follow: Follow) -> None:
+    for _ in range(30):
+        happened(a_job())
+    assert queries_of(follow) <= 14
+    mark = FollowMark.objects.get(name=EVENTS_MARK)
+    assert mark.transition_id == Transition.objects.order_by("-id")[0].pk
+
+
+def test_what_a_rule_costs_does_not_grow_with_what_matches(follow: Follow) -> None:
+    an_event_rule(pattern=FAILED)
+    owner = a_user()
+
+    def cost(count: int) -> int:
+        for child in Job.objects.filter(array_index__lt=count):
+            happened(child)
+        return queries_of(follow)
+
+    an_array(60, owner=owner)
+    follow()
+    assert cost(2) == cost(60)
+
+
+def test_no_more_than_a_bounded_number_waits_for_a_dead_receiver(
+    follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "MAX_WAITING", 3)
+    rule = an_event_rule(pattern=FAILED)
+    for _ in range(5):
+        happened(a_job())
+    follow()
+    assert EventDelivery.objects.count() == 3
+    rule.refresh_from_db()
+    assert rule.passed_over == 2
+
+
+def an_alarm() -> Alarm:
+    return Alarm.objects.create(
+        name="failing",
+        metric="FAILED_JOBS",
+        comparison="GREATER_THAN",
+        threshold=5,
+        created_at=NOW,
+        state_since=NOW,
+        state="ALARM",
+        is_enabled=False,
+    )
+
+
+def test_an_alarms_change_is_put_down_with_it_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch, boss: User
+) -> None:
+    alarm = an_alarm()
+    raised = {"detail-type": ["CloudWatch Alarm State Change"]}
+    an_event_rule(name="all-of-alarms", pattern=raised)
+    an_event_rule(
+        name="this",
+        owner=a_user(),
+        pattern={"detail": {"alarmName": ["failing"], "previousState": {"value": ["ALARM"]}}},
+    )
+    an_event_rule(name="others", pattern={"detail": {"alarmName": ["waiting"]}})
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "hand_over_sending", die)
+        with pytest.raises(KeyboardInterrupt):
+            look_at(alarm, now=timezone.now())
+    assert not AlarmChange.objects.exists()
+    assert look_at(alarm, now=timezone.now())
+    assert sorted(put_down()) == [
+        ("all-of-alarms", "failing", "INSUFFICIENT_DATA"),
+        ("this", "failing", "INSUFFICIENT_DATA"),
+    ]

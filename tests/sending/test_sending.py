@@ -1,0 +1,397 @@
+"""What rules send arrives: signed, in its order, again after failures, and by nobody's leave but its owner's."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from jobs.domain.event_rules import GIVEN_UP_AFTER, delay_after
+from jobs.models import DeliveryState, EventDelivery, EventRule, Job
+from jobs.services.sending import due, outbox, sending, webhooks
+from jobs.services.sending.outcomes import Outcome
+from jobs.services.sending.rules import create_rule, send_again, send_test, update_rule
+from tests.builders import a_job, a_user, an_event_rule
+
+from .conftest import Follow, happened, send
+from .receiver import Receiver
+
+pytestmark = pytest.mark.django_db
+SECRET = f"whsec_{'A' * 32}"
+FAILED = {"detail": {"status": ["FAILED"]}}
+
+
+def a_rule_to(receiver: Receiver, **fields: object) -> EventRule:
+    return an_event_rule(pattern=FAILED, address=receiver.url, **fields)
+
+
+def states() -> list[str]:
+    return list(EventDelivery.objects.order_by("id").values_list("state", flat=True))
+
+
+def later(rule: EventRule, **by: float) -> None:
+    """Lets time pass for a rule and all that it sends."""
+    past = timedelta(**by)
+    for each in EventDelivery.objects.filter(rule=rule):
+        each.put_down_at, each.next_at = each.put_down_at - past, each.next_at - past
+        each.save()
+    rule.refresh_from_db()
+    if rule.next_at is not None:
+        rule.next_at -= past
+    if rule.last_sent_at is not None:
+        rule.last_sent_at -= past
+    rule.save()
+
+
+def test_an_event_arrives_signed_and_once(follow: Follow, receiver: Receiver) -> None:
+    rule = a_rule_to(receiver, name="failures")
+    job = a_job(name="nightly")
+    happened(job, reason="Out of memory: zü spät")
+    follow()
+    send()
+    [came] = receiver.came
+    assert came.path == "/hook?team=a"
+    assert came.event["detail"]["jobId"] == str(job.pk)
+    assert came.event["detail"]["statusReason"] == "Out of memory: zü spät"
+    assert came.headers["webhook-id"] == came.event["id"]
+    assert came.headers["batchweb-rule"] == "failures"
+    assert came.headers["content-type"] == "application/json"
+    assert came.is_signed_with(SECRET)
+    assert not came.is_signed_with(f"whsec_{'B' * 32}")
+    delivery = EventDelivery.objects.get()
+    assert (delivery.state, delivery.tries, delivery.status_code) == ("SENT", 1, 200)
+    rule.refresh_from_db()
+    assert rule.next_at is None
+    assert rule.last_sent_at is not None
+
+
+def test_events_go_in_their_order(follow: Follow, receiver: Receiver) -> None:
+    a_rule_to(receiver)
+    for number in range(7):
+        happened(a_job(name=f"job-{number}"))
+    follow()
+    send()
+    assert receiver.names == [f"job-{number}" for number in range(7)]
+
+
+@pytest.mark.parametrize("answer", [500, 503, 429, 401, -1])
+def test_a_receiver_that_is_not_well_is_left_alone_and_gets_all_in_order_later(
+    follow: Follow, receiver: Receiver, answer: int
+) -> None:
+    receiver.answers = [answer]
+    rule = a_rule_to(receiver)
+    happened(a_job(name="one"))
+    happened(a_job(name="two"))
+    follow()
+    send()
+    assert receiver.names == ["one"]
+    rule.refresh_from_db()
+    assert rule.failures == 1
+    assert rule.last_error == EventDelivery.objects.order_by("id")[0].error != ""
+    assert rule.next_at is not None
+    assert rule.next_at > timezone.now() + delay_after(1) / 2
+    send()
+    assert len(receiver.came) == 1
+    receiver.answers = [200]
+    later(rule, minutes=1)
+    send()
+    assert receiver.names == ["one", "one", "two"]
+    assert len({each.headers["webhook-id"] for each in receiver.came}) == 2
+    rule.refresh_from_db()
+    assert (rule.failures, rule.last_error) == (0, "")
+    assert states() == ["SENT", "SENT"]
+
+
+def test_an_event_that_the_receiver_does_not_want_holds_up_no_other(
+    follow: Follow, receiver: Receiver
+) -> None:
+    receiver.answers = [422, 200]
+    rule = a_rule_to(receiver)
+    happened(a_job(name="odd"))
+    happened(a_job(name="even"))
+    follow()
+    send()
+    assert receiver.names == ["odd", "even"]
+    assert states() == ["WAITING", "SENT"]
+    later(rule, minutes=1)
+    send()
+    assert states() == ["SENT", "SENT"]
+
+
+def test_a_receiver_that_wants_nothing_is_not_asked_about_everything(
+    follow: Follow, receiver: Receiver
+) -> None:
+    receiver.answers = [404]
+    rule = a_rule_to(receiver)
+    for _ in range(9):
+        happened(a_job())
+    follow()
+    send()
+    assert len(receiver.came) == webhooks.REFUSED_AT_MOST
+    rule.refresh_from_db()
+    assert rule.last_error == "The receiver answered 404 Not Found."
+
+
+def test_redirects_are_not_followed(follow: Follow, receiver: Receiver) -> None:
+    receiver.answers, receiver.location = [307], receiver.url
+    a_rule_to(receiver)
+    happened(a_job())
+    follow()
+    send()
+    assert len(receiver.came) == 1
+    assert "Redirects are not followed" in EventDelivery.objects.get().error
+
+
+def test_a_dead_receiver_is_said_in_words(follow: Follow) -> None:
+    an_event_rule(pattern=FAILED, address="http://127.0.0.1:9/secret-path")
+    happened(a_job())
+    follow()
+    send()
+    assert EventDelivery.objects.get().error == (
+        "The receiver refused the connection: nothing listens there."
+    )
+
+
+def test_the_waits_between_tries_grow_up_to_half_an_hour() -> None:
+    seconds = [delay_after(failures).total_seconds() for failures in range(1, 12)]
+    assert seconds == [15, 30, 60, 120, 240, 480, 960, 1800, 1800, 1800, 1800]
+    assert delay_after(10**6).total_seconds() == 1800
+
+
+def test_after_a_day_all_that_waits_is_given_up_and_can_be_sent_again(
+    follow: Follow, receiver: Receiver
+) -> None:
+    receiver.answers = [500]
+    rule = a_rule_to(receiver)
+    for name in ("one", "two", "three"):
+        happened(a_job(name=name))
+    follow()
+    send()
+    later(rule, hours=25)
+    send()
+    assert states() == [DeliveryState.GIVEN_UP] * 3
+    given_up = EventDelivery.objects.order_by("id")[0]
+    assert given_up.error == (
+        "It waited for 24 hours. The receiver answered 500 Internal Server Error."
+    )
+    assert len(receiver.came) == 1
+    receiver.answers = [200]
+    send_again(rule=rule, delivery_id=given_up.pk, now=timezone.now())
+    send()
+    assert receiver.names == ["one", "one"]
+    assert states() == ["SENT", "GIVEN_UP", "GIVEN_UP"]
+
+
+def test_what_one_receiver_never_wants_is_given_up_after_a_day(
+    follow: Follow, receiver: Receiver
+) -> None:
+    receiver.answers = [422]
+    rule = a_rule_to(receiver)
+    happened(a_job())
+    follow()
+    now = timezone.now()
+    for _ in range(2):
+        [delivery] = due.due_deliveries(rule, now=now + GIVEN_UP_AFTER)
+        error = Outcome((delivery.pk,), 422, "No.", is_of_event=True)
+        due.record(error, [delivery], now=now)
+        assert states() == ["WAITING"]
+    [delivery] = due.due_deliveries(rule, now=now + GIVEN_UP_AFTER)
+    due.record(error, [delivery], now=now + GIVEN_UP_AFTER)
+    assert states() == ["GIVEN_UP"]
+
+
+def test_a_slow_receiver_holds_up_no_other_rule(follow: Follow, receiver: Receiver) -> None:
+    with Receiver().running() as slow:
+        slow.held.clear()
+        a_rule_to(slow, name="slow")
+        a_rule_to(receiver, name="quick")
+        happened(a_job(name="one"))
+        follow()
+        arrived = threading.Event()
+
+        def let_go_when_the_other_came() -> None:
+            while not receiver.came:
+                arrived.wait(0.01)
+            slow.held.set()
+
+        threading.Thread(target=let_go_when_the_other_came, daemon=True).start()
+        send()
+        assert receiver.names == slow.names == ["one"]
+    assert states() == ["SENT", "SENT"]
+
+
+def test_a_receiver_that_never_answers_is_cut_off(
+    follow: Follow, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "TIMEOUT_SECONDS", 0.2)
+    receiver.held.clear()
+    a_rule_to(receiver)
+    happened(a_job())
+    follow()
+    send()
+    assert "did not answer within" in EventDelivery.objects.get().error
+
+
+def test_who_dies_while_he_sends_leaves_it_to_others_when_his_claim_has_run_out(
+    follow: Follow, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = a_rule_to(receiver)
+    happened(a_job(name="one"))
+    happened(a_job(name="two"))
+    follow()
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        # It has arrived, and nobody has written that.
+        patch.setattr(due, "record", die)
+        with pytest.raises(KeyboardInterrupt):
+            sending.send_due()
+    assert states() == ["WAITING", "WAITING"]
+    before = len(receiver.came)
+    send()
+    assert len(receiver.came) == before
+    later(rule, minutes=2)
+    send()
+    assert receiver.names[before:] == ["one", "two"]
+    assert states() == ["SENT", "SENT"]
+    ids = [each.headers["webhook-id"] for each in receiver.came]
+    assert len(set(ids)) == 2
+
+
+def test_who_comes_too_late_changes_nothing(follow: Follow, receiver: Receiver) -> None:
+    rule = a_rule_to(receiver)
+    happened(a_job())
+    follow()
+    now = timezone.now()
+    [mine] = due.claim(now=now, without=(), at_most=5)
+    assert due.claim(now=now, without=(), at_most=5) == []
+    [others] = due.claim(now=now + due.CLAIMED_FOR, without=(), at_most=5)
+    due.let_go(mine, mine.claim, sent=True, problem=None, now=now)
+    rule.refresh_from_db()
+    assert rule.claim == others.claim
+
+
+def test_one_rule_that_cannot_be_read_leaves_the_others_alone(
+    follow: Follow, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = a_rule_to(receiver, encrypted=b"not ours")
+    a_rule_to(receiver)
+    happened(a_job(name="one"))
+    follow()
+    send()
+    assert receiver.names == ["one"]
+    bad.refresh_from_db()
+    assert "signing secret cannot be read" in bad.last_error
+
+
+Change = Callable[[EventRule, Job], None]
+
+
+def _no_administrator(rule: EventRule, _: Job) -> None:
+    rule.owner.is_staff = False
+    rule.owner.save()
+
+
+def _switched_off(rule: EventRule, _: Job) -> None:
+    rule.owner.is_active = False
+    rule.owner.save()
+
+
+def _deleted(_: EventRule, job: Job) -> None:
+    job.delete()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (_no_administrator, "may not see this job any more"),
+        (_switched_off, "owner is switched off"),
+        (_deleted, "The job was deleted"),
+    ],
+)
+def test_rights_are_those_of_the_moment_when_it_is_sent(
+    follow: Follow, receiver: Receiver, change: Change, told: str
+) -> None:
+    rule = a_rule_to(receiver)
+    job = a_job(owner=a_user())
+    happened(job)
+    follow()
+    change(rule, job)
+    send()
+    assert receiver.came == []
+    delivery = EventDelivery.objects.get()
+    assert delivery.state == "GIVEN_UP"
+    assert told in delivery.error
+
+
+def test_a_rule_that_is_switched_off_sends_nothing_until_it_is_on(
+    follow: Follow, receiver: Receiver
+) -> None:
+    rule = a_rule_to(receiver)
+    happened(a_job(name="before"))
+    follow()
+    update_rule(rule=rule, by=rule.owner, fields={"is_enabled": False}, now=timezone.now())
+    happened(a_job(name="meanwhile"))
+    follow()
+    send()
+    assert receiver.came == []
+    update_rule(rule=rule, by=rule.owner, fields={"is_enabled": True}, now=timezone.now())
+    happened(a_job(name="after"))
+    follow()
+    send()
+    assert receiver.names == ["before", "after"]
+
+
+def test_a_test_event_is_sent_at_once(receiver: Receiver) -> None:
+    made = create_rule(
+        owner=a_user(is_staff=True),
+        fields={
+            "name": "new",
+            "tell_of": "JOBS",
+            "target_kind": "WEBHOOK",
+            "address": receiver.url,
+        },
+        now=timezone.now(),
+    )
+    send_test(rule=made.rule, now=timezone.now())
+    send()
+    [came] = receiver.came
+    assert came.event["detail-type"] == "Batchweb Test Event"
+    assert came.is_signed_with(made.secret)
+
+
+def test_what_is_done_is_removed_after_a_week_and_beyond_a_number(
+    follow: Follow, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jobs.services.sending import retention
+
+    rule = a_rule_to(receiver)
+    for _ in range(4):
+        happened(a_job())
+    follow()
+    monkeypatch.setattr(retention, "KEPT_OF_RULE", 3)
+    send()
+    assert EventDelivery.objects.count() == 3
+    later(rule, days=8)
+    follow()
+    assert not EventDelivery.objects.exists()
+
+
+def test_no_secret_is_in_what_is_logged_of_a_rule() -> None:
+    made = create_rule(
+        owner=a_user(is_staff=True),
+        fields={
+            "name": "new",
+            "tell_of": "JOBS",
+            "target_kind": "WEBHOOK",
+            "address": "https://example.com",
+        },
+        now=timezone.now(),
+    )
+    assert made.secret.startswith("whsec_")
+    assert made.secret not in repr(made)
+    assert made.secret.encode() not in bytes(made.rule.encrypted)
+    assert outbox.waiting_of(made.rule) == 0
