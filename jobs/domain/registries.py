@@ -25,6 +25,9 @@ PATH_PATTERN = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*")
 SCHEME_PATTERN = re.compile(r"^https?://", re.IGNORECASE)
 # What Docker would also take for the id of an image that it holds, or for its beginning.
 ID_PATTERN = re.compile(r"(sha256:)?[0-9a-f]{1,64}")
+# A login's key (`ImagePull.login`) is one of these and an id: of a `RegistryLogin`, or of a secret with credentials.
+LOGIN_KEY = "login:"
+SECRET_KEY = "secret:"  # noqa: S105
 CONTROL_PATTERN = re.compile(r"[\x00-\x1f\x7f]")
 PREFIX = (
     "Give the registry's host, with its port and a path if need be: registry.example.com, localhost:5000, "

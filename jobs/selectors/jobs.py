@@ -7,10 +7,11 @@ from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Max, Model, QuerySet
+from django.db.models import Max, Model, Q, QuerySet
 
 from jobs.domain.errors import NotFound
 from jobs.domain.ids import text_of
+from jobs.domain.registries import LOGIN_KEY, SECRET_KEY
 from jobs.models import (
     Attempt,
     ImagePull,
@@ -19,6 +20,8 @@ from jobs.models import (
     JobDefinition,
     JobStatus,
     LogStream,
+    RegistryLogin,
+    Secret,
     Transition,
     UsageSample,
     WaitReason,
@@ -133,17 +136,31 @@ def _newest_reasons(job_ids: Collection[UUID]) -> QuerySet[WaitReason]:
     return WaitReason.objects.filter(id__in=newest).order_by()
 
 
-def pull_for(attempts: Collection[Attempt]) -> ImagePull | None:
-    """The image pull that these attempts wait for, if one is under way."""
-    return (
-        ImagePull.objects.filter(
-            engine_id__in={attempt.node.engine_id for attempt in attempts},
-            image__in={attempt.image for attempt in attempts},
-            status=ImagePullStatus.PULLING,
-        )
-        .order_by("pk")
-        .first()
+def pull_for(attempts: Collection[Attempt], *, owner_id: int) -> ImagePull | None:
+    """The image pull that these attempts of this owner's wait for, if one is under way.
+
+    Nothing of one with another's login: how large a private image is, and that somebody fetches it, is his alone. At
+    most three queries, one where no login is used.
+    """
+    rows = ImagePull.objects.filter(
+        engine_id__in={attempt.node.engine_id for attempt in attempts},
+        image__in={attempt.image for attempt in attempts},
+        status=ImagePullStatus.PULLING,
     )
+    found = list(rows.order_by("pk"))
+    own = _usable_keys([each.login for each in found if each.login], owner_id)
+    return next((each for each in found if not each.login or each.login in own), None)
+
+
+def _usable_keys(keys: Collection[str], owner_id: int) -> set[str]:
+    """Those of the keys of logins that this owner's jobs may use."""
+    usable: set[str] = set()
+    for start, rows in ((LOGIN_KEY, RegistryLogin.objects), (SECRET_KEY, Secret.objects)):
+        ids = [int(key.removeprefix(start)) for key in keys if key.startswith(start)]
+        if ids:
+            his = rows.filter(Q(owner_id=owner_id) | Q(shared=True), pk__in=ids)
+            usable |= {f"{start}{pk}" for pk in his.values_list("pk", flat=True)}
+    return usable
 
 
 def usage_of(attempt: Attempt, *, limit: int = 120) -> list[UsageSample]:

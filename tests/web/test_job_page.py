@@ -1,5 +1,6 @@
 """One job: what its page and its JSON say, and the ways to end it."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -13,7 +14,7 @@ from jobs.services.attempts.job_credentials import fetch_token
 from jobs.web.contexts import job as contexts
 from jobs.web.contexts.usage import usage_of
 from jobs.web.tags import duration
-from tests.builders import NOW, a_job, an_attempt
+from tests.builders import NOW, a_job, a_registry_login, a_secret, an_attempt
 
 JSON = {"Accept": "application/json"}
 
@@ -116,6 +117,35 @@ def test_a_starting_job_shows_the_pull_of_its_image(page: Client) -> None:
     html = page.get(f"/jobs/{attempt.job_id}/").content.decode()
     assert "2 of 3 layers" in html
     assert 'max="1000" value="500"' in html
+
+
+@pytest.mark.parametrize(
+    ("whose", "is_told"),
+    [("own", True), ("shared", True), ("own secret", True), ("another's", False), ("gone", False)],
+)
+def test_a_pull_with_a_login_is_shown_to_jobs_that_may_use_that_alone(
+    page: Client, bob: User, whose: str, is_told: bool
+) -> None:
+    attempt = an_attempt()
+    owner = attempt.job.owner
+    keys: dict[str, Callable[[], str]] = {
+        "own": lambda: f"login:{a_registry_login(owner=owner).pk}",
+        "shared": lambda: f"login:{a_registry_login(owner=bob, shared=True).pk}",
+        "own secret": lambda: f"secret:{a_secret(owner=owner).pk}",
+        "another's": lambda: f"login:{a_registry_login(owner=bob).pk}",
+        "gone": lambda: "secret:999999",
+    }
+    ImagePull.objects.create(
+        engine=attempt.node.engine,
+        image=attempt.job.image,
+        login=keys[whose](),
+        status="PULLING",
+        detail="2 of 3 layers",
+        bytes_total=1000,
+        started_at=NOW,
+        updated_at=NOW,
+    )
+    assert ("2 of 3 layers" in page.get(f"/jobs/{attempt.job_id}/").text) == is_told
 
 
 def failed_job() -> Job:

@@ -27,8 +27,8 @@ from jobs.selectors.registry_logins import login_for, offered_logins
 from jobs.selectors.secrets import offered_secrets
 from jobs.services.access import ciphers, registry_logins, secrets
 
-LOGIN = "login:"
-SECRET = "secret:"  # noqa: S105
+LOGIN = registries.LOGIN_KEY
+SECRET = registries.SECRET_KEY
 NOBODY = ""
 # What has pulled an image without a login is everybody's.
 PROVEN_BY_NOBODY = "anybody"

@@ -207,7 +207,7 @@ def pull_of(job: Job, attempts: Sequence[Attempt]) -> ImagePull | None:
     """The image pull that a STARTING job waits for."""
     if job.status != JobStatus.STARTING or not attempts:
         return None
-    return selectors.pull_for(newest_try(attempts))
+    return selectors.pull_for(newest_try(attempts), owner_id=job.owner_id)
 
 
 def newest_try(attempts: Sequence[Attempt]) -> list[Attempt]:
