@@ -22,8 +22,8 @@ from jobs.scheduling.simulation.replay import simulate
 from jobs.scheduling.simulation.scenario import Scenario
 from jobs.scheduling.simulation.workload_csv import write_workload
 from jobs.scheduling.snapshot import Kind, TypeView
-from jobs.selectors.capacity import type_view
 from jobs.selectors.instance_types import types_named
+from jobs.selectors.passes.capacity import type_view
 from jobs.services.setup.instance_catalogue import load_instance_types, shipped_rows
 from tests.uv import find_uv
 

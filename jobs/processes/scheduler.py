@@ -19,7 +19,7 @@ from jobs.domain.errors import LostLease
 from jobs.scheduling.decide import decide
 from jobs.scheduling.scouts import Scouts
 from jobs.scheduling.stopping import without_children_of
-from jobs.selectors.snapshot import load_snapshot
+from jobs.selectors.passes.snapshot import load_snapshot
 from jobs.services.attempts.stopping import next_stop_at
 from jobs.services.costs.rollup import hand_over_costs
 from jobs.services.metrics.keeping import hand_over_metrics

@@ -1,4 +1,4 @@
-"""What a scheduling pass sees: plain frozen data, read from the database by `selectors.snapshot`."""
+"""What a scheduling pass sees: plain frozen data, read from the database by `selectors.passes.snapshot`."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -3,7 +3,7 @@
 from jobs.scheduling.snapshot import Snapshot
 
 from .kept import Kept
-from .snapshot import load_snapshot
+from .passes.snapshot import load_snapshot
 
 # So many waiting jobs of each queue tell whether there is room for one more.
 OUTLOOK_FRONT = 20

@@ -8,7 +8,7 @@ from jobs.domain.resources import Resources
 from jobs.scheduling.snapshot import EnvironmentView, Snapshot
 
 from .kept import Kept
-from .snapshot import load_snapshot
+from .passes.snapshot import load_snapshot
 
 # Shared by all who look within these seconds.
 KEPT_SECONDS = 3.0

@@ -18,7 +18,7 @@ from jobs.scheduling.reasons import far_behind
 
 from .jobs import newest_wait_reason
 from .kept import Kept
-from .snapshot import load_snapshot
+from .passes.snapshot import load_snapshot
 
 # As many as AWS Batch's GetJobQueueSnapshot gives.
 FRONT_SIZE = 100

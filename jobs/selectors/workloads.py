@@ -12,7 +12,7 @@ from jobs.models import Attempt, Job, JobQueue, Transition
 from jobs.models.job import JobStatus
 from jobs.scheduling.simulation.workload import QueueModel, Task, Workload, a_workload
 
-from .snapshot import policy_view
+from .passes.snapshot import policy_view
 
 # Rows that are held at once.
 CHUNK = 2000

@@ -12,11 +12,11 @@ from jobs.domain.resources import Resources
 from jobs.models import ConsumableType, EngineStatus, EnvironmentStatus, Job, JobStatus, ShareUsage
 from jobs.scheduling.order import in_order
 from jobs.scheduling.scouts import Scouts
-from jobs.selectors import fronts
-from jobs.selectors.fronts import SEVERAL, SHARES_WITH_SEVERAL
 from jobs.selectors.jobs import RunSeconds, run_seconds
+from jobs.selectors.passes import fronts
+from jobs.selectors.passes.fronts import SEVERAL, SHARES_WITH_SEVERAL
+from jobs.selectors.passes.snapshot import load_snapshot
 from jobs.selectors.run_times import REFRESH_SECONDS, run_times
-from jobs.selectors.snapshot import load_snapshot
 from tests.builders import (
     NOW,
     a_consumable,

@@ -11,7 +11,7 @@ from jobs.models import (
     JobQueue,
 )
 from jobs.processes.scheduler import schedule_once
-from jobs.selectors.snapshot import load_snapshot
+from jobs.selectors.passes.snapshot import load_snapshot
 from jobs.services.attempts.finish import finish_attempt
 from jobs.services.passes import statuses
 from jobs.services.passes.lease import Lease

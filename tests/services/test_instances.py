@@ -18,7 +18,7 @@ from jobs.models import (
 )
 from jobs.processes.scheduler import schedule_once
 from jobs.scheduling.decide import decide
-from jobs.selectors.snapshot import load_snapshot
+from jobs.selectors.passes.snapshot import load_snapshot
 from jobs.services.passes.lease import Lease
 from jobs.services.passes.placement import apply_plan
 from tests.builders import (

@@ -6,7 +6,7 @@ from jobs.domain.groups import Member, Place, node_status
 from jobs.domain.plans import ContainerPlan, JobPlan, NodePlan
 from jobs.models import Job, JobStatus, NodeTransition
 from jobs.scheduling.decide import decide
-from jobs.selectors.snapshot import load_snapshot
+from jobs.selectors.passes.snapshot import load_snapshot
 from jobs.services.passes.placement import apply_plan
 from tests.builders import (
     NOW,

@@ -7,7 +7,7 @@ from jobs.domain.errors import LostLease
 from jobs.models import Attempt, Job, JobStatus, Transition, WaitReason
 from jobs.scheduling.decide import decide
 from jobs.scheduling.scouts import Scouts
-from jobs.selectors.snapshot import load_snapshot
+from jobs.selectors.passes.snapshot import load_snapshot
 from jobs.services.passes.accept import accept_submitted
 from jobs.services.passes.lease import Lease
 from jobs.services.passes.placement import apply_plan

@@ -9,7 +9,7 @@ from jobs import queueing
 from jobs.models import Attempt, ConsumableHold, Job, JobStatus, Node, Transition
 from jobs.scheduling.decide import decide
 from jobs.scheduling.plan import Plan
-from jobs.selectors.snapshot import load_snapshot
+from jobs.selectors.passes.snapshot import load_snapshot
 from jobs.services.passes.lease import Lease, Standby
 from jobs.services.passes.placement import apply_plan
 from tests.builders import (

@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 from jobs.domain.errors import LostLease
 from jobs.models import Job, JobQueue, JobStatus, QueueBlock
 from jobs.scheduling.decide import decide
-from jobs.selectors.snapshot import load_snapshot
+from jobs.selectors.passes.snapshot import load_snapshot
 from jobs.services.passes.lease import Lease
 from jobs.services.passes.placement import apply_plan
 from jobs.services.passes.queue_blocks import newly_blocked

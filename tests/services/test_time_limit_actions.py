@@ -9,7 +9,7 @@ from jobs.domain.errors import LostLease
 from jobs.models import Job, JobQueue, JobStatus, Transition
 from jobs.scheduling.decide import decide
 from jobs.scheduling.plan import WaitCode
-from jobs.selectors.snapshot import load_snapshot
+from jobs.selectors.passes.snapshot import load_snapshot
 from jobs.services.passes.lease import Lease
 from jobs.services.passes.placement import apply_plan
 from jobs.services.passes.time_limit_actions import apply_time_limits

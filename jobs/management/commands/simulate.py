@@ -27,8 +27,8 @@ from jobs.scheduling.simulation.scenario import Scenario
 from jobs.scheduling.simulation.workload import Workload
 from jobs.scheduling.simulation.workload_csv import read_workload, write_workload
 from jobs.scheduling.snapshot import Kind, TypeView
-from jobs.selectors.capacity import type_view
 from jobs.selectors.instance_types import types_named
+from jobs.selectors.passes.capacity import type_view
 from jobs.selectors.workloads import recorded_workload
 
 MAX_FILE_BYTES = 256 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""Who waits, and what a pass sees of them: the front of each queue, as `jobs.selectors.fronts` reads it."""
+"""Who waits, and what a pass sees of them: the front of each queue, as `jobs.selectors.passes.fronts` reads it."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
@@ -15,7 +15,7 @@ from ..snapshot import FairShareView, JobView, QueueView, RunningView, ShareUsag
 from .imagined import ImaginedJob, number_of
 from .workload import QueueModel
 
-# As `jobs.processes.scheduler` and `jobs.selectors.fronts` have them for passes; a test holds them together.
+# As `jobs.processes.scheduler` and `jobs.selectors.passes.fronts` have them for passes; a test holds them together.
 FRONT = 100
 JOBS_PER_PASS = 1000
 LEAST_OF_A_QUEUE = 25

@@ -22,7 +22,7 @@ from jobs.models import (
     SpotPressure,
 )
 from jobs.scheduling.plan import End, Launch, Plan
-from jobs.selectors.capacity import current_pressures
+from jobs.selectors.passes.capacity import current_pressures
 from jobs.services.attempts.interruptions import interrupt_attempts
 from jobs.services.costs.instances import price_instances
 from jobs.services.writing.locks import lock_ids

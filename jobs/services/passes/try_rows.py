@@ -15,7 +15,7 @@ from jobs.models import Attempt, Capacity, ComputeEnvironment, Instance, Job, No
 from jobs.models.attempt import DEFAULT_CONTAINER
 from jobs.scheduling.plan import Placement
 from jobs.scheduling.snapshot import place_of_instance
-from jobs.selectors.capacity import kind_of
+from jobs.selectors.passes.capacity import kind_of
 
 
 class Spec(NamedTuple):

@@ -22,9 +22,9 @@ from jobs.models import (
     NodeState,
 )
 from jobs.scheduling.snapshot import EnvironmentView, NodeView, RunningView, place_of_instance
+from jobs.selectors.run_times import run_times
 
 from .capacity import kind_of, managed_views
-from .run_times import run_times
 
 NOTHING = Resources(milli_vcpus=0, memory_mib=0)
 

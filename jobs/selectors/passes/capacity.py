@@ -33,8 +33,7 @@ from jobs.scheduling.snapshot import (
     RunningView,
     TypeView,
 )
-
-from .instance_types import types_of_each
+from jobs.selectors.instance_types import types_of_each
 
 NOTHING = Resources(0, 0)
 

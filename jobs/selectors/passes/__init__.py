@@ -1,0 +1,1 @@
+"""What a scheduling pass reads: a handful of queries, each over live rows only."""
