@@ -1,6 +1,7 @@
 """Builds rows for tests: each function makes what it needs, and takes only what a test is about."""
 
 import itertools
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from jobs.domain.groups import Place, waits_at_first
 from jobs.domain.ids import child_id, new_job_id
 from jobs.domain.states import LIVE
 from jobs.models import (
+    AccessPolicy,
     ArraySummary,
     Attempt,
     Budget,
@@ -182,6 +184,24 @@ def a_registry_login(**fields: Any) -> RegistryLogin:
         "updated_at": NOW,
     }
     return RegistryLogin.objects.create(owner=owner, **{**values, **fields})
+
+
+def an_access_policy(*statements: dict[str, Any], **fields: Any) -> AccessPolicy:
+    """A policy of these statements (without any, one about engines), attached to `users` and `groups`."""
+    users, groups = fields.pop("users", ()), fields.pop("groups", ())
+    nothing = {"Effect": "Deny", "Action": "batchweb:DeleteEngine", "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": list(statements) or [nothing]}
+    values = {
+        "name": fields.pop("name", None) or _name("access"),
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    row = AccessPolicy.objects.create(
+        **{"document": json.dumps(document, indent=2), **values, **fields}
+    )
+    row.users.set(users)
+    row.groups.set(groups)
+    return row
 
 
 def an_event_rule(**fields: Any) -> EventRule:

@@ -60,6 +60,7 @@ from tests.builders import (
     a_policy,
     a_registry_login,
     a_secret,
+    an_access_policy,
     an_array,
     an_attempt,
     an_event_rule,
@@ -184,6 +185,7 @@ def _measured(attempt: Attempt) -> None:
 def _access_of(boss: User) -> None:
     a_secret(encrypted=b"NEVER SHOWN")
     a_registry_login(encrypted=b"NEVER SHOWN")
+    an_access_policy()
     AccessKey.objects.create(
         user=boss,
         name="cli",
