@@ -62,11 +62,6 @@ def find_resource(*, name: str) -> ConsumableResource | None:
     return ConsumableResource.objects.filter(name=name).first()
 
 
-def resource_names() -> list[str]:
-    """All resources' names, for a form's choices."""
-    return list(ConsumableResource.objects.order_by("name").values_list("name", flat=True))
-
-
 def holds_of(*, resource: ConsumableResource, user: User, size: int = HOLDS_SHOWN) -> Holds:
     """Who holds what of a resource now. Two queries, both over live holds alone."""
     live = ConsumableHold.objects.filter(resource=resource, released_at__isnull=True)

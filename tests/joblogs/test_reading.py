@@ -11,7 +11,7 @@ from jobs.engines.base import LogFrame, LogSource
 from jobs.joblogs import chunk
 from jobs.models import LogChunk
 from jobs.selectors.logs import lines as selectors
-from jobs.selectors.logs.lines import iter_raw, line_at, read_lines, read_tail
+from jobs.selectors.logs.lines import iter_raw, line_at, read_lines
 from tests.joblogs.writing import NOW_NS, Writer, frame, numbered
 
 pytestmark = pytest.mark.django_db
@@ -56,8 +56,8 @@ def test_the_tail_reads_only_the_newest_chunks(
     stream = writer.stream
     writer.write(numbered(30_000))
 
-    with django_assert_num_queries(2):
-        lines = read_tail(stream=stream, limit=10)
+    with django_assert_num_queries(1):
+        lines = read_lines(stream=stream, start=29_990, limit=10)
 
     assert [line.number for line in lines] == list(range(29_990, 30_000))
     assert len(opened) <= 2
@@ -132,7 +132,6 @@ def test_an_empty_log_has_no_lines() -> None:
     stream = Writer().stream
 
     assert read_lines(stream=stream, start=0, limit=9) == []
-    assert read_tail(stream=stream, limit=9) == []
     assert line_at(stream=stream, ns=1) == 0
 
 

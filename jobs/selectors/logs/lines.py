@@ -49,12 +49,6 @@ def read_lines(*, stream: LogStream, start: int, limit: int) -> list[LogLine]:
     return lines
 
 
-def read_tail(*, stream: LogStream, limit: int) -> list[LogLine]:
-    """The newest `limit` lines, as of now. Raises LogUnreadable."""
-    start = max(_line_count(stream) - limit, 0)
-    return read_lines(stream=stream, start=start, limit=limit)
-
-
 def line_at(*, stream: LogStream, ns: int) -> int:
     """The number of the first line of time `ns` or later; that of the next line to come if none is.
 
