@@ -273,7 +273,7 @@ def test_dependencies_are_written_as_asked_for(user: User) -> None:
         ({"arrayProperties": {"size": "2"}}, "arrayProperties.size: This is an integer"),
     ],
 )
-def test_what_cannot_beis_refused_under_names_of_aws_and_leaves_nothing_behind(
+def test_what_cannot_be_is_refused_under_names_of_aws_and_leaves_nothing_behind(
     user: User, members: dict[str, Any], said: str
 ) -> None:
     is_refused(user, members, said)
