@@ -12,11 +12,12 @@ FIGURES_LAST = timedelta(days=1)
 
 
 class Preset(StrEnum):
-    """Days, by UTC; up to now, but for yesterday."""
+    """Days, by UTC; up to now, but for yesterday and for last week, which is from Monday to Sunday."""
 
     TODAY = "today"
     YESTERDAY = "yesterday"
     WEEK = "7d"
+    LAST_WEEK = "last-week"
     DAYS_30 = "30d"
     MONTH = "month"
 
@@ -28,11 +29,15 @@ def first_day(preset: Preset, today: date) -> date:
     """The day on which it begins."""
     if preset is Preset.MONTH:
         return today.replace(day=1)
+    if preset is Preset.LAST_WEEK:
+        return last_day(preset, today) - timedelta(days=6)
     return today - timedelta(days=DAYS_BEFORE[preset])
 
 
 def last_day(preset: Preset, today: date) -> date:
-    """The day on which it ends: all but yesterday go on."""
+    """The day on which it ends: all but yesterday and last week go on."""
+    if preset is Preset.LAST_WEEK:
+        return today - timedelta(days=today.isoweekday())
     return today - timedelta(days=1) if preset is Preset.YESTERDAY else today
 
 

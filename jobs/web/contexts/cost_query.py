@@ -16,12 +16,16 @@ from jobs.domain.numbers import is_whole
 from jobs.models import Capacity
 from jobs.selectors.costs import CostRange, CostScope
 from jobs.selectors.costs_rows import KINDS, Part, Place
+from jobs.selectors.job_pages import Sort
+
+from .jobs import EACH
 
 IDS = ("queue", "environment", "definition", "owner")
 PRESET_WORDS = {
     Preset.TODAY: "Today",
     Preset.YESTERDAY: "Yesterday",
     Preset.WEEK: "7 days",
+    Preset.LAST_WEEK: "Last week",
     Preset.DAYS_30: "30 days",
     Preset.MONTH: "This month",
 }
@@ -60,6 +64,14 @@ class CostQuery:
         if part is not Part.ALL:
             parts["part"] = part.value
         return f"{reverse('cost_rows')}?{urlencode({**parts, **scope})}"
+
+    def jobs_url(self, **filters: str) -> str:
+        """The list of jobs and children that ended in these days, most expensive first."""
+        days = {"ended_from": self.first.isoformat()}
+        if self.at is None:
+            days["ended_to"] = self.last.isoformat()
+        listed = {**filters, **days, "children": EACH, "sort": Sort.COST.value}
+        return f"{reverse('jobs')}?{urlencode(listed)}"
 
     def page_url(self, **more: str) -> str:
         """The page of costs for these days."""

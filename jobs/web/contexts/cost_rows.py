@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from jobs.domain import ids
 from jobs.selectors.costs import Ledger
-from jobs.selectors.costs_names import Names, names_of
+from jobs.selectors.costs_names import Named, Names, names_of
 from jobs.selectors.costs_rows import CostRow, CostRows, Part, amount_of, cost_rows
 
 from .cost_query import RowsQuery
@@ -59,17 +59,7 @@ class CostFigure:
     def facts(self) -> list[tuple[str, str]]:
         """What the figure is narrowed to, in words."""
         scope = self.query.scope
-        names = self._names()
-        found = [
-            (key.capitalize(), rows[id_].name if id_ in rows else str(id_))
-            for key, id_, rows in (
-                ("queue", scope.queue, names.queue),
-                ("environment", scope.environment, names.environment),
-                ("definition", scope.definition, names.definition),
-                ("owner", scope.owner, names.owner),
-            )
-            if id_ is not None
-        ]
+        found = [(key.capitalize(), named.name) for key, named in self._named()]
         if scope.capacity:
             found.append(("Capacity", KIND_LABELS[scope.capacity]))
         if scope.tag:
@@ -78,6 +68,34 @@ class CostFigure:
             found.append(("Job", NO_JOB_LABEL))
         return found
 
+    def jobs_url(self) -> str:
+        """The jobs of these days by their cost; empty where the list of jobs cannot be narrowed likewise."""
+        scope = self.query.scope
+        is_of_jobs = self.query.part in (Part.ALL, Part.COST) and not scope.without_job
+        if not is_of_jobs or scope.environment or scope.capacity:
+            return ""
+        filters = {key: named.name for key, named in self._named() if not named.is_deleted}
+        if len(filters) < len(self._named()):
+            return ""
+        if scope.tag:
+            filters["tag"] = "=".join(each for each in scope.tag if each)
+        return self.query.days.jobs_url(**filters)
+
+    def _named(self) -> list[tuple[str, Named]]:
+        """What the figure is narrowed to that has a name; of what is gone for good its id."""
+        scope, names = self.query.scope, self._names
+        return [
+            (key, rows.get(id_, Named(str(id_), is_deleted=True)))
+            for key, id_, rows in (
+                ("queue", scope.queue, names.queue),
+                ("environment", scope.environment, names.environment),
+                ("definition", scope.definition, names.definition),
+                ("owner", scope.owner, names.owner),
+            )
+            if id_ is not None
+        ]
+
+    @cached_property
     def _names(self) -> Names:
         scope = self.query.scope
         given = (scope.queue, scope.environment, scope.definition, scope.owner)
@@ -98,6 +116,7 @@ def build(*, query: RowsQuery, user: User) -> dict[str, Any]:
         "usd": lazily(lambda: figure.usd),
         "counted": lazily(lambda: figure.counted),
         "facts": lazily(figure.facts),
+        "jobs_url": lazily(figure.jobs_url),
         "rows": lazily(lambda: figure.page.rows),
         "next_url": lazily(lambda: figure.next_url),
         "first_url": query.url(None) if query.after else None,
