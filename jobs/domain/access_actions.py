@@ -72,6 +72,7 @@ _ALL = (
         Action(f"batchweb:{verb}{noun}", f"{verb.lower()} {words}")
         for noun, words, verbs in (
             ("Secret", "secrets", ("Create", "Update", "Delete")),
+            ("EventRule", "rules that send events", ("Create", "Update", "Delete")),
             ("RegistryLogin", "logins of registries", ("Create", "Update", "Check", "Delete")),
             ("AccessKey", "access keys", ("Create", "Revoke")),
             ("AccessToken", "access tokens", ("Create", "Revoke")),
@@ -101,6 +102,7 @@ KINDS = {
         "alarm",
         "budget",
         "engine",
+        "event-rule",
         "instance-type",
         "machine",
         "registry-login",

@@ -16,9 +16,10 @@ from jobs.services.setup.alarms import (
 )
 
 from . import answers
-from .access import require_staff
+from .access import require_staff, user_of
 from .contexts import alarms as contexts
 from .contexts import undo
+from .contexts.event_rules import of_alarm
 from .once import AGAIN, found_again, once
 
 
@@ -55,7 +56,7 @@ def alarm(request: HttpRequest, name: str) -> HttpResponse:
     return answers.page(
         request,
         "alarms/detail.html",
-        contexts.build(alarm=found, before=before),
+        {**contexts.build(alarm=found, before=before), **of_alarm(found, user_of(request))},
         as_json=lambda: contexts.as_json(found, before),
     )
 

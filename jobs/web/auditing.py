@@ -20,7 +20,7 @@ from .middleware import ADMIN_PATH
 
 READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # Posts that change nothing, and submissions: each job tells who submitted it. Listed is who was refused.
-NOT_LISTED = frozenset({"jobs", "submit", "submit_fill", "submit_check"})
+NOT_LISTED = frozenset({"jobs", "submit", "submit_fill", "submit_check", "event_rule_try"})
 LOGIN = "login"
 # Fields that say what a post without a name in its URL is about.
 NAMING = ("name", "prefix", "action", "username")

@@ -315,6 +315,12 @@ RULES: Mapping[str, Rule] = {
     **_crud("instance_types", "instance_type", "InstanceType", "instance-type", service=OWN),
     **_crud("alarms", "alarm", "Alarm", "alarm", service=OWN),
     **_crud("budgets", "budget", "Budget", "budget", service=OWN),
+    **_crud("event_rules", "event_rule", "EventRule", "event-rule", service=OWN),
+    **dict.fromkeys(
+        ("event_rule_test", "event_rule_secret", "event_rule_again"),
+        Rule("batchweb:UpdateEventRule", _url("event-rule", service=OWN)),
+    ),
+    "event_rule_try": _ONES_OWN,
     "secrets": Rule("batchweb:CreateSecret", _posted("secret", service=OWN)),
     "secret": Rule("batchweb:UpdateSecret", _secret),
     "secret_delete": Rule("batchweb:DeleteSecret", _secret),

@@ -74,7 +74,9 @@ def alarm_event(change: AlarmChange, alarm: Alarm) -> dict[str, Any]:
 
     What the metric is said to be is the alarm's rule as it is now.
     """
-    before = AlarmChange.objects.filter(alarm_id=alarm.pk, id__lt=change.pk).order_by("-id").first()
+    earlier = AlarmChange.objects.filter(alarm_id=alarm.pk, id__lt=change.pk).order_by("-id")
+    # One that is only thought of has no history.
+    before = earlier.first() if change.pk else None
     previous: dict[str, Any] = {"value": change.from_state}
     if before is not None:
         previous.update(reason=before.reason, timestamp=_moment(before.at))

@@ -5,7 +5,7 @@ administrators make webhooks, because the server posts to whatever address they 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -50,20 +50,16 @@ class RuleFields:
     address: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MadeRule:
-    """A new rule, and what its webhooks are signed with: it is told once, and empty for e-mail."""
+    """A new rule, and what its webhooks are signed with: it is told once, and empty for e-mail. `pk` is the rule's."""
 
     rule: EventRule
-    secret: str
+    secret: str = field(repr=False)
+    pk: int = field(init=False)
 
-    @property
-    def pk(self) -> int:
-        """The rule's id."""
-        return self.rule.pk
-
-    def __repr__(self) -> str:
-        return f"MadeRule({self.rule!r})"
+    def __post_init__(self) -> None:
+        self.pk = self.rule.pk
 
 
 def check_rule(
@@ -296,7 +292,7 @@ def _mail_address(value: object, owner: User) -> str:
 def _check_room(checker: Checker, owner: User) -> None:
     if EventRule.objects.count() >= event_rules.MAX_RULES:
         checker.add("", event_rules.TOO_MANY)
-    elif not owner.is_staff and owner.event_rules.count() >= event_rules.MAX_OF_USER:
+    elif not owner.is_staff and EventRule.objects.filter(owner=owner).count() >= event_rules.MAX_OF_USER:
         checker.add("", event_rules.TOO_MANY_OF_USER)
 
 
