@@ -268,7 +268,10 @@ def test_the_table_for_spreadsheets_adds_up_to_the_total(client: Client, boss: U
 @pytest.mark.parametrize(
     ("query", "text"),
     [
-        ("range=year", "range: There is no range 'year': use today, yesterday, 7d, last-week, 30d, month."),
+        (
+            "range=year",
+            "range: There is no range 'year': use today, yesterday, 7d, last-week, 30d, month.",
+        ),
         ("from=yesterday", "from: This is a day, such as 2026-01-31."),
         ("to=tomorrow", "to: This is a day, such as 2026-01-31."),
         ("to=2026-01-31", "from: Give the first day as well, such as 2026-01-31."),
