@@ -1,5 +1,6 @@
 """Texts that try to be more than text, and a world whose every free text is one of them."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -60,6 +61,7 @@ FREE: Mapping[type[Model], tuple[str, ...]] = {
         "container_name",
     ),
     models.AccessToken: ("name",),
+    models.AccessPolicy: ("name", "description"),
     models.AccessKey: ("name",),
     models.AuditEntry: ("action", "target", "username"),
     models.BulkAction: ("reason",),
@@ -74,6 +76,15 @@ FREE: Mapping[type[Model], tuple[str, ...]] = {
     models.AlarmChange: ("reason",),
     models.SavedView: ("name",),
 }
+
+
+def _policy(text: str) -> str:
+    """A document with the text in it where a document can have any."""
+    condition = {"StringEquals": {"batch:User": text}}
+    statement = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, ensure_ascii=False)
+
+
 JSON: Mapping[type[Model], Mapping[str, Callable[[str], Any]]] = {
     models.Job: {"tags": lambda text: {text[:128]: text[:256]}},
     models.JobSpec: {
@@ -92,6 +103,7 @@ JSON: Mapping[type[Model], Mapping[str, Callable[[str], Any]]] = {
     models.ComputeEnvironment: {"tags": lambda text: {text[:128]: text[:256]}},
     models.SchedulingPolicy: {"tags": lambda text: {text[:128]: text[:256]}},
     models.ConsumableResource: {"tags": lambda text: {text[:128]: text[:256]}},
+    models.AccessPolicy: {"document": _policy},
     models.BulkAction: {"problems": lambda text: [text]},
 }
 

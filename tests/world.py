@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from jobs.domain.names import checkpoint_volume
@@ -16,6 +16,7 @@ from jobs.engines.fake.files import FakeFile
 from jobs.engines.fake.world import world
 from jobs.models import (
     AccessKey,
+    AccessPolicy,
     AccessToken,
     Alarm,
     AlarmChange,
@@ -60,6 +61,7 @@ from .builders import (
     a_policy,
     a_queue,
     a_registry_login,
+    an_access_policy,
     an_array,
     an_attempt,
     an_engine,
@@ -84,6 +86,7 @@ class World:
     key: AccessKey
     secret: Secret
     login: RegistryLogin
+    access_policy: AccessPolicy
     policy: SchedulingPolicy
     resource: ConsumableResource
     budget: Budget
@@ -184,6 +187,25 @@ def build_world(user: User) -> World:
         checkpoint=_a_checkpoint(failed, places.environment, now),
         bulk=_a_bulk_action(user, [running, failed], now),
         measured=measured,
+        access_policy=_an_access_policy(user),
+    )
+
+
+def _an_access_policy(user: User) -> AccessPolicy:
+    """One with each part of a statement, attached to a user and to a group."""
+    group = Group.objects.create(name="students")
+    return an_access_policy(
+        {
+            "Sid": "NoPrivilegedContainers",
+            "Effect": "Deny",
+            "Action": ["batch:SubmitJob", "batch:RegisterJobDefinition"],
+            "Resource": "*",
+            "Condition": {"Bool": {"batch:Privileged": "true"}},
+        },
+        name="students",
+        description="What students may not do.",
+        users=[user],
+        groups=[group],
     )
 
 

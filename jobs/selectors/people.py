@@ -6,7 +6,7 @@ from datetime import datetime
 from django.contrib.auth.models import Group, User
 from django.db.models import Count, IntegerField, Max, OuterRef, QuerySet, Subquery
 
-from jobs.models import AccessKey, AccessToken, Job
+from jobs.models import AccessKey, AccessPolicy, AccessToken, Job
 
 from .paging import PAGE_SIZE, Page, page_of
 
@@ -20,6 +20,7 @@ class Person:
 
     user: User
     groups: list[str]
+    policies: list[AccessPolicy]
     jobs: int
     tokens: int
     keys: int
@@ -38,11 +39,12 @@ class _Rows(Subquery):
 
 
 def list_people(*, after: str = "", search: str = "", size: int = PAGE_SIZE) -> Page[Person]:
-    """Users by name. Two queries."""
+    """Users by name, with their groups' policies and their own. Four queries."""
     rows = User.objects.filter(username__gt=after)
     if search:
         rows = rows.filter(username__icontains=search)
-    rows = _with_counts(rows).prefetch_related("groups").order_by("username")
+    rows = _with_counts(rows).order_by("username")
+    rows = rows.prefetch_related("groups__access_policies", "access_policies")
     page = page_of(list(rows[: size + 1]), size=size, key=lambda user: user.get_username())
     return Page(rows=[_person(user) for user in page.rows], next=page.next)
 
@@ -72,6 +74,15 @@ def _newest_use(rows: QuerySet[AccessToken] | QuerySet[AccessKey]) -> Subquery:
     return Subquery(rows.order_by().values("user").annotate(at=Max("last_used_at")).values("at"))
 
 
+def _policies(user: User) -> list[AccessPolicy]:
+    """Those of a user and of his groups, each once, by name."""
+    rows: list[User | Group] = [user, *user.groups.all()]
+    # What refers to a row is an attribute that its class does not know of.
+    attached = [getattr(row, "access_policies").all() for row in rows]  # noqa: B009
+    found = {each.pk: each for policies in attached for each in policies}
+    return sorted(found.values(), key=lambda each: each.name)
+
+
 def _person(user: User) -> Person:
     # Annotations are attributes that the class does not know of.
     found = vars(user)
@@ -79,6 +90,7 @@ def _person(user: User) -> Person:
     return Person(
         user=user,
         groups=sorted(group.name for group in user.groups.all()),
+        policies=_policies(user),
         jobs=found["job_count"],
         tokens=found["token_count"],
         keys=found["key_count"],

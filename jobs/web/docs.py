@@ -15,7 +15,7 @@ from . import answers
 from .markdown import contents, inline, render
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs"
-TITLES = {"api": "The AWS API", "events": "Events"}
+TITLES = {"access": "Access policies", "api": "The AWS API", "events": "Events"}
 # What the documents call the server, its region and its account.
 EXAMPLE_URL = "http://localhost:8000"
 EXAMPLE_REGION = "us-east-1"

@@ -86,7 +86,7 @@ def test_users_are_found_by_name_and_paged_with_as_many_queries(
 ) -> None:
     User.objects.bulk_create(User(username=f"user-{number:03}") for number in range(70))
     first = script.get(f"{URL}?q=user-").json()
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         second = script.get(first["next"]).json()
     names = [row["username"] for row in first["results"] + second["results"]]
     assert names == [f"user-{number:03}" for number in range(70)]

@@ -44,6 +44,7 @@ from tests.builders import (
     a_registry_login,
     a_secret,
     a_user,
+    an_access_policy,
     an_array,
     an_attempt,
     an_environment,
@@ -96,6 +97,7 @@ class Stock:
         an_instance_type()
         a_secret(owner=self.owner)
         a_registry_login(owner=self.owner)
+        an_access_policy(users=[self.owner, a_user()])
         create_token(user=self.owner, name=f"token-{self._number}", now=self.now)
         create_access_key(user=self.owner, name=f"key-{self._number}", now=self.now)
 

@@ -63,6 +63,7 @@ def summary(person: selectors.Person) -> dict[str, Any]:
         "is_staff": user.is_staff,
         "is_superuser": user.is_superuser,
         "groups": person.groups,
+        "policies": [policy.name for policy in person.policies],
         "jobs": None if person.has_more_jobs else person.jobs,
         "access_tokens": person.tokens,
         "access_keys": person.keys,

@@ -1,0 +1,184 @@
+"""Access policies: what users and groups are denied or given, and what that makes of a request."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs.domain.errors import InvalidInput
+from jobs.models import AccessPolicy
+from jobs.selectors.access_policies import find_policy
+from jobs.services.access.policies import (
+    attach_policy,
+    create_policy,
+    delete_policy,
+    detach_policy,
+    require_superuser,
+    update_policy,
+)
+
+from . import answers
+from .access import require_staff, user_of
+from .contexts import access_policies as contexts
+from .once import AGAIN, found_again, once
+
+
+@answers.allow("GET", "POST")
+def access_policies(request: HttpRequest) -> HttpResponse:
+    """GET: policies by name. POST: makes one (201 for scripts)."""
+    if request.method == "POST":
+        return _create(request)
+    require_staff(request)
+    query = contexts.list_query(request.GET)
+    return answers.page(
+        request,
+        "access_policies/list.html",
+        contexts.build_list(query=query),
+        as_json=lambda: contexts.list_as_json(query=query),
+    )
+
+
+@answers.allow("GET")
+def new(request: HttpRequest) -> HttpResponse:
+    """The form; `?example=` starts it with a document of `domain.access_words`."""
+    require_superuser(user_of(request))
+    values = contexts.values_of_example(request.GET.get("example", ""))
+    return answers.page(request, "access_policies/form.html", contexts.build_form(values=values))
+
+
+@answers.allow("GET", "POST")
+def access_policy(request: HttpRequest, policy_id: int) -> HttpResponse:
+    """GET: a policy, and to whom it is attached. POST: changes what is given of its fields."""
+    if request.method == "POST":
+        return _update(request, policy_id)
+    require_staff(request)
+    row = find_policy(policy_id=policy_id)
+    return answers.page(
+        request,
+        "access_policies/detail.html",
+        contexts.build(policy=row),
+        as_json=lambda: contexts.summary(row),
+    )
+
+
+@answers.allow("GET")
+def edit(request: HttpRequest, policy_id: int) -> HttpResponse:
+    require_superuser(user_of(request))
+    row = find_policy(policy_id=policy_id)
+    context = contexts.build_form(values=contexts.values_of(row), policy=row)
+    return answers.page(request, "access_policies/form.html", context)
+
+
+@answers.allow("GET", "POST")
+def delete(request: HttpRequest, policy_id: int) -> HttpResponse:
+    """GET asks first; POST deletes it."""
+    user = user_of(request)
+    require_superuser(user)
+    row = find_policy(policy_id=policy_id)
+    if request.method != "POST":
+        return answers.page(request, "access_policies/delete.html", {"policy": row})
+    delete_policy(policy=row, by=user)
+    return answers.done(
+        request,
+        to=reverse("access_policies"),
+        message=f"The policy {row.name} is deleted.",
+        as_json={},
+    )
+
+
+@answers.allow("POST")
+def attach(request: HttpRequest, policy_id: int) -> HttpResponse:
+    """Attaches it to a `user` or a `group`."""
+    row = find_policy(policy_id=policy_id)
+    try:
+        name = attach_policy(policy=row, by=user_of(request), fields=answers.posted(request))
+    except InvalidInput as error:
+        return answers.refused(
+            request,
+            error,
+            "access_policies/detail.html",
+            lambda errors: contexts.build(policy=row, errors=errors),
+        )
+    return _done(request, row, f"The policy {row.name} is attached to {name}.")
+
+
+@answers.allow("POST")
+def detach(request: HttpRequest, policy_id: int) -> HttpResponse:
+    """Takes it from a `user` or a `group`."""
+    row = find_policy(policy_id=policy_id)
+    name = detach_policy(policy=row, by=user_of(request), fields=answers.posted(request))
+    return _done(request, row, f"The policy {row.name} is no longer attached to {name}.")
+
+
+@answers.allow("GET")
+def check(request: HttpRequest) -> HttpResponse:
+    """Whether a `user` may do an `action` on each `resource` (one a line), and which statement says so."""
+    require_staff(request)
+    asked = contexts.read_question(request.GET)
+    try:
+        answer = contexts.answer_to(asked, now=timezone.now())
+    except InvalidInput as error:
+        return answers.refused(
+            request,
+            error,
+            "access_policies/check.html",
+            lambda errors: contexts.build_check(asked=asked, errors=errors),
+        )
+    return answers.page(
+        request,
+        "access_policies/check.html",
+        contexts.build_check(asked=asked, answer=answer),
+        as_json=lambda: answer or {},
+    )
+
+
+def _create(request: HttpRequest) -> HttpResponse:
+    user = user_of(request)
+    require_superuser(user)
+    fields = answers.posted(request)
+    try:
+        sent = once(
+            request,
+            make=lambda: create_policy(by=user, fields=fields, now=timezone.now()),
+            find=found_again(AccessPolicy.objects, called="policy"),
+        )
+    except InvalidInput as error:
+        return answers.refused(
+            request,
+            error,
+            "access_policies/form.html",
+            lambda errors: contexts.build_form(values=fields, errors=errors),
+        )
+    told = (
+        AGAIN if sent.is_again else f"The policy {sent.made.name} is made. Attach it to somebody."
+    )
+    return _done(request, sent.made, told, status=201)
+
+
+def _update(request: HttpRequest, policy_id: int) -> HttpResponse:
+    user = user_of(request)
+    require_superuser(user)
+    row = find_policy(policy_id=policy_id)
+    fields = answers.posted(request)
+    try:
+        changed = update_policy(policy=row, by=user, fields=fields, now=timezone.now())
+    except InvalidInput as error:
+        values = {**contexts.values_of(row), **fields}
+        return answers.refused(
+            request,
+            error,
+            "access_policies/form.html",
+            lambda errors: contexts.build_form(values=values, errors=errors, policy=row),
+        )
+    return _done(request, changed, f"The policy {changed.name} is changed.")
+
+
+def _done(
+    request: HttpRequest, row: AccessPolicy, message: str, *, status: int = 200
+) -> HttpResponse:
+    return answers.done(
+        request,
+        to=reverse("access_policy", args=[row.pk]),
+        message=message,
+        as_json=contexts.summary(find_policy(policy_id=row.pk)),
+        status=status,
+    )
