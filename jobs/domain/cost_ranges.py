@@ -2,13 +2,43 @@
 
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from .errors import InvalidInput
 
 # So that one look does not add up years.
 MAX_DAYS = 400
+# A table of so many is read; of more, weeks are added up, and of more weeks than that, months.
+DAYS_DRAWN = 62
+WEEKS_DRAWN = 26
 # To say what lived at a moment, all that has ended since is read.
 FIGURES_LAST = timedelta(days=1)
+
+
+class Unit(StrEnum):
+    """What a range is shown by."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class Span(NamedTuple):
+    """Days that are shown as one, both included."""
+
+    first: date
+    last: date
+
+    @property
+    def label(self) -> str:
+        """A day, days, or the month that they are all of."""
+        first, last = self
+        if first == last:
+            return f"{first:%a %-d %b %Y}"
+        if first.day == 1 and last == _last_of_month(first):
+            return f"{first:%B %Y}"
+        year = "" if first.year == last.year else f" {first.year}"
+        return f"{first:%-d %b}{year} – {last:%-d %b %Y}"
 
 
 class Preset(StrEnum):
@@ -70,3 +100,32 @@ def check_days(first: date, last: date) -> None:
         raise InvalidInput({"to": [f"The last day, {last}, is before the first, {first}."]})
     if (last - first).days >= MAX_DAYS:
         raise InvalidInput({"from": [f"Ask for at most {MAX_DAYS} days at once."]})
+
+
+def unit_of(first: date, last: date) -> Unit:
+    """By what a range is shown, so that it stays short."""
+    days = (last - first).days + 1
+    if days <= DAYS_DRAWN:
+        return Unit.DAY
+    return Unit.WEEK if days <= WEEKS_DRAWN * 7 else Unit.MONTH
+
+
+def spans_of(first: date, last: date, unit: Unit) -> list[Span]:
+    """All days of a range in spans, by time: weeks from Monday on; the first and the last may be shorter."""
+    found = []
+    while first <= last:
+        end = min(last, _end(first, unit))
+        found.append(Span(first, end))
+        first = end + timedelta(days=1)
+    return found
+
+
+def _end(day: date, unit: Unit) -> date:
+    """The last day of what a day is in."""
+    if unit is Unit.DAY:
+        return day
+    return day + timedelta(days=6 - day.weekday()) if unit is Unit.WEEK else _last_of_month(day)
+
+
+def _last_of_month(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)

@@ -9,7 +9,7 @@ from django.db.models import Count
 from jobs.domain import ids
 from jobs.models import Attempt, Job, JobQueue
 
-from .costs_amounts import NOTHING, Amounts, amounts_of
+from .costs_amounts import Amounts, amounts_of, sum_of
 from .costs_daily import MonthSoFar, month_so_far
 from .costs_exact import UsdSum
 from .costs_ledger import Ledger
@@ -79,11 +79,11 @@ def cost_of_array(array: Job) -> Amounts:
         on_demand=UsdSum("on_demand_usd"),
         idle=UsdSum("idle_usd"),
     )
-    return sum(
-        (
-            amounts_of(each["capacity"], each["attempts"], each["usd"], each["on_demand"])
-            + Amounts(idle_usd=each["idle"])
+    return sum_of(
+        [
+            amounts_of(each["capacity"], each["attempts"], each["usd"], each["on_demand"])._replace(
+                idle_usd=each["idle"]
+            )
             for each in sums.order_by()
-        ),
-        NOTHING,
+        ]
     )

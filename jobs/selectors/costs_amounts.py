@@ -2,9 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from jobs.domain.resources import MIB_PER_GIB, MILLI
 
@@ -13,28 +12,19 @@ from .costs_prices import SPOT_KINDS
 K = TypeVar("K")
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """What attempts held, times for how long, in seconds."""
 
     seconds: Decimal = Decimal(0)
     vcpu_seconds: Decimal = Decimal(0)
     gib_seconds: Decimal = Decimal(0)
 
-    def __add__(self, other: "Work") -> "Work":
-        return Work(
-            self.seconds + other.seconds,
-            self.vcpu_seconds + other.vcpu_seconds,
-            self.gib_seconds + other.gib_seconds,
-        )
 
-
-@dataclass(frozen=True, slots=True)
-class Amounts:
+class Amounts(NamedTuple):
     """A sum in US dollars. `usd` is what attempts cost, `idle_usd` what instances cost beside them.
 
     `on_demand_usd` is what the attempts would have cost On-Demand; `attempts` counts them, and `work` is
-    what they held for how long.
+    what they held for how long. A tuple: a page adds up thousands.
     """
 
     attempts: int = 0
@@ -42,15 +32,6 @@ class Amounts:
     idle_usd: Decimal = Decimal(0)
     on_demand_usd: Decimal = Decimal(0)
     work: Work = Work()
-
-    def __add__(self, other: "Amounts") -> "Amounts":
-        return Amounts(
-            self.attempts + other.attempts,
-            self.usd + other.usd,
-            self.idle_usd + other.idle_usd,
-            self.on_demand_usd + other.on_demand_usd,
-            self.work + other.work,
-        )
 
     @property
     def total_usd(self) -> Decimal:
@@ -99,18 +80,17 @@ def together(parts: Iterable[tuple[K, Amounts]]) -> dict[K, Amounts]:
 
 
 def sum_of(several: Collection[Amounts]) -> Amounts:
-    """The same as adding them one to another, without making each sum on the way."""
+    """All of them added up, column by column: several times as quick as one to another."""
+    if not several:
+        return NOTHING
     if len(several) == 1:
         return next(iter(several))
-    works = [each.work for each in several]
+    attempts, usd, idle_usd, on_demand_usd, works = zip(*several, strict=True)
+    seconds, vcpu_seconds, gib_seconds = zip(*works, strict=True)
     return Amounts(
-        attempts=sum(each.attempts for each in several),
-        usd=sum((each.usd for each in several), ZERO),
-        idle_usd=sum((each.idle_usd for each in several), ZERO),
-        on_demand_usd=sum((each.on_demand_usd for each in several), ZERO),
-        work=Work(
-            sum((each.seconds for each in works), ZERO),
-            sum((each.vcpu_seconds for each in works), ZERO),
-            sum((each.gib_seconds for each in works), ZERO),
-        ),
+        sum(attempts),
+        sum(usd, ZERO),
+        sum(idle_usd, ZERO),
+        sum(on_demand_usd, ZERO),
+        Work(sum(seconds, ZERO), sum(vcpu_seconds, ZERO), sum(gib_seconds, ZERO)),
     )

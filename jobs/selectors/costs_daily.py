@@ -6,7 +6,6 @@ sum for each hour that is added up already, out of an index, and a ledger of wha
 
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -16,7 +15,7 @@ from django.contrib.auth.models import User
 
 from jobs.domain.moments import start_of
 
-from .costs_amounts import NOTHING, Amounts
+from .costs_amounts import NOTHING, Amounts, together
 from .costs_exact import UsdSum
 from .costs_ledger import Ledger
 from .costs_scope import CostRange, CostScope
@@ -75,12 +74,10 @@ def usd_by_day(*, scope: CostScope, first: date, now: datetime) -> dict[date, Am
     """
     start = start_of(first)
     whole = CostRange(start, max(start, min(HOURS.floor(now), added_up().hours)))
-    found: dict[date, Amounts] = defaultdict(lambda: NOTHING)
-    for hour, amounts in _by_hour(whole, scope) if whole.start < whole.end else ():
-        found[hour.astimezone(UTC).date()] += amounts
-    for day, amounts in kept_rest.get(whole.end, now, scope).items():
-        found[day] += amounts
-    return {day: found[day] for day in _days(first, now.astimezone(UTC).date())}
+    hours = _by_hour(whole, scope) if whole.start < whole.end else ()
+    added = [(hour.astimezone(UTC).date(), amounts) for hour, amounts in hours]
+    found = together([*added, *kept_rest.get(whole.end, now, scope).items()])
+    return {day: found.get(day, NOTHING) for day in _days(first, now.astimezone(UTC).date())}
 
 
 def _by_hour(whole: CostRange, scope: CostScope) -> Iterator[tuple[datetime, Amounts]]:

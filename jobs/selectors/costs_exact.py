@@ -5,7 +5,7 @@ from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Aggregate, BigIntegerField, DecimalField, F, Func, Sum, TextField
+from django.db.models import Aggregate, BigIntegerField, F, Func, Sum, TextField
 from django.db.models.functions import TruncDate
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -22,7 +22,8 @@ class UsdSum(Aggregate):
     """
 
     function = "SUM"
-    output_field = DecimalField(max_digits=30, decimal_places=9)
+    # Not a decimal one: of a field of decimals, Django takes fifteen digits from SQLite, which are less than a million.
+    output_field = BigIntegerField()
 
     def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Sql:
         whole = f"SUM(CAST(ROUND(%(expressions)s * {NANOS_PER_USD}) AS INTEGER))"

@@ -17,8 +17,9 @@ from django.db.models import Count, Func, Q, QuerySet, Sum
 from jobs.models import Attempt, Capacity
 
 from . import costs_scope as rows
-from .costs_amounts import NOTHING, Amounts, Work, amounts_of, sum_of, together, work_of
+from .costs_amounts import Amounts, Work, amounts_of, sum_of, together, work_of
 from .costs_exact import UsdSum, UtcDay, work_sums
+from .costs_fields import sums_by_field
 from .costs_living import Living, read_living
 from .costs_prices import Money, Running
 from .costs_scope import CostRange, CostScope
@@ -47,6 +48,12 @@ ADDED_UP_SUMS = {
     "idle_usd_sum": UsdSum("idle_usd"),
     "on_demand_usd_sum": UsdSum("on_demand_usd"),
 }
+CELL_SUMS = {
+    **ADDED_UP_SUMS,
+    "seconds_sum": Sum("seconds"),
+    "vcpu_seconds_sum": Sum("vcpu_seconds"),
+    "gib_seconds_sum": Sum("gib_seconds"),
+}
 
 
 class Cell(NamedTuple):
@@ -58,16 +65,6 @@ class Cell(NamedTuple):
     queue: int | None = None
     definition: int | None = None
     owner: int | None = None
-
-
-class CellOfDays(NamedTuple):
-    """The same of all days together."""
-
-    environment: int
-    capacity: str
-    queue: int | None
-    definition: int | None
-    owner: int | None
 
 
 Row = tuple[Cell, Amounts]
@@ -119,26 +116,31 @@ class Ledger:
         return together([*sums, *self._not_added_up])
 
     @cached_property
-    def of_all_days(self) -> dict[CellOfDays, Amounts]:
-        """The same of all days together, which are far fewer in a long range: added up by the database."""
-        rest = ((cell[1:], amounts) for cell, amounts in self._not_added_up)
-        parts = (*self._sums(*OF_SUMS), *rest)
-        return together((CellOfDays(*key), amounts) for key, amounts in parts)
+    def _by_fields(self) -> dict[str, dict[Any, Amounts]]:
+        """By each of a cell's fields but its day: those of a long range are added up by the database."""
+        found: dict[str, list[tuple[Any, Amounts]]] = {
+            field: [(getattr(cell, field), each) for cell, each in self._not_added_up]
+            for field in OF_SUMS
+        }
+        for step, times in self._pieces.added_up if self.scope.tag is None else ():
+            rows_of = self.scope.of_sums(step.sums_of(times))
+            for field, value, amounts in sums_by_field(rows_of, OF_SUMS, CELL_SUMS):
+                found[field].append((value, amounts))
+        return {field: together(parts) for field, parts in found.items()}
 
     @cached_property
     def total(self) -> Amounts:
         """All of it."""
         if self.scope.tag is None:
-            return sum_of(self.of_all_days.values())
+            return sum_of(self._by_fields["capacity"].values())
         wanted, of_value = self.scope.tag
         # A job has one value for a key, so no cost is in two of them.
-        return sum(
-            (
+        return sum_of(
+            [
                 amounts
                 for (key, value), amounts in self.tags.items()
                 if key == wanted and of_value in (None, value)
-            ),
-            NOTHING,
+            ]
         )
 
     def by(self, field: str) -> dict[Any, Amounts]:
@@ -146,18 +148,23 @@ class Ledger:
         if field == "day":
             sums = ((day, amounts) for (day,), amounts in self._sums("day"))
             return together([*sums, *((cell.day, each) for cell, each in self._not_added_up)])
-        return together((getattr(cell, field), each) for cell, each in self.of_all_days.items())
+        return self._by_fields[field]
 
     @cached_property
     def tags(self) -> dict[Tag, Amounts]:
         """The costs of jobs by each of their tags; a job with several counts for each."""
-        return together((tag, amounts) for (_, tag), amounts in self.tags_by_owner.items())
+        rest = ((tag, amounts) for (_, tag), amounts in self._tags_not_added_up())
+        sums = (((key, value), amounts) for (key, value), amounts in self._tag_sums("key", "value"))
+        return together([*sums, *rest])
 
     @cached_property
     def tags_by_owner(self) -> dict[OwnerTag, Amounts]:
         """The same by whose jobs they are, too."""
-        parts = (self._tag_sums, self._tags_ended, self._tags_charged, self._tags_running)
-        return together(row for part in parts for row in part())
+        sums = (
+            ((owner, (key, value)), amounts)
+            for (owner, key, value), amounts in self._tag_sums("owner_id", "key", "value")
+        )
+        return together([*sums, *self._tags_not_added_up()])
 
     @cached_property
     def living(self) -> Living:
@@ -197,12 +204,7 @@ class Ledger:
             found = (
                 self.scope.of_sums(step.sums_of(times))
                 .values_list(*(columns[field] for field in fields))
-                .annotate(
-                    **ADDED_UP_SUMS,
-                    seconds_sum=Sum("seconds"),
-                    vcpu_seconds_sum=Sum("vcpu_seconds"),
-                    gib_seconds_sum=Sum("gib_seconds"),
-                )
+                .annotate(**CELL_SUMS)
                 .order_by()
             )
             for *key, attempts, usd, idle_usd, on_demand_usd, seconds, vcpu, gib in found:
@@ -254,16 +256,17 @@ class Ledger:
             cell = Cell(day, instance.environment_id, kind_of(instance.is_spot))
             yield cell, Amounts(idle_usd=idle_usd)
 
-    def _tag_sums(self) -> Iterator[tuple[OwnerTag, Amounts]]:
+    def _tag_sums(self, *columns: str) -> Iterator[tuple[tuple[Any, ...], Amounts]]:
+        """What is added up already, by these columns."""
         for step, times in self._pieces.added_up:
-            found = (
-                self.scope.of_tag_sums(step.tag_sums_of(times))
-                .values_list("owner_id", "key", "value")
-                .annotate(**ADDED_UP_SUMS)
-                .order_by()
-            )
-            for owner, key, value, *amounts in found:
-                yield (owner, (key, value)), Amounts(*amounts)
+            rows_of = self.scope.of_tag_sums(step.tag_sums_of(times)).order_by()
+            for row in rows_of.values_list(*columns).annotate(**ADDED_UP_SUMS):
+                key = row[: len(columns)]
+                yield key, Amounts(*row[len(columns) :])
+
+    def _tags_not_added_up(self) -> Iterator[tuple[OwnerTag, Amounts]]:
+        for part in (self._tags_ended, self._tags_charged, self._tags_running):
+            yield from part()
 
     def _tags_ended(self) -> Iterator[tuple[OwnerTag, Amounts]]:
         for times in self._pieces.rest:

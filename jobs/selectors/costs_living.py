@@ -17,6 +17,13 @@ from .costs_scope import CostRange, CostScope
 
 M = TypeVar("M", bound=Model)
 
+# What an instance is priced by. It is read with each page of costs.
+PRICED = (
+    *("instance_id", "environment_id", "milli_vcpus", "memory_mib", "gpus", "is_spot"),
+    *("usd_per_hour", "spot_usd_per_hour", "bid_percentage", "launched_at", "ended_at"),
+    "node__engine_id",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Living:
@@ -91,7 +98,8 @@ def _on(instances: list[Instance], times: CostRange) -> list[Running]:
 def _instances(times: CostRange, scope: CostScope) -> list[Instance]:
     # By environment, all that it ever had would be read.
     anywhere = replace(scope, environment=None)
-    found = _by_id(anywhere.of_instances(part) for part in rows.living(times))
+    parts = (anywhere.of_instances(part) for part in rows.living(times))
+    found = _by_id(part.select_related("node").only(*PRICED) for part in parts)
     return [each for each in found if scope.environment in (None, each.environment_id)]
 
 

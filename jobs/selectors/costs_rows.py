@@ -165,8 +165,12 @@ def _living(ledger: Ledger, _part: Part, after: Place, count: int) -> Read:
         for instance, usd in ledger.living.instances
         if after.id is None or instance.pk > after.id
     ]
-    for instance, usd in living[:count]:
-        yield CostRow(CostKind.LIVING, usd, None, None, instance), instance.pk
+    shown = living[:count]
+    # What is drawn of them; to price them takes less.
+    rows_of = Instance.objects.select_related("environment")
+    instances = rows_of.in_bulk([each.pk for each, _ in shown])
+    for priced, usd in shown:
+        yield CostRow(CostKind.LIVING, usd, None, None, instances[priced.pk]), priced.pk
 
 
 def _ended(ledger: Ledger, part: Part, after: Place, count: int) -> Read:

@@ -156,7 +156,7 @@ def running(times: CostRange) -> tuple[QuerySet[Attempt], QuerySet[Attempt]]:
 def living(times: CostRange) -> tuple[QuerySet[Instance], QuerySet[Instance]]:
     """Instances that lived at the end of it, likewise: what they had cost by then beside their attempts."""
     began = Instance.objects.filter(launched_at__lt=times.end)
-    return _alive(began.select_related("node", "environment"), times)
+    return _alive(began, times)
 
 
 def _alive(began: QuerySet[M], times: CostRange) -> tuple[QuerySet[M], QuerySet[M]]:

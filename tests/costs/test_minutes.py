@@ -27,7 +27,7 @@ from jobs.models import (
     StaleCostMinute,
 )
 from jobs.selectors.costs import Amounts, CostRange, CostScope, Ledger, month_so_far, spent
-from jobs.selectors.costs_amounts import NOTHING, together
+from jobs.selectors.costs_amounts import sum_of, together
 from jobs.selectors.costs_rows import Part, amount_of, cost_rows
 from jobs.selectors.costs_sums import MINUTES, added_up, pieces_of
 from jobs.services.attempts.finish import finish_attempt
@@ -119,8 +119,8 @@ def test_parts_of_a_range_cost_together_what_it_costs(busy_hour: random.Random) 
         edges = [DAY, *cuts, at(172)]
         parts = [Ledger(CostRange(start, end), CostScope()) for start, end in pairwise(edges)]
         costs = together(each for part in parts for each in part.cells.items())
-        assert sum(costs.values(), NOTHING).usd == whole.total.usd
-        assert sum(costs.values(), NOTHING).idle_usd == whole.total.idle_usd
+        assert sum_of(costs.values()).usd == whole.total.usd
+        assert sum_of(costs.values()).idle_usd == whole.total.idle_usd
         by_tag = together(each for part in parts for each in part.tags.items())
         assert {tag: each.usd for tag, each in by_tag.items()} == {
             tag: each.usd for tag, each in whole.tags.items()

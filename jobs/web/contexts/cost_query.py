@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import cached_property
 from urllib.parse import urlencode
 
 from django.http import QueryDict
@@ -32,7 +33,7 @@ PRESET_WORDS = {
 NO_JOB = "none"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CostQuery:
     """Days, both included, by UTC. `at`: up to that moment of the last day, with what lived then."""
 
@@ -49,21 +50,24 @@ class CostQuery:
             return CostRange(start, self.at, with_running=True)
         return CostRange(start, moments.end_of(self.last))
 
-    def of_day(self, day: date) -> "CostQuery":
-        """One day of it."""
-        is_last = self.at is not None and day == self.at.date()
-        return replace(self, first=day, last=day, at=self.at if is_last else None)
+    def of_days(self, first: date, last: date) -> "CostQuery":
+        """Some days of it."""
+        is_last = self.at is not None and last == self.at.date()
+        return replace(self, first=first, last=last, at=self.at if is_last else None)
 
     def rows_url(self, part: Part, scope: Mapping[str, object]) -> str:
         """The rows that a figure is the sum of, as they were when it was drawn."""
-        parts: dict[str, object] = {"from": self.first.isoformat()}
+        more = scope if part is Part.ALL else {"part": part.value, **scope}
+        return f"{self._rows_of_days}&{urlencode(more)}" if more else self._rows_of_days
+
+    @cached_property
+    def _rows_of_days(self) -> str:
+        parts = {"from": self.first.isoformat()}
         if self.at is None:
             parts["to"] = self.last.isoformat()
         else:
             parts["at"] = self.at.isoformat()
-        if part is not Part.ALL:
-            parts["part"] = part.value
-        return f"{reverse('cost_rows')}?{urlencode({**parts, **scope})}"
+        return f"{reverse('cost_rows')}?{urlencode(parts)}"
 
     def jobs_url(self, **filters: str) -> str:
         """The list of jobs and children that ended in these days, most expensive first."""

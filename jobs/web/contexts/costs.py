@@ -14,10 +14,11 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils.text import capfirst
 
+from jobs.domain.cost_ranges import Unit, spans_of, unit_of
 from jobs.models import Capacity
 from jobs.pricing.cost import SECONDS_PER_HOUR
 from jobs.selectors.costs import Amounts, CostScope, Ledger
-from jobs.selectors.costs_amounts import NOTHING
+from jobs.selectors.costs_amounts import sum_of
 from jobs.selectors.costs_names import Named, Names, names_of
 from jobs.selectors.costs_other_kinds import other_kinds
 from jobs.selectors.costs_rows import Part, amount_of
@@ -143,23 +144,22 @@ class Costs:
     def total(self) -> Line:
         return Line("Total", "total", "", self.ledger.total, self.query, {}, part=1.0)
 
-    def days(self) -> Section:
-        """One line a day, also where nothing cost anything."""
+    def days(self, unit: Unit = Unit.DAY) -> Section:
+        """One line a day, a week or a month, also where nothing cost anything."""
         found = self.ledger.by("day")
-        first, last = self.query.first, self.query.last
-        days = [date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)]
-        lines = [
-            Line(
-                label=f"{day:%a %-d %b %Y}",
-                key=day.isoformat(),
+        lines = []
+        for span in spans_of(self.query.first, self.query.last, unit):
+            days = map(date.fromordinal, range(span.first.toordinal(), span.last.toordinal() + 1))
+            line = Line(
+                label=span.label,
+                key=span.first.isoformat(),
                 of="",
-                amounts=found.get(day, NOTHING),
-                query=self.query.of_day(day),
+                amounts=sum_of([found[day] for day in days if day in found]),
+                query=self.query.of_days(*span),
                 scope={},
             )
-            for day in days
-        ]
-        return Section("day", "By day", _with_parts(lines), "")
+            lines.append(line)
+        return Section("day", f"By {unit}", _with_parts(lines), "")
 
     def sections(self) -> list[Section]:
         """The other tables; who sees only his own jobs has no table of owners."""
@@ -216,12 +216,11 @@ class Costs:
     @cached_property
     def names(self) -> Names:
         """Of all that these costs are told apart by."""
-        cells = self.ledger.of_all_days
         return names_of(
-            queues={cell.queue for cell in cells if cell.queue},
-            environments={cell.environment for cell in cells},
-            definitions={cell.definition for cell in cells if cell.definition},
-            owners={cell.owner for cell in cells if cell.owner},
+            **{
+                f"{key}s": {each for each in self.ledger.by(key) if each}
+                for key in ("queue", "environment", "definition", "owner")
+            }
         )
 
 
@@ -241,9 +240,11 @@ def build_refused(
 def build(*, query: CostQuery, user: User) -> dict[str, Any]:
     """Read when drawn; see `lazily`."""
     costs = Costs(query, user)
-    days = lazily(costs.days)
+    unit = unit_of(query.first, query.last)
+    days = lazily(lambda: costs.days(unit))
     return {
         "query": query,
+        "unit": unit,
         "given": {"first": query.first.isoformat(), "last": query.last.isoformat()},
         "presets": [
             (words, f"{reverse('costs')}?range={preset}", preset == query.preset)

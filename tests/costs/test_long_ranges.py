@@ -1,0 +1,59 @@
+"""Costs of many days: shown by the week or the month, and exact however much they are."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from html import unescape
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from jobs.selectors.costs import CostRange, CostScope, Ledger
+from jobs.services.costs.rollup import add_up_costs
+from tests.builders import a_queue
+
+from .test_cost_pages import all_rows, ended
+
+pytestmark = pytest.mark.django_db
+ROW = re.compile(r'<tr id="day-\d+">.*?</tr>', re.DOTALL)
+TOTAL = re.compile(r'href="(/costs/rows/[^"]*)"[^>]*data-figure="([^"]*)"')
+
+
+@pytest.mark.parametrize(("days", "unit"), [(20, "day"), (100, "week"), (365, "month")])
+def test_a_long_range_is_shown_by_the_week_or_the_month(
+    client: Client, boss: User, days: int, unit: str
+) -> None:
+    for day in (1, 2, 9, 15, 80, 300):
+        ended(day * 24, f"0.{day:09d}", owner=boss)
+    today = timezone.now().date()
+    first = today - timedelta(days=days - 1)
+    page = client.get(f"/costs/?from={first}&to={today}").text
+    assert f"{unit.capitalize()} by {unit}" in page
+    assert f">By {unit}</h2>" in page
+    assert ("the CSV and the JSON have each day" in page) is (unit != "day")
+    rows = ROW.findall(page)
+    assert len(rows) <= 32
+    figures = [unescape(url) for row in rows for url, _ in TOTAL.findall(row)[-1:]]
+    assert figures
+    found = [all_rows(client, url) for url in figures]
+    assert all(said == added for said, added, _ in found)
+    data = client.get(f"/costs/?from={first}&to={today}&format=json").json()
+    assert len(data["by_day"]) == days
+    assert Decimal(data["total"]["total_usd"]) == sum(said for said, _, _ in found)
+
+
+def test_sums_of_more_than_a_million_are_exact(boss: User) -> None:
+    queue = a_queue()
+    for _ in range(3):
+        ended(30, "987654.123456789", queue=queue, owner=boss)
+    now = timezone.now()
+    times = CostRange(now - timedelta(days=3), now)
+    by_rows = Ledger(times, CostScope(), from_rows=True)
+    add_up_costs(now=now)
+    added_up = Ledger(times, CostScope())
+    for ledger in (by_rows, added_up):
+        assert ledger.total.usd == Decimal("2962962.370370367")
+        assert ledger.by("queue")[queue.pk].usd == ledger.total.usd
+    assert added_up.by("owner") == by_rows.by("owner")
