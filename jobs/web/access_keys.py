@@ -10,7 +10,12 @@ from django.http import HttpRequest, HttpResponse
 
 from jobs.models import AccessKey
 from jobs.selectors import access_keys as selectors
-from jobs.services.access.access_keys import create_access_key, problem_of, revoke_access_key
+from jobs.services.access.access_keys import (
+    create_access_key,
+    problem_of,
+    revoke_access_key,
+    secret_again,
+)
 
 from . import answers
 from .handed_out import Pages, Shown
@@ -32,8 +37,13 @@ class AccessKeyPages(Pages[AccessKey]):
     def find(self, user: User, pk: int) -> AccessKey:
         return selectors.find_key(user=user, key_id=pk)
 
-    def create(self, user: User, name: object, now: datetime) -> tuple[AccessKey, str]:
+    def create(
+        self, user: User, name: object, now: datetime, *, seed: str
+    ) -> tuple[AccessKey, str]:
         return create_access_key(user=user, name=name, now=now)
+
+    def secret_again(self, row: AccessKey, seed: str) -> str:
+        return secret_again(row)
 
     def end(self, user: User, pk: int, now: datetime) -> AccessKey:
         return revoke_access_key(user=user, key_id=pk, now=now)

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
@@ -14,14 +14,22 @@ from django.views.decorators.debug import sensitive_variables
 
 from jobs.domain.errors import InvalidInput
 from jobs.models import AccessKey, AccessToken
+from jobs.services.requests.once import FIELD
 
 from . import answers
 from .access import user_of
+from .once import once
 
 Row = TypeVar("Row", AccessToken, AccessKey)
 Shown = Mapping[str, object]
 
 NO_ERRORS: Mapping[str, list[str]] = MappingProxyType({})
+# A second click comes in this time; who sends the form again later has seen what the first one made.
+SHOWN_AGAIN_FOR = timedelta(minutes=1)
+NOT_AGAIN = (
+    "This form was sent before and made {name}, whose secret is not shown again. If you did not copy it, revoke it "
+    "and make another."
+)
 NOTHING: Shown = MappingProxyType({})
 
 
@@ -46,8 +54,12 @@ class Pages(ABC, Generic[Row]):
         """One of the user's own. Raises NotFound."""
 
     @abstractmethod
-    def create(self, user: User, name: object, now: datetime) -> tuple[Row, str]:
-        """A new one and its secret. Raises InvalidInput."""
+    def create(self, user: User, name: object, now: datetime, *, seed: str) -> tuple[Row, str]:
+        """A new one and its secret. `seed`: of the form that asks for it, or empty. Raises InvalidInput."""
+
+    @abstractmethod
+    def secret_again(self, row: Row, seed: str) -> str:
+        """The secret of what a form with this seed has just made; empty where it cannot be told."""
 
     @abstractmethod
     def end(self, user: User, pk: int, now: datetime) -> Row:
@@ -72,7 +84,7 @@ class Pages(ABC, Generic[Row]):
             return self._list(request)
         name = answers.posted(request).get("name")
         try:
-            row, secret = self.create(user_of(request), name, timezone.now())
+            row, secret = self._made(request, name)
         except InvalidInput as error:
             if answers.wants_json(request):
                 raise
@@ -83,7 +95,10 @@ class Pages(ABC, Generic[Row]):
             }
             return self._list(request, shown, status=400)
         response: HttpResponse
-        if answers.wants_json(request):
+        if not secret:
+            told = NOT_AGAIN.format(name=row.name)
+            response = self._list(request, {"form_errors": [told]}, status=409)
+        elif answers.wants_json(request):
             response = JsonResponse({**self.as_json(row), self.json_name: secret}, status=201)
         else:
             # No redirect: nobody is shown the secret again, so it has to be in this very answer.
@@ -91,6 +106,25 @@ class Pages(ABC, Generic[Row]):
             response = self._list(request, {"made": row, "secret": secret, **more}, status=201)
         response["Cache-Control"] = "no-store"
         return response
+
+    @sensitive_variables()
+    def _made(self, request: HttpRequest, name: object) -> tuple[Row, str]:
+        """A new one and its secret; of a form that was sent a moment ago what that made, a later one's is empty."""
+        user, now = user_of(request), timezone.now()
+        seed = "" if answers.wants_json(request) else request.POST.get(FIELD, "")
+        if not seed:
+            return self.create(user, name, now, seed="")
+        made: list[tuple[Row, str]] = []
+
+        def make() -> Row:
+            made.append(self.create(user, name, now, seed=seed))
+            return made[0][0]
+
+        row = once(request, make=make, find=lambda pk: self.find(user, int(pk))).made
+        if made:
+            return made[0]
+        is_fresh = now - row.created_at < SHOWN_AGAIN_FOR and row.revoked_at is None
+        return row, self.secret_again(row, seed) if is_fresh else ""
 
     def revoked(self, request: HttpRequest, pk: int) -> HttpResponse:
         """GET asks first (for browsers without scripts); POST revokes one's own."""

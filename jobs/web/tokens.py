@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 
 from jobs.models import AccessToken
 from jobs.selectors import tokens as selectors
-from jobs.services.access.tokens import create_token, revoke_token
+from jobs.services.access.tokens import create_token, revoke_token, secret_again
 
 from . import answers
 from .handed_out import Pages
@@ -29,8 +29,13 @@ class TokenPages(Pages[AccessToken]):
     def find(self, user: User, pk: int) -> AccessToken:
         return selectors.find_token(user=user, token_id=pk)
 
-    def create(self, user: User, name: object, now: datetime) -> tuple[AccessToken, str]:
-        return create_token(user=user, name=name, now=now)
+    def create(
+        self, user: User, name: object, now: datetime, *, seed: str
+    ) -> tuple[AccessToken, str]:
+        return create_token(user=user, name=name, now=now, seed=seed)
+
+    def secret_again(self, row: AccessToken, seed: str) -> str:
+        return secret_again(token=row, seed=seed)
 
     def end(self, user: User, pk: int, now: datetime) -> AccessToken:
         return revoke_token(user=user, token_id=pk, now=now)

@@ -1,13 +1,16 @@
 """Who gets in, and who may see what."""
 
+import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import Manager
 from django.test import Client
 from django.utils import timezone
 
-from jobs.models import AccessToken, Job
+from jobs.models import AccessKey, AccessToken, Job
 from jobs.services.access import tokens
 from jobs.services.access.tokens import create_token, revoke_token, user_of_token
 from jobs.web.access import visible_topics
@@ -162,6 +165,53 @@ def test_a_new_token_is_shown_once(page: Client) -> None:
     secret = answer.context["secret"]
     assert secret in answer.content.decode()
     assert secret not in page.get("/access/tokens/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("url", "rows"),
+    [("/access/tokens/", AccessToken.objects), ("/access/keys/", AccessKey.objects)],
+)
+def test_a_double_click_makes_one_secret_and_both_answers_show_it(
+    page: Client, url: str, rows: Manager[Any]
+) -> None:
+    (seed,) = re.findall(r'name="request_token" value="([^"]+)"', page.get(url).text)
+    fields = {"name": "nightly", "request_token": seed}
+    answers = [page.post(url, fields) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert {answer["Cache-Control"] for answer in answers} == {"no-store"}
+    (secret,) = {answer.context["secret"] for answer in answers}
+    assert secret in answers[1].text
+    row = rows.get()
+    other = page.post(url, {"name": "nightly", "request_token": "another"}).context["secret"]
+    assert other != secret
+    # The same form much later, from a page that was kept: by then it has been seen.
+    rows.filter(pk=row.pk).update(created_at=row.created_at - timedelta(minutes=2))
+    late = page.post(url, fields)
+    assert (late.status_code, rows.count()) == (409, 2)
+    assert "is not shown again" in late.text
+    assert secret not in late.text
+
+
+def test_what_was_revoked_meanwhile_is_not_shown_again(page: Client) -> None:
+    fields = {"name": "nightly", "request_token": "mine"}
+    secret = page.post("/access/tokens/", fields).context["secret"]
+    page.post(f"/access/tokens/{AccessToken.objects.get().pk}/revoke/")
+    assert secret not in page.post("/access/tokens/", fields).text
+
+
+def test_the_secret_of_a_form_is_one_like_others_and_opens_its_users_pages(page: Client) -> None:
+    fields = {"name": "nightly", "request_token": "mine"}
+    secret = page.post("/access/tokens/", fields).context["secret"]
+    made = create_token(user=AccessToken.objects.get().user, name="x", now=timezone.now())[1]
+    assert len(secret) == len(made)
+    headers = {"Authorization": f"Bearer {secret}", "Accept": "application/json"}
+    assert Client().get("/jobs/", headers=headers).status_code == 200
+
+
+def test_scripts_make_as_many_as_they_ask_for(script: Client) -> None:
+    fields = {"name": "nightly", "request_token": "1"}
+    made = {script.post("/access/tokens/", fields).json()["token"] for _ in range(2)}
+    assert len(made) == 2
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 129, "a\0b", "a\nb"])

@@ -40,6 +40,14 @@ def create_access_key(*, user: User, name: object, now: datetime) -> tuple[Acces
     return key, secret
 
 
+def secret_again(key: AccessKey) -> str:
+    """The secret of a key that was just made, for the answer to a second click; empty if it cannot be read."""
+    try:
+        return decrypt_secret(bytes(key.encrypted_secret))
+    except ciphers.Unreadable:
+        return ""
+
+
 def revoke_access_key(*, user: User, key_id: int, now: datetime) -> AccessKey:
     """Makes the key worthless from now on; revoking it again changes nothing. Raises NotFound."""
     return handed_out.revoke(find_key(user=user, key_id=key_id), now)
