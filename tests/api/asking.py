@@ -45,6 +45,17 @@ def ask(
     return output_of(found, operation, service=service)
 
 
+def ask_all(user: User, operation: str, member: str, /, **params: Any) -> list[dict[str, Any]]:
+    """What `member` of the output holds on all pages from `nextToken` on, in their order."""
+    found: list[dict[str, Any]] = []
+    while True:
+        answer = ask(user, operation, **params)
+        found += answer[member]
+        if "nextToken" not in answer:
+            return found
+        params["nextToken"] = answer["nextToken"]
+
+
 def call_of(operation: str, params: dict[str, Any], *, service: str = "batch") -> Call:
     """The call that an SDK would make."""
     if service != "batch":

@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 
 from jobs.models import ComputeEnvironment
 from tests.api.asking import Refused
-from tests.api.test_compute_environments import ARN, EC2, FARGATE, described, make, update
-from tests.builders import a_user, an_engine, an_instance_type
+from tests.api.compute_environments import ARN, EC2, FARGATE, described, ground, make, update
+from tests.builders import a_user
 
 pytestmark = pytest.mark.django_db
 
@@ -20,9 +20,7 @@ def boss() -> User:
 
 @pytest.fixture(autouse=True)
 def _ground() -> None:
-    an_engine(name="local")
-    an_instance_type("m4.large", memory_mib=8192)
-    an_instance_type("c5.large")
+    ground()
 
 
 PROGRESSIVE = {**EC2, "allocationStrategy": "BEST_FIT_PROGRESSIVE"}

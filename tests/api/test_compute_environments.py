@@ -8,35 +8,19 @@ from django.contrib.auth.models import User
 
 from jobs.models import ComputeEnvironment, Engine
 from jobs.services.passes.statuses import advance_statuses
-from tests.api.asking import Refused, ask
+from tests.api.asking import Refused, ask, ask_all
+from tests.api.compute_environments import ARN, EC2, FARGATE, SPOT, described, ground, make, update
 from tests.builders import (
     NOW,
     a_node,
     a_queue,
     a_user,
-    an_engine,
     an_environment,
     an_instance_type,
 )
 from tests.services.stepping import a_lease
 
 pytestmark = pytest.mark.django_db
-ARN = "arn:aws:batch:us-east-1:123456789012:compute-environment/"
-EC2: dict[str, Any] = {
-    "type": "EC2",
-    "maxvCpus": 16,
-    "instanceTypes": ["m4.large"],
-    "subnets": ["subnet-1"],
-    "securityGroupIds": ["sg-1"],
-    "instanceRole": "ecsInstanceRole",
-}
-SPOT: dict[str, Any] = {**EC2, "type": "SPOT", "spotIamFleetRole": "fleet"}
-FARGATE: dict[str, Any] = {
-    "type": "FARGATE",
-    "maxvCpus": 16,
-    "subnets": ["subnet-1"],
-    "securityGroupIds": ["sg-1"],
-}
 
 
 @pytest.fixture
@@ -46,28 +30,7 @@ def boss() -> User:
 
 @pytest.fixture(autouse=True)
 def _ground() -> None:
-    """An engine whose machines are not known yet, and the types that are asked for here."""
-    an_engine(name="local")
-    an_instance_type("m4.large", memory_mib=8192)
-    an_instance_type("c5.large")
-
-
-def make(user: User, resources: dict[str, Any] | None = None, **params: Any) -> dict[str, Any]:
-    if resources is not None:
-        params["computeResources"] = resources
-    values = {"computeEnvironmentName": "new", "type": "MANAGED", **params}
-    return ask(user, "CreateComputeEnvironment", **values)
-
-
-def described(user: User, name: str = "new") -> dict[str, Any]:
-    found = ask(user, "DescribeComputeEnvironments", computeEnvironments=[name])
-    (only,) = found["computeEnvironments"]
-    assert isinstance(only, dict)
-    return only
-
-
-def update(user: User, **params: Any) -> dict[str, Any]:
-    return ask(user, "UpdateComputeEnvironment", computeEnvironment="new", **params)
+    ground()
 
 
 def test_the_first_example_of_aws_is_described_as_it_was_given(boss: User) -> None:
@@ -344,15 +307,8 @@ def test_it_is_deleted_only_when_disabled_and_without_a_queue(boss: User) -> Non
 def test_all_are_listed_by_name_in_pages(boss: User) -> None:
     for name in "cabed":
         an_environment(name=name)
-    seen: list[str] = []
-    params: dict[str, Any] = {"maxResults": 2}
-    while True:
-        found = ask(boss, "DescribeComputeEnvironments", **params)
-        seen += [row["computeEnvironmentName"] for row in found["computeEnvironments"]]
-        if "nextToken" not in found:
-            break
-        params["nextToken"] = found["nextToken"]
-    assert seen == list("abcde")
+    rows = ask_all(boss, "DescribeComputeEnvironments", "computeEnvironments", maxResults=2)
+    assert [row["computeEnvironmentName"] for row in rows] == list("abcde")
 
 
 @pytest.mark.parametrize(

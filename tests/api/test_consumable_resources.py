@@ -10,7 +10,7 @@ from jobs.domain import arns as kinds
 from jobs.domain.ids import text_of
 from jobs.models import ConsumableChange, ConsumableResource, Job, JobStatus
 from jobs.selectors.realm import arns
-from tests.api.asking import Refused, ask
+from tests.api.asking import Refused, ask, ask_all
 from tests.builders import NOW, a_consumable, a_hold, a_job, a_user, an_array
 
 pytestmark = pytest.mark.django_db
@@ -191,13 +191,8 @@ def test_resources_are_listed_by_name_and_page_by_page(boss: User) -> None:
         if patterns:
             filters = [{"name": "CONSUMABLE_RESOURCE_NAME", "values": list(patterns)}]
             more = {**more, "filters": filters}
-        names = []
-        while True:
-            answer = ask(a_user(), "ListConsumableResources", **more)
-            names += [each["consumableResourceName"] for each in answer["consumableResources"]]
-            if "nextToken" not in answer:
-                return names
-            more["nextToken"] = answer["nextToken"]
+        found = ask_all(a_user(), "ListConsumableResources", "consumableResources", **more)
+        return [each["consumableResourceName"] for each in found]
 
     assert listed() == ["Alpha", "al_x", "alpha2", "beta"] == listed(maxResults=1)
     assert listed("ALPHA") == ["Alpha"]

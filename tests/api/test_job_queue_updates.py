@@ -5,21 +5,20 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from jobs.models import ServiceEnvironment
 from tests.api.asking import Refused
-from tests.api.test_job_queues import (
+from tests.api.job_queues import (
     ARN,
     ENVIRONMENT,
     POLICY,
-    QUOTAS,
     RULE,
     described,
     make,
     order,
     services,
+    surroundings,
     update,
 )
-from tests.builders import NOW, a_policy, a_queue, a_user, an_environment
+from tests.builders import a_queue, a_user, an_environment
 
 pytestmark = pytest.mark.django_db
 
@@ -30,19 +29,8 @@ def boss() -> User:
 
 
 @pytest.fixture(autouse=True)
-def _environments() -> None:
-    for name in "abcd":
-        an_environment(name=name)
-    for name, type_ in (("spot", "SPOT"), ("fargate", "FARGATE"), ("cheap", "FARGATE_SPOT")):
-        an_environment(name=name, type="MANAGED", compute_resources={"type": type_, "maxvCpus": 4})
-    an_environment(name="bad", status="INVALID", status_reason="Connection refused")
-    an_environment(name="going", status="DELETING")
-    an_environment(name="coming", status="CREATING")
-    for name in "st":
-        ServiceEnvironment.objects.create(name=name, created_at=NOW)
-    a_policy(name="fair")
-    a_policy(name="fairer")
-    a_policy(name="quotas", quota_share_policy=QUOTAS)
+def _surroundings() -> None:
+    surroundings()
 
 
 def test_an_update_changes_what_is_given_and_leaves_the_rest(boss: User) -> None:

@@ -6,25 +6,26 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from jobs.models import JobQueue, ServiceEnvironment
+from jobs.models import JobQueue
 from jobs.services.passes.statuses import advance_statuses
-from tests.api.asking import Refused, ask
-from tests.builders import NOW, a_job, a_policy, a_queue, a_user, an_environment
+from tests.api.asking import Refused, ask, ask_all
+from tests.api.job_queues import (
+    ARN,
+    ENVIRONMENT,
+    POLICY,
+    RULE,
+    SERVICE,
+    described,
+    make,
+    order,
+    services,
+    surroundings,
+    update,
+)
+from tests.builders import NOW, a_job, a_queue, a_user
 from tests.services.stepping import a_lease
 
 pytestmark = pytest.mark.django_db
-ARNS = "arn:aws:batch:us-east-1:123456789012:"
-ARN = f"{ARNS}job-queue/"
-ENVIRONMENT = f"{ARNS}compute-environment/"
-SERVICE = f"{ARNS}service-environment/"
-POLICY = f"{ARNS}scheduling-policy/"
-RULE = {
-    "reason": "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
-    "state": "RUNNABLE",
-    "maxTimeSeconds": 600,
-    "action": "CANCEL",
-}
-QUOTAS = {"idleResourceAssignmentStrategy": "FIFO"}
 
 
 @pytest.fixture
@@ -33,43 +34,8 @@ def boss() -> User:
 
 
 @pytest.fixture(autouse=True)
-def _environments() -> None:
-    for name in "abcd":
-        an_environment(name=name)
-    for name, type_ in (("spot", "SPOT"), ("fargate", "FARGATE"), ("cheap", "FARGATE_SPOT")):
-        an_environment(name=name, type="MANAGED", compute_resources={"type": type_, "maxvCpus": 4})
-    an_environment(name="bad", status="INVALID", status_reason="Connection refused")
-    an_environment(name="going", status="DELETING")
-    an_environment(name="coming", status="CREATING")
-    for name in "st":
-        ServiceEnvironment.objects.create(name=name, created_at=NOW)
-    a_policy(name="fair")
-    a_policy(name="fairer")
-    a_policy(name="quotas", quota_share_policy=QUOTAS)
-
-
-def order(*names: str, member: str = "computeEnvironment") -> list[dict[str, Any]]:
-    return [{"order": number, member: name} for number, name in enumerate(names, start=1)]
-
-
-def services(*names: str) -> list[dict[str, Any]]:
-    return order(*names, member="serviceEnvironment")
-
-
-def make(user: User, *environments: str, **params: Any) -> dict[str, Any]:
-    if environments:
-        params["computeEnvironmentOrder"] = order(*environments)
-    return ask(user, "CreateJobQueue", **{"jobQueueName": "new", "priority": 1, **params})
-
-
-def described(user: User, name: str = "new") -> dict[str, Any]:
-    (only,) = ask(user, "DescribeJobQueues", jobQueues=[name])["jobQueues"]
-    assert isinstance(only, dict)
-    return only
-
-
-def update(user: User, name: str = "new", **params: Any) -> dict[str, Any]:
-    return ask(user, "UpdateJobQueue", jobQueue=name, **params)
+def _surroundings() -> None:
+    surroundings()
 
 
 def test_a_queue_is_described_as_it_was_given(boss: User) -> None:
@@ -316,15 +282,8 @@ def test_what_there_is_not_is_left_out_or_not_found(name: str, boss: User) -> No
 def test_all_are_listed_by_name_in_pages(boss: User) -> None:
     for name in "cabed":
         a_queue(name=name)
-    seen: list[str] = []
-    params: dict[str, Any] = {"maxResults": 2}
-    while True:
-        found = ask(boss, "DescribeJobQueues", **params)
-        seen += [row["jobQueueName"] for row in found["jobQueues"]]
-        if "nextToken" not in found:
-            break
-        params["nextToken"] = found["nextToken"]
-    assert seen == list("abcde")
+    rows = ask_all(boss, "DescribeJobQueues", "jobQueues", maxResults=2)
+    assert [row["jobQueueName"] for row in rows] == list("abcde")
 
 
 def test_a_token_of_another_list_is_refused(boss: User) -> None:

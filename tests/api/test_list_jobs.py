@@ -11,7 +11,7 @@ from jobs.domain import arns as kinds
 from jobs.domain.ids import CHILD_BITS, first_id_of, text_of
 from jobs.models import JobQueue, JobStatus, QueueStatus, StopKind
 from jobs.selectors.realm import arns
-from tests.api.asking import Refused, ask
+from tests.api.asking import Refused, ask, ask_all
 from tests.builders import (
     NOW,
     a_definition,
@@ -44,13 +44,7 @@ def queue() -> JobQueue:
 
 def names(user: User, **params: Any) -> list[str]:
     """The names in the order of the list, all pages of it."""
-    found: list[str] = []
-    while True:
-        answer = ask(user, "ListJobs", **params)
-        found += [each["jobName"] for each in answer["jobSummaryList"]]
-        if "nextToken" not in answer:
-            return found
-        params["nextToken"] = answer["nextToken"]
+    return [each["jobName"] for each in ask_all(user, "ListJobs", "jobSummaryList", **params)]
 
 
 def by(name: str, *values: str) -> list[dict[str, Any]]:

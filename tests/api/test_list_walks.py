@@ -6,7 +6,7 @@ import pytest
 
 from jobs.models import JobStatus
 from jobs.selectors import job_lists
-from tests.api.asking import ask
+from tests.api.asking import ask_all
 from tests.api.test_list_jobs import by, names
 from tests.builders import a_consumable, a_definition, a_job, a_queue, a_user
 
@@ -51,12 +51,5 @@ def test_pages_of_jobs_that_need_a_resource_miss_none(
         needs = [{"consumableResource": name, "quantity": 1}]
         a_job(name=name, owner=user, has_consumables=True, consumables=needs)
     a_consumable(name="rare")
-    found: list[str] = []
-    token: dict[str, Any] = {}
-    while True:
-        answer = ask(user, "ListJobsByConsumableResource", consumableResource="rare", **token)
-        found += [each["jobName"] for each in answer["jobs"]]
-        if "nextToken" not in answer:
-            break
-        token = {"nextToken": answer["nextToken"]}
-    assert found == ["rare", "rare"]
+    found = ask_all(user, "ListJobsByConsumableResource", "jobs", consumableResource="rare")
+    assert [each["jobName"] for each in found] == ["rare", "rare"]

@@ -14,7 +14,7 @@ from jobs.selectors.logs.lines import lines_of_chunk
 from tests.builders import a_definition, a_job, a_user, an_attempt
 from tests.joblogs.writing import NOW_NS, Writer, frame
 
-from .asking import Refused, ask
+from .asking import Refused, ask, ask_all
 
 pytestmark = pytest.mark.django_db
 NOW_MS = NOW_NS // 1_000_000
@@ -42,11 +42,8 @@ def find(user: User, **params: Any) -> dict[str, Any]:
 
 def find_all(user: User, **params: Any) -> list[dict[str, Any]]:
     """All events, page by page; none comes twice."""
-    output = find(user, **params)
-    events = list(output["events"])
-    while "nextToken" in output:
-        output = find(user, nextToken=output["nextToken"], **params)
-        events += output["events"]
+    where = {"logGroupName": DEFAULT_LOG_GROUP, **params}
+    events = ask_all(user, "FilterLogEvents", "events", service="logs", **where)
     ids = [event["eventId"] for event in events]
     assert len(set(ids)) == len(ids)
     return events

@@ -11,7 +11,7 @@ from jobs.services.setup.log_groups import RETENTION_DAYS
 from tests.builders import NOW, a_user
 from tests.joblogs.writing import Writer
 
-from .asking import Refused, ask
+from .asking import Refused, ask, ask_all
 
 pytestmark = pytest.mark.django_db
 ARN = "arn:aws:logs:us-east-1:123456789012:log-group:"
@@ -27,12 +27,8 @@ def logs(user: User, operation: str, **params: Any) -> dict[str, Any]:
 
 
 def groups(user: User, **params: Any) -> list[str]:
-    output = logs(user, "DescribeLogGroups", **params)
-    found = [each["logGroupName"] for each in output["logGroups"]]
-    while "nextToken" in output:
-        output = logs(user, "DescribeLogGroups", nextToken=output["nextToken"], **params)
-        found += [each["logGroupName"] for each in output["logGroups"]]
-    return found
+    found = ask_all(user, "DescribeLogGroups", "logGroups", service="logs", now=NOW, **params)
+    return [each["logGroupName"] for each in found]
 
 
 def test_the_group_of_batch_is_always_there() -> None:

@@ -22,7 +22,7 @@ from tests.builders import (
 )
 from tests.joblogs.writing import NOW_NS, Writer, frame, numbered
 
-from .asking import Refused, ask
+from .asking import Refused, ask, ask_all
 
 pytestmark = pytest.mark.django_db
 NOW_MS = NOW_NS // 1_000_000
@@ -53,12 +53,9 @@ def names(output: dict[str, Any]) -> list[str]:
 
 
 def all_names(user: User, **params: Any) -> list[str]:
-    output = describe(user, **params)
-    found = names(output)
-    while "nextToken" in output:
-        output = describe(user, nextToken=output["nextToken"], **params)
-        found += names(output)
-    return found
+    where = {"logGroupName": DEFAULT_LOG_GROUP, **params}
+    found = ask_all(user, "DescribeLogStreams", "logStreams", service="logs", **where)
+    return names({"logStreams": found})
 
 
 def test_a_stream_tells_its_times_and_arn(owner: User) -> None:
