@@ -121,6 +121,16 @@ def set_up(installation: Installation) -> None:
         is_enabled="true",
     )
     installation.post(
+        "/event-rules/",
+        name="failures",
+        tell_of="JOBS",
+        statuses="FAILED",
+        target_kind="WEBHOOK",
+        # Nothing listens there, and its page says so.
+        address="http://127.0.0.1:9/hook",
+        is_enabled="true",
+    )
+    installation.post(
         "/instance-types/",
         name="rack.small",
         vcpus="0.5",
@@ -259,6 +269,11 @@ def _pages_of_lists(shown: Mapping[str, str]) -> dict[str, str]:
         "alarm-form": "/new/alarm/",
         "alarm-edit": "/alarms/queue-too-long/edit/",
         "events": "/events/",
+        "event-rules": "/event-rules/",
+        "event-rule": "/event-rules/failures/",
+        "event-rule-form": "/new/event-rule/",
+        "event-rule-edit": "/event-rules/failures/edit/",
+        "event-rule-delete": "/event-rules/failures/delete/",
     }
 
 

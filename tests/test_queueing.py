@@ -22,10 +22,16 @@ def test_every_dotted_name_resolves_to_a_task(task: str) -> None:
 
 
 def test_every_queue_is_configured_and_served() -> None:
-    from jobs.processes.workers import CHECKPOINT_QUEUES, PULL_QUEUES, SHORT_QUEUES
+    from jobs.processes.workers import (
+        CHECKPOINT_QUEUES,
+        PULL_QUEUES,
+        SENDING_QUEUES,
+        SHORT_QUEUES,
+    )
 
     assert set(queueing.QUEUE_OF.values()) == set(settings.RQ_QUEUES)
-    assert {*SHORT_QUEUES, *PULL_QUEUES, *CHECKPOINT_QUEUES} == set(settings.RQ_QUEUES)
+    served = {*SHORT_QUEUES, *PULL_QUEUES, *CHECKPOINT_QUEUES, *SENDING_QUEUES}
+    assert served == set(settings.RQ_QUEUES)
 
 
 @pytest.mark.django_db

@@ -31,6 +31,7 @@ from jobs.models import (
     Checkpoint,
     ComputeEnvironment,
     ConsumableResource,
+    EventRule,
     Instance,
     InstanceType,
     Job,
@@ -72,7 +73,7 @@ from .builders import (
 from .joblogs.writing import Writer, frame
 from .right_sizing.runs import a_run, looked_at
 from .services.instances_at_hand import a_managed
-from .world_numbers import a_trail, costs_of, metrics_of
+from .world_numbers import a_rule_that_sends, a_trail, costs_of, metrics_of
 
 LOG = (b"loading\n", b"\x1b[31mwarning\x1b[0m: \x1b[1;32mthe disk\x1b[0m fills\n", b"done\n")
 
@@ -91,6 +92,7 @@ class World:
     resource: ConsumableResource
     budget: Budget
     alarm: Alarm
+    event_rule: EventRule
     view: SavedView
     environment: ComputeEnvironment
     managed: ComputeEnvironment
@@ -167,6 +169,7 @@ def build_world(user: User) -> World:
         resource=resource,
         budget=a_budget(name="monthly", queue=places.queue, usd_per_month=20),
         alarm=_an_alarm(places.queue, now),
+        event_rule=a_rule_that_sends(user, failed, now),
         view=SavedView.objects.create(
             owner=user, name="Failed today", query="status=FAILED", created_at=now
         ),

@@ -1,4 +1,4 @@
-"""What has added up in a server that has been in use: costs, metrics, an audit trail, for `world`."""
+"""What has added up in a server that has been in use: costs, metrics, an audit trail, events sent, for `world`."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,14 +11,18 @@ from jobs.models import (
     Capacity,
     ComputeEnvironment,
     CostHour,
+    DeliveryState,
     EnvironmentMetric,
+    EventDelivery,
+    EventRule,
+    Job,
     JobDefinition,
     JobQueue,
     MetricSpan,
     QueueMetric,
 )
 
-from .builders import a_user
+from .builders import a_user, an_event_rule
 
 HOURS = MINUTES = 3
 
@@ -99,3 +103,34 @@ def a_trail(user: User, now: datetime) -> None:
             target="name=nightly",
             status=status,
         )
+
+
+def a_rule_that_sends(owner: User, failed: Job, now: datetime) -> EventRule:
+    """One with a delivery of each state, and a receiver that fails now."""
+    rule = an_event_rule(
+        name="failures",
+        owner=owner,
+        description="To the pager of the team",
+        pattern={"source": ["aws.batch"], "detail": {"status": ["FAILED"]}},
+        address="https://hooks.example.com/batch",
+        last_sent_at=now,
+        failures=3,
+        last_error="The receiver answered 503 Service Unavailable.",
+    )
+    for number, state in enumerate(DeliveryState):
+        EventDelivery.objects.create(
+            rule=rule,
+            kind="JOB",
+            row_id=number,
+            job_id=failed.pk,
+            name=failed.name,
+            status="FAILED",
+            at=now,
+            put_down_at=now,
+            next_at=now,
+            state=state,
+            tries=1,
+            error="" if state == DeliveryState.SENT else rule.last_error,
+            done_at=now,
+        )
+    return rule

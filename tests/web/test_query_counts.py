@@ -48,6 +48,7 @@ from tests.builders import (
     an_array,
     an_attempt,
     an_environment,
+    an_event_rule,
     an_instance,
     an_instance_type,
 )
@@ -58,7 +59,16 @@ FEW, MANY = 3, 30
 MAX_BYTES = 150_000
 # What takes no GET, has no rows, or hands out files and streams.
 LEFT_OUT = frozenset(
-    {"login", "logout", "live", "jobs_bulk", "job_views", "submit_fill", "submit_check"}
+    {
+        "login",
+        "logout",
+        "live",
+        "jobs_bulk",
+        "job_views",
+        "submit_fill",
+        "submit_check",
+        "event_rule_try",
+    }
 )
 
 
@@ -140,6 +150,7 @@ class Stock:
             comparison="GREATER_THAN", threshold=1, created_at=hour, state_since=hour,
             state="ALARM",
         )  # fmt: skip
+        an_event_rule(owner=self.owner, name=f"sends-{self._number}")
         AuditEntry.objects.create(
             at=hour,
             user=a_user(),
