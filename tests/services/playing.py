@@ -13,9 +13,23 @@ from jobs.domain.names import container_name
 from jobs.engines.fake import FakeEngine, World, forget_world, world
 from jobs.engines.fake.container import Container
 from jobs.engines.registry import connect
-from jobs.models import Attempt, Job
+from jobs.models import Attempt, Job, Transition
 
 EPOCH = datetime.fromtimestamp(0, tz=UTC)
+# Containers of a try: the one whose end decides, and one whose end does not.
+APP = {"name": "app"}
+SIDE = {"name": "side", "essential": False}
+
+
+def begun(attempt: Attempt) -> datetime:
+    """When its container started, which it has."""
+    assert attempt.started_at
+    return attempt.started_at
+
+
+def history(job: Job) -> list[str]:
+    """The states that the job went through."""
+    return list(Transition.objects.filter(job=job).values_list("to_status", flat=True))
 
 
 class Play:

@@ -1,20 +1,20 @@
 """Tries of several containers, step by step on a fake engine."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from jobs import queueing
 from jobs.domain.reasons import ESSENTIAL_EXITED, STOPPED_WITH_OTHERS, TIMED_OUT
-from jobs.models import Attempt, Job, JobStatus, Transition
+from jobs.models import Attempt, Job, JobStatus
 from jobs.services.attempts import stopping
 from jobs.services.attempts.stopping import due_kills, due_time_outs
 from jobs.services.attempts.tries import lock_job
 from jobs.services.passes.sweep import sweep
 from jobs.services.requests.stop import terminate_job
 from tests.builders import a_group
-from tests.services.playing import Begin
+from tests.services.playing import APP, SIDE, Begin, begun, history
 
 pytestmark = pytest.mark.django_db
 
@@ -24,17 +24,6 @@ def after(name: str, condition: str) -> list[dict[str, str]]:
 
 
 INIT = {"name": "init", "essential": False}
-SIDE = {"name": "side", "essential": False}
-APP = {"name": "app"}
-
-
-def begun(attempt: Attempt) -> datetime:
-    assert attempt.started_at
-    return attempt.started_at
-
-
-def history(job: Job) -> list[str]:
-    return list(Transition.objects.filter(job=job).values_list("to_status", flat=True))
 
 
 # --- who starts when ---------------------------------------------------------------------

@@ -1,34 +1,19 @@
 """Tries of several nodes, and what tries leave on their engine, step by step on a fake engine."""
 
-from datetime import datetime
-
 import pytest
 from django.conf import settings
 
 from jobs.domain import names
 from jobs.domain.reasons import TIMED_OUT
 from jobs.engines.fake.belongings import Held
-from jobs.models import Attempt, ComputeEnvironment, Job, JobStatus, Transition
+from jobs.models import Attempt, ComputeEnvironment, JobStatus
 from jobs.services.attempts.belongings import remove_left_over
 from jobs.services.attempts.connections import connection_to
 from jobs.services.passes.sweep import sweep
 from tests.builders import containers_of
-from tests.services.playing import Begin, Play
+from tests.services.playing import APP, SIDE, Begin, Play, begun, history
 
 pytestmark = pytest.mark.django_db
-
-
-SIDE = {"name": "side", "essential": False}
-APP = {"name": "app"}
-
-
-def begun(attempt: Attempt) -> datetime:
-    assert attempt.started_at
-    return attempt.started_at
-
-
-def history(job: Job) -> list[str]:
-    return list(Transition.objects.filter(job=job).values_list("to_status", flat=True))
 
 
 # --- nodes -------------------------------------------------------------------------------

@@ -17,13 +17,10 @@ from tests.builders import (
     containers_of,
     nodes_of,
 )
-from tests.services.playing import Begin
+from tests.services.playing import APP, SIDE, Begin
 from tests.services.stepping import a_lease
 
 pytestmark = pytest.mark.django_db
-
-SIDE = {"name": "side", "essential": False}
-APP = {"name": "app"}
 
 
 def history(job: Job) -> list[tuple[int, int, str]]:
