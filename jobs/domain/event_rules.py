@@ -17,6 +17,8 @@ MAX_OF_USER = 20
 MAX_ADDRESS_CHARACTERS = 1000
 # EventBridge's own: after that an event is given up.
 GIVEN_UP_AFTER = timedelta(hours=24)
+# Ours: what comes meanwhile is told together.
+MAILS_EVERY = timedelta(minutes=1)
 FIRST_DELAY = timedelta(seconds=15)
 LONGEST_DELAY = timedelta(minutes=30)
 

@@ -9,7 +9,7 @@ from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from jobs import changes
-from jobs.domain.event_rules import GIVEN_UP_AFTER, delay_after
+from jobs.domain.event_rules import GIVEN_UP_AFTER, MAILS_EVERY, delay_after
 from jobs.models import DeliveryState, EventDelivery, EventRule, TargetKind
 
 from .outcomes import Outcome
@@ -19,7 +19,6 @@ CLAIMED_FOR = timedelta(seconds=90)
 # So many events go out one after the other before another rule has its turn; in a mail there is room for more.
 WEBHOOKS_AT_ONCE = 50
 IN_A_MAIL = 1000
-MAILS_EVERY = timedelta(minutes=1)
 # So many are given up in a statement.
 PORTION = 1000
 

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from jobs import changes, queueing
 from jobs.domain.event_patterns import matches
+from jobs.domain.event_rules import MAILS_EVERY
 from jobs.models import (
     Alarm,
     AlarmChange,
@@ -17,6 +18,7 @@ from jobs.models import (
     EventDelivery,
     EventKind,
     EventRule,
+    TargetKind,
 )
 
 from .documents import alarm_event
@@ -126,5 +128,7 @@ def _put_down(rule: EventRule, wanted: Iterable[Wanted], now: datetime) -> int:
     rule.passed_over += len(rows[room:])
     if rule.next_at is None and rows[:room]:
         rule.next_at = now
+        if rule.target_kind == TargetKind.EMAIL and rule.last_sent_at is not None:
+            rule.next_at = max(now, rule.last_sent_at + MAILS_EVERY)
     rule.save(update_fields=["passed_over", "next_at"])
     return len(rows)

@@ -292,7 +292,10 @@ def _mail_address(value: object, owner: User) -> str:
 def _check_room(checker: Checker, owner: User) -> None:
     if EventRule.objects.count() >= event_rules.MAX_RULES:
         checker.add("", event_rules.TOO_MANY)
-    elif not owner.is_staff and EventRule.objects.filter(owner=owner).count() >= event_rules.MAX_OF_USER:
+    elif (
+        not owner.is_staff
+        and EventRule.objects.filter(owner=owner).count() >= event_rules.MAX_OF_USER
+    ):
         checker.add("", event_rules.TOO_MANY_OF_USER)
 
 
