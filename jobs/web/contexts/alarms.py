@@ -18,7 +18,7 @@ from jobs.selectors.paging import Page
 from jobs.services.setup.alarms import FIELDS, values_of
 
 from .charts import Chart, Curve
-from .forms import errors_elsewhere, is_checked
+from .forms import is_checked, shown_errors
 from .lazily import lazily
 from .named import NameQuery, read_query
 
@@ -77,12 +77,11 @@ def build_list(query: NameQuery) -> dict[str, Any]:
     """Read when drawn; see `lazily`."""
     page = lazily(lambda: _page(query))
     return {
-        "query": query,
+        **query.shown(page),
         "state": query.extra["state"],
         "states": STATE_WORDS.items(),
         "rows": lazily(lambda: [AlarmRow(row, selectors.rule_of(row)) for row in page().rows]),
-        "next_url": lazily(lambda: query.next_url(page().next)),
-        "is_narrowed": bool(query.search or query.after or query.extra["state"]),
+        "is_narrowed": query.is_narrowed or bool(query.extra["state"]),
         "topics": TOPICS,
     }
 
@@ -90,7 +89,7 @@ def build_list(query: NameQuery) -> dict[str, Any]:
 def list_as_json(query: NameQuery) -> dict[str, Any]:
     """`results` by name, and `next`: the URL of the page that follows, or null."""
     page = _page(query)
-    return {"results": [summary(row) for row in page.rows], "next": query.next_url(page.next)}
+    return query.as_json(page, summary)
 
 
 def find(*, name: str) -> Alarm:
@@ -163,8 +162,7 @@ def build_form(
         "of_environments": " ".join(rules.OF_ENVIRONMENTS),
         "queue_names": queue_names(),
         "environment_names": environment_names(),
-        "errors": dict(errors or {}),
-        "form_errors": errors_elsewhere(errors, fields=FIELDS),
+        **shown_errors(errors, fields=FIELDS),
     }
 
 

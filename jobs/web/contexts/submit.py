@@ -158,21 +158,10 @@ def build(
     """`typed` are the values to show. A definition other than the one that `loaded` names puts its own
     values in place of those that came from the other."""
     definition = newest_definition(_text(typed, "definition"))
-    values: dict[str, Any] = {name: _text(typed, name) for name in TEXT_FIELDS}
+    is_new = definition is not None and _text(typed, "loaded") != _text(typed, "definition")
+    values = _shown_values(typed, definition, is_new=is_new, errors=errors)
     if not values["queue"] and errors is None:
         values["queue"] = usual_queue_name(user)
-    loaded = _text(typed, "loaded")
-    is_new = definition is not None and loaded != values["definition"]
-    if definition is not None and is_new:
-        # A name that only came from the definition before goes with it; a typed one stays.
-        own_name = "" if values["name"] == loaded.partition(":")[0] else values["name"]
-        values.update(_defaults(definition, keep=values if errors else {"name": own_name}))
-    values.update(_row_values(typed, None if is_new and not errors else typed.get("parameters")))
-    _add_parameters(values, definition)
-    given = typed.get("propagate_tags")
-    if definition is not None and (given is None or (is_new and not errors)):
-        given = definition.propagate_tags
-    values["propagate_tags"] = is_checked(given)
     policy = lazily(lambda: policy_of_queue(values["queue"]))
     marked = size_errors(user, values, policy) if errors is None else dict(errors)
     return {
@@ -195,6 +184,29 @@ def build(
         or any(values[name] for name in ("tags", "propagate_tags")),
         **forecast_of(user, values, policy),
     }
+
+
+def _shown_values(
+    typed: Mapping[str, object],
+    definition: JobDefinition | None,
+    *,
+    is_new: bool,
+    errors: Mapping[str, list[str]] | None,
+) -> dict[str, Any]:
+    """What was typed, with the definition's own values where it `is_new` in the form."""
+    values: dict[str, Any] = {name: _text(typed, name) for name in TEXT_FIELDS}
+    if definition is not None and is_new:
+        # A name that only came from the definition before goes with it; a typed one stays.
+        before = _text(typed, "loaded").partition(":")[0]
+        own_name = "" if values["name"] == before else values["name"]
+        values.update(_defaults(definition, keep=values if errors else {"name": own_name}))
+    values.update(_row_values(typed, None if is_new and not errors else typed.get("parameters")))
+    _add_parameters(values, definition)
+    given = typed.get("propagate_tags")
+    if definition is not None and (given is None or (is_new and not errors)):
+        given = definition.propagate_tags
+    values["propagate_tags"] = is_checked(given)
+    return values
 
 
 def check(*, user: User, typed: Mapping[str, object]) -> dict[str, Any]:
