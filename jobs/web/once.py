@@ -6,6 +6,7 @@ from typing import TypeVar
 from django.db.models import Manager, Model
 from django.http import HttpRequest
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from jobs.domain.errors import NotFound
 from jobs.selectors.made import row_made
@@ -25,6 +26,7 @@ DONE_ALREADY = "Done already: this form was sent twice, and counts once."
 GONE = "The {called} that this form made was deleted since. Reload the form's page to make another."
 
 
+@sensitive_variables()
 def once(request: HttpRequest, *, make: Callable[[], T], find: Callable[[str], T]) -> Once[T]:
     """What the post makes, or has made when the same form was sent before (`{% request_token %}`).
 

@@ -6,6 +6,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from jobs.domain.errors import InvalidInput
+from jobs.models import RegistryLogin
 from jobs.selectors.registry_logins import find_login
 from jobs.services.access.registry_logins import (
     ask_for_check,
@@ -17,6 +18,7 @@ from jobs.services.access.registry_logins import (
 from . import answers
 from .access import user_of
 from .contexts import registries as contexts
+from .once import AGAIN, found_again, once
 
 
 @sensitive_post_parameters("password")
@@ -34,7 +36,11 @@ def registries(request: HttpRequest) -> HttpResponse:
         )
     fields = answers.posted(request)
     try:
-        made = create_login(owner=user, fields=fields, now=timezone.now())
+        sent = once(
+            request,
+            make=lambda: create_login(owner=user, fields=fields, now=timezone.now()),
+            find=found_again(RegistryLogin.objects, called="login"),
+        )
     except InvalidInput as error:
         return answers.refused(
             request,
@@ -44,10 +50,12 @@ def registries(request: HttpRequest) -> HttpResponse:
                 query=query, user=user, values=fields, errors=errors
             ),
         )
+    made = sent.made
+    told = f"The login for {made.prefix} is stored. “Check” tries it."
     return answers.done(
         request,
         to=reverse("registry", args=[made.pk]),
-        message=f"The login for {made.prefix} is stored. “Check” tries it.",
+        message=AGAIN if sent.is_again else told,
         as_json=contexts.summary(made, user),
         status=201,
     )

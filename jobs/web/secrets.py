@@ -6,12 +6,14 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from jobs.domain.errors import InvalidInput
+from jobs.models import Secret
 from jobs.selectors.secrets import find_secret
 from jobs.services.access.secrets import create_secret, delete_secret, update_secret
 
 from . import answers
 from .access import user_of
 from .contexts import secrets as contexts
+from .once import DONE_ALREADY, found_again, once
 
 
 @sensitive_post_parameters("value")
@@ -29,7 +31,11 @@ def secrets(request: HttpRequest) -> HttpResponse:
         )
     fields = answers.posted(request)
     try:
-        made = create_secret(owner=user, fields=fields, now=timezone.now())
+        sent = once(
+            request,
+            make=lambda: create_secret(owner=user, fields=fields, now=timezone.now()),
+            find=found_again(Secret.objects, called="secret"),
+        )
     except InvalidInput as error:
         return answers.refused(
             request,
@@ -39,10 +45,11 @@ def secrets(request: HttpRequest) -> HttpResponse:
                 query=query, user=user, values=fields, errors=errors
             ),
         )
+    made = sent.made
     return answers.done(
         request,
         to=reverse("secrets"),
-        message=f"The secret {made.name} is stored.",
+        message=DONE_ALREADY if sent.is_again else f"The secret {made.name} is stored.",
         as_json=contexts.summary(made),
         status=201,
     )
