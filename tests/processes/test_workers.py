@@ -11,6 +11,7 @@ from jobs.processes.workers import (
     CHECKPOINT_QUEUES,
     IDS_AT_MOST,
     PULL_QUEUES,
+    SENDING_QUEUES,
     SHORT_QUEUES,
     Pace,
     Pool,
@@ -24,7 +25,7 @@ def _arguments(process: Any) -> dict[str, Any]:
 
 
 def test_a_worker_in_place_of_a_dead_one_is_as_quiet_as_the_first() -> None:
-    pool = Pool(short_workers=1, pull_workers=0, checkpoint_workers=0)
+    pool = Pool(short_workers=1, pull_workers=0, checkpoint_workers=0, sending_workers=0)
     again = _arguments(pool.get_worker_process("again", burst=False))
     assert again["logging_level"] == "WARNING"
 
@@ -32,12 +33,13 @@ def test_a_worker_in_place_of_a_dead_one_is_as_quiet_as_the_first() -> None:
 def test_a_kept_worker_that_died_is_followed_by_another() -> None:
     pool = Pool(short_workers=1, pull_workers=1)
     found = []
-    for name in ("died", "pulls", "looks after checkpoints", "is short"):
+    for name in ("died", "pulls", "looks after checkpoints", "sends", "is short"):
         found.append(tuple(_arguments(pool.get_worker_process(name, burst=False))["queues"]))
         if name != "died":
             pool.worker_dict[name] = cast("Any", object())
     # It is not among the living, so the next one takes its place.
-    assert found == [PULL_QUEUES, PULL_QUEUES, CHECKPOINT_QUEUES, SHORT_QUEUES]
+    kept = [PULL_QUEUES, PULL_QUEUES, CHECKPOINT_QUEUES, SENDING_QUEUES]
+    assert found == [*kept, SHORT_QUEUES]
     del pool.worker_dict["looks after checkpoints"]
     again = _arguments(pool.get_worker_process("again", burst=False))
     assert again["queues"] == list(CHECKPOINT_QUEUES)
@@ -49,6 +51,14 @@ def test_what_looks_after_checkpoints_is_none_of_the_workers_that_start_and_stop
     others = {name for task, name in queueing.QUEUE_OF.items() if task != queueing.TEND}
     assert others.isdisjoint(CHECKPOINT_QUEUES)
     assert set(CHECKPOINT_QUEUES).isdisjoint({*SHORT_QUEUES, *PULL_QUEUES})
+
+
+def test_what_is_sent_elsewhere_has_a_worker_of_its_own() -> None:
+    """However slow a receiver is, no launch, pull or reap waits for him."""
+    assert queueing.QUEUE_OF[queueing.SEND_EVENTS] in SENDING_QUEUES
+    others = {name for task, name in queueing.QUEUE_OF.items() if task != queueing.SEND_EVENTS}
+    assert others.isdisjoint(SENDING_QUEUES)
+    assert set(SENDING_QUEUES).isdisjoint({*SHORT_QUEUES, *PULL_QUEUES, *CHECKPOINT_QUEUES})
 
 
 def test_the_more_is_done_in_a_moment_the_more_is_taken_along() -> None:
