@@ -3,9 +3,8 @@
 from jobs.selectors.costs_daily import kept_rest
 from jobs.selectors.earlier_runs import kept_runs
 from jobs.selectors.forecast_snapshot import kept_snapshot
-from jobs.selectors.free_room import kept_room
-from jobs.selectors.front import kept_estimates
 from jobs.selectors.overview import kept_counts_of_owners, kept_failures
+from jobs.selectors.queue_groups import kept_groups, kept_sharing
 from jobs.selectors.queues import kept_counts
 from jobs.selectors.run_times import run_times
 
@@ -15,11 +14,11 @@ def forget_all() -> None:
     counts = (kept_counts, kept_counts_of_owners)
     for kept in (
         run_times,
-        kept_estimates,
         *counts,
         kept_failures,
         kept_runs,
-        kept_room,
+        kept_groups,
+        kept_sharing,
         kept_snapshot,
         kept_rest,
     ):

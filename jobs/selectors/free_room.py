@@ -7,13 +7,7 @@ from datetime import datetime
 from jobs.domain.resources import Resources
 from jobs.scheduling.snapshot import EnvironmentView, Snapshot
 
-from .kept import Kept
-from .passes.snapshot import load_snapshot
-
-# Shared by all who look within these seconds.
-KEPT_SECONDS = 3.0
-KEPT_QUEUES = 1_000
-NOTHING = Resources(0, 0)
+from .queue_groups import group_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +36,14 @@ class EnvironmentRoom:
     used: int
 
 
-# By queue.
-kept_room: Kept[int, Sequence[EnvironmentRoom]] = Kept(seconds=KEPT_SECONDS, most=KEPT_QUEUES)
-
-
 def free_room(queue_id: int, now: datetime) -> Sequence[EnvironmentRoom]:
-    """A handful of queries over live rows, or none."""
-    return kept_room.get(queue_id, lambda: _read(queue_id, now))
-
-
-def _read(queue_id: int, now: datetime) -> list[EnvironmentRoom]:
-    snapshot = load_snapshot(front=1, only={queue_id}, even_if_idle=True, now=now)
+    """As it was some seconds ago: see `queue_groups`."""
+    snapshot = group_of(queue_id, now).snapshot
     by_id = {env.id: env for env in snapshot.environments}
     return [
         _room(snapshot, by_id[id_])
         for queue in snapshot.queues
+        if queue.id == queue_id
         for id_ in queue.environment_ids
         if id_ in by_id
     ]

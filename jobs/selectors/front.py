@@ -10,26 +10,19 @@ from datetime import datetime
 from uuid import UUID
 
 from jobs.domain.states import JobStatus
-from jobs.models import Job, JobQueue, JobQueueEnvironment, WaitReason
-from jobs.scheduling.estimate import estimate
+from jobs.models import Job, JobQueue, WaitReason
 from jobs.scheduling.order import in_order
 from jobs.scheduling.plan import WaitCode
 from jobs.scheduling.reasons import far_behind
 
 from .jobs import newest_wait_reason
-from .kept import Kept
 from .passes.snapshot import load_snapshot
+from .queue_groups import group_of
 
 # As many as AWS Batch's GetJobQueueSnapshot gives.
 FRONT_SIZE = 100
 # So far behind, a job's exact position helps nobody.
 COUNTED = 10_000
-# Estimates are shared by all who look within these seconds.
-ESTIMATE_SECONDS = 5.0
-# A start is estimated for so many jobs of all queues that share machines.
-ESTIMATED = 400
-ESTIMATED_PER_QUEUE = 25
-CACHED_QUEUES = 1000
 # What is wrong with a queue's environments, and so holds for every job there.
 OF_ENVIRONMENTS = (WaitCode.NO_ENVIRONMENT, WaitCode.ENVIRONMENT_INVALID)
 
@@ -123,22 +116,7 @@ def estimated_start(*, job: Job, now: datetime) -> datetime | None:
 
 def estimated_starts(*, queue_id: int, now: datetime) -> Mapping[UUID, datetime]:
     """The likely starts of the jobs at the front of a queue, and of those that share machines with it."""
-    return kept_estimates.get(queue_id, lambda: _estimate(queue_id, now))
-
-
-kept_estimates: Kept[int, Mapping[UUID, datetime]] = Kept(
-    seconds=ESTIMATE_SECONDS, most=CACHED_QUEUES
-)
-
-
-def _estimate(queue_id: int, now: datetime) -> Mapping[UUID, datetime]:
-    places = JobQueueEnvironment.objects
-    environments = places.filter(queue_id=queue_id).values("environment_id")
-    sharing = set(
-        places.filter(environment_id__in=environments).values_list("queue_id", flat=True)
-    ) | {queue_id}
-    front = min(max(ESTIMATED // len(sharing), ESTIMATED_PER_QUEUE), FRONT_SIZE)
-    return estimate(load_snapshot(front=front, only=sharing, now=now), now)
+    return group_of(queue_id, now).starts
 
 
 def _by_turn(queue_id: int, limit: int, now: datetime) -> list[UUID]:

@@ -6,7 +6,8 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import Job, JobQueue, JobStatus, ShareUsage, WaitReason
-from jobs.selectors import front
+from jobs.selectors import queue_groups
+from jobs.selectors.free_room import free_room
 from jobs.selectors.front import behind_at_least, estimated_start, front_of, position_of, turn_of
 from jobs.selectors.kept import Kept
 from tests.builders import (
@@ -138,6 +139,22 @@ def test_earlier_runs_tell_more_than_time_limits() -> None:
     assert estimated_start(job=later, now=NOW) == NOW + timedelta(seconds=80)
 
 
+def test_queues_that_share_machines_are_read_together(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    queue, first = a_full_queue()
+    other = a_queue(*queue.environments.all())
+    later = runnable(other, timeout_seconds=600)
+    assert estimated_start(job=first, now=NOW)
+    # Which those are.
+    with django_assert_num_queries(1):
+        assert estimated_start(job=later, now=NOW)
+    with django_assert_num_queries(0):
+        (room,) = free_room(other.pk, NOW)
+    assert room.best is not None
+    assert room.best.free.milli_vcpus == 0
+
+
 def test_where_nothing_is_known_nothing_is_told() -> None:
     queue, first = a_full_queue()
     Job.objects.update(timeout_seconds=None)
@@ -154,7 +171,7 @@ def test_all_who_look_at_a_queue_within_seconds_share_an_estimate(
     estimated_start(job=first, now=NOW)
     with django_assert_num_queries(0):
         assert estimated_start(job=second, now=NOW)
-    monkeypatch.setattr(front, "kept_estimates", Kept(seconds=0.0, most=1))
+    monkeypatch.setattr(queue_groups, "kept_groups", Kept(seconds=0.0, most=1))
     estimated_start(job=first, now=NOW)
     first.delete()
     assert estimated_start(job=second, now=NOW) == NOW + timedelta(seconds=60)

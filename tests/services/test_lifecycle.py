@@ -28,7 +28,7 @@ from jobs.engines.fake import FakeEngine
 from jobs.engines.fake.world import SHELL_IMAGE, forget_world
 from jobs.models import Attempt, Checkpoint, Engine, Job, Node, Transition
 from jobs.processes.scheduler import schedule_once
-from jobs.selectors.front import kept_estimates
+from jobs.selectors.queue_groups import kept_groups, kept_sharing
 from jobs.selectors.queues import kept_counts
 from jobs.selectors.run_times import run_times
 from jobs.services import checkpoints
@@ -111,7 +111,7 @@ class Lifecycle(RuleBasedStateMachine):
         # when the same choices were made before.
         self.rows = transaction.atomic()
         self.rows.__enter__()
-        for remembered in (run_times, kept_estimates, kept_counts):
+        for remembered in (run_times, kept_groups, kept_sharing, kept_counts):
             remembered.forget()
         self.patch = pytest.MonkeyPatch()
         self.queue: list[tuple[str, int]] = []

@@ -14,8 +14,8 @@ from jobs.domain import ids
 from jobs.domain.queue_rules import MAX_QUEUE_ENVIRONMENTS
 from jobs.models import ArraySummary, Job, UsageSample, WaitReason
 from jobs.selectors import usage as usage_selectors
-from jobs.selectors.free_room import kept_room
 from jobs.selectors.jobs import RunSeconds
+from jobs.selectors.queue_groups import kept_groups
 from jobs.selectors.usage import UsagePoint, thinned, usage_over_time
 from jobs.web.contexts.needs import needs_of
 from jobs.web.contexts.runs import verdict
@@ -103,7 +103,7 @@ def test_an_instance_is_a_place_where_an_environment_has_instances(db: None) -> 
         "It has no instance that takes jobs. Its instances have 0 of at most 16 vCPU together."
     )
     assert (here.note, here.bars) == (none_yet, [])
-    kept_room.forget()
+    kept_groups.forget()
     instance = an_instance(environment=environment)
     (here,) = needs_of(job, NOW)
     assert here.where == f"on {instance.instance_id}"

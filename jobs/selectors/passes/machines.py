@@ -27,6 +27,10 @@ from jobs.selectors.run_times import run_times
 from .capacity import kind_of, managed_views
 
 NOTHING = Resources(milli_vcpus=0, memory_mib=0)
+OF_NODE = (
+    *("id", "name", "milli_vcpus", "memory_mib", "gpus", "architecture", "engine_id"),
+    "engine__cpu_overcommit",
+)
 
 
 def load_running(*, instance_ids: Collection[int], now: datetime) -> tuple[RunningView, ...]:
@@ -129,8 +133,9 @@ def load_nodes(
     rows = Node.objects.filter(
         state=NodeState.READY, engine__status=EngineStatus.CONNECTED
     ).order_by("id")
-    for node in rows.select_related("engine"):
-        milli_vcpus = overcommitted(node.milli_vcpus, node.engine.cpu_overcommit)
+    # Of an engine with a hundred machines, a hundred rows of models would take most of the time.
+    for node in rows.values_list(*OF_NODE, named=True):
+        milli_vcpus = overcommitted(node.milli_vcpus, node.engine__cpu_overcommit)
         views.append(
             NodeView(
                 id=node.id,
