@@ -5,7 +5,6 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -19,7 +18,8 @@ from jobs.services.access.registry_logins import (
     update_login,
 )
 
-from .base import ServiceAdmin, ServiceForm
+from .base import ServiceForm
+from .encrypted import EncryptedAdmin, unread_value
 
 
 class RegistryLoginForm(ServiceForm[RegistryLogin]):
@@ -28,13 +28,7 @@ class RegistryLoginForm(ServiceForm[RegistryLogin]):
         required=False, help_text="Such as registry.example.com/team."
     )
     username = forms.CharField(required=False)
-    password = forms.CharField(
-        required=False,
-        strip=False,
-        # What was typed is not drawn again, either.
-        widget=forms.PasswordInput(attrs={"size": 60, "autocomplete": "new-password"}),
-        help_text="It is stored encrypted and cannot be shown. Empty: the old one stays.",
-    )
+    password = unread_value()
     shared = forms.BooleanField(required=False, help_text="Whether everybody's jobs may use it.")
     # Who adds one.
     adding_user: User | None = None
@@ -56,7 +50,7 @@ class RegistryLoginForm(ServiceForm[RegistryLogin]):
 @admin.register(RegistryLogin)
 @method_decorator(sensitive_variables(), name="changeform_view")
 @method_decorator(sensitive_post_parameters("password"), name="changeform_view")
-class RegistryLoginAdmin(ServiceAdmin[RegistryLogin]):
+class RegistryLoginAdmin(EncryptedAdmin[RegistryLogin]):
     form = RegistryLoginForm
     list_display = ("prefix", "username", "owner", "shared", "last_used_at", "accepted")
     list_select_related = ("owner",)
@@ -80,9 +74,6 @@ class RegistryLoginAdmin(ServiceAdmin[RegistryLogin]):
         form = cast("type[RegistryLoginForm]", super().get_form(request, obj, change, **kwargs))
         form.adding_user = request.user if isinstance(request.user, User) else None
         return form
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[RegistryLogin]:
-        return super().get_queryset(request).defer("encrypted")
 
     def delete_with_service(self, row: RegistryLogin) -> None:
         delete_login(login=row)

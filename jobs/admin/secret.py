@@ -3,7 +3,6 @@
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -12,18 +11,13 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from jobs.models import Secret
 from jobs.services.access.secrets import check_secret, create_secret, delete_secret, update_secret
 
-from .base import ServiceAdmin, ServiceForm
+from .base import ServiceForm
+from .encrypted import EncryptedAdmin, unread_value
 
 
 class SecretForm(ServiceForm[Secret]):
     name = forms.CharField(required=False, help_text="Jobs ask for it by this name.")
-    value = forms.CharField(
-        required=False,
-        strip=False,
-        # What was typed is not drawn again, either.
-        widget=forms.PasswordInput(attrs={"size": 60, "autocomplete": "new-password"}),
-        help_text="It is stored encrypted and cannot be shown. Empty: the old one stays.",
-    )
+    value = unread_value()
     shared = forms.BooleanField(required=False, help_text="Whether everybody's jobs may use it.")
 
     def check_with_service(self, fields: dict[str, object]) -> None:
@@ -40,7 +34,7 @@ class SecretForm(ServiceForm[Secret]):
 @admin.register(Secret)
 @method_decorator(sensitive_variables(), name="changeform_view")
 @method_decorator(sensitive_post_parameters("value"), name="changeform_view")
-class SecretAdmin(ServiceAdmin[Secret]):
+class SecretAdmin(EncryptedAdmin[Secret]):
     form = SecretForm
     list_display = ("name", "owner", "shared", "created_at", "updated_at")
     list_select_related = ("owner",)
@@ -49,9 +43,6 @@ class SecretAdmin(ServiceAdmin[Secret]):
     fields = ("name", "value", "shared", "owner", "created_at", "updated_at")
     readonly_fields = ("owner", "created_at", "updated_at")
     fixed_fields = ("name",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Secret]:
-        return super().get_queryset(request).defer("encrypted")
 
     def delete_with_service(self, row: Secret) -> None:
         delete_secret(secret=row)
