@@ -12,7 +12,9 @@ from django.urls import URLPattern
 from django.utils import timezone
 
 from jobs import urls
-from jobs.domain.access_actions import ACTIONS
+from jobs.admin.permissions import RIGHTS, right_of
+from jobs.api.permissions import RULES as OF_API
+from jobs.domain.access_actions import ACTIONS, CANCEL_JOB, SUBMIT_JOB, TERMINATE_JOB
 from jobs.models import (
     AuditEntry,
     BulkAction,
@@ -95,10 +97,6 @@ def test_each_entry_is_an_action_or_says_why_not() -> None:
 
 
 def test_each_action_is_somebody_s() -> None:
-    from jobs.admin.permissions import RIGHTS, right_of
-    from jobs.api.permissions import RULES as OF_API
-    from jobs.domain.access_actions import CANCEL_JOB, SUBMIT_JOB, TERMINATE_JOB
-
     asked = {rule.action for rules in (RULES, OF_API) for rule in rules.values()}
     verbs = ("Create", "Update", "Delete", "Revoke")
     asked |= {right_of(model, verb) for model in RIGHTS for verb in verbs}
