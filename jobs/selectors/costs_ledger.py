@@ -92,12 +92,17 @@ class Ledger:
         *,
         from_rows: bool = False,
         living: Living | None = None,
+        with_days: bool = False,
     ) -> None:
         """`from_rows`: whatever was added up already is added up again.
 
         `living`: all that lives at the end of the range, of any scope, where that was read already.
+
+        `with_days`: what each day cost is read with all else, in one statement for each length of sums, so that the
+        days add up to the total whatever is added up again in between.
         """
         self._everywhere = living
+        self._with_days = with_days
         self.times = times
         self.scope = scope
         # Tags are added up by owner, but not by anything else beside.
@@ -117,14 +122,16 @@ class Ledger:
 
     @cached_property
     def _by_fields(self) -> dict[str, dict[Any, Amounts]]:
-        """By each of a cell's fields but its day: those of a long range are added up by the database."""
+        """By each of a cell's fields, its day only if that was asked for: added up by the database."""
+        fields = ("day", *OF_SUMS) if self._with_days else tuple(OF_SUMS)
         found: dict[str, list[tuple[Any, Amounts]]] = {
             field: [(getattr(cell, field), each) for cell, each in self._not_added_up]
-            for field in OF_SUMS
+            for field in fields
         }
         for step, times in self._pieces.added_up if self.scope.tag is None else ():
             rows_of = self.scope.of_sums(step.sums_of(times))
-            for field, value, amounts in sums_by_field(rows_of, OF_SUMS, CELL_SUMS):
+            day = UtcDay(step.field) if self._with_days else None
+            for field, value, amounts in sums_by_field(rows_of, OF_SUMS, CELL_SUMS, day=day):
                 found[field].append((value, amounts))
         return {field: together(parts) for field, parts in found.items()}
 
@@ -144,8 +151,8 @@ class Ledger:
         )
 
     def by(self, field: str) -> dict[Any, Amounts]:
-        """Added up by a cell's field. A query for days; all others are read together."""
-        if field == "day":
+        """Added up by a cell's field. A query for days, unless they are read with all others: `with_days`."""
+        if field == "day" and not self._with_days:
             sums = ((day, amounts) for (day,), amounts in self._sums("day"))
             return together([*sums, *((cell.day, each) for cell, each in self._not_added_up)])
         return self._by_fields[field]

@@ -7,10 +7,14 @@ from html import unescape
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
+from jobs.models import CostHour, CostMinute
 from jobs.selectors.costs import CostRange, CostScope, Ledger
+from jobs.selectors.costs_amounts import sum_of
 from jobs.services.costs.rollup import add_up_costs
 from tests.builders import a_queue
 
@@ -57,3 +61,26 @@ def test_sums_of_more_than_a_million_are_exact(boss: User) -> None:
         assert ledger.total.usd == Decimal("2962962.370370367")
         assert ledger.by("queue")[queue.pk].usd == ledger.total.usd
     assert added_up.by("owner") == by_rows.by("owner")
+
+
+def test_days_add_up_to_the_total_also_when_an_hour_is_added_up_again_in_between(
+    boss: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for day in (1, 2, 2):
+        ended(day * 24 + 1, "0.5", owner=boss)
+    now = timezone.now()
+    # Hours, and of the newest ones minutes.
+    ended(0.2, "0.25", owner=boss)
+    add_up_costs(now=now)
+    times = CostRange(now - timedelta(days=5), now, with_running=True)
+    together, apart = (Ledger(times, CostScope(), with_days=each) for each in (True, False))
+    assert together.total == apart.total
+    for sums in (CostHour, CostMinute):
+        sums.objects.update(usd=F("usd") * 2)
+    with django_assert_num_queries(0):
+        days = together.by("day")
+    assert sum_of(list(days.values())) == together.total
+    assert sum(each.usd for each in days.values()) == Decimal("1.75")
+    # Read by itself, it would be what is there by now.
+    assert sum(each.usd for each in apart.by("day").values()) > apart.total.usd
+    assert set(days) == {day for day, each in apart.by("day").items() if each.usd}

@@ -138,7 +138,7 @@ class Costs:
     def __init__(self, query: CostQuery, user: User) -> None:
         self.query = query
         self.user = user
-        self.ledger = Ledger(query.times, CostScope().seen_by(user))
+        self.ledger = Ledger(query.times, CostScope().seen_by(user), with_days=True)
 
     @property
     def total(self) -> Line:
