@@ -1,5 +1,6 @@
 """What rules send is found behind the history: each event once, whoever dies, and as cheaply as can be."""
 
+import json
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from jobs.models import (
     Transition,
 )
 from jobs.models.event_rule import EVENTS_MARK
-from jobs.selectors.event_lines import lines_after
+from jobs.selectors.event_lines import lines_after, rows_of
 from jobs.selectors.events import NOTHING_READ
 from jobs.services.metrics.alarms import look_at
 from jobs.services.sending import following, outbox
@@ -93,12 +94,8 @@ def test_what_is_known_of_a_row_is_what_its_event_says(follow: Follow) -> None:
     happened(job)
     blocked(job)
     lines = lines_after(NOTHING_READ, limit=10).lines
-    from jobs.selectors.event_lines import rows_of
-
     assert {line.kind for line in lines} >= {"JOB", "BLOCK"}
     for line in lines:
-        import json
-
         [event] = map(json.loads, write_events(rows_of(line.kind, [line.row_id])))
         known = known_of(line)
         assert {**known, "detail": None} == {**{key: event[key] for key in known}, "detail": None}
@@ -152,7 +149,7 @@ def test_of_two_who_read_the_same_one_puts_it_down(
 ) -> None:
     rule = an_event_rule(pattern=FAILED)
     happened(a_job(name="one"))
-    read = following.lines_after
+    read = lines_after
 
     def overtaken(*args: Any, **kwargs: Any) -> Any:
         found = read(*args, **kwargs)

@@ -34,7 +34,7 @@ class Box:
     ) -> str:
         if self.refuses:
             return self.refuses
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 OK"
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from jobs.domain.event_rules import GIVEN_UP_AFTER, delay_after
 from jobs.models import DeliveryState, EventDelivery, EventRule, Job
-from jobs.services.sending import due, outbox, sending, webhooks
+from jobs.services.sending import due, outbox, retention, sending, webhooks
 from jobs.services.sending.outcomes import Outcome
 from jobs.services.sending.rules import create_rule, send_again, send_test, update_rule
 from tests.builders import a_job, a_user, an_event_rule
@@ -366,8 +366,6 @@ def test_a_test_event_is_sent_at_once(receiver: Receiver) -> None:
 def test_what_is_done_is_removed_after_a_week_and_beyond_a_number(
     follow: Follow, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jobs.services.sending import retention
-
     rule = a_rule_to(receiver)
     for _ in range(4):
         happened(a_job())

@@ -15,7 +15,7 @@ from jobs.models import DeliveryState, EventDelivery, EventRule, TargetKind
 from .outcomes import Outcome
 
 # Whoever sends has done by then, or is dead.
-CLAIMED_FOR = timedelta(seconds=90)
+CLAIMED_FOR = timedelta(seconds=30)
 # So many events go out one after the other before another rule has its turn; in a mail there is room for more.
 WEBHOOKS_AT_ONCE = 50
 IN_A_MAIL = 1000

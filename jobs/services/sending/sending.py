@@ -30,7 +30,7 @@ AT_ONCE = 16
 # Nothing is begun after that; what goes on takes a request's time at most.
 SECONDS_AT_ONCE = 15.0
 # Of one rule, so long at once.
-SECONDS_OF_RULE = 10.0
+SECONDS_OF_RULE = 5.0
 
 OWNER_OFF = "The rule’s owner is switched off, so nothing is sent for him."
 ADDRESS_NOT_HIS = (

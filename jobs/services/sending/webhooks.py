@@ -28,6 +28,9 @@ NOT_WELL = frozenset({401, 407, 408, 409, 425, 429})
 # After so many that the receiver did not want, one after the other, nobody asks about more.
 REFUSED_AT_MOST = 3
 
+BROKE_OFF = "The connection to the receiver broke off."
+NO_HTTP = "The receiver did not answer in HTTP."
+
 Clock = Callable[[], datetime]
 
 
@@ -87,7 +90,7 @@ class _Line:
         """The status of the answer, or in words why there is none."""
         is_new = self._connection is None
         answer = self._posted(body, headers)
-        if isinstance(answer, str) and not is_new:
+        if not is_new and answer in (BROKE_OFF, NO_HTTP):
             # The receiver may just have closed what was left open.
             answer = self._posted(body, headers)
         return answer
@@ -183,5 +186,5 @@ def _in_words(error: Exception, *, late: bool) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "The receiver refused the connection: nothing listens there."
     if isinstance(error, OSError):
-        return "The connection to the receiver broke off."
-    return "The receiver did not answer in HTTP."
+        return BROKE_OFF
+    return NO_HTTP
