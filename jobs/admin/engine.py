@@ -98,16 +98,7 @@ class NodeAdmin(Sized, ServiceAdmin[Node]):
     list_select_related = ("engine",)
     list_filter = ("state", "engine")
     search_fields = ("name", "instance_id")
-    fields = (
-        "name",
-        "instance_id",
-        "engine",
-        "state",
-        "vcpus",
-        "memory",
-        "gpus",
-        "architecture",
-    )
+    fields = list_display
     readonly_fields = ("name", "instance_id", "engine", "state", "vcpus", "memory", "architecture")
 
     def has_add_permission(self, request: HttpRequest, obj: Node | None = None) -> bool:

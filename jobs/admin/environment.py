@@ -107,6 +107,18 @@ class EnvironmentAdmin(ServiceAdmin[ComputeEnvironment]):
     list_filter = ("state", "status", "type", "engine")
     search_fields = ("name",)
     date_hierarchy = "created_at"
+    # What the API or the scheduler writes.
+    written_elsewhere = (
+        "compute_resources",
+        "unmanaged_vcpus",
+        "service_role",
+        "update_policy",
+        "extra",
+        "tags",
+        "status",
+        "status_reason",
+        "created_at",
+    )
     fields = (
         "name",
         "type",
@@ -119,28 +131,9 @@ class EnvironmentAdmin(ServiceAdmin[ComputeEnvironment]):
         "interruption_seconds",
         "allowed_host_paths",
         "allow_privileged",
-        "compute_resources",
-        "unmanaged_vcpus",
-        "service_role",
-        "update_policy",
-        "extra",
-        "tags",
-        "status",
-        "status_reason",
-        "created_at",
+        *written_elsewhere,
     )
-    readonly_fields = (
-        "type",
-        "compute_resources",
-        "unmanaged_vcpus",
-        "service_role",
-        "update_policy",
-        "extra",
-        "tags",
-        "status",
-        "status_reason",
-        "created_at",
-    )
+    readonly_fields = ("type", *written_elsewhere)
     fixed_fields = ("name", "engine")
     actions = ("enable_selected", "disable_selected")
 
