@@ -17,6 +17,7 @@ from jobs.domain import arns as kinds
 from jobs.domain import variables
 from jobs.domain.access_actions import OWN
 from jobs.domain.access_policies import Context, Policy, Resource
+from jobs.domain.registries import registry_prefix
 from jobs.domain.validation import FieldError
 from jobs.models import (
     AccessKey,
@@ -90,19 +91,19 @@ class Asker:
         action = right_of(model, verb)
         if not action or not self._policies:
             return
-        fields = form.cleaned_data
-        if verb == "Update":
-            resource = self._of(form.instance)
-        else:
-            right = RIGHTS[model]
-            name = str(fields.get(right.field) or "").strip()
-            resource = named(self._user, right.kind, name, service=right.service)
+        fields, right = form.cleaned_data, RIGHTS[model]
+        name = str(fields.get(right.field) or "").strip()
+        if model is RegistryLogin and name:
+            name = registry_prefix(name)
+        resources = [self._of(form.instance)] if verb == "Update" else []
+        if name or not resources:
+            resources.append(named(self._user, right.kind, name, service=right.service))
         chosen = [row for row in fields.values() if type(row) in RIGHTS]
         try:
             tags = variables.tags(fields["tags"]) if fields.get("tags") else {}
         except FieldError:
             tags = {}
-        self._ask(action, [resource, *map(self._of, chosen)], tags)
+        self._ask(action, [*resources, *map(self._of, chosen)], tags)
 
     @cached_property
     def _user(self) -> User:

@@ -21,26 +21,30 @@ USER = Role(
     may="Submits jobs, and sees, cancels, terminates, reruns and tags his own; reads their logs and costs; keeps "
     "secrets, tokens, keys and logins of registries of his own; looks at queues, environments and definitions; "
     "registers job definitions through the API, under names that are his.",
-    may_not="Sees no job of others, and changes nothing that others use.",
+    may_not="Sees no job of others, and changes nothing that others use. An access policy may deny him more, or "
+    "give him a part of the setup.",
 )
 STAFF = Role(
     name="Administrator",
     short="Everybody’s jobs, and the setup",
     may="All that a user may, with everybody’s jobs; makes, changes and deletes definitions, queues, environments, "
     "instance types, policies, resources, budgets and alarms; reads this page and the audit trail.",
-    may_not="In the administration, only what his permissions or groups name.",
+    may_not="In the administration, only what his permissions or groups name; nowhere what an access policy denies "
+    "him.",
 )
 SUPERUSER = Role(
     name="Superuser",
     short="Everything",
-    may="All that an administrator may, and everything in the administration: users and groups too.",
+    may="All that an administrator may, and everything in the administration: users and groups too. Writes access "
+    "policies, and is bound by none.",
     may_not="What the services themselves refuse, such as to change the history.",
 )
 JOB = Role(
     name="Job with a role",
     short="Its owner’s jobs",
     may="Calls the AWS-compatible API as its owner does, while it runs.",
-    may_not="Never has an administrator’s rights, whoever owns it.",
+    may_not="Never has an administrator’s rights, whoever owns it; what an access policy denies its owner is denied to "
+    "it, and none gives it anything.",
 )
 ROLES = (USER, STAFF, SUPERUSER, JOB)
 

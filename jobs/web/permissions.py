@@ -26,6 +26,7 @@ from jobs.domain.access_actions import (
 )
 from jobs.domain.access_policies import Context, Resource, gives_somewhere
 from jobs.domain.errors import NotFound
+from jobs.domain.registries import registry_prefix
 from jobs.domain.validation import FieldError
 from jobs.selectors.access_policies import authorize, base_context, policies_of
 from jobs.selectors.access_resources import named
@@ -197,12 +198,34 @@ def _text(value: object) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _posted(kind: str, member: str = "name", *, service: str = "batch") -> Find:
-    return lambda post: [named(post.user, kind, _text(post.fields.get(member)), service=service)]
+def _posted(kind: str, *, service: str = "batch") -> Find:
+    return lambda post: [named(post.user, kind, _text(post.fields.get("name")), service=service)]
 
 
 def _url(kind: str, *, service: str = "batch", argument: str = "name") -> Find:
     return lambda post: [named(post.user, kind, str(post.kwargs[argument]), service=service)]
+
+
+def _renamed(kind: str, service: str) -> Find:
+    """What the URL names, and what it is to be called, if it gets another name."""
+
+    def found(post: Post) -> Sequence[Resource]:
+        names = [str(post.kwargs["name"]), _text(post.fields.get("name"))]
+        wanted = dict.fromkeys(filter(None, names))
+        return [named(post.user, kind, name, service=service) for name in wanted]
+
+    return found
+
+
+def _new_login(post: Post) -> Sequence[Resource]:
+    """By its prefix as it is stored, however it is written."""
+    text = post.fields.get("prefix")
+    try:
+        prefix = registry_prefix(text)
+    except FieldError:
+        # The service refuses it.
+        prefix = _text(text)
+    return [named(post.user, "registry-login", prefix, service=OWN)]
 
 
 def _queue(find: Find) -> Find:
@@ -268,7 +291,7 @@ def _crud(
     sets_tags = service == "batch"
     return {
         many: Rule(f"{service}:Create{noun}", _posted(kind, service=service)),
-        one: Rule(f"{service}:Update{noun}", in_url, sets_tags=sets_tags),
+        one: Rule(f"{service}:Update{noun}", _renamed(kind, service), sets_tags=sets_tags),
         f"{one}_delete": Rule(f"{service}:Delete{noun}", in_url),
     }
 
@@ -324,9 +347,7 @@ RULES: Mapping[str, Rule] = {
     "secrets": Rule("batchweb:CreateSecret", _posted("secret", service=OWN)),
     "secret": Rule("batchweb:UpdateSecret", _secret),
     "secret_delete": Rule("batchweb:DeleteSecret", _secret),
-    "registries": Rule(
-        "batchweb:CreateRegistryLogin", _posted("registry-login", "prefix", service=OWN)
-    ),
+    "registries": Rule("batchweb:CreateRegistryLogin", _new_login),
     "registry": Rule("batchweb:UpdateRegistryLogin", _login),
     "registry_check": Rule("batchweb:CheckRegistryLogin", _login),
     "registry_delete": Rule("batchweb:DeleteRegistryLogin", _login),

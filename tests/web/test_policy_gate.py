@@ -23,6 +23,7 @@ from jobs.models import (
     Job,
     JobDefinition,
     JobQueue,
+    RegistryLogin,
 )
 from jobs.services.requests.bulk import go_on_with_bulk
 from jobs.web.answers import METHODS
@@ -178,6 +179,30 @@ def test_what_is_only_here_has_arns_of_its_own(sues_page: Client, staff: User) -
     ):
         answer = sues_page.post(path, fields, headers=HTML)
         assert (path, answer.status_code) == (path, 403)
+
+
+def test_another_name_is_no_way_around_a_deny(staff: User) -> None:
+    a_budget(name="month")
+    an_access_policy(
+        deny("batchweb:*Budget", f"{OWN}budget/prod*"),
+        deny("batchweb:CreateRegistryLogin", f"{OWN}registry-login/registry.example.com/x"),
+        users=[staff],
+    )
+    script = script_of(staff)
+
+    def status(path: str, **fields: str) -> int:
+        return script.post(path, fields, content_type="application/json").status_code
+
+    assert status("/budgets/month/", name="prod-2") == 403
+    assert status("/budgets/month/", warn_percentage="70") == 200
+    login = {"username": "u", "password": "p"}
+    for prefix in (
+        "registry.example.com/x",
+        " Registry.Example.COM/x/",
+        "https://registry.example.com/x",
+    ):
+        assert status("/registries/", prefix=prefix, **login) in (403, 400)
+    assert not RegistryLogin.objects.exists()
 
 
 def test_what_a_queue_is_made_of_is_asked_for_too(sues_page: Client, staff: User) -> None:
