@@ -56,7 +56,7 @@ def _test_database_url() -> str:
 
 @pytest.fixture
 def user(transactional_db: None) -> User:
-    return a_user(username="ada", is_staff=True)
+    return a_user(username="ada", is_staff=True, is_superuser=True)
 
 
 @pytest.fixture

@@ -1,0 +1,45 @@
+"""A policy is started from an example, attached to a user, and asked about."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from jobs.models import AccessPolicy
+from tests.builders import a_user
+
+pytestmark = pytest.mark.browser
+Visit = Callable[[str], Page]
+
+
+def test_a_policy_is_made_attached_checked_and_deleted(visit: Visit) -> None:
+    a_user(username="bob")
+    page = visit("/access/policies/")
+    page.get_by_role("link", name="New policy").first.click()
+    page.get_by_role("link", name="No privileged containers").click()
+    expect(page.get_by_label("Document")).to_have_value(re.compile("NoPrivilegedContainers"))
+    page.get_by_label("Name").fill("students")
+    page.get_by_role("button", name="Make the policy").click()
+    expect(page.get_by_text("Nobody: it binds nobody.")).to_be_visible()
+    expect(page.get_by_text("if batch:Privileged is true.")).to_be_visible()
+    page.get_by_label("User").fill("bob")
+    page.get_by_role("button", name="Attach to the user").click()
+    expect(page.get_by_role("button", name="Detach from bob")).to_be_visible()
+    page = visit("/access/policies/check/")
+    page.get_by_label("User").fill("bob")
+    page.get_by_label("Action").fill("batch:SubmitJob")
+    page.get_by_label("On", exact=True).fill(
+        "arn:aws:batch:us-east-1:123456789012:job-queue/default\n"
+        "arn:aws:batch:us-east-1:123456789012:job-definition/hello:1"
+    )
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("Yes, bob may batch:SubmitJob.")).to_be_visible()
+    page.get_by_label("What conditions may ask").fill("batch:Privileged=true")
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("No, bob may not batch:SubmitJob.")).to_be_visible()
+    expect(page.get_by_text("statement NoPrivilegedContainers")).to_be_visible()
+    page = visit(f"/access/policies/{AccessPolicy.objects.get().pk}/edit/")
+    page.get_by_role("link", name="Delete policy").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("No policies yet")).to_be_visible()
