@@ -10,7 +10,7 @@ SECTIONS = {
     **dict.fromkeys(("environment", "environments", "instance"), "environments"),
     **dict.fromkeys(("definition", "definitions"), "definitions"),
     **dict.fromkeys(("cost", "costs", "budget", "budgets", "right"), "costs"),
-    **dict.fromkeys(("monitoring", "alarm", "alarms", "events"), "monitoring"),
+    **dict.fromkeys(("monitoring", "alarm", "alarms", "event", "events"), "monitoring"),
     **dict.fromkeys(("access", "audit", "secret", "secrets", "token", "tokens"), ""),
     **dict.fromkeys(("registry", "registries"), ""),
     **dict.fromkeys(("docs", "live", "login", "logout", "search"), ""),
