@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
+from django.apps import apps
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.urls import reverse
+from django.utils import timezone
 
 from jobs import urls
 from jobs.domain.ids import text_of
@@ -70,6 +74,14 @@ LISTS = {
     "by name, nothing found": "?name=nothing-like-this",
     "of all": "?queue=queue-00&status=FAILED&definition=align-00&name=run-1",
     "200 at once": "?limit=200",
+    "oldest": "?sort=oldest",
+    "by tag": "?tag=project-07",
+    "of an owner": "?owner=user-00",
+    "of some days": "?from=2026-03-01&to=2026-03-20&name=run-1",
+    "children one by one": "?children=each&status=FAILED",
+    "ended lately": "?sort=ended",
+    "not on request": "?on_request=no&status=FAILED",
+    "dearest of a year's ends": "?ended_from=2025-11-25&children=each&sort=cost",
 }
 RANGES = ("1h", "24h", "7d", "30d", "1y")
 SEARCHES = {
@@ -85,7 +97,16 @@ COSTS = {
     "by owner": "?by=owner",
     "by definition": "?by=definition",
     "by tag": "?by=tag:project",
+    "this month": "?range=month",
+    "all definitions": "?range=30d&all=definition",
 }
+# The rows behind a figure.
+FIGURES = {
+    "of a queue": "?range=30d&queue=1",
+    "of a definition": "?range=30d&definition=1",
+    "of a tag": "?range=30d&tag=project",
+}
+DATA = {"Accept": "application/json"}
 TYPING = {"HX-Request": "true", "HX-Target": f"div#{SUGGESTIONS}"}
 
 
@@ -102,10 +123,28 @@ def addresses(user: User) -> Iterator[tuple[str, list[Address]]]:
     """What to call each measurement, and the addresses that take turns in it."""
     for name, paths in _pages(user):
         yield name, [Address(path) for path in paths]
+    for name, path in _data(user):
+        yield f"{name}, as data", [Address(path, headers=DATA)]
+    if user.is_superuser:
+        for model in apps.get_app_config("jobs").get_models():
+            if admin.site.is_registered(model):
+                listed = reverse(f"admin:jobs_{model._meta.model_name}_changelist")
+                yield f"admin, {model._meta.model_name}", [Address(listed)]
     for query in ("al", "align", "run-12"):
         path = f"{reverse('search')}?q={query}"
         yield f"search, typing {query}", [Address(path, headers=TYPING)]
     yield from _form()
+
+
+def _data(user: User) -> Iterator[tuple[str, str]]:
+    """Pages whose JSON is read otherwise than the page, or by a script of the page."""
+    for name in ("overview", "jobs", "queues", "monitoring", "costs", "events", "environments"):
+        yield name, reverse(name)
+    arrays = visible_jobs(user).filter(array_size__isnull=False, array_index__isnull=True)
+    newest = arrays.order_by("-id").values_list("id", flat=True).first()
+    if newest is not None:
+        for name in ("job", "job_children", "job_timeline"):
+            yield f"{name}, array", reverse(name, args=[newest])
 
 
 def _form() -> Iterator[tuple[str, list[Address]]]:
@@ -174,6 +213,10 @@ def _lists(user: User) -> Iterator[tuple[str, list[str]]]:
         yield "jobs, far back", [f"{reverse('jobs')}?before={deep[0]}"]
     yield from _queries("search", SEARCHES)
     yield from _queries("costs", COSTS)
+    today = timezone.now().date()
+    year = f"?from={today - timedelta(days=364)}&to={today}"
+    yield from _queries("costs", {"a year": year})
+    yield from _queries("cost_rows", {**FIGURES, "a year": year})
     yield from _queries("monitoring", {each: f"?range={each}" for each in RANGES})
 
 
@@ -195,7 +238,8 @@ def _jobs(user: User) -> Iterator[tuple[str, list[str]]]:
     arrays = visible_jobs(user).filter(array_size__isnull=False, array_index__isnull=True)
     parents = list(arrays.order_by("-id").values_list("id", flat=True)[:ROWS])
     yield from _of_jobs("array", parents)
-    yield "array's children as data", [reverse("job_children", args=[each]) for each in parents]
+    failed = [reverse("job", args=[each]) + "?status=FAILED" for each in parents]
+    yield "job, array's failed children", failed
     child = Job.objects.filter(parent__in=parents, status="FAILED").values_list("id", flat=True)
     yield from _of_jobs("child", list(child[:ROWS]))
     ended = list(plain.filter(status="SUCCEEDED").order_by("-id")[:ROWS])
