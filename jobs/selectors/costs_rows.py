@@ -13,8 +13,9 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from django.db.models import Model, Q, QuerySet
+from django.utils.text import capfirst
 
-from jobs.models import Attempt, ComputeEnvironment, Instance
+from jobs.models import Attempt, Capacity, ComputeEnvironment, Instance
 
 from . import costs_scope as rows
 from .costs_amounts import Amounts, amounts_of
@@ -25,7 +26,8 @@ PAGE_SIZE = 100
 # What a row tells of an attempt: those of the models are wide.
 OF_ROW = (
     *("number", "node_index", "container_index", "container_name", "capacity", "ended_at"),
-    *("cost_usd", "on_demand_usd", "idle_usd", "job__name", "job__array_index"),
+    *("started_at", "stopped_at", "cost_usd", "on_demand_usd", "idle_usd"),
+    *("job__name", "job__array_index"),
     *("environment__name", "instance__instance_id", "instance__type_name", "instance__ended_at"),
 )
 M = TypeVar("M", bound=Model)
@@ -90,6 +92,19 @@ class CostRow:
         assert self.instance is not None
         return kind_of(self.instance.is_spot)
 
+    @property
+    def kind_of_capacity(self) -> str:
+        """The same in words."""
+        return capfirst(Capacity(self.capacity).label)
+
+    @property
+    def ran(self) -> tuple[datetime, datetime | None] | None:
+        """From when to when the attempt ran that the row is the cost of; None of idle time, and if it never began."""
+        attempt = self.attempt
+        if attempt is None or attempt.started_at is None or self.kind not in _OF_RUNS:
+            return None
+        return attempt.started_at, attempt.stopped_at or attempt.ended_at
+
 
 @dataclass(frozen=True, slots=True)
 class CostRows:
@@ -100,10 +115,11 @@ class CostRows:
 
 
 KINDS = tuple(CostKind)
+_OF_RUNS = frozenset({CostKind.RUNNING, CostKind.ENDED})
 KINDS_OF: dict[Part, frozenset[CostKind]] = {
     Part.ALL: frozenset(CostKind),
-    Part.COST: frozenset({CostKind.RUNNING, CostKind.ENDED}),
-    Part.SAVING: frozenset({CostKind.RUNNING, CostKind.ENDED}),
+    Part.COST: _OF_RUNS,
+    Part.SAVING: _OF_RUNS,
     Part.IDLE: frozenset({CostKind.LIVING, CostKind.CHARGED, CostKind.UNCHARGED}),
 }
 

@@ -4,7 +4,7 @@ import csv
 import gc
 import io
 import re
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from html import unescape
 from typing import Any
@@ -16,8 +16,7 @@ from django.test import Client
 from django.test.signals import template_rendered
 from django.utils import timezone
 
-from jobs.domain.cost_ranges import Preset, first_day, last_day
-from jobs.models import Attempt, Capacity, Instance, InstanceState, Job, JobStatus
+from jobs.models import Attempt, Capacity, Instance, InstanceState, JobStatus
 from jobs.selectors import costs_rows
 from jobs.selectors.costs import Ledger
 from jobs.services.costs.rollup import add_up_costs
@@ -142,71 +141,13 @@ def test_the_rows_say_of_how_many_attempts_they_are_and_their_exact_sum(
     assert "of 3 attempts" not in client.get("/costs/rows/?part=idle").text
 
 
-def shown(client: Client, url: str) -> list[str]:
-    """The names of the jobs of a list, in its order."""
-    answer = client.get(url, headers={"Accept": "application/json"})
-    return [row["name"] for row in answer.json()["results"]]
-
-
-def link(html: str, words: str) -> str:
-    """Where the link with these words leads."""
-    (url,) = re.findall(rf'<a [^>]*href="([^"]*)"[^>]*>(?:<svg.*?</svg>)? *{words}</a>', html)
-    return unescape(url)
-
-
-def test_the_most_expensive_jobs_of_some_days_are_one_click_away(
-    client: Client, boss: User
-) -> None:
-    queue = a_queue(name="night")
-    for name, usd in (("cheap", "0.25"), ("dear", "4"), ("middle", "1")):
-        job = a_job(name=name, queue=queue, owner=boss, status="SUCCEEDED", cost_usd=Decimal(usd))
-        Job.objects.filter(pk=job.pk).update(stopped_at=ago(48))
-        an_attempt(job=job, started_at=ago(49), ended_at=ago(48), cost_usd=Decimal(usd))
-    gone = a_job(name="long-ago", queue=queue, owner=boss, status="SUCCEEDED", cost_usd=Decimal(9))
-    Job.objects.filter(pk=gone.pk).update(stopped_at=ago(24 * 20))
+def test_a_row_says_how_long_it_ran_and_on_what_in_words(client: Client, boss: User) -> None:
+    ended(2, "0.5", owner=boss)
     client.force_login(boss)
-    page = client.get("/costs/?range=7d").text
-    assert shown(client, link(page, "Most expensive jobs")) == ["dear", "middle", "cheap"]
-    (line,) = client.get("/costs/?range=7d&format=json").json()["by_queue"]
-    rows = client.get(line["rows"]).text
-    url = link(rows, "Its jobs, most expensive first")
-    assert "queue=night" in url
-    assert shown(client, url) == ["dear", "middle", "cheap"]
-
-
-@pytest.mark.parametrize(
-    ("query", "has_link"),
-    [
-        ("", True),
-        ("&part=cost", True),
-        ("&tag=team&value=x", True),
-        ("&part=idle", False),
-        ("&part=saving", False),
-        ("&capacity=EC2", False),
-        ("&job=none", False),
-        ("&queue=999999", False),
-    ],
-)
-def test_rows_lead_to_their_jobs_only_where_the_list_can_be_narrowed_likewise(
-    client: Client, boss: User, query: str, has_link: bool
-) -> None:
-    client.force_login(boss)
-    html = client.get(f"/costs/rows/?from={ago(72).date()}{query}").text
-    assert ("Its jobs, most expensive first" in html) == has_link
-
-
-@pytest.mark.parametrize(
-    ("today", "first", "last"),
-    [
-        ("2026-11-22", "2026-11-09", "2026-11-15"),
-        ("2026-11-23", "2026-11-16", "2026-11-22"),
-        ("2027-01-01", "2026-12-21", "2026-12-27"),
-    ],
-)
-def test_last_week_is_from_monday_to_sunday(today: str, first: str, last: str) -> None:
-    on = date.fromisoformat(today)
-    found = [each(Preset.LAST_WEEK, on).isoformat() for each in (first_day, last_day)]
-    assert found == [first, last]
+    html = client.get("/costs/rows/").text
+    assert "<span>10 min 0 s</span>" in html
+    assert "The engine&#x27;s machines as they are" in html
+    assert "UNMANAGED" not in html
 
 
 def test_a_figure_stays_what_it_was_while_work_goes_on(client: Client, boss: User) -> None:

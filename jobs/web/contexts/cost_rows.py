@@ -121,7 +121,6 @@ def build(*, query: RowsQuery, user: User) -> dict[str, Any]:
         "next_url": lazily(lambda: figure.next_url),
         "first_url": query.url(None) if query.after else None,
         "costs_url": query.days.page_url(),
-        "labels": KIND_LABELS,
     }
 
 
