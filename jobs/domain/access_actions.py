@@ -38,7 +38,7 @@ def _setup(
 
 
 _ALL = (
-    Action(SUBMIT_JOB, "submit jobs, also once more"),
+    Action(SUBMIT_JOB, "submit and rerun jobs"),
     Action("batch:SubmitServiceJob", "submit service jobs"),
     Action(CANCEL_JOB, "cancel jobs"),
     Action(TERMINATE_JOB, "terminate jobs"),

@@ -28,7 +28,7 @@ from jobs.domain.access_policies import Context, Resource, gives_somewhere
 from jobs.domain.errors import NotFound
 from jobs.domain.registries import registry_prefix
 from jobs.domain.validation import FieldError
-from jobs.selectors.access_policies import authorize, base_context, policies_of
+from jobs.selectors.access_policies import authorize, base_context, decision_of, policies_of
 from jobs.selectors.access_resources import named
 from jobs.selectors.named import environment_named
 from jobs.selectors.registry_logins import find_login
@@ -123,6 +123,22 @@ def is_given(request: HttpRequest) -> bool:
         resources=lambda: find(post),
         context=lambda: _context(request, user, {}),
     )
+
+
+def may_change(request: HttpRequest, view_name: str) -> bool:
+    """Whether a page that takes the same URL's parts offers the form of this view: to administrators, and to whom a
+    policy gives it. A query for those who are none."""
+    match, user, rule = request.resolver_match, request.user, RULES[view_name]
+    if match is None or not isinstance(user, User) or user.is_staff or rule.find is None:
+        return bool(getattr(user, "is_staff", False))
+    find, post = rule.find, Post(user, match.kwargs, {})
+    decision = decision_of(
+        user=user,
+        action=rule.action,
+        resources=lambda: find(post),
+        context=lambda: _context(request, user, {}),
+    )
+    return decision is not None and decision.gives
 
 
 def address_of(request: HttpRequest) -> str:

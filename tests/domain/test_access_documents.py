@@ -119,7 +119,7 @@ def test_the_examples_are_taken(title: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({}, "Denies to submit jobs, also once more, on job-queue/short."),
+        ({}, "Denies to submit and rerun jobs, on job-queue/short."),
         (
             {"Effect": "Allow", "Action": ["batch:updatejobqueue", "batchweb:*"], "Resource": "*"},
             "Allows to update job queues and do everything of batchweb, on everything.",
@@ -140,7 +140,7 @@ def test_the_examples_are_taken(title: str, text: str) -> None:
                     "NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"},
                 },
             },
-            "Denies to submit jobs, also once more, on everything but job-queue/short and everything, if "
+            "Denies to submit and rerun jobs, on everything but job-queue/short and everything, if "
             "batch:Privileged is true and some value of batch:Image is like a or b and aws:CurrentTime is before "
             "2026-12-01 (where it is there) and batch:User is missing and aws:SourceIp is not in 10.0.0.0/8.",
         ),

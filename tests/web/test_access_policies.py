@@ -49,7 +49,7 @@ def test_a_policy_is_made_changed_attached_and_deleted(page: Client, bob: User) 
     page.post(f"{one}attach/", {"group": "students"}, headers=HTML)
     assert (list(policy.users.all()), list(policy.groups.all())) == ([bob], [group])
     text = page.get(one, headers=HTML).content.decode()
-    assert "Denies to submit jobs, also once more, on job-queue/high." in text
+    assert "Denies to submit and rerun jobs, on job-queue/high." in text
     assert 'aria-label="Detach from bob"' in text
     assert "students" in page.get("/access/", headers=HTML).content.decode()
     page.post(one, {"name": "pupils"}, headers=HTML)
@@ -175,7 +175,7 @@ def test_the_check_says_what_decides(script: Client, bob: User, admin: User) -> 
     assert ask(script, **submit)["may"] is True
     denied = ask(script, **submit, context="batch:Privileged=true")
     assert (denied["may"], denied["policy"], denied["statement"]) == (False, "rules", "P")
-    assert denied["says"].startswith("Denies to submit jobs")
+    assert denied["says"].startswith("Denies to submit and rerun jobs")
     update = {"user": "bob", "action": "BATCH:updatejobqueue", "resource": QUEUE}
     given = ask(script, **update)
     assert (given["may"], given["why"]) == (True, "The policy rules (statement 2) allows it.")

@@ -346,6 +346,10 @@ def test_an_allow_opens_form_and_post_of_what_it_names(bobs_page: Client, bob: U
         return bobs_page.post(path, fields, headers=HTML).status_code
 
     assert (get("/queues/high/edit/"), get("/queues/low/edit/")) == (200, 403)
+    for name, offers in (("high", True), ("low", False)):
+        html = bobs_page.get(f"/queues/{name}/", headers=HTML).content.decode()
+        assert (f"/queues/{name}/disable/" in html) is offers
+    assert "/environments/main/disable/" not in bobs_page.get("/environments/main/").text
     assert (get("/queues/high/delete/"), get("/new/queue/"), get("/new/budget/")) == (403, 403, 200)
     assert (post("/queues/high/disable/"), post("/queues/low/disable/")) == (302, 403)
     assert JobQueue.objects.get(name="high").state == "DISABLED"
