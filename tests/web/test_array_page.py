@@ -26,8 +26,8 @@ PAGE_QUERIES = 12
 # And what the first children that failed printed last: their tries, whose logs, and the ends of these.
 LINES_QUERIES = 3
 LIST_QUERIES = 9
-# And: pace, the first child that waits, its needs and place.
-LIVE_QUERIES = 22
+# And: pace, the first child that waits, its needs and place among all queues that share its machines.
+LIVE_QUERIES = 23
 MAX_BYTES = 100_000
 
 
