@@ -17,7 +17,8 @@ from django.db.models import Count, Func, Q, QuerySet, Sum
 from jobs.models import Attempt, Capacity
 
 from . import costs_scope as rows
-from .costs_amounts import Amounts, Work, amounts_of, sum_of, together, work_of
+from .costs_amounts import SIX_DECIMALS, Amounts, Work, amounts_of, sum_of, together, work_of
+from .costs_ends import newest_ends
 from .costs_exact import UsdSum, UtcDay, work_sums
 from .costs_fields import sums_by_field
 from .costs_living import Living, read_living
@@ -138,8 +139,10 @@ class Ledger:
     @cached_property
     def total(self) -> Amounts:
         """All of it."""
-        if self.scope.tag is None:
+        if self.scope.tag is None and self._with_days:
             return sum_of(self._by_fields["capacity"].values())
+        if self.scope.tag is None:
+            return sum_of([*self._sum(), *(amounts for _, amounts in self._not_added_up)])
         wanted, of_value = self.scope.tag
         # A job has one value for a key, so no cost is in two of them.
         return sum_of(
@@ -217,6 +220,24 @@ class Ledger:
             for *key, attempts, usd, idle_usd, on_demand_usd, seconds, vcpu, gib in found:
                 work = Work(seconds, vcpu, gib)
                 yield tuple(key), Amounts(attempts, usd, idle_usd, on_demand_usd, work)
+
+    def _sum(self) -> Iterator[Amounts]:
+        """The same all together: of a year a third of what it takes by fields."""
+        for step, times in self._pieces.added_up:
+            found = self.scope.of_sums(step.sums_of(times)).aggregate(**CELL_SUMS)
+            attempts, usd, idle_usd, on_demand_usd, *worked = (found[name] for name in CELL_SUMS)
+            if attempts is not None:
+                work = Work(*(each.quantize(SIX_DECIMALS) for each in worked))
+                yield Amounts(attempts, usd, idle_usd, on_demand_usd, work)
+
+    def newest_ends(
+        self, *, spot_only: bool, after: tuple[datetime, int] | None, count: int
+    ) -> list[int] | None:
+        """Of a narrow scope the ids of attempts that ended, newest first: see `costs_ends`. None of one that is
+        not, or whose sums do not say when they did: there, the index of ends is as good."""
+        if self.scope == CostScope() or not self._pieces.added_up or (self.scope.tag and spot_only):
+            return None
+        return newest_ends(self._pieces, self.scope, spot_only=spot_only, after=after, count=count)
 
     def _ended(self) -> Iterator[Row]:
         for times in self._pieces.rest:

@@ -5,7 +5,7 @@
 for each part of a figure: what attempts cost, idle time, both, or what Spot capacity saved.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -190,14 +190,24 @@ def _living(ledger: Ledger, _part: Part, after: Place, count: int) -> Read:
 
 
 def _ended(ledger: Ledger, part: Part, after: Place, count: int) -> Read:
-    found = ledger.scope.of_attempts(rows.ended(ledger.times))
-    if part is Part.SAVING:
-        found = found.filter(capacity__in=sorted(SPOT_KINDS))
-    for each in _page(_with_relations(found), "ended_at", after, count):
+    for each in _newest_ends(ledger, part, after, count):
         usd, paid = each.cost_usd, None
         if part is Part.SAVING:
             usd, paid = each.on_demand_usd - each.cost_usd, each.cost_usd
         yield CostRow(CostKind.ENDED, usd, each.ended_at, each, each.instance, paid), each.pk
+
+
+def _newest_ends(ledger: Ledger, part: Part, after: Place, count: int) -> Iterable[Attempt]:
+    spot_only = part is Part.SAVING
+    behind = (after.at, after.id) if after.at and after.id else None
+    ids = ledger.newest_ends(spot_only=spot_only, after=behind, count=count)
+    if ids is not None:
+        by_id = _with_relations(Attempt.objects.all()).in_bulk(ids)
+        return [by_id[id_] for id_ in ids if id_ in by_id]
+    found = ledger.scope.of_attempts(rows.ended(ledger.times))
+    if spot_only:
+        found = found.filter(capacity__in=sorted(SPOT_KINDS))
+    return _page(_with_relations(found), "ended_at", after, count)
 
 
 def _charged(ledger: Ledger, _part: Part, after: Place, count: int) -> Read:
