@@ -37,7 +37,8 @@
 
   // What is counted: jobs, instances.
   function counted(unit) {
-    const say = (value) => `${precise.format(value)} ${unit}`.trim();
+    const one = unit.replace(/s$/, "");
+    const say = (value) => `${precise.format(value)} ${value === 1 ? one : unit}`.trim();
     return { say, tick: (value) => compact.format(value), steps: wholeSteps, least: 4 };
   }
 

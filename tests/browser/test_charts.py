@@ -74,6 +74,7 @@ def test_arrow_keys_tell_the_values_and_dragging_zooms_in_the_url(visit: Visit) 
     expect(chart).to_have_attribute("aria-valuetext", re.compile(r": fast \d+ jobs$"))
     other = page.locator("#chart-throughput [data-chart-legend]")
     expect(other).not_to_contain_text("Newest")
+    expect(other).to_contain_text(re.compile(r"failed1 job(?!s)"))
     chart.press("Escape")
     expect(other).to_contain_text("Newest")
 
