@@ -178,7 +178,11 @@ def _measured(attempt: Attempt) -> None:
     EnvironmentMetric.objects.create(seconds=60, start=NOW, environment=attempt.environment)
     FollowMark.objects.create(name="metrics", until=NOW)
     EventDelivery.objects.create(
-        rule=an_event_rule(), kind="TEST", at=NOW, put_down_at=NOW, next_at=NOW
+        rule=an_event_rule(encrypted=b"NEVER SHOWN"),
+        kind="TEST",
+        at=NOW,
+        put_down_at=NOW,
+        next_at=NOW,
     )
 
 

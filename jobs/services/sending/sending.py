@@ -205,5 +205,5 @@ def _why_not(rule: EventRule) -> str:
 
 def _end(turn: _Turn) -> None:
     due.let_go(turn.rule, turn.ticket, sent=turn.sent, problem=turn.problem, now=timezone.now())
-    if turn.sent:
-        remove_many(turn.rule)
+    # What was given up counts as well.
+    remove_many(turn.rule)
