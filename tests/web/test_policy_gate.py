@@ -23,6 +23,7 @@ from jobs.models import (
     Job,
     JobDefinition,
     JobQueue,
+    JobSpec,
     RegistryLogin,
 )
 from jobs.services.requests.bulk import go_on_with_bulk
@@ -326,6 +327,31 @@ def test_an_address_holds_for_what_workers_do_later(bobs_page: Client, bob: User
     bobs_page.post("/jobs/bulk/", {"action": "cancel", "job": [str(job.pk)]}, headers=HTML)
     go_on_with_bulk(action_id=BulkAction.objects.get().pk, now=timezone.now())
     assert BulkResult.objects.get().outcome == "REFUSED"
+
+
+def test_nobody_takes_back_in_another_s_name_what_is_denied_to_him(
+    sues_page: Client, staff: User, bobs_page: Client, bob: User
+) -> None:
+    job = a_job(status="RUNNABLE", owner=bob)
+    bobs_page.post("/jobs/bulk/", {"action": "cancel", "job": [str(job.pk)]}, headers=HTML)
+    action = BulkAction.objects.get()
+    go_on_with_bulk(action_id=action.pk, now=timezone.now())
+    policy = an_access_policy(deny("batch:SubmitJob", f"{ARN}job-queue/other"), users=[staff])
+    path = f"/jobs/bulk/{action.pk}/undo/"
+    assert sues_page.post(path, headers=HTML).status_code == 403
+    assert BulkAction.objects.count() == 1
+    policy.users.set([bob])
+    assert sues_page.post(path, headers=HTML).status_code == 302
+
+
+def test_a_rerun_is_denied_by_what_it_would_run(bobs_page: Client, bob: User) -> None:
+    privileged = {"Bool": {"batch:Privileged": "true"}}
+    an_access_policy(deny("batch:SubmitJob", Condition=privileged), users=[bob])
+    for properties, status in (({"privileged": True}, 403), ({}, 302)):
+        job = a_job(status="FAILED", owner=bob)
+        ComputeEnvironment.objects.update(allow_privileged=True)
+        JobSpec.objects.filter(pk=job.spec_id).update(container=properties)
+        assert bobs_page.post(f"/jobs/{job.pk}/rerun/", headers=HTML).status_code == status
 
 
 def test_an_allow_opens_form_and_post_of_what_it_names(bobs_page: Client, bob: User) -> None:
