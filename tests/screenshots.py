@@ -108,6 +108,14 @@ def set_up(installation: Installation) -> None:
         "/registries/", prefix="registry.example.com/lab", username="robot", password="not shown"
     )
     installation.post(
+        "/access/policies/",
+        name="students",
+        description="No privileged containers.",
+        document='{"Version": "2012-10-17", "Statement": {"Sid": "NoPrivilegedContainers", "Effect": "Deny", '
+        '"Action": ["batch:SubmitJob", "batch:RegisterJobDefinition"], "Resource": "*", '
+        '"Condition": {"Bool": {"batch:Privileged": "true"}}}}',
+    )
+    installation.post(
         "/budgets/", name="nightly", scope="QUEUE", queue="nightly", usd_per_month="500"
     )
     installation.post(
