@@ -156,7 +156,10 @@ def new_secret_of(*, rule: EventRule, now: datetime) -> MadeRule:
 def delete_rule(*, rule: EventRule) -> None:
     """Deletes a rule with all that waits, if it is still there."""
     with transaction.atomic():
-        if EventRule.objects.filter(pk=rule.pk).delete()[0]:
+        # Who puts something down for it waits, and then finds no rule.
+        locked = EventRule.objects.select_for_update().filter(pk=rule.pk).first()
+        if locked is not None:
+            locked.delete()
             changes.publish([changes.SENDING])
 
 
