@@ -16,7 +16,7 @@ from jobs.models import CostHour, CostMinute
 from jobs.selectors.costs import CostRange, CostScope, Ledger
 from jobs.selectors.costs_amounts import sum_of
 from jobs.services.costs.rollup import add_up_costs
-from tests.builders import a_queue
+from tests.builders import a_definition, a_queue
 
 from .test_cost_pages import all_rows, ended
 
@@ -84,3 +84,18 @@ def test_days_add_up_to_the_total_also_when_an_hour_is_added_up_again_in_between
     # Read by itself, it would be what is there by now.
     assert sum(each.usd for each in apart.by("day").values()) > apart.total.usd
     assert set(days) == {day for day, each in apart.by("day").items() if each.usd}
+
+
+def test_of_very_many_lines_the_dearest_are_drawn(client: Client, boss: User) -> None:
+    queue = a_queue()
+    for number in range(103):
+        definition = a_definition(name=f"d{number}")
+        ended(1, f"0.{number + 1:03d}", queue=queue, definition=definition, owner=boss)
+    assert "Show 100 of 103" in client.get("/costs/").text
+    page = client.get("/costs/?all=definition").text
+    assert "The dearest 100 of 103" in page
+    assert len(re.findall(r'id="definition-\d', page)) == 100
+    assert "d102:1" in page
+    assert "d1:1" not in page
+    data = client.get("/costs/?all=definition&format=json").json()
+    assert len(data["by_definition"]) == 103

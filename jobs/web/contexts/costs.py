@@ -29,6 +29,8 @@ from .lazily import lazily
 
 # What the page lists of each; its JSON and CSV have all.
 SHOWN = 12
+# Of a list that is asked for by itself; more would take longer than all else on the page.
+SHOWN_OF_ONE = 100
 SECTIONS = {
     "queue": "By queue",
     "environment": "By compute environment",
@@ -106,13 +108,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A table: its lines, dearest first (days by time). `hidden` lines are on the page at `all_url`."""
+    """A table: its lines, dearest first (days by time). `hidden` lines are on the page at `all_url`; without one they
+    are in the page's JSON alone."""
 
     key: str
     title: str
     lines: list[Line]
     all_url: str
     hidden: int = 0
+    at_most: int = SHOWN_OF_ONE
 
     @property
     def shown(self) -> list[Line]:
@@ -169,8 +173,10 @@ class Costs:
     def section(self, key: str) -> Section:
         lines = self._tags() if key == "tag" else list(self._lines(key))
         lines = _with_parts(sorted(lines, key=lambda line: (-line.amounts.total_usd, line.label)))
-        hidden = 0 if self.query.all_of == key else max(len(lines) - SHOWN, 0)
-        return Section(key, SECTIONS[key], lines, self.query.page_url(all=key) + f"#{key}", hidden)
+        is_all = self.query.all_of == key
+        hidden = max(len(lines) - (SHOWN_OF_ONE if is_all else SHOWN), 0)
+        all_url = "" if is_all else f"{self.query.page_url(all=key)}#{key}"
+        return Section(key, SECTIONS[key], lines, all_url, hidden)
 
     def _lines(self, key: str) -> Iterator[Line]:
         for value, amounts in self.ledger.by(key).items():
