@@ -281,6 +281,7 @@ def _pages_of_lists(shown: Mapping[str, str]) -> dict[str, str]:
         "event-rule": "/event-rules/failures/",
         "event-rule-form": "/new/event-rule/",
         "event-rule-edit": "/event-rules/failures/edit/",
+        "event-rule-secret": "/event-rules/failures/secret/",
         "event-rule-delete": "/event-rules/failures/delete/",
     }
 

@@ -136,10 +136,12 @@ def test(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @sensitive_variables("made")
-@answers.allow("POST")
+@answers.allow("GET", "POST")
 def secret(request: HttpRequest, name: str) -> HttpResponse:
-    """Gives a rule a new signing secret, and shows it, this once."""
+    """GET asks first; POST gives a rule a new signing secret, and shows it, this once."""
     found = find_rule(user=user_of(request), name=name)
+    if request.method != "POST":
+        return answers.page(request, "event_rules/secret.html", {"rule": found})
     made = new_secret_of(rule=found, now=timezone.now())
     return _shown_once(request, made, status=201)
 

@@ -109,6 +109,7 @@ def test_the_same_form_twice_makes_one_rule(client: Client, boss: User) -> None:
 def test_a_new_secret_holds_at_once_and_is_shown_once(client: Client, boss: User) -> None:
     rule = an_event_rule(name="failures")
     before = bytes(rule.encrypted)
+    assert "Make a new secret for failures?" in client.get("/event-rules/failures/secret/").text
     answer = client.post("/event-rules/failures/secret/", headers=JSON)
     assert answer.status_code == 201
     rule.refresh_from_db()
