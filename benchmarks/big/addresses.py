@@ -39,7 +39,7 @@ NOT_MEASURED = frozenset(
     {
         "attempt_log_download", "attempt_log_live", "job_checkpoint", "job_checkpoint_archive",
         "job_checkpoint_file", "job_credentials", "job_node", "job_cancel", "job_rerun", "job_views",
-        "jobs_export", "live", "login", "logout",
+        "jobs_export", "live", "login", "logout", "event_rule_try",
     }
 )  # fmt: skip
 # Those that are asked for in several ways, below.
