@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 
-from jobs.models import Job, JobStatus, QueueBlock, Transition
+from jobs.models import EventDelivery, EventRule, Job, JobStatus, QueueBlock, Transition
 from jobs.services.sending.following import follow_events
 from jobs.services.sending.sending import send_due
-from tests.builders import NOW, a_job
+from tests.builders import an_event_rule
 
 from .receiver import Receiver
 
 Follow = Callable[[], None]
+FAILED = {"detail": {"status": ["FAILED"]}}
 
 
 def happened(job: Job, status: str = JobStatus.FAILED, *, reason: str = "") -> Transition:
@@ -53,4 +53,9 @@ def send() -> None:
         pass
 
 
-__all__ = ["NOW", "Follow", "a_job", "blocked", "happened", "send", "transaction"]
+def a_rule_to(receiver: Receiver, **fields: object) -> EventRule:
+    return an_event_rule(pattern=FAILED, address=receiver.url, **fields)
+
+
+def states() -> list[str]:
+    return list(EventDelivery.objects.order_by("id").values_list("state", flat=True))

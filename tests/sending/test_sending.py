@@ -1,33 +1,23 @@
 """What rules send arrives: signed, in its order, again after failures, and by nobody's leave but its owner's."""
 
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from jobs.domain.event_rules import GIVEN_UP_AFTER, delay_after
-from jobs.models import DeliveryState, EventDelivery, EventRule, Job
+from jobs.models import DeliveryState, EventDelivery, EventRule
 from jobs.services.sending import due, outbox, retention, sending, webhooks
 from jobs.services.sending.outcomes import Outcome
 from jobs.services.sending.rules import create_rule, send_again, send_test, update_rule
 from tests.builders import a_job, a_user, an_event_rule
 
-from .conftest import Follow, happened, send
+from .conftest import FAILED, Follow, a_rule_to, happened, send, states
 from .receiver import Receiver
 
 pytestmark = pytest.mark.django_db
 SECRET = f"whsec_{'A' * 32}"
-FAILED = {"detail": {"status": ["FAILED"]}}
-
-
-def a_rule_to(receiver: Receiver, **fields: object) -> EventRule:
-    return an_event_rule(pattern=FAILED, address=receiver.url, **fields)
-
-
-def states() -> list[str]:
-    return list(EventDelivery.objects.order_by("id").values_list("state", flat=True))
 
 
 def later(rule: EventRule, **by: float) -> None:
@@ -287,44 +277,24 @@ def test_one_rule_that_cannot_be_read_leaves_the_others_alone(
     assert "signing secret cannot be read" in bad.last_error
 
 
-Change = Callable[[EventRule, Job], None]
-
-
-def _no_administrator(rule: EventRule, _: Job) -> None:
-    rule.owner.is_staff = False
-    rule.owner.save()
-
-
-def _switched_off(rule: EventRule, _: Job) -> None:
-    rule.owner.is_active = False
-    rule.owner.save()
-
-
-def _deleted(_: EventRule, job: Job) -> None:
-    job.delete()
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        (_no_administrator, "may not see this job any more"),
-        (_switched_off, "owner is switched off"),
-        (_deleted, "The job was deleted"),
-    ],
-)
-def test_rights_are_those_of_the_moment_when_it_is_sent(
-    follow: Follow, receiver: Receiver, change: Change, told: str
+def test_what_breaks_in_a_thread_is_told_and_not_tried_again_at_once(
+    follow: Follow, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def breaks(**_: object) -> None:
+        raise RuntimeError("a slip")
+
     rule = a_rule_to(receiver)
-    job = a_job(owner=a_user())
-    happened(job)
+    happened(a_job())
     follow()
-    change(rule, job)
+    with monkeypatch.context() as patch:
+        patch.setattr(webhooks, "signed_headers", breaks)
+        send()
+    rule.refresh_from_db()
+    assert rule.last_error == sending.BROKEN
+    assert rule.failures == 1
+    later(rule, minutes=1)
     send()
-    assert receiver.came == []
-    delivery = EventDelivery.objects.get()
-    assert delivery.state == "GIVEN_UP"
-    assert told in delivery.error
+    assert states() == ["SENT"]
 
 
 def test_a_rule_that_is_switched_off_sends_nothing_until_it_is_on(

@@ -5,6 +5,7 @@ each as soon as it is known. Who dies in between has sent what nobody knows of: 
 run out, with the same id.
 """
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,8 @@ from .outcomes import Outcome
 from .retention import remove_many
 from .signing import secret_of
 
+logger = logging.getLogger("batchweb.sending")
+
 # Rules that are sent for at the same time.
 AT_ONCE = 16
 # Nothing is begun after that; what goes on takes a request's time at most.
@@ -32,6 +35,7 @@ SECONDS_AT_ONCE = 15.0
 # Of one rule, so long at once.
 SECONDS_OF_RULE = 5.0
 
+BROKEN = "Something broke on this side. An administrator finds the cause in the workers’ log."
 OWNER_OFF = "The rule’s owner is switched off, so nothing is sent for him."
 ADDRESS_NOT_HIS = (
     "Only administrators send to other addresses than their own, and the rule’s owner is none."
@@ -107,6 +111,10 @@ class _Round:
             for part in parts:
                 for outcome in part.outcomes(turn.rule):
                     self._news.put((turn, outcome))
+        except Exception:
+            # Nobody looks at what a thread raises; and the rule must not be tried again at once, and again.
+            logger.exception("the rule %s failed and will be tried again", turn.rule.pk)
+            self._news.put((turn, Outcome((), error=BROKEN)))
         finally:
             self._news.put((turn, None))
 
@@ -120,7 +128,8 @@ class _Round:
             _end(turn)
             return
         rows = [turn.deliveries[pk] for pk in outcome.delivery_ids]
-        due.record(outcome, rows, now=timezone.now())
+        if rows:
+            due.record(outcome, rows, now=timezone.now())
         if not outcome.error:
             turn.sent, turn.refused = True, 0
             return
