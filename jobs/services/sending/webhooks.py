@@ -8,8 +8,9 @@ import http.client
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from http import HTTPStatus
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 from .outcomes import Outcome
 from .signing import signed_headers
 
-# For a connection, and for all of a request.
+# For each address of a receiver, and for all of a request, from the connection to the answer.
 CONNECT_SECONDS = 5.0
 TIMEOUT_SECONDS = 10.0
 READ_BYTES = 4096
@@ -28,6 +29,8 @@ NOT_WELL = frozenset({401, 407, 408, 409, 425, 429})
 # After so many that the receiver did not want, one after the other, nobody asks about more.
 REFUSED_AT_MOST = 3
 
+# What is seen where the receiver has closed a connection that was kept open for the next event.
+_CLOSED_MEANWHILE = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError)
 BROKE_OFF = "The connection to the receiver broke off."
 NO_HTTP = "The receiver did not answer in HTTP."
 
@@ -79,6 +82,7 @@ class _Line:
         self._url = urlsplit(url)
         self._path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
         self._connection: http.client.HTTPConnection | None = None
+        self._is_new = True
 
     def __enter__(self) -> "_Line":
         return self
@@ -88,37 +92,60 @@ class _Line:
 
     def post(self, body: bytes, headers: Mapping[str, str]) -> int | str:
         """The status of the answer, or in words why there is none."""
-        is_new = self._connection is None
-        answer = self._posted(body, headers)
-        if not is_new and answer in (BROKE_OFF, NO_HTTP):
-            # The receiver may just have closed what was left open.
-            answer = self._posted(body, headers)
-        return answer
-
-    def _posted(self, body: bytes, headers: Mapping[str, str]) -> int | str:
-        connection = self._connection = self._connection or self._open()
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         late = threading.Event()
         try:
-            with _ended_after(TIMEOUT_SECONDS, connection, late):
-                connection.request("POST", self._path, body=body, headers=dict(headers))
-                if connection.sock is not None:
-                    connection.sock.settimeout(TIMEOUT_SECONDS)
-                answer = connection.getresponse()
-                answer.read(READ_BYTES)
-                if not answer.isclosed():
-                    # Whatever else he has to say, nobody reads.
-                    self._close()
-                return answer.status
+            try:
+                return self._posted(body, headers, deadline, late)
+            except _CLOSED_MEANWHILE:
+                # The receiver may have closed what was left open: of a new connection that tells nothing.
+                if self._is_new or late.is_set():
+                    raise
+            self._close()
+            return self._posted(body, headers, deadline, late)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._close()
             return _in_words(error, late=late.is_set())
 
-    def _open(self) -> http.client.HTTPConnection:
-        host, port = self._url.hostname or "", self._url.port
-        if self._url.scheme == "https":
-            context = ssl.create_default_context()
-            return http.client.HTTPSConnection(host, port, timeout=CONNECT_SECONDS, context=context)
-        return http.client.HTTPConnection(host, port, timeout=CONNECT_SECONDS)
+    def _posted(
+        self, body: bytes, headers: Mapping[str, str], deadline: float, late: threading.Event
+    ) -> int:
+        self._is_new = self._connection is None
+        connection = self._connection = self._connection or self._open(deadline)
+        connection.sock.settimeout(_left(deadline))
+        with _ended_at(deadline, connection.sock, late):
+            connection.request("POST", self._path, body=body, headers=dict(headers))
+            answer = connection.getresponse()
+            answer.read(READ_BYTES)
+        if not answer.isclosed():
+            # Whatever else he has to say, nobody reads.
+            answer.close()
+            self._close()
+        elif connection.sock is None:
+            self._connection = None
+        return answer.status
+
+    def _open(self, deadline: float) -> http.client.HTTPConnection:
+        """A connection that is there already, so that there is a socket to cut off.
+
+        All of it is bounded but the look-up of the name, which is the system's: who waits for the thread gives it up.
+        """
+        host, is_safe = self._url.hostname or "", self._url.scheme == "https"
+        # Without a port, http.client looks for one in the host, and finds one in an IPv6 address.
+        port = self._url.port or (443 if is_safe else 80)
+        plain = _connected(host, port, deadline)
+        if not is_safe:
+            connection = http.client.HTTPConnection(host, port)
+            connection.sock = plain
+            return connection
+        context = ssl.create_default_context()
+        safe = http.client.HTTPSConnection(host, port, context=context)
+        try:
+            safe.sock = context.wrap_socket(plain, server_hostname=host)
+        except BaseException:
+            plain.close()
+            raise
+        return safe
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -126,22 +153,45 @@ class _Line:
             self._connection = None
 
 
+def _connected(host: str, port: int, deadline: float) -> socket.socket:
+    """A socket to the first of the host's addresses that answers. All of them together have until the deadline."""
+    problem: OSError = socket.gaierror("no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    ):
+        found = socket.socket(family, kind, protocol)
+        try:
+            found.settimeout(min(CONNECT_SECONDS, _left(deadline)))
+            found.connect(address)
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            found.settimeout(_left(deadline))
+        except OSError as error:
+            problem = error
+            found.close()
+        else:
+            return found
+    raise problem
+
+
+def _left(deadline: float) -> float:
+    """The seconds until then. Raises TimeoutError where none are left."""
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds
+
+
 @contextmanager
-def _ended_after(
-    seconds: float, connection: http.client.HTTPConnection, late: threading.Event
-) -> Iterator[None]:
+def _ended_at(deadline: float, line: socket.socket, late: threading.Event) -> Iterator[None]:
     """Cuts the connection then: a socket's own time-out begins anew with each byte."""
 
     def cut() -> None:
         late.set()
-        if connection.sock is not None:
-            try:
-                connection.sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                # It has ended by itself.
-                return
+        # An error says that it has ended by itself.
+        with suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(seconds, cut)
+    timer = threading.Timer(_left(deadline), cut)
     timer.daemon = True
     timer.start()
     try:
@@ -181,7 +231,7 @@ def _in_words(error: Exception, *, late: bool) -> str:
         return f"The receiver’s certificate cannot be trusted: {error.verify_message}."
     if isinstance(error, ssl.SSLError):
         return "The receiver does not speak TLS as it should."
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, socket.gaierror | UnicodeError):
         return "The receiver’s name is not known: there is no address for it."
     if isinstance(error, ConnectionRefusedError):
         return "The receiver refused the connection: nothing listens there."
