@@ -8,6 +8,7 @@ here: no event has an address that it could be of.
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +21,8 @@ MAX_CHARACTERS = 4096
 # Ours: no event is nested deeper.
 MAX_DEPTH = 10
 NUMERIC_LIMIT = 5 * 10**9
+# Ours: an event of a job with thousands of variables would take seconds.
+MAX_COMPARISONS = 20_000
 OPERATORS = (
     *("prefix", "suffix", "equals-ignore-case", "wildcard"),
     *("anything-but", "numeric", "exists"),
@@ -54,12 +57,40 @@ def read_pattern(value: object) -> dict[str, Any]:
     return found
 
 
+class TooLarge(Exception):
+    """To hold an event against a pattern takes more than `MAX_COMPARISONS`."""
+
+
 def matches(pattern: Pattern, event: Mapping[str, Any]) -> bool:
-    """Whether an event matches a pattern that `read_pattern` has taken."""
+    """Whether an event matches a pattern that `read_pattern` has taken; one that is too large does not."""
+    try:
+        return compares(pattern, event)
+    except TooLarge:
+        return False
+
+
+def compares(pattern: Pattern, event: Mapping[str, Any]) -> bool:
+    """The same, but raises TooLarge."""
+    return _matches(pattern, event, _Effort())
+
+
+@dataclass(slots=True)
+class _Effort:
+    """How many values may still be compared."""
+
+    left: int = MAX_COMPARISONS
+
+    def take(self, count: int) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise TooLarge
+
+
+def _matches(pattern: Pattern, event: Mapping[str, Any], effort: _Effort) -> bool:
     return all(
-        any(matches(each, event) for each in wanted)
+        any(_matches(each, event, effort) for each in wanted)
         if field == OR
-        else _field_matches(wanted, event.get(field, _ABSENT))
+        else _field_matches(wanted, event.get(field, _ABSENT), effort)
         for field, wanted in pattern.items()
     )
 
@@ -206,13 +237,24 @@ def _problem_of_anything_but(operand: object) -> str:
     return next(filter(None, map(_problem_of_text, values)), "")
 
 
-def _field_matches(wanted: Any, value: Any) -> bool:
+def _field_matches(wanted: Any, value: Any, effort: _Effort) -> bool:
     if isinstance(wanted, Mapping):
         found = value if isinstance(value, list) else [value]
         # A field that is not there may still be asked not to be.
-        return any(matches(wanted, each if isinstance(each, Mapping) else {}) for each in found)
+        return any(
+            _matches(wanted, each if isinstance(each, Mapping) else {}, effort) for each in found
+        )
     leaves = list(_leaves(value))
+    effort.take(sum(map(_weight, wanted)) * max(len(leaves), 1))
     return any(_value_matches(each, leaves) for each in wanted)
+
+
+def _weight(wanted: Any) -> int:
+    """With how many values a field's value is compared for one that is listed."""
+    operand = wanted.get("anything-but") if isinstance(wanted, Mapping) else None
+    if isinstance(operand, Mapping):
+        operand = next(iter(operand.values()))
+    return len(operand) if isinstance(operand, list) else 1
 
 
 def _leaves(value: Any) -> Iterator[Any]:
@@ -231,7 +273,7 @@ def _value_matches(wanted: Any, leaves: Collection[Any]) -> bool:
     if operator == "exists":
         return bool(leaves) is operand
     if operator == "numeric":
-        return any(_compares(operand, leaf) for leaf in leaves)
+        return any(_is_in_range(operand, leaf) for leaf in leaves)
     if operator == "anything-but":
         return any(_is_none_of(operand, leaf) for leaf in leaves)
     return any(_text_matches(operator, operand, leaf) for leaf in leaves)
@@ -242,7 +284,7 @@ def _is_equal(one: Any, other: Any) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
-def _compares(operand: list[Any], leaf: Any) -> bool:
+def _is_in_range(operand: list[Any], leaf: Any) -> bool:
     if isinstance(leaf, bool) or not isinstance(leaf, int | float | Decimal):
         return False
     pairs = zip(operand[::2], operand[1::2], strict=True)

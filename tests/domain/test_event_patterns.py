@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from jobs.domain.event_patterns import in_words, matches, read_pattern, restricted
+from jobs.domain.event_patterns import (
+    TooLarge,
+    compares,
+    in_words,
+    matches,
+    read_pattern,
+    restricted,
+)
 from jobs.domain.validation import FieldError
 
 EVENT = {
@@ -170,3 +177,21 @@ def test_a_pattern_is_said_in_words() -> None:
 def test_a_long_text_is_compared_with_many_asterisks_in_no_time() -> None:
     pattern = read_pattern({"source": [{"wildcard": "a*" * 500 + "b"}]})
     assert not matches(pattern, {"source": "a" * 100_000})
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        [{"suffix": f"{number:03}"} for number in range(200)],
+        [{"anything-but": {"prefix": ["variable", *map(str, range(200))]}}],
+    ],
+)
+def test_an_event_that_takes_too_long_to_compare_matches_nothing(what: list[Any]) -> None:
+    pattern = {"environment": {"name": what}}
+    few, many = ({"environment": [{"name": f"variable {n}"} for n in range(c)]} for c in (50, 6000))
+    compares(pattern, few)
+    assert not matches(pattern, many)
+    with pytest.raises(TooLarge):
+        compares(pattern, many)
+    # What another field rules out is not compared.
+    assert not compares({"status": ["FAILED"], **pattern}, {"status": "RUNNING", **many})
