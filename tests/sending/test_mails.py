@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from jobs.domain.event_rules import MAILS_EVERY
 from jobs.models import DeliveryState, EventDelivery, EventRule
-from jobs.services.sending import mails, sending
+from jobs.services.sending import mails, rights
 from jobs.services.sending.documents import Document
 from tests.builders import a_job, a_user, an_event_rule
 
@@ -142,7 +142,7 @@ def test_who_is_no_administrator_sends_to_his_own_address_only(
     send()
     assert bool(box.mails) is arrives
     error = EventDelivery.objects.get().error
-    assert error == ("" if arrives else sending.ADDRESS_NOT_HIS)
+    assert error == ("" if arrives else rights.ADDRESS_NOT_HIS)
 
 
 def test_of_many_events_the_first_are_told_and_the_others_counted() -> None:

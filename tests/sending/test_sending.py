@@ -1,7 +1,9 @@
 """What rules send arrives: signed, in its order, again after failures, and by nobody's leave but its owner's."""
 
+import socket
 import threading
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -32,6 +34,12 @@ def later(rule: EventRule, **by: float) -> None:
     if rule.last_sent_at is not None:
         rule.last_sent_at -= past
     rule.save()
+
+
+def end_threads() -> None:
+    for each in threading.enumerate():
+        if each.name.startswith("sending-"):
+            each.join(10)
 
 
 def test_an_event_arrives_signed_and_once(follow: Follow, receiver: Receiver) -> None:
@@ -239,6 +247,7 @@ def test_who_dies_while_he_sends_leaves_it_to_others_when_his_claim_has_run_out(
         patch.setattr(due, "record", die)
         with pytest.raises(KeyboardInterrupt):
             sending.send_due()
+    end_threads()
     assert states() == ["WAITING", "WAITING"]
     before = len(receiver.came)
     send()
@@ -295,6 +304,57 @@ def test_what_breaks_in_a_thread_is_told_and_not_tried_again_at_once(
     later(rule, minutes=1)
     send()
     assert states() == ["SENT"]
+
+
+def test_what_cannot_be_noted_of_one_rule_is_noted_of_the_others(
+    follow: Follow, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = a_rule_to(receiver), a_rule_to(receiver)
+    for name in ("one", "two"):
+        happened(a_job(name=name))
+    follow()
+    record = due.record
+
+    def breaks(outcome: Outcome, rows: Sequence[EventDelivery], *, now: datetime) -> None:
+        if rows[0].rule_id == bad.pk:
+            raise RuntimeError("a slip")
+        record(outcome, rows, now=now)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(due, "record", breaks)
+        with pytest.raises(RuntimeError, match="a slip"):
+            send()
+    assert set(good.deliveries.values_list("state", flat=True)) == {"SENT"}
+    bad.refresh_from_db()
+    assert bad.last_error == sending.BROKEN
+    later(bad, minutes=1)
+    send()
+    assert set(states()) == {"SENT"}
+
+
+def test_a_thread_that_never_ends_holds_up_nobody(
+    follow: Follow, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+    stuck = an_event_rule(pattern=FAILED, address="http://stuck.example/")
+    happened(a_job(name="one"))
+    follow()
+
+    def look_up(*_: object, **__: object) -> None:
+        ended.wait(30)
+        raise socket.gaierror
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", look_up)
+        patch.setattr(sending, "SECONDS_OF_TURN", 0.0)
+        assert not sending.send_due()
+        stuck.refresh_from_db()
+        assert (stuck.failures, stuck.last_error) == (1, sending.STUCK)
+        assert stuck.next_at is not None
+        assert stuck.claim is None
+        ended.set()
+        end_threads()
+    assert states() == ["WAITING"]
 
 
 def test_a_rule_that_is_switched_off_sends_nothing_until_it_is_on(

@@ -27,6 +27,7 @@ from jobs.services.writing.races import second_look, still_there
 
 from .mails import has_mail_server
 from .outbox import hand_over_sending, put_down_test
+from .rights import why_not
 from .signing import encrypted, new_secret
 
 SIMPLE_FIELDS = ("tell_of", "statuses", "queue", "job_name", "alarm", "alarm_states")
@@ -142,11 +143,16 @@ def update_rule(
 
 
 def new_secret_of(*, rule: EventRule, now: datetime) -> MadeRule:
-    """Gives a rule a new secret: what is sent from now on is signed with it. Raises Conflict for a rule of e-mail."""
+    """Gives a rule a new secret: what is sent from now on is signed with it.
+
+    Raises Conflict for a rule of e-mail, and for one whose owner may not send any more.
+    """
     with transaction.atomic():
         row = _locked(rule)
         if row.target_kind != TargetKind.WEBHOOK:
             raise Conflict("E-mail is not signed: this rule has no secret.")
+        if reason := why_not(row):
+            raise Conflict(reason)
         secret = new_secret()
         row.encrypted, row.changed_at = encrypted(secret), now
         row.save(update_fields=["encrypted", "changed_at"])
@@ -164,9 +170,11 @@ def delete_rule(*, rule: EventRule) -> None:
 
 
 def send_test(*, rule: EventRule, now: datetime) -> None:
-    """Sends an event that is made for it. Raises Conflict where the rule is switched off."""
+    """Sends an event that is made for it. Raises Conflict where the rule is switched off, or may not send any more."""
     if not rule.is_enabled:
         raise Conflict(f"The rule {rule.name} is switched off. Switch it on first.")
+    if reason := why_not(rule):
+        raise Conflict(reason)
     put_down_test(rule, now=now)
 
 

@@ -6,9 +6,9 @@ run out, with the same id.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from queue import Empty, SimpleQueue
@@ -24,6 +24,7 @@ from . import due, mails, webhooks
 from .documents import Document, Lost, documents_of
 from .outcomes import Outcome
 from .retention import remove_many
+from .rights import why_not
 from .signing import secret_of
 
 logger = logging.getLogger("batchweb.sending")
@@ -34,12 +35,12 @@ AT_ONCE = 16
 SECONDS_AT_ONCE = 15.0
 # Of one rule, so long at once.
 SECONDS_OF_RULE = 5.0
+# A thread that has not ended by then is left to itself: it takes longer than all that is bounded, such as a name server
+# that never answers. It is before the rule's claim runs out.
+SECONDS_OF_TURN = 25.0
 
 BROKEN = "Something broke on this side. An administrator finds the cause in the workers’ log."
-OWNER_OFF = "The rule’s owner is switched off, so nothing is sent for him."
-ADDRESS_NOT_HIS = (
-    "Only administrators send to other addresses than their own, and the rule’s owner is none."
-)
+STUCK = f"It was not over within {SECONDS_OF_TURN:.0f} seconds, so nobody waited any longer."
 UNREADABLE = (
     "The rule’s signing secret cannot be read: SECRET_KEY is not the one that it was stored with. "
     "Make a new one."
@@ -52,6 +53,7 @@ class _Turn:
 
     rule: EventRule
     ticket: UUID | None
+    ends_at: float = field(default_factory=lambda: time.monotonic() + SECONDS_OF_TURN)
     deliveries: dict[int, EventDelivery] = field(default_factory=dict)
     sent: bool = False
     refused: int = 0
@@ -64,25 +66,24 @@ _News = tuple[_Turn, Outcome | None]
 
 def send_due() -> bool:
     """Sends for some seconds; whether more is due."""
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="sending") as threads:
-        round_ = _Round(threads)
-        round_.run(until=time.monotonic() + SECONDS_AT_ONCE)
+    round_ = _Round()
+    round_.run(until=time.monotonic() + SECONDS_AT_ONCE)
     round_.apart.done()
     return due.is_due()
 
 
 class _Round:
-    def __init__(self, threads: ThreadPoolExecutor) -> None:
-        self._threads = threads
+    def __init__(self) -> None:
         self._news: SimpleQueue[_News] = SimpleQueue()
         self._turns: dict[int, _Turn] = {}
         self.apart = Apart()
 
     def run(self, *, until: float) -> None:
-        """Goes on until nothing is due, or no time is left; then until all threads are done."""
+        """Goes on until nothing is due, or no time is left; then until all threads are done or given up."""
         while True:
             if time.monotonic() < until:
                 self._begin_some()
+            self._give_up_stuck()
             if not self._turns:
                 return
             self._hear()
@@ -102,8 +103,10 @@ class _Round:
         if not parts:
             _end(turn)
             return
+        # Nobody can end a thread, and so that nobody has to wait for it, it is a daemon.
+        name = f"sending-{turn.rule.pk}"
+        threading.Thread(target=self._work, args=(turn, parts), name=name, daemon=True).start()
         self._turns[turn.rule.pk] = turn
-        self._threads.submit(self._work, turn, parts)
 
     def _work(self, turn: _Turn, parts: Sequence["_Part"]) -> None:
         """In a thread: sends, and tells of each."""
@@ -123,19 +126,28 @@ class _Round:
             turn, outcome = self._news.get(timeout=1.0)
         except Empty:
             return
-        if outcome is None:
-            del self._turns[turn.rule.pk]
-            _end(turn)
-            return
-        rows = [turn.deliveries[pk] for pk in outcome.delivery_ids]
-        if rows:
-            due.record(outcome, rows, now=timezone.now())
-        if not outcome.error:
-            turn.sent, turn.refused = True, 0
-            return
-        turn.refused += 1
-        if not outcome.is_of_event or turn.refused >= webhooks.REFUSED_AT_MOST:
-            turn.problem = outcome.error
+        is_noted = False
+        # What cannot be noted of one rule is sent again; of the others all is noted.
+        with self.apart.each(turn.rule.pk):
+            if outcome is not None:
+                _note(turn, outcome)
+            elif self._turns.get(turn.rule.pk) is turn:
+                self._finish(turn)
+            is_noted = True
+        if not is_noted:
+            turn.problem = BROKEN
+
+    def _give_up_stuck(self) -> None:
+        now = time.monotonic()
+        for turn in [each for each in self._turns.values() if each.ends_at <= now]:
+            logger.error("the rule %s is stuck and will be tried again", turn.rule.pk)
+            turn.problem = STUCK
+            with self.apart.each(turn.rule.pk):
+                self._finish(turn)
+
+    def _finish(self, turn: _Turn) -> None:
+        del self._turns[turn.rule.pk]
+        _end(turn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +182,12 @@ def _prepared(turn: _Turn, now: datetime) -> Iterator[_Part]:
     found = due.due_deliveries(rule, now=now)
     if not found:
         return
-    if reason := _why_not(rule):
-        due.give_up([each.pk for each in found], reason, now=now)
+    if reason := why_not(rule):
+        # It is told on the rule as well: what was given up is given up for good.
+        turn.problem = reason
+        while found:
+            due.give_up([each.pk for each in found], reason, now=now)
+            found = due.due_deliveries(rule, now=now)
         return
     documents = documents_of(found, rule.owner)
     ready: list[tuple[int, Document]] = []
@@ -201,15 +217,16 @@ def _part(turn: _Turn, ready: Sequence[tuple[int, Document]]) -> Iterator[_Part]
     yield _Part(letters=letters, secret=secret)
 
 
-def _why_not(rule: EventRule) -> str:
-    """Why nothing of the rule may be sent any more; empty: it may."""
-    owner = rule.owner
-    if not owner.is_active:
-        return OWNER_OFF
-    is_own = rule.address.casefold() == owner.email.casefold()
-    if rule.target_kind == TargetKind.EMAIL and not owner.is_staff and not is_own:
-        return ADDRESS_NOT_HIS
-    return ""
+def _note(turn: _Turn, outcome: Outcome) -> None:
+    rows = [turn.deliveries[pk] for pk in outcome.delivery_ids]
+    if rows:
+        due.record(outcome, rows, now=timezone.now())
+    if not outcome.error:
+        turn.sent, turn.refused = True, 0
+        return
+    turn.refused += 1
+    if not outcome.is_of_event or turn.refused >= webhooks.REFUSED_AT_MOST:
+        turn.problem = outcome.error
 
 
 def _end(turn: _Turn) -> None:
