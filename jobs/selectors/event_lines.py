@@ -34,9 +34,10 @@ class Line(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """Lines, the cursor behind them, and whether there are more to read already."""
+    """Lines, the cursor behind each and behind all of them, and whether there are more to read already."""
 
     lines: list[Line]
+    cursors: list[Ids]
     cursor: Ids
     more: bool
 
@@ -52,7 +53,12 @@ def lines_after(after: Ids, *, limit: int) -> Lines:
         for table, span in zip(TABLES, spans, strict=True)
     ]
     page = page_of_rows(found, after, spans, settled, limit)
-    return Lines([_line(row) for _, row in page.rows], page.cursor, page.more)
+    return Lines(
+        lines=[_line(row) for _, row in page.rows],
+        cursors=[cursor for cursor, _ in page.rows],
+        cursor=page.cursor,
+        more=page.more,
+    )
 
 
 def rows_of(kind: EventKind, row_ids: Collection[int]) -> list[EventRow]:

@@ -20,6 +20,8 @@ from jobs.selectors.realm import arns
 
 # Of alarms' changes and tests; those of jobs have ids of their own.
 EVENT_IDS = UUID("0c1f0b68-6f5b-4f0e-8a65-0a2c5c1b7a44")
+# So many are written at once: one of a job with thousands of variables takes some MB until it is text.
+DOCUMENTS = 25
 JOB_GONE = "The job was deleted before this could be sent."
 ALARM_GONE = "The alarm was deleted before this could be sent."
 NOT_HIS = "The rule’s owner may not see this job any more."

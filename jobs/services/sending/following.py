@@ -5,80 +5,31 @@ transaction that moves the mark over them: whatever dies, and however many do it
 Events are written only where what is known of a row does not rule a match out.
 """
 
-import json
 import operator
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
 from jobs import queueing
-from jobs.domain import arns, events
-from jobs.domain.event_patterns import matches, restricted
-from jobs.models import EventKind, EventRule, FollowMark
+from jobs.models import EventRule, FollowMark
 from jobs.models.event_rule import EVENTS_MARK
-from jobs.selectors.event_lines import Line, lines_after, rows_of
+from jobs.selectors.event_lines import Line, Lines, lines_after
 from jobs.selectors.events import Ids, settled_ids
-from jobs.selectors.realm import arns as realm_of_settings
 
-from .documents import write_events
 from .due import is_due
+from .matching import rules_that_want
 from .outbox import Wanted, hand_over_sending, put_down, rules_at_work
 from .retention import remove_old
 
-# So many rows are looked at in a transaction, and so many events written at once.
+# So many rows are looked at with the same rules.
 PORTION = 1000
-DOCUMENTS = 200
+# In a transaction, so many are put down and one row's more, of what was found in so long: others wait for it to write.
+WANTED_AT_ONCE = 2000
+SECONDS_OF_PART = 2.0
 SECONDS_AT_ONCE = 3.0
 EVERYTHING = 0
-# What can be said of an event before it is written.
-KNOWN = {
-    "source": None,
-    "detail-type": None,
-    "account": None,
-    "region": None,
-    "detail": {"status": None, "jobName": None, "jobQueue": None},
-}
-
-
-class Matcher:
-    """A rule, and how to see cheaply that a row is none of its."""
-
-    def __init__(self, rule: EventRule) -> None:
-        self.rule = rule
-        self._cheap, self.is_all = restricted(rule.pattern, KNOWN)
-        self._found: dict[tuple[str, ...], bool] = {}
-
-    def may_want(self, line: Line) -> bool:
-        """Whether the row may be told of, and nothing that is known of it says that it does not match."""
-        owner = self.rule.owner
-        if line.at < self.rule.since or not (owner.is_staff or line.owner_id == owner.pk):
-            return False
-        # An array's children have all of this in common.
-        key = (line.kind, line.status, line.name, line.queue)
-        if key not in self._found:
-            self._found[key] = matches(self._cheap, known_of(line))
-        return self._found[key]
-
-
-def known_of(line: Line) -> Mapping[str, Any]:
-    """Of a row's event, what does not have to be written first."""
-    realm = realm_of_settings()
-    is_block = line.kind == EventKind.BLOCK
-    kind = events.DetailType.QUEUE_BLOCKED if is_block else events.DetailType.STATE_CHANGE
-    return {
-        "source": events.BATCH,
-        "detail-type": str(kind),
-        "account": realm.account,
-        "region": realm.region,
-        "detail": {
-            "status": str(line.status),
-            "jobName": line.name,
-            "jobQueue": realm.of(arns.JOB_QUEUE, line.queue),
-        },
-    }
 
 
 def hand_over_events() -> None:
@@ -106,21 +57,11 @@ def follow_events(*, now: datetime) -> bool:
     if not _begin():
         return False
     until = time.monotonic() + SECONDS_AT_ONCE
-    while _portion(now):
+    while _page(now, until):
         if time.monotonic() > until:
             return True
     remove_old(now=now)
     return False
-
-
-def matching(rule: EventRule, lines: Sequence[Line]) -> list[Line]:
-    """Those of the rows whose event the rule wants; one or two queries for so many of them."""
-    matcher = Matcher(rule)
-    likely = [line for line in lines if matcher.may_want(line)]
-    if matcher.is_all:
-        return likely
-    written = dict(_events_of(likely))
-    return [line for line in likely if matches(rule.pattern, written[line.kind, line.row_id])]
 
 
 def _begin() -> bool:
@@ -134,43 +75,49 @@ def _begin() -> bool:
     return True
 
 
-def _portion(now: datetime) -> bool:
+def _page(now: datetime, until: float) -> bool:
     rules = rules_at_work()
-    mark = FollowMark.objects.get(name=EVENTS_MARK)
-    place = _place(mark)
-    if rules:
-        page = lines_after(place, limit=PORTION)
-        cursor, more = page.cursor, page.more
-        wanted = list(_wanted(rules, page.lines))
-    else:
+    place = _place(FollowMark.objects.get(name=EVENTS_MARK))
+    if not rules:
         # Never back: rows may have been deleted.
-        cursor = Ids(*map(max, settled_ids().ids, place))
-        more, wanted = False, []
+        _move(place, Ids(*map(max, settled_ids().ids, place)), [], now=now)
+        return False
+    page = lines_after(place, limit=PORTION)
+    for cursor, wanted in _parts(rules, page):
+        if not _move(place, cursor, wanted, now=now):
+            # Another worker has read them meanwhile.
+            return True
+        place = cursor
+        if time.monotonic() > until:
+            return page.more or place != page.cursor
+    return page.more
+
+
+def _parts(rules: Iterable[EventRule], page: Lines) -> Iterator[tuple[Ids, list[Wanted]]]:
+    """What is wanted of a page, in parts that are bounded in number and in time, each with the cursor behind it."""
+    wanted: list[Wanted] = []
+    begun = time.monotonic()
+    found = rules_that_want(rules, page.lines)
+    for cursor, (line, those) in zip(page.cursors, found, strict=True):
+        wanted += [wanted_of(rule, line) for rule in those]
+        if len(wanted) >= WANTED_AT_ONCE or time.monotonic() > begun + SECONDS_OF_PART:
+            yield cursor, wanted
+            wanted, begun = [], time.monotonic()
+    yield page.cursor, wanted
+
+
+def _move(place: Ids, cursor: Ids, wanted: Sequence[Wanted], *, now: datetime) -> bool:
+    """Puts down what is wanted and moves the mark from `place` over it, unless it is elsewhere."""
     if cursor == place:
-        return more
+        return True
     with transaction.atomic():
         locked = FollowMark.objects.select_for_update(no_key=True).get(name=EVENTS_MARK)
         if _place(locked) != place:
-            # Another worker has read them meanwhile.
-            return True
+            return False
         if wanted:
             put_down(wanted, now=now)
         FollowMark.objects.filter(name=EVENTS_MARK).update(**_columns(cursor))
-    return more
-
-
-def _wanted(rules: Iterable[EventRule], lines: Sequence[Line]) -> Iterator[Wanted]:
-    likely = [
-        (matcher, line)
-        for matcher in map(Matcher, rules)
-        for line in lines
-        if matcher.may_want(line)
-    ]
-    written = dict(_events_of([line for matcher, line in likely if not matcher.is_all]))
-    for matcher, line in likely:
-        event = written.get((line.kind, line.row_id))
-        if matcher.is_all or (event is not None and matches(matcher.rule.pattern, event)):
-            yield wanted_of(matcher.rule, line)
+    return True
 
 
 def wanted_of(rule: EventRule, line: Line) -> Wanted:
@@ -181,18 +128,6 @@ def wanted_of(rule: EventRule, line: Line) -> Wanted:
     if line.node is not None:
         name += f"#{line.node}"
     return Wanted(rule.pk, line.kind, line.row_id, line.job_id, name, str(line.status), line.at)
-
-
-def _events_of(lines: Iterable[Line]) -> Iterator[tuple[tuple[EventKind, int], dict[str, Any]]]:
-    """The events of rows. Those of jobs that were deleted just now match nothing."""
-    ids: dict[EventKind, list[int]] = {}
-    for kind, row_id in dict.fromkeys((line.kind, line.row_id) for line in lines):
-        ids.setdefault(kind, []).append(row_id)
-    for kind, row_ids in ids.items():
-        for first in range(0, len(row_ids), DOCUMENTS):
-            rows = rows_of(kind, row_ids[first : first + DOCUMENTS])
-            for row, text in zip(rows, write_events(rows), strict=True):
-                yield (kind, row.pk), json.loads(text)
 
 
 def _place(mark: FollowMark) -> Ids:
