@@ -25,7 +25,7 @@ from jobs.models import (
 )
 from jobs.models.event_rule import EVENTS_MARK
 from jobs.selectors.event_lines import lines_after, rows_of
-from jobs.selectors.events import NOTHING_READ, EventRow
+from jobs.selectors.events import NOTHING_READ, EventRow, settled_ids
 from jobs.services.metrics.alarms import look_at
 from jobs.services.sending import following, matching, outbox
 from jobs.services.sending.documents import write_events
@@ -66,6 +66,28 @@ def test_what_happened_before_a_rule_was_made_is_not_sent(follow: Follow) -> Non
     assert put_down() == [(rule.name, "late", "FAILED")]
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_what_happens_behind_a_new_rule_is_not_passed_over_by_who_reads_just_then(
+    follow: Follow, monkeypatch: pytest.MonkeyPatch, others: int
+) -> None:
+    for _ in range(others):
+        an_event_rule(pattern={"source": ["nothing"]})
+    read = outbox.rules_at_work
+
+    def early() -> list[EventRule]:
+        found = read()
+        monkeypatch.setattr(following, "rules_at_work", read)
+        an_event_rule(name="late", pattern=FAILED, since=timezone.now())
+        happened(a_job(name="after"))
+        return found
+
+    happened(a_job(name="before"))
+    monkeypatch.setattr(following, "rules_at_work", early)
+    follow()
+    follow()
+    assert put_down() == [("late", "after", "FAILED")]
+
+
 def test_following_begins_with_what_happens_next() -> None:
     an_event_rule(pattern=FAILED)
     happened(a_job())
@@ -99,7 +121,7 @@ def test_what_is_known_of_a_row_is_what_its_event_says(follow: Follow) -> None:
     job = a_job(name="one")
     happened(job)
     blocked(job)
-    lines = lines_after(NOTHING_READ, limit=10).lines
+    lines = lines_after(NOTHING_READ, settled=settled_ids().ids, limit=10).lines
     assert {line.kind for line in lines} >= {"JOB", "BLOCK"}
     for line in lines:
         [event] = map(json.loads, write_events(rows_of(line.kind, [line.row_id])))

@@ -76,13 +76,15 @@ def _begin() -> bool:
 
 
 def _page(now: datetime, until: float) -> bool:
-    rules = rules_at_work()
     place = _place(FollowMark.objects.get(name=EVENTS_MARK))
+    settled = settled_ids().ids
+    # Behind what is read: who makes a rule from now on is told of what comes then, which is not read here.
+    rules = rules_at_work()
     if not rules:
         # Never back: rows may have been deleted.
-        _move(place, Ids(*map(max, settled_ids().ids, place)), [], now=now)
+        _move(place, Ids(*map(max, settled, place)), [], now=now)
         return False
-    page = lines_after(place, limit=PORTION)
+    page = lines_after(place, settled=settled, limit=PORTION)
     for cursor, wanted in _parts(rules, page):
         if not _move(place, cursor, wanted, now=now):
             # Another worker has read them meanwhile.
