@@ -324,7 +324,8 @@ def test_what_a_rule_costs_does_not_grow_with_what_matches(follow: Follow) -> No
 
     an_array(60, owner=owner)
     follow()
-    assert cost(2) == cost(60)
+    few = cost(2)
+    assert cost(60) <= few
 
 
 def test_no_more_than_a_bounded_number_waits_for_a_dead_receiver(

@@ -117,6 +117,40 @@ def test_an_event_that_the_receiver_does_not_want_holds_up_no_other(
     assert states() == ["SENT", "SENT"]
 
 
+def test_what_is_new_does_not_wait_for_the_next_try_of_what_was_refused(
+    follow: Follow, receiver: Receiver
+) -> None:
+    receiver.answers = [422]
+    rule = a_rule_to(receiver)
+    happened(a_job(name="odd"))
+    follow()
+    for _ in range(3):
+        send()
+        later(rule, minutes=31)
+    send()
+    receiver.answers = [200]
+    receiver.came.clear()
+    happened(a_job(name="new"))
+    follow()
+    send()
+    assert receiver.names == ["new"]
+    assert states() == ["WAITING", "SENT"]
+
+
+def test_what_is_new_waits_for_a_receiver_that_is_not_well(
+    follow: Follow, receiver: Receiver
+) -> None:
+    receiver.answers = [503]
+    a_rule_to(receiver)
+    happened(a_job(name="one"))
+    follow()
+    send()
+    happened(a_job(name="two"))
+    follow()
+    send()
+    assert receiver.names == ["one"]
+
+
 def test_a_receiver_that_wants_nothing_is_not_asked_about_everything(
     follow: Follow, receiver: Receiver
 ) -> None:

@@ -1,7 +1,7 @@
 """Putting events down to be sent: each once for each rule that it matches, in the transaction that makes it sure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -51,20 +51,21 @@ def rules_at_work() -> list[EventRule]:
 def put_down(wanted: Sequence[Wanted], *, now: datetime) -> int:
     """Writes what is to be sent, in the present transaction; how many. Rules that went meanwhile get nothing.
 
-    What is put down already is not put down again. A few queries, and one more for each rule.
+    What is put down already is not put down again. A few queries, and up to two more for each rule.
     """
     by_rule: Mapping[int, list[Wanted]] = defaultdict(list)
     for each in wanted:
         by_rule[each.rule_id].append(each)
     # Who sends takes rows away under the same locks, so none is left that nobody looks for.
     locked = EventRule.objects.select_for_update(no_key=True).defer("encrypted")
-    count = 0
+    rows: list[EventDelivery] = []
     for rule in locked.filter(pk__in=by_rule).order_by("id"):
-        count += _put_down(rule, by_rule[rule.pk], now)
-    if count:
+        rows += _room_for(rule, by_rule[rule.pk], now)
+    EventDelivery.objects.bulk_create(rows, batch_size=WRITTEN_AT_ONCE, ignore_conflicts=True)
+    if wanted:
         changes.publish([changes.SENDING])
         hand_over_sending()
-    return count
+    return len(rows)
 
 
 def put_down_alarm_change(change: AlarmChange, alarm: Alarm, *, now: datetime) -> None:
@@ -106,8 +107,16 @@ def waiting_of(rule: EventRule, *, at_most: int = MAX_WAITING) -> int:
     return rows.order_by("next_at", "id").values("pk")[:at_most].count()
 
 
-def _put_down(rule: EventRule, wanted: Iterable[Wanted], now: datetime) -> int:
-    rows = [
+def _room_for(rule: EventRule, wanted: Sequence[Wanted], now: datetime) -> list[EventDelivery]:
+    """What is put down for a rule, which is due then; the others are only counted."""
+    room = max(MAX_WAITING - waiting_of(rule), 0)
+    before = rule.passed_over, rule.next_at
+    rule.passed_over += len(wanted[room:])
+    if wanted[:room]:
+        rule.next_at = _due_at(rule, now)
+    if before != (rule.passed_over, rule.next_at):
+        rule.save(update_fields=["passed_over", "next_at"])
+    return [
         EventDelivery(
             rule=rule,
             kind=each.kind,
@@ -119,16 +128,15 @@ def _put_down(rule: EventRule, wanted: Iterable[Wanted], now: datetime) -> int:
             put_down_at=now,
             next_at=now,
         )
-        for each in wanted
+        for each in wanted[:room]
     ]
-    room = max(MAX_WAITING - waiting_of(rule), 0)
-    EventDelivery.objects.bulk_create(
-        rows[:room], batch_size=WRITTEN_AT_ONCE, ignore_conflicts=True
-    )
-    rule.passed_over += len(rows[room:])
-    if rule.next_at is None and rows[:room]:
-        rule.next_at = now
-        if rule.target_kind == TargetKind.EMAIL and rule.last_sent_at is not None:
-            rule.next_at = max(now, rule.last_sent_at + MAILS_EVERY)
-    rule.save(update_fields=["passed_over", "next_at"])
-    return len(rows)
+
+
+def _due_at(rule: EventRule, now: datetime) -> datetime:
+    if rule.next_at is not None and (rule.claim is not None or rule.failures):
+        # Who sends looks again when he is done; and a receiver that is not well is left alone.
+        return rule.next_at
+    at = now
+    if rule.target_kind == TargetKind.EMAIL and rule.last_sent_at is not None:
+        at = max(now, rule.last_sent_at + MAILS_EVERY)
+    return at if rule.next_at is None else min(at, rule.next_at)
