@@ -7,6 +7,7 @@ here: no event has an address that it could be of.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,6 +21,7 @@ OR = "$or"
 MAX_CHARACTERS = 4096
 # Ours: no event is nested deeper.
 MAX_DEPTH = 10
+MAX_SHOWN_CHARACTERS = 60
 NUMERIC_LIMIT = 5 * 10**9
 # Ours: an event of a job with thousands of variables would take seconds.
 MAX_COMPARISONS = 20_000
@@ -129,9 +131,24 @@ def _from_json(text: str) -> object:
     if len(text) > 4 * MAX_CHARACTERS:
         raise FieldError(f"A pattern has at most {MAX_CHARACTERS:,} characters.")
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_each_once)
+    except FieldError:
+        raise
     except (ValueError, RecursionError) as error:
         raise FieldError(f"This is no JSON: {error}.") from None
+
+
+def _each_once(members: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(members)
+    if len(found) != len(members):
+        # JSON's last would win, and what the first said would be gone.
+        name = next(
+            name for name, count in Counter(name for name, _ in members).items() if count > 1
+        )
+        raise FieldError(
+            f"{json.dumps(name)[:MAX_SHOWN_CHARACTERS]} stands twice in an object: name it once."
+        )
+    return found
 
 
 def _problems(pattern: object, path: str, depth: int) -> Iterator[tuple[str, str]]:
@@ -142,6 +159,10 @@ def _problems(pattern: object, path: str, depth: int) -> Iterator[tuple[str, str
         yield path, f"A pattern is nested {MAX_DEPTH} deep at most."
         return
     for field, wanted in pattern.items():
+        if _problem_of_text(field):
+            # Nor can the answer hold it.
+            yield path, "A field’s name cannot hold NUL characters or broken Unicode."
+            continue
         here = f"{path}.{field}" if path else field
         if field == OR:
             yield from _problems_of_or(wanted, path, depth)
@@ -213,7 +234,7 @@ def _problem_of_numeric(operand: object) -> str:
         return told
     for operator, number in zip(operand[::2], operand[1::2], strict=True):
         is_number = isinstance(number, int | float) and not isinstance(number, bool)
-        if operator not in _COMPARISONS or not is_number:
+        if not isinstance(operator, str) or operator not in _COMPARISONS or not is_number:
             return told
         if abs(number) > NUMERIC_LIMIT:
             return "A number is between -5 and 5 thousand million."
@@ -239,7 +260,8 @@ def _problem_of_anything_but(operand: object) -> str:
 
 def _field_matches(wanted: Any, value: Any, effort: _Effort) -> bool:
     if isinstance(wanted, Mapping):
-        found = value if isinstance(value, list) else [value]
+        # A list without members has no fields, like one that is not there.
+        found = (value if isinstance(value, list) else [value]) or [_ABSENT]
         # A field that is not there may still be asked not to be.
         return any(
             _matches(wanted, each if isinstance(each, Mapping) else {}, effort) for each in found
