@@ -11,9 +11,11 @@ from .given import one_of
 from .states import JobStatus
 from .validation import FieldError, is_empty, read_text
 
-# Ours: each is held against each event. Of people who are no administrators, so many each.
+# Ours: each is held against each event. Of people who are no administrators, so many each, and so many of all: there is
+# always room for administrators.
 MAX_RULES = 200
 MAX_OF_USER = 20
+MAX_OF_USERS = 150
 MAX_ADDRESS_CHARACTERS = 1000
 # EventBridge's own: after that an event is given up.
 GIVEN_UP_AFTER = timedelta(hours=24)
@@ -37,6 +39,10 @@ ALARM_STATES = ("ALARM", "OK", "INSUFFICIENT_DATA")
 
 TOO_MANY = f"There are {MAX_RULES} rules, and no more are kept. Delete one first."
 TOO_MANY_OF_USER = f"You have {MAX_OF_USER} rules, and no more are kept. Delete one first."
+TOO_MANY_OF_USERS = (
+    f"There are {MAX_OF_USERS} rules of people who are no administrators, and no more are kept. Delete one, or ask an "
+    "administrator."
+)
 ONLY_ADMINISTRATORS = (
     "Only administrators send webhooks: the server posts to any address that they name. "
     "Choose e-mail."
@@ -52,6 +58,11 @@ NO_URL = (
     "Give a URL that begins with https:// or http://, such as https://example.com/hook, of at most "
     f"{MAX_ADDRESS_CHARACTERS:,} characters without blanks."
 )
+NO_ASCII = (
+    "Write the URL in ASCII: other characters of a host’s name as xn--…, of a path as %C3%BC. A browser’s address bar "
+    "copies it like that."
+)
+MAX_LABEL_CHARACTERS = 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +117,11 @@ def simple_of(pattern: Mapping[str, Any]) -> Simple | None:
         alarm=_only(detail.get("alarmName")),
         alarm_states=_texts(state.get("value") if isinstance(state, Mapping) else None),
     )
-    if found.tell_of == PATTERN or pattern_of(found) != pattern:
+    # A box that is not there could not be marked, and without it the rule would tell of all.
+    has_boxes = set(found.statuses) <= set(STATUSES) and set(found.alarm_states) <= set(
+        ALARM_STATES
+    )
+    if found.tell_of == PATTERN or not has_boxes or pattern_of(found) != pattern:
         return None
     return found
 
@@ -139,12 +154,14 @@ def alarm_states(value: object) -> tuple[str, ...]:
 def webhook_url(value: object) -> str:
     """Where a webhook is posted to. Raises FieldError."""
     text = read_text(value)
-    is_plain = text.isascii() and text.isprintable() and " " not in text
-    if not text or len(text) > MAX_ADDRESS_CHARACTERS or not is_plain:
+    if not text or len(text) > MAX_ADDRESS_CHARACTERS or not text.isprintable() or " " in text:
         raise FieldError(NO_URL)
+    if not text.isascii():
+        raise FieldError(NO_ASCII)
     try:
         parts = urlsplit(text)
-        is_fit = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_known = parts.scheme in ("http", "https") and parts.port != 0
+        is_fit = is_known and _is_host(parts.hostname or "")
     except ValueError:
         is_fit = False
     if not is_fit:
@@ -154,6 +171,13 @@ def webhook_url(value: object) -> str:
     if parts.fragment:
         raise FieldError("Leave out what follows the #: it is never sent.")
     return text
+
+
+def _is_host(name: str) -> bool:
+    """Whether it is an address, or can be a name: parts apart by points, of which the last may be empty."""
+    is_address = ":" in name
+    labels = name.removesuffix(".").split(".")
+    return is_address or all(0 < len(label) <= MAX_LABEL_CHARACTERS for label in labels)
 
 
 def _pattern(source: str, kind: str, detail: dict[str, Any]) -> dict[str, Any]:
