@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from jobs.domain.event_rules import GIVEN_UP_AFTER, delay_after
+from jobs.domain.event_rules import GIVEN_UP_AFTER, MAILS_EVERY, delay_after
 from jobs.models import DeliveryState, EventDelivery, EventRule
 from jobs.services.sending import due, outbox, retention, sending, webhooks
 from jobs.services.sending.outcomes import Outcome
@@ -425,6 +425,34 @@ def test_a_test_event_is_sent_at_once(receiver: Receiver) -> None:
     [came] = receiver.came
     assert came.event["detail-type"] == "Batchweb Test Event"
     assert came.is_signed_with(made.secret)
+
+
+def test_a_test_event_is_sent_at_once_whatever_waits_and_however_the_receiver_did(
+    follow: Follow, receiver: Receiver
+) -> None:
+    receiver.answers = [500]
+    rule = a_rule_to(receiver)
+    for name in ("one", "two"):
+        happened(a_job(name=name))
+    follow()
+    for _ in range(3):
+        send()
+        later(rule, minutes=31)
+    send()
+    receiver.answers = [200]
+    receiver.came.clear()
+    send_test(rule=rule, now=timezone.now())
+    send()
+    kinds = [each.event["detail-type"] for each in receiver.came]
+    assert kinds == ["Batchweb Test Event", "Batch Job State Change", "Batch Job State Change"]
+
+
+def test_a_test_mail_keeps_to_one_a_minute() -> None:
+    now = timezone.now()
+    rule = an_event_rule(target_kind="EMAIL", address="ops@example.com", last_sent_at=now)
+    send_test(rule=rule, now=now)
+    rule.refresh_from_db()
+    assert rule.next_at == now + MAILS_EVERY
 
 
 def test_what_is_done_is_removed_after_a_week_and_beyond_a_number(

@@ -2,15 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from jobs import changes, queueing
 from jobs.domain.event_patterns import matches
-from jobs.domain.event_rules import MAILS_EVERY
+from jobs.domain.event_rules import GIVEN_UP_AFTER, MAILS_EVERY
 from jobs.models import (
     Alarm,
     AlarmChange,
@@ -31,7 +32,7 @@ EVERYTHING = 0
 
 
 class Wanted(NamedTuple):
-    """An event that a rule wants."""
+    """An event that a rule wants. `due`: when it is to be sent, if that is not at once behind what waits."""
 
     rule_id: int
     kind: EventKind
@@ -40,6 +41,7 @@ class Wanted(NamedTuple):
     name: str
     status: str
     at: datetime
+    due: datetime | None = None
 
 
 def rules_at_work() -> list[EventRule]:
@@ -90,9 +92,18 @@ def put_down_alarm_change(change: AlarmChange, alarm: Alarm, *, now: datetime) -
 
 
 def put_down_test(rule: EventRule, *, now: datetime) -> None:
-    """Puts down an event that was made to try the rule."""
+    """Puts down an event that was made to try the rule: it goes first, and soon, whatever the receiver did before."""
     with transaction.atomic():
-        put_down([Wanted(rule.pk, EventKind.TEST, None, None, "", "", now)], now=now)
+        row = EventRule.objects.select_for_update(no_key=True).defer("encrypted")
+        found = row.filter(pk=rule.pk).first()
+        if found is None:
+            return
+        first = _waiting(found).values_list("next_at", flat=True).first() or now
+        # Not so early that it would be given up at once.
+        due = max(min(first, now) - timedelta(milliseconds=1), now - GIVEN_UP_AFTER / 2)
+        put_down([Wanted(found.pk, EventKind.TEST, None, None, "", "", now, due)], now=now)
+        if found.claim is None:
+            EventRule.objects.filter(pk=found.pk).update(next_at=_soon(found, now))
 
 
 def hand_over_sending() -> None:
@@ -103,8 +114,12 @@ def hand_over_sending() -> None:
 
 def waiting_of(rule: EventRule, *, at_most: int = MAX_WAITING) -> int:
     """How many of its events wait, counted no further than that."""
+    return _waiting(rule).values("pk")[:at_most].count()
+
+
+def _waiting(rule: EventRule) -> QuerySet[EventDelivery]:
     rows = EventDelivery.objects.filter(rule=rule, state=DeliveryState.WAITING)
-    return rows.order_by("next_at", "id").values("pk")[:at_most].count()
+    return rows.order_by("next_at", "id")
 
 
 def _room_for(rule: EventRule, wanted: Sequence[Wanted], now: datetime) -> list[EventDelivery]:
@@ -126,7 +141,7 @@ def _room_for(rule: EventRule, wanted: Sequence[Wanted], now: datetime) -> list[
             status=each.status,
             at=each.at,
             put_down_at=now,
-            next_at=now,
+            next_at=each.due or now,
         )
         for each in wanted[:room]
     ]
@@ -136,7 +151,11 @@ def _due_at(rule: EventRule, now: datetime) -> datetime:
     if rule.next_at is not None and (rule.claim is not None or rule.failures):
         # Who sends looks again when he is done; and a receiver that is not well is left alone.
         return rule.next_at
-    at = now
+    soon = _soon(rule, now)
+    return soon if rule.next_at is None else min(soon, rule.next_at)
+
+
+def _soon(rule: EventRule, now: datetime) -> datetime:
     if rule.target_kind == TargetKind.EMAIL and rule.last_sent_at is not None:
-        at = max(now, rule.last_sent_at + MAILS_EVERY)
-    return at if rule.next_at is None else min(at, rule.next_at)
+        return max(now, rule.last_sent_at + MAILS_EVERY)
+    return now
