@@ -71,7 +71,8 @@ def check_rule(
     What it tells of is a `pattern` (an object, or its JSON text), or `tell_of`: JOBS (`statuses`, `queue`, `job_name`:
     what their names begin with), BLOCKED (`queue`, `job_name`), ALARMS (`alarm`, `alarm_states`) or PATTERN, with a
     `pattern`. `target_kind` is WEBHOOK or EMAIL, `address` a URL or an e-mail address: left out, one's own. With `rule`
-    these are changes of that: what is left out stays, and so does its owner.
+    these are changes of that: what is left out stays, and so does its owner. An address that stays is not judged
+    again: a rule can be switched off, whatever became of its owner or of the mail server.
     """
     checker = Checker()
     checker.only(fields, FIELDS)
@@ -93,7 +94,7 @@ def check_rule(
         is_enabled=checker.check("is_enabled", flag, asked.get("is_enabled"), True),
         pattern=_pattern(checker, fields, rule),
         target_kind=kind,
-        address=_address(checker, kind, asked.get("address"), owner),
+        address=_address(checker, kind, asked.get("address"), owner, rule),
     )
     if rule is None:
         _check_room(checker, by)
@@ -266,15 +267,20 @@ def _name_or_nothing(value: object) -> str:
 
 
 def _check_kind(checker: Checker, kind: str, by: User, owner: User, rule: EventRule | None) -> None:
-    if rule is not None and kind and kind != rule.target_kind:
-        checker.add("target_kind", event_rules.KIND_STAYS)
+    if rule is not None:
+        if kind and kind != rule.target_kind:
+            checker.add("target_kind", event_rules.KIND_STAYS)
     elif kind == TargetKind.WEBHOOK and not (by.is_staff and owner.is_staff):
         checker.add("target_kind", event_rules.ONLY_ADMINISTRATORS)
     elif kind == TargetKind.EMAIL and not has_mail_server():
         checker.add("target_kind", event_rules.NO_MAIL_SERVER)
 
 
-def _address(checker: Checker, kind: str, value: object, owner: User) -> str:
+def _address(
+    checker: Checker, kind: str, value: object, owner: User, rule: EventRule | None
+) -> str:
+    if rule is not None and value == rule.address and kind == rule.target_kind:
+        return rule.address
     if kind == TargetKind.WEBHOOK:
         return checker.check("address", event_rules.webhook_url, value, "")
     if kind == TargetKind.EMAIL:
@@ -291,6 +297,9 @@ def _mail_address(value: object, owner: User) -> str:
         validate_email(address)
     except ValidationError:
         raise FieldError(event_rules.NO_ADDRESS_OF_MAIL) from None
+    if not address.isprintable():
+        # Within quotes Django takes characters that end a header's line.
+        raise FieldError(event_rules.NO_ADDRESS_OF_MAIL)
     if not owner.is_staff and address.casefold() != owner.email.casefold():
         raise FieldError(
             f"Only administrators send to other addresses than their own, which is {owner.email}."
@@ -301,13 +310,15 @@ def _mail_address(value: object, owner: User) -> str:
 
 
 def _check_room(checker: Checker, owner: User) -> None:
-    if EventRule.objects.count() >= event_rules.MAX_RULES:
+    rows = EventRule.objects.all()
+    if rows.count() >= event_rules.MAX_RULES:
         checker.add("", event_rules.TOO_MANY)
-    elif (
-        not owner.is_staff
-        and EventRule.objects.filter(owner=owner).count() >= event_rules.MAX_OF_USER
-    ):
+    elif owner.is_staff:
+        return
+    elif rows.filter(owner=owner).count() >= event_rules.MAX_OF_USER:
         checker.add("", event_rules.TOO_MANY_OF_USER)
+    elif rows.filter(owner__is_staff=False).count() >= event_rules.MAX_OF_USERS:
+        checker.add("", event_rules.TOO_MANY_OF_USERS)
 
 
 def _put(row: EventRule, clean: RuleFields) -> None:
