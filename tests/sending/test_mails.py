@@ -1,20 +1,23 @@
 """Events as e-mail, through a real mail server: what is due together is one mail, and no more than one a minute."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs.domain.event_rules import MAILS_EVERY
-from jobs.models import DeliveryState, EventDelivery, EventRule
-from jobs.services.sending import mails, rights
-from jobs.services.sending.documents import Document
-from tests.builders import a_job, a_user, an_event_rule
+from jobs.models import Alarm, AlarmChange, DeliveryState, EventDelivery, EventRule, Job, Transition
+from jobs.selectors.events import EventRow
+from jobs.services.sending import documents, mails, rights
+from jobs.services.sending.documents import Document, write_events
+from tests.builders import NOW, a_job, a_user, an_event_rule
 
 from .conftest import Follow, happened, send
 
@@ -145,6 +148,62 @@ def test_who_is_no_administrator_sends_to_his_own_address_only(
     assert error == ("" if arrives else rights.ADDRESS_NOT_HIS)
 
 
+def test_of_many_events_only_those_that_are_told_are_written(
+    follow: Follow, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mails, "TOLD", 2)
+    monkeypatch.setattr(documents, "DOCUMENTS", 1)
+    sizes: list[int] = []
+
+    def write(rows: Sequence[EventRow]) -> list[str]:
+        sizes.append(len(rows))
+        return write_events(rows)
+
+    monkeypatch.setattr(documents, "write_events", write)
+    ann = a_user(email="ann@example.com")
+    a_mail_rule(owner=ann, address=ann.email)
+    jobs = [a_job(name=f"job-{number}", owner=ann) for number in range(6)]
+    for job in jobs:
+        happened(job)
+    follow()
+    gone, sold = jobs[4], jobs[5]
+    Transition.objects.filter(job=gone).delete()
+    Job.objects.filter(pk=sold.pk).update(owner=a_user())
+    send()
+    [mail] = box.mails
+    assert mail["Subject"] == "[Batchweb] failures: 4 FAILED"
+    text = text_of(mail)
+    assert "job-0 " in text
+    assert "job-1 " in text
+    assert "And 2 more: 2 FAILED." in text
+    assert sizes == [1, 1]
+    errors = EventDelivery.objects.order_by("id").values_list("error", flat=True)
+    assert list(errors)[4:] == [documents.JOB_GONE, documents.NOT_HIS]
+
+
+def test_changes_of_alarms_are_written_together() -> None:
+    alarm = Alarm.objects.create(
+        name="hot",
+        metric="FAILED_JOBS",
+        comparison="GREATER_THAN",
+        threshold=5,
+        created_at=NOW,
+        state_since=NOW,
+    )
+    changes = [
+        AlarmChange.objects.create(
+            alarm=alarm, from_state="OK", to_state="ALARM", reason=f"change {number}", at=NOW
+        )
+        for number in range(5)
+    ]
+    with CaptureQueriesContext(connection) as asked:
+        found = documents.alarm_events([change.pk for change in changes])
+    assert len(asked) == 2
+    assert found == {change.pk: documents.alarm_event(change, alarm) for change in changes}
+    before = found[changes[4].pk]["detail"]["previousState"]
+    assert before["reason"] == "change 3"
+
+
 def test_of_many_events_the_first_are_told_and_the_others_counted() -> None:
     def document(number: int) -> Document:
         status = "FAILED" if number % 2 else "SUCCEEDED"
@@ -154,11 +213,11 @@ def test_of_many_events_the_first_are_told_and_the_others_counted() -> None:
             f'"detail":{{"jobName":"job-{number}","status":"{status}","jobId":"x"}}}}',
         )
 
-    documents = [(number, document(number)) for number in range(250)]
-    mail = mails.digest(rule_name="all", to="ops@example.com", documents=documents)
+    some = [(number, document(number)) for number in range(250)]
+    mail = mails.digest(rule_name="all", to="ops@example.com", documents=some)
     assert mail.subject == "[Batchweb] all: 125 SUCCEEDED, 125 FAILED"
     assert "job-99 " in mail.text
     assert "job-100 " not in mail.text
     assert "And 150 more: 75 SUCCEEDED, 75 FAILED." in mail.text
-    again = mails.digest(rule_name="all", to="ops@example.com", documents=documents)
+    again = mails.digest(rule_name="all", to="ops@example.com", documents=some)
     assert again.message_id == mail.message_id

@@ -189,7 +189,8 @@ def _prepared(turn: _Turn, now: datetime) -> Iterator[_Part]:
             due.give_up([each.pk for each in found], reason, now=now)
             found = due.due_deliveries(rule, now=now)
         return
-    documents = documents_of(found, rule.owner)
+    in_full = mails.TOLD if rule.target_kind == TargetKind.EMAIL else None
+    documents = documents_of(found, rule.owner, in_full=in_full)
     ready: list[tuple[int, Document]] = []
     for each in found:
         document = documents[each.pk]
