@@ -1,5 +1,6 @@
 """Rules that send events to other places: the list, one with its deliveries, making, trying, changing, deleting one."""
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -7,7 +8,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from jobs.domain import numbers
 from jobs.domain.errors import InvalidInput
-from jobs.models import DeliveryState, EventRule
+from jobs.models import DeliveryState, EventRule, TargetKind
 from jobs.selectors.event_rules import find_rule, rule_by_id
 from jobs.services.sending.rules import (
     MadeRule,
@@ -15,6 +16,7 @@ from jobs.services.sending.rules import (
     delete_rule,
     new_secret_of,
     pattern_asked,
+    secret_again,
     send_again,
     send_test,
     update_rule,
@@ -24,9 +26,14 @@ from jobs.services.sending.trying import try_pattern
 from . import answers
 from .access import user_of
 from .contexts import event_rules as contexts
+from .handed_out import SHOWN_AGAIN_FOR
 from .once import AGAIN, once
 from .toasts import Undo
 
+NOT_AGAIN = (
+    "This form was sent before and made {name}, whose secret is not shown again. If you did not copy it, make a new "
+    "secret."
+)
 LISTS = ("statuses", "alarm_states")
 
 
@@ -167,7 +174,7 @@ def _create(request: HttpRequest) -> HttpResponse:
         sent = once(
             request,
             make=lambda: create_rule(owner=user, fields=fields, now=timezone.now()),
-            find=lambda pk: MadeRule(rule_by_id(user=user, rule_id=int(pk)), ""),
+            find=lambda pk: _made_before(user, int(pk)),
         )
     except InvalidInput as error:
         if answers.wants_json(request):
@@ -178,13 +185,26 @@ def _create(request: HttpRequest) -> HttpResponse:
     if made.secret:
         # No redirect: nobody is shown the secret again, so it has to be in this very answer.
         return _shown_once(request, made, status=201)
+    told = f"The rule {made.rule.name} is made."
+    if sent.is_again:
+        is_signed = made.rule.target_kind == TargetKind.WEBHOOK
+        told = NOT_AGAIN.format(name=made.rule.name) if is_signed else AGAIN
     return answers.done(
         request,
         to=reverse("event_rule", args=[made.rule.name]),
-        message=AGAIN if sent.is_again else f"The rule {made.rule.name} is made.",
+        message=told,
         as_json=contexts.summary(made.rule),
         status=201,
     )
+
+
+@sensitive_variables("secret")
+def _made_before(user: User, pk: int) -> MadeRule:
+    """What the form has made, with its secret if that was a moment ago: of a double click, only this answer is seen."""
+    rule, now = rule_by_id(user=user, rule_id=pk), timezone.now()
+    is_fresh = now - rule.created_at < SHOWN_AGAIN_FOR and rule.changed_at == rule.created_at
+    secret = secret_again(rule) if is_fresh else ""
+    return MadeRule(rule, secret)
 
 
 @sensitive_variables("made", "context")

@@ -1,6 +1,7 @@
 """The pages of rules: who may make which, what is told once, and what is said beside the fields."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -101,9 +102,30 @@ def test_the_form_of_a_rule_shows_what_made_it(client: Client, boss: User) -> No
 def test_the_same_form_twice_makes_one_rule(client: Client, boss: User) -> None:
     form = {**FORM, "request_token": "abc"}
     assert client.post("/event-rules/", form).status_code == 201
+    rule = EventRule.objects.get()
+    secret = decrypt(bytes(rule.encrypted), purpose=SIGNING)
+    # Of a double click, the browser shows the second answer alone.
     again = client.post("/event-rules/", form)
-    assert again.headers["Location"] == "/event-rules/failures/"
+    assert again.status_code == 201
+    assert again.headers["Cache-Control"] == "no-store"
+    assert secret in again.text
+    rule.created_at -= timedelta(minutes=2)
+    rule.changed_at = rule.created_at
+    rule.save()
+    later = client.post("/event-rules/", form, follow=True)
+    assert later.redirect_chain == [("/event-rules/failures/", 302)]
+    assert "whose secret is not shown again" in later.text
+    assert secret not in later.text
     assert EventRule.objects.count() == 1
+
+
+def test_a_secret_is_not_shown_again_once_the_rule_was_changed(client: Client, boss: User) -> None:
+    form = {**FORM, "request_token": "abc"}
+    client.post("/event-rules/", form)
+    client.post("/event-rules/failures/secret/")
+    again = client.post("/event-rules/", form, follow=True)
+    assert "whose secret is not shown again" in again.text
+    assert "whsec_" not in again.text
 
 
 def test_a_new_secret_holds_at_once_and_is_shown_once(client: Client, boss: User) -> None:

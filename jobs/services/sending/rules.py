@@ -22,13 +22,14 @@ from jobs.domain.event_rules import PATTERN, Simple, pattern_of, simple_of
 from jobs.domain.flags import flag
 from jobs.domain.validation import Checker, FieldError, is_empty
 from jobs.models import DeliveryState, EventDelivery, EventRule, TargetKind
+from jobs.services.access.ciphers import Unreadable
 from jobs.services.setup.names import free_name
 from jobs.services.writing.races import second_look, still_there
 
 from .mails import has_mail_server
 from .outbox import hand_over_sending, put_down_test
 from .rights import why_not
-from .signing import encrypted, new_secret
+from .signing import encrypted, new_secret, secret_of
 
 SIMPLE_FIELDS = ("tell_of", "statuses", "queue", "job_name", "alarm", "alarm_states")
 FIELDS = frozenset(
@@ -158,6 +159,14 @@ def new_secret_of(*, rule: EventRule, now: datetime) -> MadeRule:
         row.encrypted, row.changed_at = encrypted(secret), now
         row.save(update_fields=["encrypted", "changed_at"])
     return MadeRule(row, secret)
+
+
+def secret_again(rule: EventRule) -> str:
+    """The secret of a rule that has just been made; empty of e-mail, and where it cannot be read."""
+    try:
+        return secret_of(bytes(rule.encrypted)) if rule.encrypted else ""
+    except Unreadable:
+        return ""
 
 
 def delete_rule(*, rule: EventRule) -> None:
