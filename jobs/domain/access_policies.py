@@ -117,15 +117,6 @@ def gives_somewhere(policies: Iterable[Policy], action: str) -> bool:
     )
 
 
-def denied_somewhere(policies: Iterable[Policy], action: str, arn: str) -> Decision | None:
-    """What denies the action on something, whatever its resources and conditions; `arn` stands for all of it."""
-    for policy in policies:
-        for statement in policy.statements:
-            if statement.is_deny and _is_of_action(statement, action):
-                return Decision(Effect.DENY, action, arn, policy.name, statement)
-    return None
-
-
 def refusal(decision: Decision, username: str) -> str:
     """What who is refused is told, in IAM's form."""
     label = decision.statement.label if decision.statement else ""

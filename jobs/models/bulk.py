@@ -18,7 +18,8 @@ class BulkAction(models.Model):
     goes on from there; `changed` those that something was done to, `refused` those that nothing could be
     done to. `problems` says why, of the first of them. For the rest there was nothing to do; `untouched`
     says why, of the first of those. What became of each job is in its `results`. One that was stopped has
-    `finished_at` and jobs that it never looked at. `undoes` is the action that it takes back.
+    `finished_at` and jobs that it never looked at. `undoes` is the action that it takes back; then
+    `asked_by` may be another than its owner, for whom it is carried out.
     """
 
     kind = models.CharField(max_length=16, choices=BulkKind)
@@ -34,6 +35,14 @@ class BulkAction(models.Model):
     problems = models.JSONField(default=list, blank=True, help_text='[{"job": ..., "why": ...}]')
     untouched = models.JSONField(
         default=list, blank=True, help_text='[{"job": ..., "name": ..., "status": ..., "why": ...}]'
+    )
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Whose access policies are asked; nobody: its owner's.",
     )
     address = models.CharField(
         max_length=64, blank=True, default="", help_text="From where it was asked for."

@@ -21,7 +21,6 @@ from jobs.domain.access_policies import (
     Policy,
     Resource,
     decide,
-    denied_somewhere,
     refusal,
 )
 from jobs.domain.errors import NotFound
@@ -58,14 +57,6 @@ def authorize(
     if decision.is_denied:
         raise PermissionDenied(refusal(decision, user.get_username()))
     return decision.gives and not getattr(user, _IS_OF_JOB, False)
-
-
-def require_undenied(*, user: User, action: str) -> None:
-    """Raises PermissionDenied if a policy of the user denies the action on anything at all: where what he asks for is
-    done later in somebody else's name, of whom each job is asked about then."""
-    found = None if user.is_superuser else denied_somewhere(policies_of(user), action, "*")
-    if found is not None:
-        raise PermissionDenied(refusal(found, user.get_username()))
 
 
 def decision_of(
@@ -193,6 +184,5 @@ __all__ = [
     "note_job",
     "note_policies",
     "policies_of",
-    "require_undenied",
     "statements_of",
 ]

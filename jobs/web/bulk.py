@@ -7,12 +7,10 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.domain.access_actions import SUBMIT_JOB, TERMINATE_JOB
 from jobs.domain.bulk import NONE_MATCHES
 from jobs.domain.errors import InvalidInput
 from jobs.domain.validation import Checker
 from jobs.models import BulkAction, BulkKind
-from jobs.selectors.access_policies import require_undenied
 from jobs.selectors.bulk import find_bulk
 from jobs.services.requests.bulk import start_bulk, stop_bulk, undo_bulk
 
@@ -159,11 +157,7 @@ def undo(request: HttpRequest, bulk_id: int) -> HttpResponse:
     """Stops the rest, and takes back what was done: by an action of its own (202), the same one each time."""
     user = user_of(request)
     action = find_bulk(user=user, bulk_id=bulk_id)
-    if action.owner_id != user.pk:
-        # It is carried out as its owner's.
-        taking_back = SUBMIT_JOB if action.kind == BulkKind.CANCEL else TERMINATE_JOB
-        require_undenied(user=user, action=taking_back)
-    made = undo_bulk(action_id=action.pk, now=timezone.now())
+    made = undo_bulk(action_id=action.pk, by=user, now=timezone.now(), address=address_of(request))
     if made is None:
         action = find_bulk(user=user, bulk_id=bulk_id)
         return answers.done(

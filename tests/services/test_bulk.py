@@ -178,9 +178,9 @@ def test_a_stop_between_two_portions_leaves_the_rest_and_undo_takes_back_what_wa
     assert not stop_bulk(action_id=action.id, now=NOW)
     go_on_with_bulk(action_id=action.id, now=NOW)
     assert statuses(jobs) == ["FAILED"] * 2 + ["SUBMITTED"] * 3
-    undo = undo_bulk(action_id=action.id, now=NOW)
+    undo = undo_bulk(action_id=action.id, by=action.owner, now=NOW)
     assert undo is not None
-    assert undo_bulk(action_id=action.id, now=NOW) == undo
+    assert undo_bulk(action_id=action.id, by=action.owner, now=NOW) == undo
     go_on_with_bulk(action_id=undo.id, now=NOW)
     assert set(Job.objects.exclude(rerun_of=None).values_list("rerun_of", flat=True)) == {
         job.id for job in jobs[:2]
@@ -191,7 +191,7 @@ def test_what_an_administrator_cancelled_and_takes_back_is_its_owners_again(owne
     job = a_job(owner=owner, status="RUNNABLE")
     action = started(a_user(is_staff=True), BulkKind.CANCEL, job)
     go_on_with_bulk(action_id=action.id, now=NOW)
-    undo = undo_bulk(action_id=action.id, now=NOW)
+    undo = undo_bulk(action_id=action.id, by=action.owner, now=NOW)
     assert undo is not None
     go_on_with_bulk(action_id=undo.id, now=NOW)
     assert Job.objects.get(rerun_of=job).owner == owner
@@ -217,7 +217,7 @@ def test_whatever_becomes_of_an_action_is_told_to_its_page_and_its_owners_lists(
     assert heard() == topics
     stop_bulk(action_id=action.id, now=NOW)
     assert heard() == topics
-    undo = undo_bulk(action_id=action.id, now=NOW)
+    undo = undo_bulk(action_id=action.id, by=action.owner, now=NOW)
     assert undo is not None
     assert [f"bulk:{undo.pk}", f"bulk-of:{owner.pk}"] in told
     assert heard() == topics

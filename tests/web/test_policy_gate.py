@@ -329,19 +329,57 @@ def test_an_address_holds_for_what_workers_do_later(bobs_page: Client, bob: User
     assert BulkResult.objects.get().outcome == "REFUSED"
 
 
-def test_nobody_takes_back_in_another_s_name_what_is_denied_to_him(
-    sues_page: Client, staff: User, bobs_page: Client, bob: User
+@pytest.mark.parametrize(
+    ("action", "status", "right"),
+    [("cancel", "RUNNABLE", "SubmitJob"), ("rerun", "FAILED", "TerminateJob")],
+)
+def test_who_takes_a_bulk_action_back_is_asked_and_not_whose_it_was(
+    action: str,
+    status: str,
+    right: str,
+    sues_page: Client,
+    staff: User,
+    bobs_page: Client,
+    bob: User,
+) -> None:
+    job = a_job(status=status, owner=bob)
+    bobs_page.post("/jobs/bulk/", {"action": action, "job": [str(job.pk)]}, headers=HTML)
+    first = BulkAction.objects.get()
+    go_on_with_bulk(action_id=first.pk, now=timezone.now())
+    policy = an_access_policy(deny(f"batch:{right}"), users=[staff])
+    sues_page.post(f"/jobs/bulk/{first.pk}/undo/", headers=HTML)
+    undo = BulkAction.objects.exclude(pk=first.pk).get()
+    assert (undo.owner, undo.asked_by) == (bob, staff)
+    go_on_with_bulk(action_id=undo.pk, now=timezone.now())
+    result = BulkResult.objects.get(action=undo)
+    assert result.outcome == "REFUSED"
+    assert f"User sue is not authorized to perform: batch:{right}" in result.why
+    # Nobody is kept from it by who was refused.
+    policy.users.set([bob])
+    sues_page.post(f"/jobs/bulk/{first.pk}/undo/", headers=HTML)
+    again = BulkAction.objects.get(undoes=first)
+    assert again != undo
+    go_on_with_bulk(action_id=again.pk, now=timezone.now())
+    assert BulkResult.objects.get(action=again).outcome == "CHANGED"
+
+
+def test_what_is_taken_back_is_asked_by_the_address_of_who_does_so(
+    bobs_page: Client, bob: User
 ) -> None:
     job = a_job(status="RUNNABLE", owner=bob)
-    bobs_page.post("/jobs/bulk/", {"action": "cancel", "job": [str(job.pk)]}, headers=HTML)
-    action = BulkAction.objects.get()
-    go_on_with_bulk(action_id=action.pk, now=timezone.now())
-    policy = an_access_policy(deny("batch:SubmitJob", f"{ARN}job-queue/other"), users=[staff])
-    path = f"/jobs/bulk/{action.pk}/undo/"
-    assert sues_page.post(path, headers=HTML).status_code == 403
-    assert BulkAction.objects.count() == 1
-    policy.users.set([bob])
-    assert sues_page.post(path, headers=HTML).status_code == 302
+    elsewhere = {"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+    an_access_policy(deny("batch:SubmitJob", Condition=elsewhere), users=[bob])
+    chosen = {"action": "cancel", "job": [str(job.pk)]}
+    bobs_page.post("/jobs/bulk/", chosen, headers=HTML, REMOTE_ADDR="10.1.1.1")
+    first = BulkAction.objects.get()
+    go_on_with_bulk(action_id=first.pk, now=timezone.now())
+    for address, outcome in (("8.8.8.8", "REFUSED"), ("10.1.1.1", "CHANGED")):
+        path = f"/jobs/bulk/{first.pk}/undo/"
+        bobs_page.post(path, headers=HTML, REMOTE_ADDR=address)
+        undo = BulkAction.objects.get(undoes=first)
+        assert undo.address == address
+        go_on_with_bulk(action_id=undo.pk, now=timezone.now())
+        assert BulkResult.objects.get(action=undo).outcome == outcome
 
 
 def test_a_rerun_is_denied_by_what_it_would_run(bobs_page: Client, bob: User) -> None:

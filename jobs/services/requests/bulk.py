@@ -74,7 +74,7 @@ def start_bulk(
     nothing: list[UUID] = []
     wanted = checker.check("job_ids", bulk.job_ids, job_ids, nothing)
     checker.done()
-    return _started(owner, kind, wanted, check_reason(reason), now, address=address)
+    return _started(owner, kind, wanted, check_reason(reason), now, by=owner, address=address)
 
 
 def _started(
@@ -84,6 +84,7 @@ def _started(
     reason: str,
     now: datetime,
     *,
+    by: User,
     undoes: BulkAction | None = None,
     address: str = "",
 ) -> BulkAction:
@@ -94,6 +95,7 @@ def _started(
             kind=kind,
             reason=reason,
             owner=owner,
+            asked_by=by,
             total=len(in_order),
             job_ids=[str(job_id) for job_id in in_order],
             undoes=undoes,
@@ -128,19 +130,19 @@ def _stopped(action_id: int, now: datetime) -> bool:
     return True
 
 
-def undo_bulk(*, action_id: int, now: datetime) -> BulkAction | None:
+def undo_bulk(*, action_id: int, by: User, now: datetime, address: str = "") -> BulkAction | None:
     """Takes an action back, as far as it has come: stops the rest, submits again what it cancelled, and
     terminates what it submitted.
 
-    The action that does so, its owner's whoever asks, and the same one however often; None if there is nothing to
-    take back.
+    The action that does so, its owner's whoever asks, and the same one however often, unless all of it was refused;
+    None if there is nothing to take back. Each job is asked for by the access policies of `by`, at his `address`.
     Raises Conflict for a terminate: what ran is lost, and for an action of before results were kept.
     """
     with transaction.atomic():
         _stopped(action_id, now)
         action = BulkAction.objects.select_related("owner").defer("job_ids").get(id=action_id)
         before = BulkAction.objects.defer("job_ids").filter(undoes=action).first()
-        if before is not None:
+        if before is not None and not _was_refused(before):
             return before
         if action.kind == BulkKind.TERMINATE:
             raise Conflict("What was terminated cannot be taken back. Rerun it.")
@@ -152,17 +154,25 @@ def undo_bulk(*, action_id: int, now: datetime) -> BulkAction | None:
             return None
         kind = BulkKind.RERUN if is_cancel else BulkKind.TERMINATE
         reason = "" if is_cancel else reasons.RERUN_TAKEN_BACK
+        if before is not None:
+            # Who may not take it back must not keep others from it.
+            BulkAction.objects.filter(id=before.id).update(undoes=None)
         undo = _started(
-            action.owner, kind, wanted, reason, now, undoes=action, address=action.address
+            action.owner, kind, wanted, reason, now, by=by, undoes=action, address=address
         )
     _tell(action)
     return undo
 
 
+def _was_refused(undo: BulkAction) -> bool:
+    """Whether an action has ended, and of all its jobs each was refused."""
+    return undo.finished_at is not None and undo.refused == undo.total
+
+
 def go_on_with_bulk(*, action_id: int, now: datetime, seconds: float = SECONDS) -> None:
     """Does the next part of an action, and hands over the rest. Safe to repeat, and beside another."""
     action = (
-        BulkAction.objects.select_related("owner")
+        BulkAction.objects.select_related("owner", "asked_by")
         .filter(id=action_id, finished_at__isnull=True)
         .first()
     )
@@ -252,16 +262,16 @@ def _leave_out_denied(
     action: BulkAction, kind: BulkKind, jobs: dict[UUID, Job], outcome: _Outcome, now: datetime
 ) -> None:
     """Takes those from the jobs that the access policies of who asked deny; each is a problem."""
-    owner = action.owner
-    policies = policies_of(owner)
+    by = _who_asked(action)
+    policies = policies_of(by)
     if not policies:
         return
-    context = Context(base_context(user=owner, now=now, address=action.address))
+    context = Context(base_context(user=by, now=now, address=action.address))
     action_name = TERMINATE_JOB if kind is BulkKind.TERMINATE else CANCEL_JOB
     for job_id, job in list(jobs.items()):
         try:
             authorize(
-                user=owner,
+                user=by,
                 action=action_name,
                 resources=[of_job(job)],
                 context=context,
@@ -296,11 +306,17 @@ def _rerun(action: BulkAction, job: Job, outcome: _Outcome, now: datetime) -> No
     # What is taken back is for whose it was, also where an administrator had cancelled it.
     owner = action.owner if action.undoes_id is None else job.owner
     try:
-        again = rerun_job(owner=owner, job=job, now=now, by=action.owner, address=action.address)
+        again = rerun_job(
+            owner=owner, job=job, now=now, by=_who_asked(action), address=action.address
+        )
         outcome.changed += 1
         outcome.again[job.id] = again.id
     except (Conflict, PermissionDenied) as refused:
         outcome.problems.append(_problem(job.id, str(refused)))
+
+
+def _who_asked(action: BulkAction) -> User:
+    return action.asked_by or action.owner
 
 
 def _problem(job_id: UUID, why: str) -> dict[str, str]:
