@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs.domain.event_rules import GIVEN_UP_AFTER, MAILS_EVERY, delay_after
 from jobs.models import DeliveryState, EventDelivery, EventRule
 from jobs.services.sending import due, outbox, retention, sending, webhooks
 from jobs.services.sending.outcomes import Outcome
-from jobs.services.sending.rules import create_rule, send_again, send_test, update_rule
+from jobs.services.sending.rules import create_rule, delete_rule, send_again, send_test, update_rule
 from tests.builders import a_job, a_user, an_event_rule
 
 from .conftest import FAILED, Follow, a_rule_to, happened, send, states
@@ -467,6 +469,40 @@ def test_what_is_done_is_removed_after_a_week_and_beyond_a_number(
     assert EventDelivery.objects.count() == 3
     later(rule, days=8)
     follow()
+    assert not EventDelivery.objects.exists()
+
+
+def test_what_was_sent_again_keeps_nothing_else_from_being_removed(
+    follow: Follow, receiver: Receiver
+) -> None:
+    receiver.answers = [500]
+    rule = a_rule_to(receiver)
+    for _ in range(3):
+        happened(a_job())
+    follow()
+    send()
+    later(rule, days=8)
+    send()
+    first = EventDelivery.objects.order_by("id")[0]
+    send_again(rule=rule, delivery_id=first.pk, now=timezone.now())
+    retention.remove_old(now=timezone.now())
+    assert EventDelivery.objects.get() == first
+
+
+def test_who_sends_waits_before_a_rule_is_deleted(follow: Follow, receiver: Receiver) -> None:
+    rule = a_rule_to(receiver)
+    happened(a_job())
+    follow()
+    with CaptureQueriesContext(connection) as asked:
+        delete_rule(rule=rule)
+    tables = [
+        table
+        for query in asked.captured_queries
+        for table in (EventRule._meta.db_table, EventDelivery._meta.db_table)
+        if table in query["sql"]
+    ]
+    # Who puts something down takes the rule's lock first, and so does this: none comes between.
+    assert tables[0] == EventRule._meta.db_table
     assert not EventDelivery.objects.exists()
 
 

@@ -8,14 +8,15 @@ KEPT = timedelta(days=7)
 KEPT_OF_RULE = 10_000
 # So many go in a statement: others wait for no more than that.
 PORTION = 2000
+LOOKED_AT = 100
 
 
 def remove_old(*, now: datetime) -> int:
     """Removes a portion of what is too old, whatever became of it; of how many. One query where nothing is."""
-    # The oldest have the lowest ids, so that only those are looked at: one of them, where none is too old.
+    # The oldest have the lowest ids, but for what somebody had sent again: so some are looked at.
     oldest = EventDelivery.objects.order_by("id").values_list("pk", "put_down_at")
     limit = now - KEPT
-    if not [at for _, at in oldest[:1] if at < limit]:
+    if not [at for _, at in oldest[:LOOKED_AT] if at < limit]:
         return 0
     keys = [pk for pk, at in oldest[:PORTION] if at < limit]
     return EventDelivery.objects.filter(pk__in=keys).delete()[0]
