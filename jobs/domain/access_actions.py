@@ -63,7 +63,8 @@ _ALL = (
     *_setup(OWN, "Budget", "budgets"),
     *_setup(OWN, "Alarm", "alarms"),
     *_setup(OWN, "InstanceType", "instance types"),
-    *_setup(OWN, "Engine", "engines", verbs="Update"),
+    # Whoever says where an engine is has all jobs with their secrets: an Allow gives it to nobody.
+    Action("batchweb:UpdateEngine", "update engines"),
     *_setup(OWN, "Machine", "machines (their GPUs)", verbs="Update"),
     Action("batchweb:CreateEngine", "create engines"),
     Action("batchweb:DeleteEngine", "delete engines"),

@@ -7,7 +7,7 @@ from django.utils import timezone
 from jobs.domain.errors import Conflict, InvalidInput
 from jobs.models import ComputeEnvironment, Engine, EnvironmentState, Node
 from jobs.selectors.environments import EnvironmentRow
-from jobs.services.setup.engines import update_engine, update_node
+from jobs.services.setup.engines import OVERCOMMIT_FIELDS, update_engine, update_node
 from jobs.services.setup.environments import (
     create_environment,
     delete_environment,
@@ -137,7 +137,7 @@ def engine(request: HttpRequest, name: str) -> HttpResponse:
     row = contexts.find(name=name)
     found = row.environment.engine
     try:
-        found = update_engine(engine=found, fields=answers.posted(request))
+        found = update_engine(engine=found, fields=answers.posted(request), known=OVERCOMMIT_FIELDS)
     except InvalidInput as error:
         return _refused(request, row, found, error)
     return answers.done(
@@ -161,12 +161,14 @@ def _refused(
 
 
 def _create(request: HttpRequest) -> HttpResponse:
-    require_staff(request)
+    user = require_staff(request)
     fields, typed = forms.posted_fields(request)
     try:
         sent = once(
             request,
-            make=lambda: create_environment(fields=fields, now=timezone.now()),
+            make=lambda: create_environment(
+                fields=fields, now=timezone.now(), may_lend=user.is_staff
+            ),
             find=found_again(ComputeEnvironment.objects, called="environment"),
         )
     except InvalidInput as error:
@@ -181,11 +183,11 @@ def _create(request: HttpRequest) -> HttpResponse:
 
 
 def _update(request: HttpRequest, name: str) -> HttpResponse:
-    require_staff(request)
+    user = require_staff(request)
     row = contexts.find(name=name)
     fields, typed = forms.posted_fields(request, environment=row.environment)
     try:
-        update_environment(environment=row.environment, fields=fields)
+        update_environment(environment=row.environment, fields=fields, may_lend=user.is_staff)
     except InvalidInput as error:
         return answers.refused(
             request,

@@ -17,6 +17,7 @@ from jobs.services.writing.races import second_look, still_there
 from .names import lasting_name
 
 FIELDS = frozenset({"name", "kind", "url", "cpu_overcommit"})
+OVERCOMMIT_FIELDS = frozenset({"cpu_overcommit"})
 NODE_FIELDS = frozenset({"gpus"})
 
 
@@ -30,14 +31,19 @@ class EngineFields:
     cpu_overcommit: Decimal
 
 
-def check_engine(*, fields: Mapping[str, object], engine: Engine | None = None) -> EngineFields:
+def check_engine(
+    *,
+    fields: Mapping[str, object],
+    engine: Engine | None = None,
+    known: frozenset[str] = FIELDS,
+) -> EngineFields:
     """The clean record, or InvalidInput with every field that is wrong. Writes nothing.
 
     `name`, `kind`, `url` (empty: as DOCKER_HOST says) and `cpu_overcommit` (empty: 1). With `engine`, what is
-    left out stays.
+    left out stays. Others than `known` are refused.
     """
     checker = Checker()
-    checker.only(fields, FIELDS)
+    checker.only(fields, known)
     given = {**_current(engine), **fields}
     clean = EngineFields(
         name=checker.check("name", lambda value: _free_name(value, engine), given.get("name"), ""),
@@ -60,17 +66,19 @@ def create_engine(*, fields: Mapping[str, object]) -> Engine:
     return engine
 
 
-def update_engine(*, engine: Engine, fields: Mapping[str, object]) -> Engine:
+def update_engine(
+    *, engine: Engine, fields: Mapping[str, object], known: frozenset[str] = FIELDS
+) -> Engine:
     """Changes the URL: workers use it from their next task on, the supervisor within seconds.
 
     A smaller `cpu_overcommit` takes nothing from what runs: until that has ended, nothing new is placed.
-    Raises InvalidInput, or NotFound if the engine was deleted meanwhile.
+    Others than the fields `known` are refused: where an engine is, the administration alone changes. Raises InvalidInput, or NotFound if the engine was deleted meanwhile.
     """
     with transaction.atomic():
         row = still_there(
             Engine.objects.select_for_update(), engine, called=f"The engine {engine.name}"
         )
-        clean = check_engine(fields=fields, engine=row)
+        clean = check_engine(fields=fields, engine=row, known=known)
         row.url, row.cpu_overcommit = clean.url, clean.cpu_overcommit
         row.save(update_fields=["url", "cpu_overcommit"])
         changes.publish([changes.ENVIRONMENTS])

@@ -9,6 +9,7 @@ from jobs.domain import members, validation
 from jobs.domain.environments import compute_resources
 from jobs.domain.environments.compute_resource_members import MAX_VCPUS, extra_members
 from jobs.domain.environments.host_paths import HostPath, allowed_host_paths, check_none_is_inside
+from jobs.domain.errors import Conflict
 from jobs.domain.flags import flag
 from jobs.domain.resources import MILLI
 from jobs.domain.validation import Checker, FieldError
@@ -52,6 +53,9 @@ FIELDS = COMMON_FIELDS | {
 ENGINE_STAYS = "An environment keeps its engine. Make a new environment on the other one."
 TYPE_STAYS = "An environment keeps its type. Make a new environment instead."
 ONLY_UNMANAGED = "Only an UNMANAGED environment has this."
+ONLY_ADMINISTRATORS_LEND = (
+    "Only administrators change this, since jobs reach the host by it. Leave it as it is."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,10 @@ class EnvironmentFields:
 
 
 def check_environment(
-    *, fields: Mapping[str, object], environment: ComputeEnvironment | None = None
+    *,
+    fields: Mapping[str, object],
+    environment: ComputeEnvironment | None = None,
+    may_lend: bool = True,
 ) -> EnvironmentFields:
     """The clean environment, or InvalidInput with every field that is wrong. Writes nothing.
 
@@ -87,7 +94,8 @@ def check_environment(
     MANAGED); of a MANAGED one `idle_seconds` and `interruption_seconds` (empty: the usual); and of AWS's
     `compute_resources`, `update_policy`, `unmanaged_vcpus`, `service_role` and `extra`. `domain.environments` has
     what may stand in paths and resources. Without `environment` (a new one) `name` and `engine` are required; with it,
-    what is left out stays as it is, also of the members of `extra`.
+    what is left out stays as it is, also of the members of `extra`. Without `may_lend`, what lets jobs reach the host
+    stays as it is, and a new environment lies on the engine that AWS's API takes.
     """
     checker = Checker()
     checker.only(fields, FIELDS)
@@ -114,6 +122,8 @@ def check_environment(
     made_disabled = environment is None and columns["state"] == EnvironmentState.DISABLED
     if made_disabled and type_ == EnvironmentType.MANAGED:
         checker.add("state", compute_resources.MADE_ENABLED)
+    if not may_lend:
+        _check_not_lent(checker, columns, engine, environment)
     checker.done()
     assert engine is not None
     return EnvironmentFields(name=name, type=type_, engine=engine, **columns)
@@ -145,6 +155,22 @@ def _lent(
             None,
         )
     return {**clean, "allowed_host_paths": host_paths}
+
+
+def _check_not_lent(
+    checker: Checker,
+    columns: Mapping[str, Any],
+    engine: Engine | None,
+    environment: ComputeEnvironment | None,
+) -> None:
+    before = _defaults(environment)
+    for field in ("allow_privileged", "allowed_host_paths"):
+        if columns[field] != before[field]:
+            checker.add(field, ONLY_ADMINISTRATORS_LEND)
+    if environment is None and engine is not None:
+        first = first_engine_name()
+        if engine.name != first:
+            checker.add("engine", f"Only administrators choose another engine than {first}.")
 
 
 def _from_aws(
@@ -282,6 +308,14 @@ def _find_engine(value: object, environment: ComputeEnvironment | None) -> Engin
     if engine is None:
         raise FieldError(f"There is no engine named {name[:128]}.")
     return engine
+
+
+def first_engine_name() -> str:
+    """The engine that an environment lies on if it names none. Raises Conflict if there is none."""
+    name = Engine.objects.order_by("name").values_list("name", flat=True).first()
+    if name is None:
+        raise Conflict("There is no engine to run on yet. Make one in the administration first.")
+    return name
 
 
 def _engine_named(name: str) -> Engine | None:

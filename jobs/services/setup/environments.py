@@ -16,7 +16,7 @@ from jobs.domain.errors import Conflict
 from jobs.models import ComputeEnvironment, Engine, EnvironmentState, EnvironmentStatus
 from jobs.services.writing.races import second_look, still_there
 
-from .environment_checks import EnvironmentFields, check_environment
+from .environment_checks import EnvironmentFields, check_environment, first_engine_name
 
 __all__ = [
     "EnvironmentFields",
@@ -28,23 +28,21 @@ __all__ = [
 ]
 
 
-def first_engine_name() -> str:
-    """The engine that an environment lies on if it names none. Raises Conflict if there is none."""
-    name = Engine.objects.order_by("name").values_list("name", flat=True).first()
-    if name is None:
-        raise Conflict("There is no engine to run on yet. Make one in the administration first.")
-    return name
-
-
-def create_environment(*, fields: Mapping[str, object], now: datetime) -> ComputeEnvironment:
+def create_environment(
+    *, fields: Mapping[str, object], now: datetime, may_lend: bool = True
+) -> ComputeEnvironment:
     """Writes a new environment, CREATING until the scheduler sees it.
 
-    Raises InvalidInput; then nothing changed.
+    `may_lend`: see `check_environment`. Raises InvalidInput; then nothing changed.
     """
-    clean = check_environment(fields=fields)
-    with second_look(lambda: check_environment(fields=fields)), transaction.atomic():
+
+    def check() -> EnvironmentFields:
+        return check_environment(fields=fields, may_lend=may_lend)
+
+    clean = check()
+    with second_look(check), transaction.atomic():
         _lock_lending(clean.engine.pk)
-        check_environment(fields=fields)
+        check()
         environment = ComputeEnvironment.objects.create(
             name=clean.name,
             type=clean.type,
@@ -58,11 +56,11 @@ def create_environment(*, fields: Mapping[str, object], now: datetime) -> Comput
 
 
 def update_environment(
-    *, environment: ComputeEnvironment, fields: Mapping[str, object]
+    *, environment: ComputeEnvironment, fields: Mapping[str, object], may_lend: bool = True
 ) -> ComputeEnvironment:
     """Changes what `fields` names: UPDATING until the scheduler has seen it.
 
-    New prices hold for attempts placed from now on. Raises InvalidInput, Conflict if the environment is being
+    New prices hold for attempts placed from now on. `may_lend`: see `check_environment`. Raises InvalidInput, Conflict if the environment is being
     deleted, or NotFound if it was.
     """
     with transaction.atomic():
@@ -70,7 +68,7 @@ def update_environment(
         row = still_there(_locked(), environment, called=f"The environment {environment.name}")
         if row.status == EnvironmentStatus.DELETING:
             raise Conflict(reasons.being_deleted("environment", row.name))
-        clean = check_environment(fields=fields, environment=row)
+        clean = check_environment(fields=fields, environment=row, may_lend=may_lend)
         columns = {**_columns(clean), "status_reason": "", "status": EnvironmentStatus.UPDATING}
         if row.status == EnvironmentStatus.CREATING:
             columns["status"] = EnvironmentStatus.CREATING
