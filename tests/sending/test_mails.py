@@ -181,7 +181,7 @@ def test_of_many_events_only_those_that_are_told_are_written(
     assert list(errors)[4:] == [documents.JOB_GONE, documents.NOT_HIS]
 
 
-def test_changes_of_alarms_are_written_together() -> None:
+def an_alarm_that_changes(*, times: int) -> list[AlarmChange]:
     alarm = Alarm.objects.create(
         name="hot",
         metric="FAILED_JOBS",
@@ -190,16 +190,20 @@ def test_changes_of_alarms_are_written_together() -> None:
         created_at=NOW,
         state_since=NOW,
     )
-    changes = [
+    return [
         AlarmChange.objects.create(
             alarm=alarm, from_state="OK", to_state="ALARM", reason=f"change {number}", at=NOW
         )
-        for number in range(5)
+        for number in range(times)
     ]
+
+
+def test_changes_of_alarms_are_written_together() -> None:
+    changes = an_alarm_that_changes(times=5)
     with CaptureQueriesContext(connection) as asked:
         found = documents.alarm_events([change.pk for change in changes])
     assert len(asked) == 2
-    assert found == {change.pk: documents.alarm_event(change, alarm) for change in changes}
+    assert found == {change.pk: documents.alarm_event(change, change.alarm) for change in changes}
     before = found[changes[4].pk]["detail"]["previousState"]
     assert before["reason"] == "change 3"
 

@@ -1,7 +1,8 @@
 """Which of the newest events a pattern matches: tried before a rule is made. Nothing is written."""
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,12 +12,13 @@ from django.contrib.auth.models import User
 
 from jobs.domain.event_patterns import Pattern, matches
 from jobs.models import Alarm, AlarmChange
-from jobs.selectors.events import EventFilters
-from jobs.selectors.newest_events import newest_events
+from jobs.selectors.events import EventFilters, Ids
+from jobs.selectors.newest_events import NEWEST, newest_events
 
-from .documents import alarm_event, write_events
+from .documents import DOCUMENTS, alarm_event, alarm_events, write_events
 
 EVENTS = 50
+SECONDS = 1.0
 ALARM_CHANGES = 5
 
 
@@ -40,21 +42,26 @@ class Tried:
 
 
 def try_pattern(pattern: Pattern, *, user: User) -> Tried:
-    """Holds a pattern against the newest events that this user's rule would tell of. A bounded number of queries."""
-    rows = newest_events(user=user, filters=EventFilters(), limit=EVENTS).rows
-    found = [
-        Match(row.at, row.job.name, event["detail-type"], event["detail"]["status"], row.job_id)
-        for row, event in zip(rows, map(json.loads, write_events(rows)), strict=True)
-        if matches(pattern, event)
-    ]
-    changes = AlarmChange.objects.select_related("alarm__queue", "alarm__environment")
-    newest = list(changes.order_by("-id")[:ALARM_CHANGES])
-    for change in newest:
-        event = alarm_event(change, change.alarm)
+    """Holds a pattern against the newest events that this user's rule would tell of, for a second at most.
+
+    A bounded number of queries.
+    """
+    until = time.monotonic() + SECONDS
+    found: list[Match] = []
+    looked_at = 0
+    changes = AlarmChange.objects.order_by("-id").values_list("pk", flat=True)
+    for event, match in _newest_of_alarms(list(changes[:ALARM_CHANGES])):
+        looked_at += 1
         if matches(pattern, event):
-            found.append(Match(change.at, change.alarm.name, event["detail-type"], change.to_state))
+            found.append(match)
+    for event, match in _newest_of_jobs(user):
+        looked_at += 1
+        if matches(pattern, event):
+            found.append(match)
+        if time.monotonic() > until:
+            break
     found.sort(key=lambda each: each.at, reverse=True)
-    return Tried(found, len(rows) + len(newest))
+    return Tried(found, looked_at)
 
 
 def raised_event(alarm: Alarm) -> Mapping[str, Any]:
@@ -63,3 +70,25 @@ def raised_event(alarm: Alarm) -> Mapping[str, Any]:
         alarm=alarm, from_state="OK", to_state="ALARM", reason="", at=alarm.created_at, pk=0
     )
     return alarm_event(change, alarm)
+
+
+def _newest_of_alarms(ids: Sequence[int]) -> Iterator[tuple[Mapping[str, Any], Match]]:
+    rows = AlarmChange.objects.select_related("alarm").in_bulk(ids)
+    for pk, event in alarm_events(ids).items():
+        row = rows[pk]
+        yield event, Match(row.at, row.alarm.name, event["detail-type"], row.to_state)
+
+
+def _newest_of_jobs(user: User) -> Iterator[tuple[Mapping[str, Any], Match]]:
+    """Some are written at a time, and none behind what is asked for."""
+    before: Ids | None = NEWEST
+    looked_at = 0
+    while before is not None and looked_at < EVENTS:
+        limit = min(DOCUMENTS, EVENTS - looked_at)
+        page = newest_events(user=user, filters=EventFilters(), before=before, limit=limit)
+        for row, text in zip(page.rows, write_events(page.rows), strict=True):
+            event = json.loads(text)
+            status = event["detail"]["status"]
+            yield event, Match(row.at, row.job.name, event["detail-type"], status, row.job_id)
+        looked_at += limit
+        before = page.before
