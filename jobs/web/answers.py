@@ -138,6 +138,11 @@ def page(
         response: HttpResponse = JsonResponse(as_json(), status=status)
     else:
         response = HttpResponse(_html(request, template_name, context), status=status)
+    return _for_who_asked(response)
+
+
+def _for_who_asked(response: HttpResponse) -> HttpResponse:
+    """Tells caches that another way of asking has another answer: a part of a page is no page to go back to."""
     patch_vary_headers(
         response, ("Accept", "HX-Request", "HX-Target", LIVE_REGIONS, "Authorization")
     )
@@ -260,7 +265,7 @@ def error(
             response["HX-Reswap"] = "beforeend"
     for name, value in (headers or {}).items():
         response[name] = value
-    return response
+    return _for_who_asked(response)
 
 
 def _not_renewed(request: HttpRequest, status: int, message: str) -> HttpResponse:
@@ -290,8 +295,9 @@ def posted(request: HttpRequest) -> dict[str, object]:
     return {name: _with_lf(form.get(name)) for name in form if name not in TOKENS}
 
 
-def _with_lf(text: str | None) -> str | None:
-    return None if text is None else text.replace("\r\n", "\n")
+def _with_lf(value: object) -> object:
+    # The administration of users puts a number of its own among the fields that came.
+    return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
 
 def json_object(body: bytes) -> dict[str, object]:

@@ -13,6 +13,7 @@ from django.urls import reverse
 from jobs.models import (
     Alarm,
     Attempt,
+    AuditEntry,
     Budget,
     ComputeEnvironment,
     ConsumableHold,
@@ -225,6 +226,16 @@ def test_a_user_with_jobs_cannot_be_deleted_and_the_page_says_what_to_do(
     assert "make the user inactive instead" in page.text
     client.post(reverse("admin:auth_user_delete", args=[job.owner_id]), {"post": "yes"})
     assert User.objects.filter(pk=job.owner_id).exists()
+
+
+def test_a_new_user_is_made_and_noted(client: Client, boss: User) -> None:
+    fields = {"username": "mike", "password1": "long enough 1", "password2": "long enough 1"}
+    answer = client.post(
+        reverse("admin:auth_user_add"), {**fields, "usable_password": "true", "_save": "Save"}
+    )
+    made = User.objects.get(username="mike")
+    assert answer.headers["Location"] == reverse("admin:auth_user_change", args=[made.pk])
+    assert AuditEntry.objects.get(action="admin:auth_user_add").username == "boss"
 
 
 def test_long_texts_do_not_make_rows_tall_nor_the_page_wide(client: Client, boss: User) -> None:

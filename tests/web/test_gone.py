@@ -46,6 +46,9 @@ def renewed(page: Client, url: str, parts: str) -> str:
     answer = page.get(url, headers={"HX-Request": "true", "X-Live-Regions": parts})
     assert answer.status_code == 404
     assert answer["HX-Reswap"] == "none"
+    # Who goes back to the address wants a page, whatever is kept of this answer.
+    assert answer["Cache-Control"] == "private, no-cache"
+    assert {"HX-Request", "X-Live-Regions"} <= set(answer["Vary"].split(", "))
     return answer.text
 
 
