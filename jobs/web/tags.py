@@ -24,7 +24,7 @@ from jobs.scheduling.reasons import split_reason
 from jobs.selectors import jobs as selectors
 from jobs.selectors.realm import arns
 
-from . import plaintext, sections, toasts
+from . import permissions, plaintext, sections, toasts
 from .contexts import status_notes
 from .joblinks import with_job_links
 from .toasts import Undo
@@ -262,6 +262,12 @@ def wait_code(code: str) -> SafeString:
 def may_see(user: User | AnonymousUser, job: Job) -> bool:
     """`user|may_see:job`: whether a page may name the job to him."""
     return selectors.may_see(user, job)
+
+
+@register.simple_tag(takes_context=True)
+def offers(context: template.Context, view_name: str) -> bool:
+    """Whether the page offers what this view does to its thing: not where it would be refused."""
+    return permissions.may_change(context["request"], view_name)
 
 
 @register.filter

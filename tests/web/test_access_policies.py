@@ -9,7 +9,7 @@ from django.test import Client
 
 from jobs.models import AccessPolicy, AuditEntry
 from jobs.services.access.policies import MAX_ATTACHED
-from tests.builders import a_user, an_access_policy
+from tests.builders import a_queue, a_user, an_access_policy
 from tests.web.conftest import script_of
 
 pytestmark = pytest.mark.django_db
@@ -197,3 +197,17 @@ def test_the_check_says_what_is_wrong_with_the_question(page: Client) -> None:
     assert "This is no action that policies decide." in text
     assert "Give ARNs such as arn:aws:batch" in text
     assert "a=b: write key=value" in text
+
+
+@pytest.mark.parametrize("also", [(), ("batch:DeleteJobQueue",)])
+def test_a_queue_that_he_may_change_but_not_delete_is_not_offered_for_deletion(
+    client: Client, also: tuple[str, ...]
+) -> None:
+    user, queue = a_user(), a_queue()
+    an_access_policy(
+        {"Effect": "Allow", "Action": ["batch:UpdateJobQueue", *also], "Resource": "*"},
+        users=[user],
+    )
+    client.force_login(user)
+    form = client.get(f"/queues/{queue.name}/edit/").text
+    assert ("Delete queue" in form) is bool(also)
