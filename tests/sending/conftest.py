@@ -1,6 +1,7 @@
 """Rules, what happens, and receivers of what is sent."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -59,3 +60,17 @@ def a_rule_to(receiver: Receiver, **fields: object) -> EventRule:
 
 def states() -> list[str]:
     return list(EventDelivery.objects.order_by("id").values_list("state", flat=True))
+
+
+def later(rule: EventRule, **by: float) -> None:
+    """Lets time pass for a rule and all that it sends."""
+    past = timedelta(**by)
+    for each in EventDelivery.objects.filter(rule=rule):
+        each.put_down_at, each.next_at = each.put_down_at - past, each.next_at - past
+        each.save()
+    rule.refresh_from_db()
+    if rule.next_at is not None:
+        rule.next_at -= past
+    if rule.last_sent_at is not None:
+        rule.last_sent_at -= past
+    rule.save()
