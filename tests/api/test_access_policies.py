@@ -308,9 +308,8 @@ def test_a_new_name_is_denied_also_with_spaces_around_it(user: User) -> None:
         is_denied(staff, "CreateSchedulingPolicy", "denies it", name=name)
 
 
-def test_registering_is_denied_and_given_by_what_it_would_run(user: User) -> None:
-    other = a_user(is_staff=True)
-    a_definition(name="shared", created_by=other)
+def test_registering_is_denied_by_what_it_would_run_and_no_name_is_given(user: User) -> None:
+    a_definition(name="shared", created_by=a_user(is_staff=True))
     container = {
         "image": "busybox",
         "resourceRequirements": [
@@ -329,12 +328,15 @@ def test_registering_is_denied_and_given_by_what_it_would_run(user: User) -> Non
         allow("batch:*JobDefinition", f"{ARN}job-definition/shared*"),
         deny("batch:RegisterJobDefinition", **if_("Bool", "batch:Privileged", True)),
     )
-    assert ask(user, "RegisterJobDefinition", **members)["revision"] == 2
+    is_denied(user, "RegisterJobDefinition", "belongs to somebody else", **members)
+    is_denied(user, "DeregisterJobDefinition", "belongs to somebody else", jobDefinition="shared:1")
+    members["jobDefinitionName"] = "shared-too"
+    assert ask(user, "RegisterJobDefinition", **members)["revision"] == 1
     privileged = {**members, "containerProperties": {**container, "privileged": True}}
     is_denied(user, "RegisterJobDefinition", "denies it", **privileged)
-    for text in ("shared:1", f"{ARN}job-definition/shared:2"):
-        ask(user, "DeregisterJobDefinition", jobDefinition=text)
-    assert set(JobDefinition.objects.values_list("status", flat=True)) == {"INACTIVE"}
+    ask(user, "DeregisterJobDefinition", jobDefinition="shared-too:1")
+    found = dict(JobDefinition.objects.values_list("name", "status"))
+    assert found == {"shared": "ACTIVE", "shared-too": "INACTIVE"}
 
 
 def test_deregistering_is_denied_however_it_is_named() -> None:

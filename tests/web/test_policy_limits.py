@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from jobs.models import ComputeEnvironment, Engine
-from tests.builders import a_user, an_access_policy, an_engine, an_environment
+from jobs.models import ComputeEnvironment, Engine, JobDefinition
+from tests.builders import a_definition, a_user, an_access_policy, an_engine, an_environment
 from tests.web.conftest import script_of
 from tests.web.test_policy_gate import HTML, allow
 
@@ -70,3 +70,20 @@ def test_engines_are_given_to_nobody(bob: User) -> None:
     moved = post(boss, "/environments/main/engine/", url="tcp://evil:2375")
     assert moved.status_code == 400
     assert Engine.objects.get().url == "unix:///var/run/docker.sock"
+
+
+def test_an_allow_gives_nobody_else_s_definition(bob: User) -> None:
+    boss = a_user(username="boss", is_staff=True)
+    a_definition(name="team-a", created_by=boss)
+    an_access_policy(allow(["batch:*", "batchweb:*"]), users=[bob])
+    work = {"image": "busybox", "vcpus": "1", "memory_mib": "64"}
+    for path, fields in (
+        ("/definitions/", {"name": "team-a", **work}),
+        ("/definitions/team-a/1/deregister/", {}),
+    ):
+        answer = post(bob, path, **fields)
+        assert answer.status_code == 403
+        assert "belongs to somebody else" in answer.json()["message"]
+    assert [(row.revision, row.status) for row in JobDefinition.objects.all()] == [(1, "ACTIVE")]
+    assert post(bob, "/definitions/", name="team-b", **work).status_code == 201
+    assert post(bob, "/definitions/team-b/1/deregister/").status_code == 200

@@ -35,7 +35,7 @@ def may_register(
     now: datetime,
     address: str,
 ) -> bool:
-    """Whether an access policy gives it to him, also of a name that is not his. Raises PermissionDenied if denied."""
+    """Whether an access policy gives it to him where it is an administrator's. Raises PermissionDenied if denied."""
     return authorize(
         user=by,
         action=REGISTER_JOB_DEFINITION,
@@ -46,9 +46,9 @@ def may_register(
     )
 
 
-def may_deregister(definition: JobDefinition, *, by: User, now: datetime, address: str) -> bool:
-    """The same of deregistering a revision."""
-    return authorize(
+def require_deregister(definition: JobDefinition, *, by: User, now: datetime, address: str) -> None:
+    """Raises PermissionDenied if an access policy denies it. No policy gives it: see `require_own_definition`."""
+    authorize(
         user=by,
         action=DEREGISTER_JOB_DEFINITION,
         resources=lambda: [of_definition(definition)],

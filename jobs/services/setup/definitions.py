@@ -31,7 +31,7 @@ from jobs.domain.validation import Checker, is_empty
 from jobs.domain.work import work_of_group
 from jobs.models import DefinitionStatus, DefinitionType, JobDefinition
 
-from .definition_owners import may_deregister, may_register, require_own_definition
+from .definition_owners import may_register, require_deregister, require_own_definition
 
 # Of one container; a definition of several says them of each.
 CONTAINER_FIELDS = ("image", "command", "environment", "vcpus", "memory_mib", "gpus", "container")
@@ -126,8 +126,8 @@ def register_definition(
     `registered_as`: AWS's request that `fields` were read from, to be answered as it came. `needs_right`: where only
     administrators register, and who is given it by an access policy. `address`: from where it is asked for.
 
-    Of those who may register the name at the same moment each gets another revision; none is left out. Of
-    several users who register a new name, it is the first one's.
+    No policy gives a name that is somebody else's. Of those who may register the name at the same moment each gets
+    another revision; none is left out. Of several users who register a new name, it is the first one's.
     """
     clean = check_definition(fields=fields)
     is_given = by is not None and may_register(
@@ -138,7 +138,7 @@ def register_definition(
     for _ in range(MAX_ROUNDS):
         try:
             with transaction.atomic():
-                definition = _insert_next(clean, by, now, registered_as or {}, is_given)
+                definition = _insert_next(clean, by, now, registered_as or {})
                 changes.publish([changes.DEFINITIONS])
             return definition
         except IntegrityError:
@@ -155,10 +155,10 @@ def deregister_definition(
 
     Raises PermissionDenied.
     """
-    is_given = by is not None and may_deregister(definition, by=by, now=now, address=address)
+    if by is not None:
+        require_deregister(definition, by=by, now=now, address=address)
     with transaction.atomic():
-        if not is_given:
-            require_own_definition(by=by, name=definition.name)
+        require_own_definition(by=by, name=definition.name)
         done = JobDefinition.objects.filter(
             id=definition.id, status=DefinitionStatus.ACTIVE
         ).update(status=DefinitionStatus.INACTIVE)
@@ -304,12 +304,10 @@ def _insert_next(
     by: User | None,
     now: datetime,
     registered_as: Mapping[str, object],
-    is_given: bool,
 ) -> JobDefinition:
     # Whoever reads that there is none yet writes revision 1, which only one can.
     newest = JobDefinition.objects.filter(name=clean.name).aggregate(newest=Max("revision"))
-    if not is_given:
-        require_own_definition(by=by, name=clean.name)
+    require_own_definition(by=by, name=clean.name)
     values = asdict(clean)
     return JobDefinition.objects.create(
         **values.pop("work"),

@@ -72,7 +72,8 @@ def update_engine(
     """Changes the URL: workers use it from their next task on, the supervisor within seconds.
 
     A smaller `cpu_overcommit` takes nothing from what runs: until that has ended, nothing new is placed.
-    Others than the fields `known` are refused: where an engine is, the administration alone changes. Raises InvalidInput, or NotFound if the engine was deleted meanwhile.
+    Others than the fields `known` are refused: where an engine is, the administration alone changes.
+    Raises InvalidInput, or NotFound if the engine was deleted meanwhile.
     """
     with transaction.atomic():
         row = still_there(

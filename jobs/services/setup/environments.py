@@ -60,8 +60,8 @@ def update_environment(
 ) -> ComputeEnvironment:
     """Changes what `fields` names: UPDATING until the scheduler has seen it.
 
-    New prices hold for attempts placed from now on. `may_lend`: see `check_environment`. Raises InvalidInput, Conflict if the environment is being
-    deleted, or NotFound if it was.
+    New prices hold for attempts placed from now on. `may_lend`: see `check_environment`.
+    Raises InvalidInput, Conflict if the environment is being deleted, or NotFound if it was.
     """
     with transaction.atomic():
         _lock_lending(environment.engine_id)
