@@ -66,6 +66,21 @@ def test_a_rule_goes_to_the_address_that_its_owner_has_now_when_its_form_is_save
     assert rule.address == "new@example.com"
 
 
+def test_a_form_that_was_open_meanwhile_switches_nothing_on_again(client: Client) -> None:
+    rule = an_event_rule()
+    client.force_login(rule.owner)
+    url = f"/event-rules/{rule.name}/"
+    assert 'name="is_enabled"' in client.get("/new/event-rule/").text
+    # It has no box for that: the rule's page has a button.
+    assert 'name="is_enabled"' not in client.get(f"{url}edit/").text
+    client.post(url, {"is_enabled": "false"})
+    form = {"name": rule.name, "description": "To the pager", "tell_of": "JOBS", **WEBHOOK}
+    assert client.post(url, form).status_code == 302
+    rule.refresh_from_db()
+    assert rule.description == "To the pager"
+    assert not rule.is_enabled
+
+
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
