@@ -129,6 +129,7 @@ urlpatterns = [
     path("event-rules/<slug:name>/edit/", event_rules.edit, name="event_rule_edit"),
     path("event-rules/<slug:name>/delete/", event_rules.delete, name="event_rule_delete"),
     path("event-rules/<slug:name>/test/", event_rules.test, name="event_rule_test"),
+    path("event-rules/<slug:name>/now/", event_rules.now, name="event_rule_now"),
     path("event-rules/<slug:name>/secret/", event_rules.secret, name="event_rule_secret"),
     path(
         "event-rules/<slug:name>/deliveries/<int:delivery_id>/again/",

@@ -27,6 +27,7 @@ NOT_PAGES = frozenset(
         "access_policy_detach",
         "alarm_delete",
         "event_rule_again",
+        "event_rule_now",
         "event_rule_test",
         "event_rule_try",
         "attempt_log_rows",

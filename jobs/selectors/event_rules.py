@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from jobs.domain.errors import NotFound
 from jobs.domain.event_patterns import matches
@@ -17,8 +17,15 @@ COUNTED_AT_MOST = 1000
 
 
 def visible_rules(user: User) -> QuerySet[EventRule]:
-    """The rules that this user may see and change: his own; all of them for administrators."""
+    """The rules that this user may see and change: his own; all of them for administrators.
+
+    `refusal` is what the receiver said of an event that waits because he did not want it; None or empty: of none.
+    """
+    # What was refused waits for a later time than all else, so one row of an index tells it.
+    waiting = EventDelivery.objects.filter(rule=OuterRef("pk"), state=DeliveryState.WAITING)
+    last = waiting.order_by("-next_at", "-id").values("error")[:1]
     rows = EventRule.objects.select_related("owner").defer("encrypted")
+    rows = rows.annotate(refusal=Subquery(last))
     return rows if user.is_staff else rows.filter(owner=user)
 
 

@@ -10,6 +10,7 @@ from jobs.domain import numbers
 from jobs.domain.errors import InvalidInput
 from jobs.models import DeliveryState, EventRule, TargetKind
 from jobs.selectors.event_rules import find_rule, rule_by_id
+from jobs.services.sending.hurrying import try_now
 from jobs.services.sending.rules import (
     MadeRule,
     create_rule,
@@ -142,6 +143,20 @@ def test(request: HttpRequest, name: str) -> HttpResponse:
     )
 
 
+@answers.allow("POST")
+def now(request: HttpRequest, name: str) -> HttpResponse:
+    """Has what waits for its next try tried now (202 for scripts)."""
+    found = find_rule(user=user_of(request), name=name)
+    row = try_now(rule=found, now=timezone.now())
+    return answers.done(
+        request,
+        to=reverse("event_rule", args=[name]),
+        message="What waits is tried now: see what becomes of it below.",
+        as_json=contexts.summary(row),
+        status=202,
+    )
+
+
 @sensitive_variables("made")
 @answers.allow("GET", "POST")
 def secret(request: HttpRequest, name: str) -> HttpResponse:
@@ -162,7 +177,7 @@ def again(request: HttpRequest, name: str, delivery_id: int) -> HttpResponse:
         request,
         to=reverse("event_rule", args=[name]),
         message="It is sent again.",
-        as_json=contexts.delivery_as_json(row),
+        as_json=contexts.delivery_as_json(row, found),
         status=202,
     )
 

@@ -356,7 +356,7 @@ RULES: Mapping[str, Rule] = {
     **_crud("budgets", "budget", "Budget", "budget", service=OWN),
     **_crud("event_rules", "event_rule", "EventRule", "event-rule", service=OWN),
     **dict.fromkeys(
-        ("event_rule_test", "event_rule_secret", "event_rule_again"),
+        ("event_rule_test", "event_rule_secret", "event_rule_again", "event_rule_now"),
         Rule("batchweb:UpdateEventRule", _url("event-rule", service=OWN)),
     ),
     "event_rule_try": _ONES_OWN,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -115,13 +116,20 @@ def as_json(rule: EventRule, state: str, before: int | None) -> dict[str, Any]:
     page = _deliveries(rule, state, before)
     return {
         **summary(rule),
-        "deliveries": [delivery_as_json(row) for row in page.rows],
+        "deliveries": [delivery_as_json(row, rule) for row in page.rows],
         "next": _older_url(rule, state, page.next),
     }
 
 
-def delivery_as_json(row: EventDelivery) -> dict[str, Any]:
-    """A delivery as JSON."""
+def next_try(row: EventDelivery, rule: EventRule) -> datetime | None:
+    """When a delivery of the rule is tried next; None: no more. Of a receiver that fails, the whole rule waits."""
+    if row.state != DeliveryState.WAITING:
+        return None
+    return max(row.next_at, rule.next_at or row.next_at)
+
+
+def delivery_as_json(row: EventDelivery, rule: EventRule) -> dict[str, Any]:
+    """A delivery of the rule as JSON."""
     return {
         "id": row.pk,
         "kind": row.kind,
@@ -131,7 +139,7 @@ def delivery_as_json(row: EventDelivery) -> dict[str, Any]:
         "at": row.at,
         "state": row.state,
         "tries": row.tries,
-        "next_at": row.next_at if row.state == DeliveryState.WAITING else None,
+        "next_at": next_try(row, rule),
         "done_at": row.done_at,
         "status_code": row.status_code,
         "error": row.error,
