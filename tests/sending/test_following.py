@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 from weakref import ref
@@ -12,7 +12,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
+from jobs import queueing
 from jobs.models import (
     Alarm,
     AlarmChange,
@@ -25,11 +27,11 @@ from jobs.models import (
 )
 from jobs.models.event_rule import EVENTS_MARK
 from jobs.selectors.event_lines import lines_after, rows_of
-from jobs.selectors.events import NOTHING_READ, EventRow, settled_ids
+from jobs.selectors.events import NOTHING_READ, EventRow, Settled, settled_ids
 from jobs.services.metrics.alarms import look_at
 from jobs.services.sending import following, matching, outbox
 from jobs.services.sending.documents import write_events
-from jobs.services.sending.following import follow_events, is_behind
+from jobs.services.sending.following import follow_events, hand_over_events, is_behind
 from jobs.services.sending.matching import known_of
 from jobs.services.sending.outbox import Wanted
 from tests.builders import NOW, a_job, a_queue, a_user, an_array, an_event_rule
@@ -311,6 +313,73 @@ def test_without_rules_the_mark_moves_for_a_few_queries(follow: Follow) -> None:
     assert queries_of(follow) <= 14
     mark = FollowMark.objects.get(name=EVENTS_MARK)
     assert mark.transition_id == Transition.objects.order_by("-id")[0].pk
+
+
+@pytest.fixture
+def handed_over(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tasks that are handed over, by a process that begins now."""
+    found: list[str] = []
+    monkeypatch.setattr(queueing, "is_idle", lambda _task: True)
+    monkeypatch.setattr(queueing, "enqueue_after_commit", lambda task, _ids: found.append(task))
+    monkeypatch.setattr(following, "_idle", following._Idle())
+    return found
+
+
+def test_without_rules_a_look_is_one_query_and_hands_over_a_task_once_in_a_while(
+    follow: Follow,
+    handed_over: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    happened(a_job())
+    hand_over_events()
+    assert handed_over == [queueing.FOLLOW_EVENTS]
+    an_event_rule(is_enabled=False, next_at=NOW)
+    with django_assert_num_queries(1):
+        hand_over_events()
+    assert handed_over == [queueing.FOLLOW_EVENTS]
+    monkeypatch.setattr(following, "WITHOUT_RULES", 0.0)
+    monkeypatch.setattr(following, "_idle", following._Idle())
+    hand_over_events()
+    hand_over_events()
+    assert handed_over == [queueing.FOLLOW_EVENTS] * 3
+
+
+def test_with_a_rule_what_is_new_and_what_is_due_is_handed_over(
+    follow: Follow, handed_over: list[str]
+) -> None:
+    an_event_rule(next_at=timezone.now() + timedelta(hours=1))
+    hand_over_events()
+    assert not handed_over
+    an_event_rule(next_at=NOW)
+    hand_over_events()
+    assert handed_over == [queueing.SEND_EVENTS]
+    happened(a_job())
+    hand_over_events()
+    hand_over_events()
+    assert handed_over[1:] == [queueing.FOLLOW_EVENTS, queueing.SEND_EVENTS] * 2
+
+
+@pytest.mark.parametrize(("looks", "expected"), [(3, ["one"]), (100, [])])
+def test_who_follows_looks_again_for_what_others_write_just_now(
+    follow: Follow, monkeypatch: pytest.MonkeyPatch, looks: int, expected: list[str]
+) -> None:
+    monkeypatch.setattr(following, "SECONDS_BETWEEN", 0.0)
+    an_event_rule(pattern=FAILED)
+    before = settled_ids().ids
+    happened(a_job(name="one"))
+    asked = 0
+
+    def settled() -> Settled:
+        nonlocal asked
+        asked += 1
+        found = settled_ids()
+        return found if asked > looks else Settled(before, found.newest)
+
+    monkeypatch.setattr(following, "settled_ids", settled)
+    assert not follow_events(now=timezone.now())
+    assert [name for _, name, _ in put_down()] == expected
+    assert asked <= 2 + following.LOOKS
 
 
 def test_what_a_rule_costs_does_not_grow_with_what_matches(follow: Follow) -> None:

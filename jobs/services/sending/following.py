@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.utils import timezone
 
 from jobs import queueing
 from jobs.models import EventRule, FollowMark
@@ -18,7 +19,6 @@ from jobs.models.event_rule import EVENTS_MARK
 from jobs.selectors.event_lines import Line, Lines, lines_after
 from jobs.selectors.events import Ids, settled_ids
 
-from .due import is_due
 from .matching import rules_that_want
 from .outbox import Wanted, hand_over_sending, put_down, rules_at_work
 from .retention import remove_old
@@ -29,24 +29,55 @@ PORTION = 1000
 WANTED_AT_ONCE = 2000
 SECONDS_OF_PART = 2.0
 SECONDS_AT_ONCE = 3.0
+WITHOUT_RULES = 60.0
+# What others write just now is looked for again, so often and after so long.
+LOOKS = 5
+SECONDS_BETWEEN = 0.05
 EVERYTHING = 0
 
 
 def hand_over_events() -> None:
-    """Has workers find what is new and send what is due, if anything is. For the scheduler's loop, or to go on."""
-    if is_behind() and queueing.is_idle(queueing.FOLLOW_EVENTS):
+    """Has workers find what is new and send what is due, if anything is. For the scheduler's loop, or to go on.
+
+    One query where no rule is switched on: then the mark is moved once in `WITHOUT_RULES` seconds, so that a new rule
+    finds little behind it.
+    """
+    enabled = EventRule.objects.filter(is_enabled=True)
+    due = list(enabled.values_list("next_at", flat=True))
+    if (due or _idle.is_over()) and is_behind() and queueing.is_idle(queueing.FOLLOW_EVENTS):
         queueing.enqueue_after_commit(queueing.FOLLOW_EVENTS, [EVERYTHING])
-    if is_due():
+    now = timezone.now()
+    if any(at is not None and at <= now for at in due):
         hand_over_sending()
+
+
+class _Idle:
+    """When this process looked last without rules."""
+
+    def __init__(self) -> None:
+        self._until: float | None = None
+
+    def is_over(self) -> bool:
+        """Whether it is long enough ago; then it begins anew."""
+        now = time.monotonic()
+        if self._until is not None and now < self._until:
+            return False
+        self._until = now + WITHOUT_RULES
+        return True
+
+
+_idle = _Idle()
 
 
 def is_behind() -> bool:
     """Whether something has happened since the last look."""
+    return _is_before(settled_ids().newest)
+
+
+def _is_before(newest: Ids) -> bool:
     mark = FollowMark.objects.filter(name=EVENTS_MARK).first()
-    if mark is None:
-        return True
     # Rows may have been deleted: the newest is not always the one that was read last.
-    return any(map(operator.gt, settled_ids().newest, _place(mark)))
+    return mark is None or any(map(operator.gt, newest, _place(mark)))
 
 
 def follow_events(*, now: datetime) -> bool:
@@ -57,9 +88,18 @@ def follow_events(*, now: datetime) -> bool:
     if not _begin():
         return False
     until = time.monotonic() + SECONDS_AT_ONCE
-    while _page(now, until):
-        if time.monotonic() > until:
-            return True
+    found = settled_ids()
+    looks = LOOKS if found.ids != found.newest else 0
+    while True:
+        if _page(now, until):
+            if time.monotonic() > until:
+                return True
+        elif looks and _is_before(found.newest):
+            # Who writes just now is done soon, and the next worker would know nothing of this look.
+            looks -= 1
+            time.sleep(SECONDS_BETWEEN)
+        else:
+            break
     remove_old(now=now)
     return False
 
@@ -67,12 +107,14 @@ def follow_events(*, now: datetime) -> bool:
 def _begin() -> bool:
     if FollowMark.objects.filter(name=EVENTS_MARK).exists():
         return True
-    found = settled_ids()
-    if any(newest and not settled for newest, settled in zip(found.newest, found.ids, strict=True)):
-        # Where that is cannot be said while somebody is writing.
-        return False
-    FollowMark.objects.get_or_create(name=EVENTS_MARK, defaults=_columns(found.ids))
-    return True
+    for look in range(1 + LOOKS):
+        time.sleep(SECONDS_BETWEEN if look else 0)
+        found = settled_ids()
+        # While others write, it may be that where that is cannot be said yet.
+        if all(settled or not new for new, settled in zip(found.newest, found.ids, strict=True)):
+            FollowMark.objects.get_or_create(name=EVENTS_MARK, defaults=_columns(found.ids))
+            return True
+    return False
 
 
 def _page(now: datetime, until: float) -> bool:
