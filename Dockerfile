@@ -49,4 +49,4 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-m", "batchweb.healthcheck"]
 CMD ["python", "-m", "uvicorn", "batchweb.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
-     "--no-access-log", "--timeout-graceful-shutdown", "5"]
+     "--no-proxy-headers", "--no-access-log", "--timeout-graceful-shutdown", "5"]

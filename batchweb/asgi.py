@@ -2,6 +2,10 @@
 
 import os
 import warnings
+from typing import Any
+
+from django.conf import settings
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from jobs.api.asgi import with_api
 from jobs.web.hub import streams_end
@@ -16,5 +20,16 @@ warnings.filterwarnings(
     "ignore", message="StreamingHttpResponse must consume synchronous iterators"
 )
 
-application = with_api(get_asgi_application(), stopping=streams_end)
+
+def behind_proxies(application: Any, proxies: list[str]) -> Any:
+    """The application, told from where somebody asks by X-Forwarded-For of these proxies and of nobody else.
+
+    uvicorn's own, which trusts localhost unasked, is switched off where it is started.
+    """
+    return ProxyHeadersMiddleware(application, proxies) if proxies else application
+
+
+application = behind_proxies(
+    with_api(get_asgi_application(), stopping=streams_end), settings.BATCHWEB_TRUSTED_PROXIES
+)
 load_pages()

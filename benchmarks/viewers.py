@@ -204,7 +204,12 @@ def _server(module: str) -> Iterator[tuple[int, int]]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "batchweb.asgi:application", f"--port={port}"]
-    command += ["--no-access-log", "--log-level=critical", "--timeout-graceful-shutdown=2"]
+    command += [
+        "--no-proxy-headers",
+        "--no-access-log",
+        "--log-level=critical",
+        "--timeout-graceful-shutdown=2",
+    ]
     server = subprocess.Popen(command, env={**os.environ, "DJANGO_SETTINGS_MODULE": module})
     try:
         until = time.monotonic() + 60

@@ -40,7 +40,7 @@ COMMANDS = {
         "-m",
         "uvicorn",
         "batchweb.asgi:application",
-        *("--no-access-log", "--log-level", "warning"),
+        *("--no-proxy-headers", "--no-access-log", "--log-level", "warning"),
         *("--timeout-graceful-shutdown", "1"),
     ],
     "scheduler": [PYTHON, "manage.py", "scheduler"],

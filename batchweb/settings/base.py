@@ -18,6 +18,7 @@ from .environment import (
     postgres_options,
     redis_url,
     secret_key,
+    trusted_proxies,
     var_dir,
     web_address,
 )
@@ -225,6 +226,9 @@ BATCHWEB_SCHEDULER_TICK_SECONDS = 3.0
 BATCHWEB_WORKERS = env_int("BATCHWEB_WORKERS", 4)
 # Directories of the nodes that every job sees, such as "/data:/data:ro": the administrator's to give.
 BATCHWEB_BINDS = env_list("BATCHWEB_BINDS")
+
+# Whose X-Forwarded-For says from where somebody asks: nobody's else, for anybody can write it.
+BATCHWEB_TRUSTED_PROXIES = trusted_proxies()
 
 # Writes what rules send of jobs' events, as the API does: that stands above the services that send.
 BATCHWEB_EVENT_WRITER = "jobs.api.events.events_as_json"

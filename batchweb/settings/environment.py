@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from hashlib import sha256
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ MAX_SOCKET_PATH_BYTES = 107
 SERVICE_ADDRESS = "169.254.170.2"
 # Without TLS, AWS's SDKs fetch credentials from these hosts alone.
 WITHOUT_TLS = (SERVICE_ADDRESS, "169.254.170.23", "localhost", "127.0.0.1")
+# From where the supervisor hands on what jobs send: the second where the web server listens at IPv6 alone.
+OF_JOBS = (SERVICE_ADDRESS, "::1")
 DEFAULT_PORT = 8000
 # What a server listens on to be reached at every address of its machine; and one of them.
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
@@ -48,6 +51,27 @@ def env_int(name: str, default: int) -> int:
 
 def env_list(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in env_str(name, default).split(",") if part.strip()]
+
+
+def trusted_proxies() -> list[str]:
+    """Addresses and ranges of the proxies whose X-Forwarded-For says who asks.
+
+    Raises ValueError: what is no address, and what jobs come from, who would choose theirs.
+    """
+    proxies = env_list("BATCHWEB_TRUSTED_PROXIES")
+    for text in proxies:
+        try:
+            network = ip_network(text, strict=False)
+        except ValueError:
+            raise ValueError(
+                f"BATCHWEB_TRUSTED_PROXIES: {text!r} is not an address or a range such as 10.0.0.0/8"
+            ) from None
+        if any(ip_address(each) in network for each in OF_JOBS):
+            raise ValueError(
+                f"BATCHWEB_TRUSTED_PROXIES: {text!r} holds {' or '.join(OF_JOBS)}, from where jobs come. Let the proxy "
+                "come from another address, such as 127.0.0.1"
+            )
+    return proxies
 
 
 def var_dir() -> Path:

@@ -18,7 +18,10 @@ from tests.builders import a_user
 STOP_SECONDS = 60.0
 # As long as the browser waits by itself for a page: a machine that is busy with other tests is no error.
 expect.set_options(timeout=30_000)
-COMMAND = [sys.executable, "-m", "uvicorn", "batchweb.asgi:application", "--port", "0"]
+COMMAND = [
+    *(sys.executable, "-m", "uvicorn", "batchweb.asgi:application"),
+    *("--port", "0", "--no-proxy-headers"),
+]
 
 
 @pytest.fixture(scope="session")

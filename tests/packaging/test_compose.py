@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import installation
+from tests.browser import conftest as browser
+
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = ("web", "scheduler", "workers", "supervisor")
 SECRETS = ("BATCHWEB_SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD")
@@ -65,3 +68,14 @@ def test_a_secret_has_no_default(text: str, secret: str) -> None:
     assert uses
     assert any(use.startswith(":?") for use in uses)
     assert not any(use.startswith((":-", "-")) for use in uses)
+
+
+def test_no_web_server_believes_headers_of_whoever_comes_from_its_machine() -> None:
+    procfile = (ROOT / "Procfile").read_text().splitlines()
+    web = next(line for line in procfile if line.startswith("web:"))
+    image = (ROOT / "Dockerfile").read_text().partition("\nCMD ")[2]
+
+    assert "--no-proxy-headers" in web
+    assert "--no-proxy-headers" in image
+    assert "--no-proxy-headers" in installation.COMMANDS["web"]
+    assert "--no-proxy-headers" in browser.COMMAND

@@ -8,6 +8,7 @@ from batchweb.settings.environment import (
     installation_id,
     jobs_api_url,
     postgres_options,
+    trusted_proxies,
     web_address,
 )
 
@@ -118,3 +119,28 @@ def test_what_a_databases_address_asks_for_is_kept_and_wins() -> None:
     assert found["sslmode"] == "require"
     assert found["options"].startswith("-c random_page_cost=1.1 ")
     assert found["options"].endswith(" -c random_page_cost=2")
+
+
+def test_nobody_is_a_trusted_proxy_until_he_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BATCHWEB_TRUSTED_PROXIES", raising=False)
+    assert trusted_proxies() == []
+    monkeypatch.setenv("BATCHWEB_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/24,fd00::1")
+    assert trusted_proxies() == ["127.0.0.1", "10.0.0.0/24", "fd00::1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("*", "'\\*' is not an address or a range"),
+        ("proxy.example.com", "is not an address or a range"),
+        ("127.0.0.1,0.0.0.0/0", "'0.0.0.0/0' holds 169.254.170.2 or ::1, from where jobs come"),
+        ("169.254.170.2", "from where jobs come"),
+        ("::1", "from where jobs come"),
+    ],
+)
+def test_a_proxy_is_an_address_that_no_job_comes_from(
+    text: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCHWEB_TRUSTED_PROXIES", text)
+    with pytest.raises(ValueError, match=told):
+        trusted_proxies()

@@ -31,6 +31,7 @@ class Web:
 
     def __init__(self, address: str = "127.0.0.1", port: int = 0) -> None:
         self._listener = socket.create_server((address, port))
+        self.peers: list[str] = []
         self.address: tuple[str, int] = self._listener.getsockname()
         self._threads: list[threading.Thread] = []
         self._start(self._accept)
@@ -52,9 +53,10 @@ class Web:
     def _accept(self) -> None:
         while True:
             try:
-                connected, _ = self._listener.accept()
+                connected, peer = self._listener.accept()
             except OSError:
                 return
+            self.peers.append(peer[0])
             self._start(self._answer, connected)
 
     def _answer(self, connected: socket.socket) -> None:
@@ -129,6 +131,13 @@ def test_what_is_said_and_answered_is_handed_on(web: Web) -> None:
         assert ask(forwarder, b"hello") == b"HELLO"
         assert ask(forwarder, b"again") == b"AGAIN"
         assert ask(forwarder, b"a" * MANY_BYTES) == b"A" * MANY_BYTES
+
+
+def test_what_jobs_send_comes_from_an_address_that_no_proxy_has(web: Web) -> None:
+    with forwarding_to(web.address) as forwarder:
+        ask(forwarder, b"GET / HTTP/1.1\r\nX-Forwarded-For: 10.9.9.9\r\n\r\n")
+    # The first looked whether anybody listens.
+    assert web.peers[-1] == HERE
 
 
 def test_it_waits_for_the_web_server_before_it_listens() -> None:

@@ -3,6 +3,9 @@
 Bytes are handed on as they are, so jobs reach all of the web server, not the API alone. That is meant: it is the server
 that users reach, and asks whoever comes for a login, a token or a signature. To let some paths through and
 others not would take an understanding of HTTP that is the same as the server's in every case, or protect nothing.
+
+What is handed on comes from SERVICE_ADDRESS itself where the web server is on this machine: it is nobody whose headers
+say who asks (BATCHWEB_TRUSTED_PROXIES), whatever a job writes there.
 """
 
 import asyncio
@@ -112,6 +115,7 @@ class Forwarder:
     limits: Limits = DEFAULT_LIMITS
     _loop: asyncio.AbstractEventLoop | None = None
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    _from: tuple[str, int] | None = None
     _told: str = ""
     _unanswered: int = 0
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -166,6 +170,8 @@ class Forwarder:
             await self._tell_why(error)
             return None
         listener.setblocking(False)
+        # An address of this machine is no way to another.
+        self._from = (self.address, 0) if is_here(self.to[0]) else None
         here = _text((self.address, self.port))
         logger.info("jobs with a role reach %s at %s", _text(self.to), here)
         return listener
@@ -264,7 +270,9 @@ class Forwarder:
                 job_reads, job_writes = await asyncio.open_connection(sock=connected)
                 writers.append(job_writes)
                 async with asyncio.timeout(self.limits.connect_within):
-                    web_reads, web_writes = await asyncio.open_connection(*self.to)
+                    web_reads, web_writes = await asyncio.open_connection(
+                        *self.to, local_addr=self._from
+                    )
                 writers.append(web_writes)
                 async with asyncio.TaskGroup() as both:
                     both.create_task(_pump(job_reads, web_writes, connection.sent))
