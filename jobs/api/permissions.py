@@ -15,7 +15,7 @@ from jobs.domain.access_actions import READS
 from jobs.domain.access_policies import Context, Resource
 from jobs.models import Job
 from jobs.selectors.access_policies import authorize, base_context, policies_of
-from jobs.selectors.access_resources import in_text, named, of_arn, of_job
+from jobs.selectors.access_resources import in_text, named, of_arn, of_jobs
 
 from .calls import Caller, Request
 
@@ -53,16 +53,17 @@ def permitted(
 
 
 def refused_jobs(caller: Caller, jobs: Sequence[Job], action: str, now: datetime) -> dict[Job, str]:
-    """Of jobs those that a policy denies the action on, each with the refusal. One query."""
+    """Of jobs those that a policy denies the action on, each with the refusal. One query, and one for tags."""
     policies = policies_of(caller.user)
     context = Context(base_context(user=caller.user, now=now, address=caller.address))
     refused = {}
-    for job in jobs if policies else ():
+    resources = of_jobs([job.pk for job in jobs] if policies else [])
+    for job, resource in zip(jobs, resources, strict=False):
         try:
             authorize(
                 user=caller.user,
                 action=action,
-                resources=[of_job(job)],
+                resources=[resource],
                 context=context,
                 policies=policies,
             )

@@ -1,10 +1,13 @@
 """What access policies are asked about: resources by their ARNs, and what a job or definition runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 
 from jobs.domain import arns as kinds
 from jobs.domain import ids
@@ -15,6 +18,7 @@ from jobs.models import Job, JobDefinition, JobQueue
 
 from . import tags
 from .access_policies import base_context
+from .jobs import visible_jobs
 from .named import DefinitionName, definition_named
 from .realm import arns
 
@@ -58,8 +62,13 @@ def of_definition(row: JobDefinition) -> Resource:
 
 
 def of_job(row: Job) -> Resource:
-    """A job; a child is meant by its array's ARN, too."""
-    return _of_job_id(row.pk, lambda: tags.tags_of(row))
+    """A job; a child is meant by its array's ARN, too, and has its array's tags."""
+    return of_jobs([row.pk])[0]
+
+
+def of_jobs(job_ids: Sequence[UUID]) -> list[Resource]:
+    """The same of several, by their ids. The tags of all, where a condition asks for any, are one query."""
+    return _of_jobs(Job.objects.all(), job_ids)
 
 
 def new_definition(name: str) -> Resource:
@@ -143,13 +152,19 @@ def _job(user: User, name: str) -> Resource:
         job_id = ids.id_of(name.partition("#")[0])
     except ValueError:
         return Resource(arns().of(kinds.JOB, name))
-    return _of_job_id(job_id, lambda: _tags(user, kinds.JOB, ids.text_of(job_id)))
+    return _of_jobs(visible_jobs(user), [job_id])[0]
 
 
-def _of_job_id(job_id: Any, read: Any) -> Resource:
-    parent = ids.parent_id(job_id)
-    also = () if parent == job_id else (arns().of(kinds.JOB, ids.text_of(parent)),)
-    return Resource(arns().of(kinds.JOB, ids.text_of(job_id)), also, read)
+def _of_jobs(rows: QuerySet[Job], job_ids: Sequence[UUID]) -> list[Resource]:
+    read = cache(lambda: tags.tags_of_jobs(rows, job_ids))
+
+    def found(job_id: UUID) -> Resource:
+        parent = ids.parent_id(job_id)
+        also = () if parent == job_id else (arns().of(kinds.JOB, ids.text_of(parent)),)
+        own = arns().of(kinds.JOB, ids.text_of(job_id))
+        return Resource(own, also, lambda: read().get(job_id, {}))
+
+    return [found(job_id) for job_id in job_ids]
 
 
 def _tags(user: User, kind: str, name: str) -> Mapping[str, str]:

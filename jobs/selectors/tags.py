@@ -1,8 +1,10 @@
 """Reads of tags: which a job has, and what it is that an ARN with tags names."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 
 from jobs.domain import arns, ids
 from jobs.domain.numbers import is_revision
@@ -39,6 +41,17 @@ def tags_of(row: Tagged) -> dict[str, str]:
     A job needs its spec (`select_related`), else that is one query.
     """
     return dict(tags_of_job(row) if isinstance(row, Job) else row.tags)
+
+
+def tags_of_jobs(rows: QuerySet[Job], job_ids: Collection[UUID]) -> dict[UUID, dict[str, str]]:
+    """The tags that each job is known by; one query. Without those that are not among the rows.
+
+    Children of arrays have none of their own: theirs are the array's, as they are now.
+    """
+    wanted = {job_id: ids.parent_id(job_id) for job_id in job_ids}
+    found = rows.select_related("spec").only("tags", "spec__tags")
+    tags = {job.pk: tags_of(job) for job in found.filter(pk__in=set(wanted.values()))}
+    return {job_id: tags[parent] for job_id, parent in wanted.items() if parent in tags}
 
 
 def may_tag(user: User, row: Tagged) -> bool:

@@ -1,15 +1,30 @@
 """What an Allow of an access policy does not give: what reaches the host, engines, and what is somebody else's."""
 
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from jobs.models import ComputeEnvironment, Engine, JobDefinition
-from tests.builders import a_definition, a_user, an_access_policy, an_engine, an_environment
+from jobs.domain.ids import child_id, text_of
+from jobs.models import BulkAction, BulkResult, ComputeEnvironment, Engine, JobDefinition
+from jobs.services.requests.bulk import go_on_with_bulk
+from tests.api.asking import Refused, ask
+from tests.builders import (
+    a_definition,
+    a_user,
+    an_access_policy,
+    an_array,
+    an_engine,
+    an_environment,
+)
 from tests.web.conftest import script_of
-from tests.web.test_policy_gate import HTML, allow
+from tests.web.test_policy_gate import ARN, HTML, allow, deny
 
 pytestmark = pytest.mark.django_db
 HOST = [{"path": "/", "readOnly": False}]
@@ -87,3 +102,58 @@ def test_an_allow_gives_nobody_else_s_definition(bob: User) -> None:
     assert [(row.revision, row.status) for row in JobDefinition.objects.all()] == [(1, "ACTIVE")]
     assert post(bob, "/definitions/", name="team-b", **work).status_code == 201
     assert post(bob, "/definitions/team-b/1/deregister/").status_code == 200
+
+
+@pytest.fixture
+def protected(bob: User) -> None:
+    condition = {"StringEquals": {"aws:ResourceTag/protected": "yes"}}
+    an_access_policy(
+        deny(["batch:TerminateJob", "batch:CancelJob"], Condition=condition), users=[bob]
+    )
+
+
+def status_of(user: User, job: str) -> int:
+    with suppress(Refused):
+        ask(user, "CancelJob", jobId=job, reason="x")
+        return 200
+    return 403
+
+
+def stop(user: User, *jobs: UUID) -> list[int]:
+    """By the page, and by the API."""
+    found = []
+    for job in map(text_of, jobs):
+        found.append(post(user, f"/jobs/{job}/terminate/", reason="x").status_code)
+        found.append(status_of(user, job))
+    return found
+
+
+def test_the_tags_of_an_array_count_for_its_children(bob: User, protected: None) -> None:
+    array = an_array(2, owner=bob, children="RUNNABLE")
+    of_submission = an_array(2, owner=bob, children="RUNNABLE", tags={"protected": "yes"})
+    ask(bob, "TagResource", resourceArn=f"{ARN}job/{array.pk}", tags={"protected": "yes"})
+    children = [child_id(of.pk, 1) for of in (array, of_submission)]
+    assert stop(bob, array.pk, *children) == [403] * 6
+    for of in (array, of_submission):
+        ask(bob, "UntagResource", resourceArn=f"{ARN}job/{of.pk}", tagKeys=["protected"])
+    assert stop(bob, *children) == [200] * 4
+
+
+def test_a_bulk_action_reads_the_tags_of_its_jobs_together(
+    bob: User, bobs_page: Client, protected: None
+) -> None:
+    array = an_array(3, owner=bob, children="RUNNABLE")
+    ask(bob, "TagResource", resourceArn=f"{ARN}job/{array.pk}", tags={"protected": "yes"})
+
+    def queries(count: int) -> int:
+        jobs = [str(child_id(array.pk, index)) for index in range(count)]
+        bobs_page.post("/jobs/bulk/", {"action": "cancel", "job": jobs}, headers=HTML)
+        action = BulkAction.objects.latest("pk")
+        with CaptureQueriesContext(connection) as captured:
+            go_on_with_bulk(action_id=action.pk, now=timezone.now())
+        assert set(BulkResult.objects.filter(action=action).values_list("outcome", flat=True)) == {
+            "REFUSED"
+        }
+        return len(captured)
+
+    assert queries(1) == queries(3)

@@ -26,7 +26,7 @@ from jobs.domain.validation import Checker, FieldError
 from jobs.models import BulkAction, BulkKind, BulkOutcome, BulkResult, Job, StopKind
 from jobs.models.audit import ADDRESS_CHARACTERS
 from jobs.selectors.access_policies import authorize, base_context, policies_of
-from jobs.selectors.access_resources import of_job
+from jobs.selectors.access_resources import of_jobs
 from jobs.selectors.bulk import changed_ids, reruns_by
 from jobs.selectors.jobs import visible_jobs
 
@@ -268,12 +268,12 @@ def _leave_out_denied(
         return
     context = Context(base_context(user=by, now=now, address=action.address))
     action_name = TERMINATE_JOB if kind is BulkKind.TERMINATE else CANCEL_JOB
-    for job_id, job in list(jobs.items()):
+    for job_id, resource in zip(list(jobs), of_jobs(list(jobs)), strict=True):
         try:
             authorize(
                 user=by,
                 action=action_name,
-                resources=[of_job(job)],
+                resources=[resource],
                 context=context,
                 policies=policies,
             )
