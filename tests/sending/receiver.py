@@ -37,7 +37,7 @@ class Receiver:
     def __init__(self) -> None:
         self.came: list[Came] = []
         self.answers = [200]
-        self.location = ""
+        self.headers: dict[str, str] = {}
         self.held = threading.Event()
         self.held.set()
         receiver = self
@@ -56,8 +56,8 @@ class Receiver:
                     self.close_connection = True
                     return
                 self.send_response(status)
-                if receiver.location:
-                    self.send_header("Location", receiver.location)
+                for header in receiver.headers.items():
+                    self.send_header(*header)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
                 self.wfile.write(b"ok")

@@ -1,5 +1,7 @@
 """What rules send arrives: signed, in its order, again after failures, and by nobody's leave but its owner's."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -78,6 +80,32 @@ def test_a_receiver_that_is_not_well_is_left_alone_and_gets_all_in_order_later(
     assert states() == ["SENT", "SENT"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("120", 120),
+        ("3", 15),
+        ("9" * 30, 1800),
+        ("-5", 15),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", 15),
+    ],
+)
+def test_a_receiver_that_asks_for_time_gets_it_up_to_half_an_hour(
+    follow: Follow, receiver: Receiver, asked: str, seconds: int
+) -> None:
+    receiver.answers, receiver.headers = [503], {"Retry-After": asked}
+    rule = a_rule_to(receiver)
+    happened(a_job())
+    follow()
+    before = timezone.now()
+    send()
+    after = timezone.now()
+    rule.refresh_from_db()
+    assert rule.next_at is not None
+    wait = timedelta(seconds=seconds)
+    assert before + wait <= rule.next_at <= after + wait
+
+
 def test_an_event_that_the_receiver_does_not_want_holds_up_no_other(
     follow: Follow, receiver: Receiver
 ) -> None:
@@ -143,7 +171,7 @@ def test_a_receiver_that_wants_nothing_is_not_asked_about_everything(
 
 
 def test_redirects_are_not_followed(follow: Follow, receiver: Receiver) -> None:
-    receiver.answers, receiver.location = [307], receiver.url
+    receiver.answers, receiver.headers = [307], {"Location": receiver.url}
     a_rule_to(receiver)
     happened(a_job())
     follow()

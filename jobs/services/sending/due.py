@@ -9,7 +9,7 @@ from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from jobs import changes
-from jobs.domain.event_rules import GIVEN_UP_AFTER, MAILS_EVERY, delay_after
+from jobs.domain.event_rules import GIVEN_UP_AFTER, LONGEST_DELAY, MAILS_EVERY, delay_after
 from jobs.models import DeliveryState, EventDelivery, EventRule, TargetKind
 
 from .outcomes import Outcome
@@ -102,11 +102,18 @@ def record(outcome: Outcome, deliveries: Sequence[EventDelivery], *, now: dateti
 
 
 def let_go(
-    rule: EventRule, ticket: UUID | None, *, sent: bool, problem: str | None, now: datetime
+    rule: EventRule,
+    ticket: UUID | None,
+    *,
+    sent: bool,
+    problem: str | None,
+    now: datetime,
+    wait: timedelta = timedelta(0),
 ) -> None:
     """Ends a claim: says when the rule is due next, and how its receiver does.
 
-    `problem`: why it is not to be asked again soon; None: it is. If another has taken over, nothing changes.
+    `problem`: why it is not to be asked again soon, not before `wait` is over; None: it is. If another has taken over,
+    nothing changes.
     """
     with transaction.atomic():
         row = (
@@ -124,18 +131,19 @@ def let_go(
             row.failures, row.last_error = row.failures + 1, problem
         elif sent:
             row.failures, row.last_error = 0, ""
-        row.next_at = _next_at(row, sent=sent, failed=problem is not None, now=now)
+        longer = min(max(delay_after(row.failures), wait), LONGEST_DELAY)
+        row.next_at = _next_at(row, delay=None if problem is None else longer, now=now)
         row.save(update_fields=["claim", "last_sent_at", "failures", "last_error", "next_at"])
         changes.publish([changes.SENDING])
 
 
-def _next_at(row: EventRule, *, sent: bool, failed: bool, now: datetime) -> datetime | None:
+def _next_at(row: EventRule, *, delay: timedelta | None, now: datetime) -> datetime | None:
     waiting = EventDelivery.objects.filter(rule=row, state=DeliveryState.WAITING)
     first: datetime | None = waiting.aggregate(first=Min("next_at"))["first"]
     if first is None:
         return None
-    if failed:
-        return now + delay_after(row.failures)
+    if delay is not None:
+        return now + delay
     if row.target_kind == TargetKind.EMAIL and row.last_sent_at is not None:
         return max(first, row.last_sent_at + MAILS_EVERY)
     return max(first, now)

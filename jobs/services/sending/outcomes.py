@@ -1,16 +1,19 @@
 """What became of a try to send something."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """`delivery_ids` were sent together. `error` is empty where they arrived.
 
-    `is_of_event`: the receiver answered, and did not want this one; otherwise he would want no other now, either.
+    `is_of_event`: the receiver answered, and did not want this one; otherwise he would want no other now, either, and
+    `wait` is for how long he asked to be left alone.
     """
 
     delivery_ids: tuple[int, ...]
     status_code: int | None = None
     error: str = ""
     is_of_event: bool = False
+    wait: timedelta = timedelta(0)

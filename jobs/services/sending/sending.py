@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from uuid import UUID
 
@@ -49,7 +49,7 @@ UNREADABLE = (
 
 @dataclass(slots=True)
 class _Turn:
-    """A rule that is sent for. `problem`: why its receiver is left alone for a while."""
+    """A rule that is sent for. `problem`: why its receiver is left alone for a while, `wait` as he asked for."""
 
     rule: EventRule
     ticket: UUID | None
@@ -58,6 +58,7 @@ class _Turn:
     sent: bool = False
     refused: int = 0
     problem: str | None = None
+    wait: timedelta = timedelta(0)
 
 
 # What a thread tells of a rule: an outcome, or None when it is done.
@@ -227,10 +228,17 @@ def _note(turn: _Turn, outcome: Outcome) -> None:
         return
     turn.refused += 1
     if not outcome.is_of_event or turn.refused >= webhooks.REFUSED_AT_MOST:
-        turn.problem = outcome.error
+        turn.problem, turn.wait = outcome.error, outcome.wait
 
 
 def _end(turn: _Turn) -> None:
-    due.let_go(turn.rule, turn.ticket, sent=turn.sent, problem=turn.problem, now=timezone.now())
+    due.let_go(
+        turn.rule,
+        turn.ticket,
+        sent=turn.sent,
+        problem=turn.problem,
+        wait=turn.wait,
+        now=timezone.now(),
+    )
     # What was given up counts as well.
     remove_many(turn.rule)

@@ -11,7 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -23,6 +24,8 @@ from .signing import signed_headers
 CONNECT_SECONDS = 5.0
 TIMEOUT_SECONDS = 10.0
 READ_BYTES = 4096
+# Of the seconds that a receiver asks for; it is never waited for longer than after many failures.
+MAX_DIGITS = 6
 # Answers that say that the receiver is not well, and nothing of the event.
 # Source: EventBridge User Guide, "Amazon EventBridge API destinations", which errors are tried again.
 NOT_WELL = frozenset({401, 407, 408, 409, 425, 429})
@@ -69,6 +72,8 @@ def post_all(
                 ),
             }
             outcome = _outcome(letter.delivery_id, line.post(letter.body, headers))
+            if outcome.error and not outcome.is_of_event:
+                outcome = replace(outcome, wait=_asked_to_wait(line.retry_after))
             yield outcome
             refused = refused + 1 if outcome.error else 0
             if outcome.error and (not outcome.is_of_event or refused == REFUSED_AT_MOST):
@@ -83,6 +88,7 @@ class _Line:
         self._path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
         self._connection: http.client.HTTPConnection | None = None
         self._is_new = True
+        self.retry_after = ""
 
     def __enter__(self) -> "_Line":
         return self
@@ -92,6 +98,7 @@ class _Line:
 
     def post(self, body: bytes, headers: Mapping[str, str]) -> int | str:
         """The status of the answer, or in words why there is none."""
+        self.retry_after = ""
         deadline = time.monotonic() + TIMEOUT_SECONDS
         late = threading.Event()
         try:
@@ -116,6 +123,7 @@ class _Line:
         with _ended_at(deadline, connection.sock, late):
             connection.request("POST", self._path, body=body, headers=dict(headers))
             answer = connection.getresponse()
+            self.retry_after = answer.getheader("Retry-After", "")
             answer.read(READ_BYTES)
         if not answer.isclosed():
             # Whatever else he has to say, nobody reads.
@@ -211,6 +219,13 @@ def _outcome(delivery_id: int, answer: int | str) -> Outcome:
         error=_told(answer),
         is_of_event=answer < 500 and answer not in NOT_WELL,
     )
+
+
+def _asked_to_wait(retry_after: str) -> timedelta:
+    """What the header says in seconds; a date, or what is none of both, asks for nothing."""
+    text = retry_after.strip()
+    is_number = text.isascii() and text.isdigit()
+    return timedelta(seconds=int(text[:MAX_DIGITS])) if is_number else timedelta(0)
 
 
 def _told(status: int) -> str:
