@@ -136,6 +136,8 @@ def update_rule(
             # What was said of the old one says nothing of it.
             row.failures, row.last_error = 0, ""
             row.next_at = row.next_at and now
+            refused = EventDelivery.objects.filter(rule=row, state=DeliveryState.WAITING)
+            refused.filter(next_at__gt=now).update(next_at=now)
         _put(row, clean)
         row.changed_at = now
         row.save()
