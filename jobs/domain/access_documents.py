@@ -113,6 +113,11 @@ def statements_in(document: Mapping[str, Any], arns: Arns | None = None) -> tupl
     return found
 
 
+def statements_of_text(text: str) -> tuple[Statement, ...]:
+    """The statements of a stored document. Raises FieldError: this version may not know what another stored."""
+    return statements_in(_parsed(text))
+
+
 def _parsed(value: object) -> dict[str, Any]:
     if isinstance(value, str):
         if not value.strip():

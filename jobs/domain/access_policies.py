@@ -16,6 +16,10 @@ from .access_patterns import matches
 REQUEST_TAG = "aws:RequestTag/"
 RESOURCE_TAG = "aws:ResourceTag/"
 TAG_KEYS = "aws:TagKeys"
+UNREADABLE = (
+    "its document cannot be read any more, and until a superuser has changed or deleted it (Access, Policies), "
+    "it denies its users all changes."
+)
 
 
 class Effect(StrEnum):
@@ -26,10 +30,11 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy that is read."""
+    """A policy that is read. One that cannot be read any more says why (`problem`), and denies everything."""
 
     name: str
     statements: tuple[Statement, ...]
+    problem: str = ""
 
 
 def _no_tags() -> Mapping[str, str]:
@@ -59,13 +64,14 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the policies say, and which statement says so; without one, `effect` is NONE."""
+    """What the policies say, and which statement says so; without one, `effect` is NONE, or there is a `problem`."""
 
     effect: Effect
     action: str
     arn: str
     policy: str = ""
     statement: Statement | None = None
+    problem: str = ""
 
     @property
     def is_denied(self) -> bool:
@@ -86,6 +92,11 @@ def decide(
     username: str,
 ) -> Decision:
     """What these policies say about one request. `action` is one of ACTIONS, `resources` is not empty."""
+    policies = tuple(policies)
+    unreadable = next((policy for policy in policies if policy.problem), None)
+    if unreadable is not None:
+        name, problem = unreadable.name, unreadable.problem
+        return Decision(Effect.DENY, action, resources[0].arn, name, problem=problem)
     meant = [
         (policy.name, statement)
         for policy in policies
@@ -119,11 +130,11 @@ def gives_somewhere(policies: Iterable[Policy], action: str) -> bool:
 
 def refusal(decision: Decision, username: str) -> str:
     """What who is refused is told, in IAM's form."""
+    begin = f"User {username} is not authorized to perform: {decision.action} on resource: {decision.arn} "
+    if decision.problem:
+        return f"{begin}because policy {decision.policy} denies it: {UNREADABLE} {decision.problem}"
     label = decision.statement.label if decision.statement else ""
-    return (
-        f"User {username} is not authorized to perform: {decision.action} on resource: {decision.arn} "
-        f"because policy {decision.policy} (statement {label}) denies it."
-    )
+    return f"{begin}because policy {decision.policy} (statement {label}) denies it."
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,12 @@ no is in force at the next one, in every process.
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from json import loads
 
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from jobs.domain.access_documents import Statement, statements_in
+from jobs.domain.access_documents import Statement, statements_of_text
 from jobs.domain.access_policies import (
     Context,
     Decision,
@@ -24,6 +23,7 @@ from jobs.domain.access_policies import (
     refusal,
 )
 from jobs.domain.errors import NotFound
+from jobs.domain.validation import FieldError
 from jobs.models import AccessPolicy
 
 from .paging import PAGE_SIZE, Page, page_of
@@ -87,7 +87,7 @@ def policies_of(user: User) -> list[Policy]:
     if not getattr(user, _HAS_SOME, True):
         return []
     rows = _attached_to(user).values_list("name", "document")
-    return [Policy(name, _statements(text)) for name, text in rows]
+    return [_policy(name, text) for name, text in rows]
 
 
 def note_policies(user: User, *, has_some: bool) -> None:
@@ -130,7 +130,7 @@ def find_policy(*, policy_id: int) -> AccessPolicy:
 
 
 def statements_of(policy: AccessPolicy) -> tuple[Statement, ...]:
-    """The statements of a stored policy."""
+    """The statements of a stored policy. Raises FieldError if it cannot be read any more."""
     return _statements(policy.document)
 
 
@@ -162,10 +162,18 @@ def _attached_to(user: User) -> QuerySet[AccessPolicy]:
     return AccessPolicy.objects.filter(Q(Exists(own)) | Q(Exists(groups))).order_by("name")
 
 
+def _policy(name: str, text: str) -> Policy:
+    """A policy, also one whose words this version does not know: nobody is freed by that."""
+    try:
+        return Policy(name, _statements(text))
+    except FieldError as error:
+        return Policy(name, (), str(error))
+
+
 @lru_cache(maxsize=512)
 def _statements(text: str) -> tuple[Statement, ...]:
     """By the text itself: what is changed is another text."""
-    return statements_in(loads(text))
+    return statements_of_text(text)
 
 
 __all__ = [

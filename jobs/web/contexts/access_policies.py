@@ -12,9 +12,10 @@ from django.http import QueryDict
 from jobs.domain import access_words as words
 from jobs.domain.access_actions import ACTIONS, known_action, known_key, nearest
 from jobs.domain.access_documents import MAX_CHARACTERS
-from jobs.domain.access_policies import REQUEST_TAG, Context, Decision, Effect
+from jobs.domain.access_policies import REQUEST_TAG, UNREADABLE, Context, Decision, Effect
 from jobs.domain.errors import InvalidInput
 from jobs.domain.rights import role_of
+from jobs.domain.validation import FieldError
 from jobs.models import AccessPolicy
 from jobs.selectors import access_policies as selectors
 from jobs.selectors.access_resources import of_arn
@@ -73,12 +74,15 @@ def summary(row: AccessPolicy) -> dict[str, Any]:
 
 
 def build(*, policy: AccessPolicy, errors: Mapping[str, list[str]] | None = None) -> dict[str, Any]:
-    """A policy with its statements in words, and the forms that attach it."""
+    """A policy with its statements in words, or why it cannot be read, and the forms that attach it."""
+    try:
+        statements, problem = selectors.statements_of(policy), ""
+    except FieldError as error:
+        statements, problem = (), str(error)
     return {
         "policy": policy,
-        "statements": [
-            (each.label, words.in_words(each)) for each in selectors.statements_of(policy)
-        ],
+        "problem": problem,
+        "statements": [(each.label, words.in_words(each)) for each in statements],
         "users": policy.users.all(),
         "groups": policy.groups.all(),
         "user_names": selectors.names_of_users(),
@@ -217,6 +221,8 @@ def _why(user: User, action: str, found: Decision | None) -> str:
         return "The account is switched off."
     if user.is_superuser:
         return "No policy binds a superuser."
+    if found is not None and found.problem:
+        return f"The policy {found.policy} denies it: {UNREADABLE} {found.problem}"
     if found is not None and found.is_denied:
         return f"The policy {found.policy} (statement {found.statement.label if found.statement else ''}) denies it."
     if found is not None and found.gives and not user.is_staff:
