@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -61,9 +62,14 @@ def new(request: HttpRequest) -> HttpResponse:
     return answers.page(request, "event_rules/form.html", context)
 
 
-@answers.allow("POST")
+@answers.allow("GET", "POST")
 def try_it(request: HttpRequest) -> HttpResponse:
-    """The form again, with those of the newest events that its pattern matches. Nothing is made."""
+    """The form again, with those of the newest events that its pattern matches. Nothing is made.
+
+    Who comes back to the address (GET) is sent to the form.
+    """
+    if request.method != "POST":
+        return redirect("event_rule_new")
     user, fields = user_of(request), _posted(request)
     rule = _rule_of_form(request)
     try:

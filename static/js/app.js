@@ -155,6 +155,11 @@
     if (form && "submitOnChange" in form.dataset && event.target.matches("select")) form.requestSubmit();
   });
 
+  // What was told of a form's fields says nothing of others.
+  document.addEventListener("input", (event) => {
+    for (const told of event.target.form?.querySelectorAll("[data-until-changed]") ?? []) told.remove();
+  });
+
   // An address that somebody shares has only the filters that are set.
   document.addEventListener("formdata", (event) => {
     if (!("dropEmpty" in event.target.dataset)) return;

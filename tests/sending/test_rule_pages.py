@@ -245,65 +245,6 @@ def test_deliveries_tell_what_became_of_them(client: Client, boss: User) -> None
     assert client.post(again, headers=JSON).status_code == 409
 
 
-def test_what_waits_for_a_receiver_that_failed_is_tried_now(client: Client, boss: User) -> None:
-    later = timezone.now() + timedelta(minutes=20)
-    rule = an_event_rule(name="failures", failures=5, last_error="Nothing listens.", next_at=later)
-    failed = a_delivery(rule, tries=5, error="Nothing listens.")
-    refused = a_delivery(rule, tries=1, error="The receiver answered 400.")
-    EventDelivery.objects.filter(pk=refused.pk).update(next_at=later)
-    assert "Try now" in client.get("/event-rules/failures/").text
-    assert client.post("/event-rules/failures/now/", headers=JSON).status_code == 202
-    rule.refresh_from_db()
-    assert rule.next_at is not None
-    assert rule.next_at < later
-    assert EventDelivery.objects.get(pk=refused.pk).next_at == rule.next_at
-    assert EventDelivery.objects.get(pk=failed.pk).next_at == NOW
-
-
-def test_nothing_is_tried_now_where_nothing_waits_or_the_rule_is_off(
-    client: Client, boss: User
-) -> None:
-    rule = an_event_rule(name="failures")
-    answer = client.post("/event-rules/failures/now/", headers=JSON)
-    assert answer.status_code == 409
-    assert "Nothing of the rule failures waits." in answer.text
-    a_delivery(rule, tries=1)
-    EventRule.objects.update(is_enabled=False)
-    assert client.post("/event-rules/failures/now/", headers=JSON).status_code == 409
-
-
-def test_the_next_try_of_a_delivery_is_that_of_its_rule_where_the_receiver_fails(
-    client: Client, boss: User
-) -> None:
-    later = timezone.now() + timedelta(minutes=20, seconds=30)
-    rule = an_event_rule(name="failures", failures=5, last_error="Nothing listens.", next_at=later)
-    a_delivery(rule, tries=5, error="Nothing listens.")
-    a_delivery(rule, kind="TEST", name="", status="", job_id=None)
-    page = client.get("/event-rules/failures/").text
-    assert page.count(">in 20 min<") == 3
-    assert "for a receiver that fails; next try" in page
-    found = client.get("/event-rules/failures/", headers=JSON).json()["deliveries"]
-    assert {each["next_at"] for each in found} == {found[0]["next_at"]}
-    assert found[0]["next_at"].startswith(later.isoformat()[:19])
-
-
-def test_a_rule_whose_receiver_refuses_an_event_does_not_look_well(
-    client: Client, boss: User
-) -> None:
-    rule = an_event_rule(name="failures", last_sent_at=NOW)
-    refused = a_delivery(rule, tries=1, error="The receiver answered 400 Bad Request.")
-    a_delivery(rule)
-    later = timezone.now() + timedelta(minutes=20)
-    EventDelivery.objects.filter(pk=refused.pk).update(next_at=later)
-    for path in ("/event-rules/", "/event-rules/failures/"):
-        page = client.get(path).text
-        assert "refused</span>" in page
-        assert "sends</span>" not in page
-        assert "The receiver answered 400 Bad Request." in page
-    EventDelivery.objects.filter(pk=refused.pk).update(state=DeliveryState.SENT)
-    assert "sends</span>" in client.get("/event-rules/").text
-
-
 def test_a_test_event_is_put_down(client: Client, boss: User) -> None:
     an_event_rule(name="failures")
     assert client.post("/event-rules/failures/test/", headers=JSON).status_code == 202

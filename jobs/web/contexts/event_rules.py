@@ -17,6 +17,7 @@ from jobs.domain.event_rules import (
     ALARM_STATES,
     ALARMS,
     JOBS,
+    NO_MAIL_SERVER,
     NO_OWN_ADDRESS,
     PATTERN,
     STATUSES,
@@ -195,6 +196,8 @@ def build_form(
         "own_address": owner.email,
         "no_own_address": NO_OWN_ADDRESS,
         "has_mail_server": has_mail_server(),
+        # Who posts is answered what he asked for.
+        "cannot_send": "" if rule or tried or errors else _why_no_rule(user),
         "statuses": STATUSES,
         "alarm_states": ALARM_STATES,
         "queue_names": lazily(queue_names),
@@ -240,6 +243,15 @@ def _url(rule: EventRule, **parts: str) -> str:
 
 def _older_url(rule: EventRule, state: str, before: str) -> str | None:
     return _url(rule, state=state, before=before) if before else None
+
+
+def _why_no_rule(user: User) -> str:
+    """Why there is no way for anything to be sent to him; empty: there is one."""
+    if user.is_staff:
+        return ""
+    if not has_mail_server():
+        return NO_MAIL_SERVER
+    return "" if user.email else NO_OWN_ADDRESS
 
 
 def _texts(value: object) -> list[str]:
