@@ -15,7 +15,7 @@ from jobs.domain.access_actions import READS
 from jobs.domain.access_policies import Context, Resource
 from jobs.models import Job
 from jobs.selectors.access_policies import authorize, base_context, policies_of
-from jobs.selectors.access_resources import in_text, named, of_arn, of_jobs
+from jobs.selectors.access_resources import in_text, named, new_in_queue, of_arn, of_jobs
 
 from .calls import Caller, Request
 
@@ -91,8 +91,8 @@ def _new(kind: str, member: str) -> Find:
     return lambda caller, request: [named(caller.user, kind, request[member].strip())]
 
 
-def _queue(find: Find) -> Find:
-    """A queue, and what it is to be made of."""
+def _queue(find: Find, *, is_new: bool) -> Find:
+    """A queue, and what it is to be made of; of one that is there already what it is not made of yet."""
     orders = (
         ("computeEnvironmentOrder", "computeEnvironment", arns.COMPUTE_ENVIRONMENT),
         ("serviceEnvironmentOrder", "serviceEnvironment", arns.SERVICE_ENVIRONMENT),
@@ -107,7 +107,8 @@ def _queue(find: Find) -> Find:
         policy = request.get("schedulingPolicyArn")
         if policy:
             parts.append(in_text(caller.user, arns.SCHEDULING_POLICY, policy))
-        return [*find(caller, request), *parts]
+        queue = find(caller, request)[0]
+        return [queue, *(parts if is_new else new_in_queue(queue, parts))]
 
     return found
 
@@ -162,8 +163,12 @@ _BATCH: dict[str, Rule] = {
         "computeEnvironment",
     ),
     **_crud("JobQueue", arns.JOB_QUEUE, "jobQueueName", "jobQueue"),
-    "CreateJobQueue": Rule("batch:CreateJobQueue", _queue(_new(arns.JOB_QUEUE, "jobQueueName"))),
-    "UpdateJobQueue": Rule("batch:UpdateJobQueue", _queue(_of(arns.JOB_QUEUE, "jobQueue"))),
+    "CreateJobQueue": Rule(
+        "batch:CreateJobQueue", _queue(_new(arns.JOB_QUEUE, "jobQueueName"), is_new=True)
+    ),
+    "UpdateJobQueue": Rule(
+        "batch:UpdateJobQueue", _queue(_of(arns.JOB_QUEUE, "jobQueue"), is_new=False)
+    ),
     **_crud("SchedulingPolicy", arns.SCHEDULING_POLICY, "name", "arn"),
     **_crud(
         "ConsumableResource",

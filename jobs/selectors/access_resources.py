@@ -22,6 +22,12 @@ from .jobs import visible_jobs
 from .named import DefinitionName, definition_named
 from .realm import arns
 
+_PARTS_OF_QUEUES = {
+    kinds.COMPUTE_ENVIRONMENT: "environments",
+    kinds.SERVICE_ENVIRONMENT: "service_environments",
+    kinds.SCHEDULING_POLICY: "scheduling_policy",
+}
+
 
 def named(user: User, kind: str, name: str, *, service: str = "batch") -> Resource:
     """The resource of that kind and name, whether or not there is one; of `batch`, with its tags."""
@@ -54,6 +60,22 @@ def of_arn(user: User, text: str) -> Resource:
 
 def of_queue(row: JobQueue) -> Resource:
     return Resource(arns().of(kinds.JOB_QUEUE, row.name), tags=lambda: row.tags)
+
+
+def new_in_queue(queue: Resource, parts: Sequence[Resource]) -> list[Resource]:
+    """Of what a queue is to be made of (environments, a policy) that which it is not made of yet: a form sends what is
+    as it was, too. Three queries; none without parts."""
+    name = arns().name_in(queue.arn, kinds.JOB_QUEUE)
+    if not parts or not name or "\0" in name:
+        return list(parts)
+    rows = JobQueue.objects.filter(name=name)
+    known = {
+        arns().of(kind, each)
+        for kind, column in _PARTS_OF_QUEUES.items()
+        for each in rows.values_list(f"{column}__name", flat=True)
+        if each is not None
+    }
+    return [part for part in parts if part.arn not in known]
 
 
 def of_definition(row: JobDefinition) -> Resource:

@@ -29,7 +29,7 @@ from jobs.domain.errors import NotFound
 from jobs.domain.registries import registry_prefix
 from jobs.domain.validation import FieldError
 from jobs.selectors.access_policies import authorize, base_context, decision_of, policies_of
-from jobs.selectors.access_resources import named
+from jobs.selectors.access_resources import named, new_in_queue
 from jobs.selectors.named import environment_named
 from jobs.selectors.registry_logins import find_login
 from jobs.selectors.secrets import find_secret
@@ -244,23 +244,35 @@ def _new_login(post: Post) -> Sequence[Resource]:
     return [named(post.user, "registry-login", prefix, service=OWN)]
 
 
-def _queue(find: Find) -> Find:
+def _new_queue(post: Post) -> Sequence[Resource]:
     """A queue, and what it is to be made of."""
+    return [*_posted(kinds.JOB_QUEUE)(post), *_parts_of_queue(post)]
 
-    def found(post: Post) -> Sequence[Resource]:
-        given = post.fields.get("environments")
-        rows = [given] if isinstance(given, str) else given if isinstance(given, list) else []
-        names = [each.get("name") if isinstance(each, dict) else each for each in rows]
-        environments = [
-            named(post.user, kinds.COMPUTE_ENVIRONMENT, _text(each))
-            for each in names
-            if _text(each)
-        ]
-        policy = _text(post.fields.get("scheduling_policy"))
-        policies = [named(post.user, kinds.SCHEDULING_POLICY, policy)] if policy else []
-        return [*find(post), *environments, *policies]
 
-    return found
+def _queue(post: Post) -> Sequence[Resource]:
+    """A queue, and what it is to be made of that it is not made of yet."""
+    queue = _url(kinds.JOB_QUEUE)(post)[0]
+    return [queue, *new_in_queue(queue, _parts_of_queue(post))]
+
+
+def _parts_of_queue(post: Post) -> list[Resource]:
+    fields = (
+        ("environments", kinds.COMPUTE_ENVIRONMENT),
+        ("service_environments", kinds.SERVICE_ENVIRONMENT),
+        ("scheduling_policy", kinds.SCHEDULING_POLICY),
+    )
+    return [
+        named(post.user, kind, name)
+        for field, kind in fields
+        for name in _names(post.fields.get(field))
+    ]
+
+
+def _names(given: object) -> list[str]:
+    """Of a name, of a list of names, and of one of objects that have them."""
+    rows = given if isinstance(given, list) else [given]
+    names = [_text(each.get("name") if isinstance(each, dict) else each) for each in rows]
+    return [name for name in names if name]
 
 
 def _job(post: Post) -> Sequence[Resource]:
@@ -338,8 +350,8 @@ RULES: Mapping[str, Rule] = {
     "job_checkpoint_delete": Rule("batchweb:DeleteCheckpoint", _job),
     "definition_deregister": Rule(DEREGISTER_JOB_DEFINITION, _revision),
     **_crud("queues", "queue", "JobQueue", kinds.JOB_QUEUE),
-    "queues": Rule("batch:CreateJobQueue", _queue(_posted(kinds.JOB_QUEUE))),
-    "queue": Rule("batch:UpdateJobQueue", _queue(_url(kinds.JOB_QUEUE)), sets_tags=True),
+    "queues": Rule("batch:CreateJobQueue", _new_queue),
+    "queue": Rule("batch:UpdateJobQueue", _queue, sets_tags=True),
     "queue_enable": _UPDATE_QUEUE,
     "queue_disable": _UPDATE_QUEUE,
     **_crud("policies", "policy", "SchedulingPolicy", kinds.SCHEDULING_POLICY),

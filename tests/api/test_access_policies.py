@@ -29,6 +29,7 @@ from tests.builders import (
     a_user,
     an_access_policy,
     an_array,
+    an_environment,
     containers_of,
     nodes_of,
 )
@@ -290,10 +291,18 @@ def test_an_allow_gives_a_part_of_the_setup_on_what_it_names(user: User) -> None
 
 
 def test_an_allow_of_a_queue_is_none_of_the_environments_it_is_given(user: User) -> None:
-    environment = JobQueue.objects.get(name="high").environments.get()
-    order = [{"order": 1, "computeEnvironment": environment.name}]
+    own = JobQueue.objects.get(name="high").environments.get().name
     bind(user, allow("batch:UpdateJobQueue", f"{ARN}job-queue/*"))
-    is_denied(user, "UpdateJobQueue", jobQueue="high", computeEnvironmentOrder=order)
+
+    def order(*names: str) -> list[dict[str, Any]]:
+        return [{"order": at, "computeEnvironment": each} for at, each in enumerate(names)]
+
+    # What is as it was is not asked for, however it is named.
+    for name in (own, f"{ARN}compute-environment/{own}"):
+        ask(user, "UpdateJobQueue", jobQueue="high", computeEnvironmentOrder=order(name))
+    other = an_environment(name="gold").name
+    both = order(own, other)
+    is_denied(user, "UpdateJobQueue", jobQueue="high", computeEnvironmentOrder=both)
 
 
 def test_a_deny_wins_over_an_allow(user: User) -> None:

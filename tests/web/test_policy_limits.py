@@ -12,11 +12,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs.domain.ids import child_id, text_of
-from jobs.models import BulkAction, BulkResult, ComputeEnvironment, Engine, JobDefinition
+from jobs.models import BulkAction, BulkResult, ComputeEnvironment, Engine, JobDefinition, JobQueue
 from jobs.services.requests.bulk import go_on_with_bulk
 from tests.api.asking import Refused, ask
 from tests.builders import (
     a_definition,
+    a_policy,
+    a_queue,
     a_user,
     an_access_policy,
     an_array,
@@ -157,3 +159,48 @@ def test_a_bulk_action_reads_the_tags_of_its_jobs_together(
         return len(captured)
 
     assert queries(1) == queries(3)
+
+
+def test_service_environments_are_asked_about_on_the_page_too() -> None:
+    staff = a_user(username="sue", is_staff=True)
+    for name in ("sm", "other"):
+        ask(
+            a_user(is_staff=True),
+            "CreateServiceEnvironment",
+            serviceEnvironmentName=name,
+            serviceEnvironmentType="SAGEMAKER_TRAINING",
+            capacityLimits=[{"maxCapacity": 5, "capacityUnit": "NUM_INSTANCES"}],
+        )
+    an_access_policy(deny("batch:*JobQueue", f"{ARN}service-environment/sm"), users=[staff])
+    fields: dict[str, Any] = {"priority": 1, "type": "SAGEMAKER_TRAINING"}
+    for services in (["sm"], [{"name": "sm", "order": 1}], ["other", "sm"]):
+        made = post(staff, "/queues/", name="q", service_environments=services, **fields)
+        assert made.status_code == 403
+    other = {"service_environments": ["other"], **fields}
+    assert post(staff, "/queues/", name="q", **other).status_code == 201
+    both = ["other", "sm"]
+    assert post(staff, "/queues/q/", service_environments=both).status_code == 403
+    assert post(staff, "/queues/q/", **other).status_code == 200
+
+
+def test_who_may_run_a_queue_saves_its_form_as_it_is(bob: User, bobs_page: Client) -> None:
+    own = an_environment(name="own")
+    a_queue(own, name="high", scheduling_policy=a_policy(name="fair"))
+    for name in ("gold", "silver"):
+        an_environment(name=name)
+    a_policy(name="unfair")
+    an_access_policy(allow("batch:UpdateJobQueue", f"{ARN}job-queue/high"), users=[bob])
+    form = {"environments": ["own"], "scheduling_policy": "fair", "priority": "7", "tags": ""}
+
+    def save(**changed: Any) -> int:
+        return bobs_page.post("/queues/high/", {**form, **changed}, headers=HTML).status_code
+
+    assert save() == 302
+    assert JobQueue.objects.get().priority == 7
+    assert save(environments=["own", "gold"]) == 403
+    assert save(scheduling_policy="unfair") == 403
+    an_access_policy(
+        allow("batch:UpdateJobQueue", f"{ARN}compute-environment/gold"), name="more", users=[bob]
+    )
+    assert save(environments=["gold", "own"]) == 302
+    assert save(environments=["gold", "own", "silver"]) == 403
