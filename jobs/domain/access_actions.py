@@ -18,15 +18,20 @@ CANCEL_JOB = "batch:CancelJob"
 TERMINATE_JOB = "batch:TerminateJob"
 REGISTER_JOB_DEFINITION = "batch:RegisterJobDefinition"
 DEREGISTER_JOB_DEFINITION = "batch:DeregisterJobDefinition"
+TAG_RESOURCE = "batch:TagResource"
+UNTAG_RESOURCE = "batch:UntagResource"
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that is done. `given`: an administrator's, which an Allow gives to who is none."""
+    """Something that is done. `given`: an administrator's, which an Allow gives to who is none; `kept`: one that no
+    Allow gives.
+    """
 
     name: str
     words: str
     given: bool = False
+    kept: bool = False
 
 
 def _setup(
@@ -52,22 +57,22 @@ _ALL = (
     *_setup(BATCH, "ConsumableResource", "consumable resources"),
     *_setup(BATCH, "ServiceEnvironment", "service environments"),
     *_setup(BATCH, "QuotaShare", "quota shares"),
-    Action("batch:TagResource", "add tags", True),
-    Action("batch:UntagResource", "take tags off", True),
+    Action(TAG_RESOURCE, "add tags", True),
+    Action(UNTAG_RESOURCE, "take tags off", True),
     Action("logs:CreateLogGroup", "create log groups"),
-    Action("logs:DeleteLogGroup", "delete log groups"),
-    Action("logs:PutRetentionPolicy", "say how long logs are kept"),
-    Action("logs:DeleteRetentionPolicy", "say that logs are kept for ever"),
-    Action("logs:TagResource", "add tags to log groups"),
-    Action("logs:UntagResource", "take tags off log groups"),
+    Action("logs:DeleteLogGroup", "delete log groups", kept=True),
+    Action("logs:PutRetentionPolicy", "say how long logs are kept", kept=True),
+    Action("logs:DeleteRetentionPolicy", "say that logs are kept for ever", kept=True),
+    Action("logs:TagResource", "add tags to log groups", kept=True),
+    Action("logs:UntagResource", "take tags off log groups", kept=True),
     *_setup(OWN, "Budget", "budgets"),
     *_setup(OWN, "Alarm", "alarms"),
     *_setup(OWN, "InstanceType", "instance types"),
     # Whoever says where an engine is has all jobs with their secrets: an Allow gives it to nobody.
-    Action("batchweb:UpdateEngine", "update engines"),
+    Action("batchweb:UpdateEngine", "update engines", kept=True),
     *_setup(OWN, "Machine", "machines (their GPUs)", verbs="Update"),
-    Action("batchweb:CreateEngine", "create engines"),
-    Action("batchweb:DeleteEngine", "delete engines"),
+    Action("batchweb:CreateEngine", "create engines", kept=True),
+    Action("batchweb:DeleteEngine", "delete engines", kept=True),
     Action("batchweb:DeleteCheckpoint", "delete what jobs keep between attempts"),
     *(
         Action(f"batchweb:{verb}{noun}", f"{verb.lower()} {words}")

@@ -52,10 +52,24 @@ def in_text(user: User, kind: str, text: str) -> Resource:
     return Resource(stripped) if name is None else named(user, kind, name)
 
 
+def of_log_group(text: str) -> Resource:
+    """A log group by its name or ARN, which policies often write with an asterisk behind another colon."""
+    group = text.removesuffix(":*")
+    if not group.startswith("arn:"):
+        group = f"{_log_groups()}{group}"
+    return Resource(group, (f"{group}:*",))
+
+
 def of_arn(user: User, text: str) -> Resource:
     """The resource of an ARN, of whatever kind."""
+    if text.startswith(_log_groups()):
+        return of_log_group(text)
     found = arns().resource_in(text)
     return Resource(text) if found is None else named(user, *found)
+
+
+def _log_groups() -> str:
+    return f"arn:{kinds.PARTITION}:logs:{arns().region}:{arns().account}:log-group:"
 
 
 def of_queue(row: JobQueue) -> Resource:
@@ -91,6 +105,11 @@ def of_job(row: Job) -> Resource:
 def of_jobs(job_ids: Sequence[UUID]) -> list[Resource]:
     """The same of several, by their ids. The tags of all, where a condition asks for any, are one query."""
     return _of_jobs(Job.objects.all(), job_ids)
+
+
+def new_job() -> Resource:
+    """A job that has no id yet."""
+    return Resource(arns().of(kinds.JOB, "*"))
 
 
 def new_definition(name: str) -> Resource:

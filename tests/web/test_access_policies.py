@@ -9,7 +9,7 @@ from django.test import Client
 
 from jobs.models import AccessPolicy, AuditEntry
 from jobs.services.access.policies import MAX_ATTACHED
-from tests.builders import a_queue, a_user, an_access_policy
+from tests.builders import a_definition, a_queue, a_user, an_access_policy
 from tests.web.conftest import script_of
 
 pytestmark = pytest.mark.django_db
@@ -186,6 +186,76 @@ def test_the_check_says_what_decides(script: Client, bob: User, admin: User) -> 
     assert (boss["may"], boss["why"]) == (True, "No policy binds a superuser.")
     User.objects.filter(pk=bob.pk).update(is_active=False)
     assert ask(script, **submit)["may"] is False
+
+
+def test_the_check_looks_at_tags_and_log_groups_as_the_doors_do(script: Client, bob: User) -> None:
+    def denies(action: str, resource: str, **more: Any) -> None:
+        statement = {"Effect": "Deny", "Action": action, "Resource": resource, **more}
+        an_access_policy(statement, users=[bob])
+
+    groups = "arn:aws:logs:us-east-1:123456789012:log-group:"
+    keys = {"ForAnyValue:StringEquals": {"aws:TagKeys": "team"}}
+    denies("batch:TagResource", "*", Condition=keys)
+    stage = {"StringEquals": {"aws:ResourceTag/stage": "prod"}}
+    denies("batch:SubmitJob", "*", Condition=stage)
+    denies("logs:CreateLogGroup", f"{groups}g:*")
+    tagged = a_queue(name="tagged", tags={"Stage": "prod"})
+
+    def may(action: str, resource: str = QUEUE, context: str = "") -> bool:
+        asked = {"user": "bob", "action": action, "resource": resource, "context": context}
+        return bool(ask(script, **asked)["may"])
+
+    assert not may("batch:TagResource", context="aws:TagKeys=team")
+    denied = ask(
+        script, user="bob", action="batch:TagResource", resource=QUEUE, context="aws:TagKeys=team"
+    )
+    assert denied["policy"]
+    assert may("batch:SubmitJob")
+    assert not may("batch:SubmitJob", context="aws:ResourceTag/stage=prod")
+    of_tagged = QUEUE.rpartition("/")[0] + f"/{tagged.name}"
+    assert not may("batch:SubmitJob", of_tagged)
+    assert may("batch:SubmitJob", of_tagged, "aws:ResourceTag/stage=test")
+    for text in (f"{groups}g", f"{groups}g:*"):
+        assert not may("logs:CreateLogGroup", text)
+    assert may("logs:CreateLogGroup", f"{groups}g2")
+
+
+def test_the_check_knows_what_no_allow_gives(script: Client, bob: User) -> None:
+    a_definition(name="theirs", created_by=a_user(is_staff=True))
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    an_access_policy(everything, users=[bob])
+    begin = QUEUE.rpartition("job-queue/")[0]
+    for action, resource, why in (
+        (
+            "batchweb:UpdateEngine",
+            "arn:aws:batchweb:us-east-1:123456789012:engine/e",
+            "Only administrators",
+        ),
+        (
+            "logs:DeleteLogGroup",
+            "arn:aws:logs:us-east-1:123456789012:log-group:g",
+            "Only administrators",
+        ),
+        (
+            "batch:RegisterJobDefinition",
+            f"{begin}job-definition/theirs",
+            "belongs to somebody else",
+        ),
+        (
+            "batch:DeregisterJobDefinition",
+            f"{begin}job-definition/theirs:1",
+            "belongs to somebody else",
+        ),
+    ):
+        answer = ask(script, user="bob", action=action, resource=resource)
+        assert (answer["may"], why in answer["why"]) == (False, True)
+    new = ask(
+        script,
+        user="bob",
+        action="batch:RegisterJobDefinition",
+        resource=f"{begin}job-definition/new",
+    )
+    assert new["may"] is True
 
 
 def test_the_check_says_what_is_wrong_with_the_question(page: Client) -> None:

@@ -1,18 +1,36 @@
 """What the pages of access policies, and their JSON, are drawn from."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.http import QueryDict
 
 from jobs.domain import access_words as words
-from jobs.domain.access_actions import ACTIONS, known_action, known_key, nearest
+from jobs.domain.access_actions import (
+    ACTIONS,
+    DEREGISTER_JOB_DEFINITION,
+    REGISTER_JOB_DEFINITION,
+    known_action,
+    known_key,
+    nearest,
+)
 from jobs.domain.access_documents import MAX_CHARACTERS
-from jobs.domain.access_policies import REQUEST_TAG, UNREADABLE, Context, Decision, Effect
+from jobs.domain.access_policies import (
+    REQUEST_TAG,
+    RESOURCE_TAG,
+    TAG_KEYS,
+    UNREADABLE,
+    Context,
+    Decision,
+    Effect,
+    Resource,
+)
+from jobs.domain.arns import JOB_DEFINITION
 from jobs.domain.errors import InvalidInput
 from jobs.domain.rights import role_of
 from jobs.domain.validation import FieldError
@@ -20,6 +38,7 @@ from jobs.models import AccessPolicy
 from jobs.selectors import access_policies as selectors
 from jobs.selectors.access_resources import of_arn
 from jobs.selectors.realm import arns
+from jobs.services.setup.definition_owners import require_own_definition
 
 from .forms import errors_elsewhere
 from .lazily import lazily
@@ -143,7 +162,7 @@ def answer_to(asked: Question, *, now: datetime) -> dict[str, Any] | None:
     if not resources or any(not each.startswith("arn:") for each in resources):
         example = arns().of("job-queue", "default")
         errors["resource"] = [f"Give ARNs such as {example}, one a line."]
-    values, tags = _conditions(asked.context, errors)
+    given = _conditions(asked.context, errors)
     if errors:
         raise InvalidInput(errors)
     assert user is not None
@@ -152,10 +171,10 @@ def answer_to(asked: Question, *, now: datetime) -> dict[str, Any] | None:
     decision = selectors.decision_of(
         user=user,
         action=action,
-        resources=lambda: [of_arn(user, each) for each in resources],
-        context=Context({**known, **values}, tags or None),
+        resources=lambda: [given.tagged(of_arn(user, each)) for each in resources],
+        context=Context({**known, **given.values}, given.request_tags or None, given.tag_keys),
     )
-    return _answer(user, action, decision)
+    return _answer(user, action, decision, _not_his(user, action, resources))
 
 
 def build_check(
@@ -175,11 +194,29 @@ def build_check(
     }
 
 
-def _conditions(
-    text: str, errors: dict[str, list[str]]
-) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
-    values: dict[str, tuple[str, ...]] = {}
-    tags: dict[str, str] = {}
+@dataclass(slots=True)
+class _Given:
+    """What the question says of the request. Tags of a resource stand for those that it has."""
+
+    values: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    request_tags: dict[str, str] = field(default_factory=dict)
+    resource_tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def tag_keys(self) -> tuple[str, ...]:
+        return self.values.get(TAG_KEYS, ())
+
+    def tagged(self, resource: Resource) -> Resource:
+        def tags() -> Mapping[str, str]:
+            names = {name.lower() for name in self.resource_tags}
+            kept = {k: v for k, v in resource.tags().items() if k.lower() not in names}
+            return {**kept, **self.resource_tags}
+
+        return replace(resource, tags=tags) if self.resource_tags else resource
+
+
+def _conditions(text: str, errors: dict[str, list[str]]) -> _Given:
+    given = _Given()
     for line in filter(None, map(str.strip, text.splitlines())):
         name, equals, value = line.partition("=")
         key = known_key(name.strip())
@@ -188,21 +225,37 @@ def _conditions(
                 f"{line[:100]}: write key=value, with a key of conditions such as batch:Image."
             )
         elif key.startswith(REQUEST_TAG):
-            tags[key.removeprefix(REQUEST_TAG)] = value.strip()
+            given.request_tags[key.removeprefix(REQUEST_TAG)] = value.strip()
+        elif key.startswith(RESOURCE_TAG):
+            given.resource_tags[key.removeprefix(RESOURCE_TAG)] = value.strip()
         else:
-            values[key] = (*values.get(key, ()), value.strip())
-    return values, tags
+            given.values[key] = (*given.values.get(key, ()), value.strip())
+    return given
 
 
-def _answer(user: User, action: str, decision: Decision | None) -> dict[str, Any]:
+def _not_his(user: User, action: str, resources: Sequence[str]) -> str:
+    """What is told who registers or deregisters revisions of a name that is somebody else's; else empty."""
+    if action not in (REGISTER_JOB_DEFINITION, DEREGISTER_JOB_DEFINITION):
+        return ""
+    names = [arns().name_in(each, JOB_DEFINITION) or "" for each in resources]
+    try:
+        for name in filter(None, names):
+            require_own_definition(by=user, name=name.partition(":")[0])
+    except PermissionDenied as refused:
+        return str(refused)
+    return ""
+
+
+def _answer(user: User, action: str, decision: Decision | None, not_his: str) -> dict[str, Any]:
     """`may`: true, false; `why` in words; the policy and the statement that decide, if any does."""
     found = decision if decision is not None and decision.effect is not Effect.NONE else None
     statement = found.statement if found else None
+    may = _may(user, action, found)
     return {
         "user": user.get_username(),
         "action": action,
-        "may": _may(user, action, found),
-        "why": _why(user, action, found),
+        "may": may and not not_his,
+        "why": not_his if may and not_his else _why(user, action, found),
         "policy": found.policy if found else "",
         "statement": statement.label if statement else "",
         "says": words.in_words(statement) if statement else "",
@@ -213,7 +266,8 @@ def _may(user: User, action: str, found: Decision | None) -> bool:
     if found is not None and found.is_denied:
         return False
     is_given = found is not None and found.gives
-    return user.is_active and (user.is_staff or is_given or not ACTIONS[action].given)
+    known = ACTIONS[action]
+    return user.is_active and (user.is_staff or is_given or not (known.given or known.kept))
 
 
 def _why(user: User, action: str, found: Decision | None) -> str:
@@ -228,6 +282,8 @@ def _why(user: User, action: str, found: Decision | None) -> str:
     if found is not None and found.gives and not user.is_staff:
         return f"The policy {found.policy} (statement {found.statement.label if found.statement else ''}) allows it."
     role = role_of(is_staff=user.is_staff, is_superuser=False).name
+    if ACTIONS[action].kept and not user.is_staff:
+        return "Only administrators may do it, whatever a policy says."
     if ACTIONS[action].given and not user.is_staff:
         return f"No policy decides, and a {role} has no such right of his own."
     return (
