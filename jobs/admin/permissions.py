@@ -36,7 +36,7 @@ from jobs.models import (
     SchedulingPolicy,
     Secret,
 )
-from jobs.selectors.access_policies import authorize, base_context, policies_of
+from jobs.selectors.access_policies import authorize, authorize_tags, base_context, policies_of
 from jobs.selectors.access_resources import named, new_definition, of_definition, of_job
 
 
@@ -104,6 +104,15 @@ class Asker:
         except FieldError:
             tags = {}
         self._ask(action, [*resources, *map(self._of, chosen)], tags)
+        if "tags" in fields:
+            authorize_tags(
+                user=self._user,
+                resource=resources[0],
+                tags=tags,
+                before=resources[0].tags(),
+                values=self._values(),
+                policies=self._policies,
+            )
 
     @cached_property
     def _user(self) -> User:
@@ -115,15 +124,17 @@ class Asker:
         return [] if self._user.is_superuser else policies_of(self._user)
 
     def _ask(self, action: str, resources: Sequence[Resource], tags: dict[str, str]) -> None:
-        address = str(self.request.META.get("REMOTE_ADDR") or "")
-        values = base_context(user=self._user, now=timezone.now(), address=address)
         authorize(
             user=self._user,
             action=action,
             resources=resources,
-            context=Context(values, tags or None),
+            context=Context(self._values(), tags or None),
             policies=self._policies,
         )
+
+    def _values(self) -> dict[str, tuple[str, ...]]:
+        address = str(self.request.META.get("REMOTE_ADDR") or "")
+        return base_context(user=self._user, now=timezone.now(), address=address)
 
     def _of(self, row: Model) -> Resource:
         if isinstance(row, Job):

@@ -11,11 +11,18 @@ from datetime import datetime
 from django.core.exceptions import PermissionDenied
 
 from jobs.domain import arns
-from jobs.domain.access_actions import READS
+from jobs.domain.access_actions import BATCH, READS
 from jobs.domain.access_policies import Context, Resource
 from jobs.models import Job
-from jobs.selectors.access_policies import authorize, base_context, policies_of
-from jobs.selectors.access_resources import in_text, named, new_in_queue, of_arn, of_jobs
+from jobs.selectors.access_policies import authorize, authorize_tags, base_context, policies_of
+from jobs.selectors.access_resources import (
+    in_text,
+    named,
+    new_in_queue,
+    of_arn,
+    of_jobs,
+    of_log_group,
+)
 
 from .calls import Caller, Request
 
@@ -43,13 +50,35 @@ def permitted(
     find = rule.find
     if find is None:
         return caller
+    policies = [] if caller.user.is_superuser else policies_of(caller.user)
+    if not policies:
+        return caller
+    resources, context = find(caller, request), _context(caller, request, now)
     is_given = authorize(
         user=caller.user,
         action=rule.action,
-        resources=lambda: find(caller, request),
-        context=lambda: _context(caller, request, now),
+        resources=resources,
+        context=context,
+        policies=policies,
     )
+    if service == BATCH and not operation.endswith("agResource"):
+        may_tag = authorize_tags(
+            user=caller.user,
+            resource=_tagged(operation, caller, resources),
+            tags=context.request_tags or {},
+            values=context.values,
+            policies=policies,
+        )
+        is_given = is_given and may_tag
     return replace(caller, is_given=True) if is_given else caller
+
+
+def _tagged(operation: str, caller: Caller, resources: Sequence[Resource]) -> Resource:
+    """What gets the tags of a request."""
+    if operation == "SubmitServiceJob":
+        return _any_service_job(caller, {})[0]
+    # Of a share in a queue, it is the share.
+    return resources[-1 if operation == "CreateQuotaShare" else 0]
 
 
 def refused_jobs(caller: Caller, jobs: Sequence[Job], action: str, now: datetime) -> dict[Job, str]:
@@ -123,13 +152,8 @@ def _any_service_job(caller: Caller, _: Request) -> Sequence[Resource]:
     return [Resource(caller.arns.of(arns.SERVICE_JOB, "*"))]
 
 
-def _group(caller: Caller, request: Request) -> Sequence[Resource]:
-    """A log group: CloudWatch Logs' ARNs have a colon, and in policies often an asterisk behind another."""
-    text = request.get("logGroupName") or request["resourceArn"]
-    group = text.removesuffix(":*")
-    if not group.startswith("arn:"):
-        group = f"arn:aws:logs:{caller.arns.region}:{caller.arns.account}:log-group:{group}"
-    return [Resource(group, (f"{group}:*",))]
+def _group(_: Caller, request: Request) -> Sequence[Resource]:
+    return [of_log_group(request.get("logGroupName") or request["resourceArn"])]
 
 
 _SERVICE = Rule(why="The service asks, with all that the job or definition runs.")

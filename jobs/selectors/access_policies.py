@@ -4,7 +4,7 @@ Every door asks `authorize` before anything is changed. Policies are read at eac
 no is in force at the next one, in every process.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 
@@ -12,6 +12,8 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from jobs.domain.access_actions import TAG_RESOURCE, UNTAG_RESOURCE
+from jobs.domain.access_conditions import Values
 from jobs.domain.access_documents import Statement, statements_of_text
 from jobs.domain.access_policies import (
     Context,
@@ -57,6 +59,36 @@ def authorize(
     if decision.is_denied:
         raise PermissionDenied(refusal(decision, user.get_username()))
     return decision.gives and not getattr(user, _IS_OF_JOB, False)
+
+
+def authorize_tags(
+    *,
+    user: User,
+    resource: Resource,
+    tags: Mapping[str, str],
+    before: Mapping[str, str] | None = None,
+    values: Mapping[str, Values],
+    policies: Sequence[Policy],
+) -> bool:
+    """Asks for the tags that something gets besides what else is done to it, as AWS does where it is made with tags.
+
+    `before`: those it has, which `tags` are put in the place of. `values` are a context's. Whether policies give what
+    there is to give. Raises PermissionDenied.
+    """
+    old = before or {}
+    added = {key: value for key, value in tags.items() if old.get(key) != value}
+    removed = tuple(key for key in old if key not in tags)
+    given = True
+    for action, context in (
+        (TAG_RESOURCE, Context(values, added) if added else None),
+        (UNTAG_RESOURCE, Context(values, None, removed) if removed else None),
+    ):
+        if context is not None:
+            may = authorize(
+                user=user, action=action, resources=[resource], context=context, policies=policies
+            )
+            given = given and may
+    return given
 
 
 def decision_of(
@@ -181,6 +213,7 @@ __all__ = [
     "Effect",
     "Resource",
     "authorize",
+    "authorize_tags",
     "base_context",
     "decision_of",
     "find_group",

@@ -28,7 +28,13 @@ from jobs.domain.access_policies import Context, Resource, gives_somewhere
 from jobs.domain.errors import NotFound
 from jobs.domain.registries import registry_prefix
 from jobs.domain.validation import FieldError
-from jobs.selectors.access_policies import authorize, base_context, decision_of, policies_of
+from jobs.selectors.access_policies import (
+    authorize,
+    authorize_tags,
+    base_context,
+    decision_of,
+    policies_of,
+)
 from jobs.selectors.access_resources import named, new_in_queue
 from jobs.selectors.named import environment_named
 from jobs.selectors.registry_logins import find_login
@@ -164,23 +170,15 @@ def _is_permitted(request: HttpRequest, user: User, rule: Rule, kwargs: Mapping[
     )
     if not (rule.sets_tags and "tags" in fields):
         return given
-    before = resources[0].tags()
-    added = {key: value for key, value in tags.items() if before.get(key) != value}
-    removed = tuple(key for key in before if key not in tags)
-    for action, changed, keys in (
-        ("batch:TagResource", added, ()),
-        ("batch:UntagResource", {}, removed),
-    ):
-        if changed or keys:
-            may = authorize(
-                user=user,
-                action=action,
-                resources=resources[:1],
-                context=_context(request, user, changed, keys),
-                policies=policies,
-            )
-            given = given and may
-    return given
+    may_tag = authorize_tags(
+        user=user,
+        resource=resources[0],
+        tags=tags,
+        before=resources[0].tags(),
+        values=_context(request, user, {}).values,
+        policies=policies,
+    )
+    return given and may_tag
 
 
 def _fields(request: HttpRequest) -> dict[str, Any]:
@@ -203,11 +201,9 @@ def _tags(fields: Mapping[str, Any]) -> dict[str, str]:
         return {}
 
 
-def _context(
-    request: HttpRequest, user: User, tags: Mapping[str, str], keys: tuple[str, ...] = ()
-) -> Context:
+def _context(request: HttpRequest, user: User, tags: Mapping[str, str]) -> Context:
     values = base_context(user=user, now=timezone.now(), address=address_of(request))
-    return Context(values, tags or None, keys)
+    return Context(values, tags or None)
 
 
 def _text(value: object) -> str:
@@ -318,7 +314,7 @@ def _crud(
     in_url = _url(kind, service=service)
     sets_tags = service == "batch"
     return {
-        many: Rule(f"{service}:Create{noun}", _posted(kind, service=service)),
+        many: Rule(f"{service}:Create{noun}", _posted(kind, service=service), sets_tags=sets_tags),
         one: Rule(f"{service}:Update{noun}", _renamed(kind, service), sets_tags=sets_tags),
         f"{one}_delete": Rule(f"{service}:Delete{noun}", in_url),
     }
@@ -350,7 +346,7 @@ RULES: Mapping[str, Rule] = {
     "job_checkpoint_delete": Rule("batchweb:DeleteCheckpoint", _job),
     "definition_deregister": Rule(DEREGISTER_JOB_DEFINITION, _revision),
     **_crud("queues", "queue", "JobQueue", kinds.JOB_QUEUE),
-    "queues": Rule("batch:CreateJobQueue", _new_queue),
+    "queues": Rule("batch:CreateJobQueue", _new_queue, sets_tags=True),
     "queue": Rule("batch:UpdateJobQueue", _queue, sets_tags=True),
     "queue_enable": _UPDATE_QUEUE,
     "queue_disable": _UPDATE_QUEUE,

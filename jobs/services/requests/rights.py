@@ -1,5 +1,6 @@
 """Whether access policies let somebody submit: asked of each submission and rerun, whichever door it comes by."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -7,9 +8,9 @@ from django.contrib.auth.models import User
 from jobs.domain.access_actions import SUBMIT_JOB
 from jobs.domain.access_policies import Context
 from jobs.domain.plans import plan_of
-from jobs.models import Job
-from jobs.selectors.access_policies import authorize
-from jobs.selectors.access_resources import of_definition, of_queue, work_context
+from jobs.models import Job, JobDefinition, JobQueue
+from jobs.selectors.access_policies import authorize, authorize_tags, policies_of
+from jobs.selectors.access_resources import new_job, of_definition, of_queue, work_context
 from jobs.selectors.plans import plan_of_job
 
 from .submission import Submission
@@ -29,12 +30,7 @@ def require_right(submission: Submission, *, owner: User, now: datetime, address
             array_size=submission.array_size,
         )
 
-    authorize(
-        user=owner,
-        action=SUBMIT_JOB,
-        resources=lambda: [of_queue(submission.queue), of_definition(submission.definition)],
-        context=context,
-    )
+    _require(owner, submission.queue, submission.definition, context)
 
 
 def require_right_again(job: Job, *, by: User, now: datetime, address: str) -> None:
@@ -51,9 +47,32 @@ def require_right_again(job: Job, *, by: User, now: datetime, address: str) -> N
             array_size=job.array_size,
         )
 
+    # Most users have no policy: then a job's definition need not be read.
+    _require(by, job.queue, lambda: job.definition, context)
+
+
+def _require(
+    user: User,
+    queue: JobQueue,
+    definition: JobDefinition | Callable[[], JobDefinition],
+    make_context: Callable[[], Context],
+) -> None:
+    policies = [] if user.is_superuser else policies_of(user)
+    if not policies:
+        return
+    context = make_context()
+    meant = definition if isinstance(definition, JobDefinition) else definition()
     authorize(
-        user=by,
+        user=user,
         action=SUBMIT_JOB,
-        resources=lambda: [of_queue(job.queue), of_definition(job.definition)],
+        resources=[of_queue(queue), of_definition(meant)],
         context=context,
+        policies=policies,
+    )
+    authorize_tags(
+        user=user,
+        resource=new_job(),
+        tags=context.request_tags or {},
+        values=context.values,
+        policies=policies,
     )

@@ -10,7 +10,7 @@ from jobs.domain.access_actions import DEREGISTER_JOB_DEFINITION, REGISTER_JOB_D
 from jobs.domain.access_policies import Context
 from jobs.domain.plans import Work, plan_of
 from jobs.models import JobDefinition
-from jobs.selectors.access_policies import authorize, base_context
+from jobs.selectors.access_policies import authorize, authorize_tags, base_context, policies_of
 from jobs.selectors.access_resources import new_definition, of_definition, work_context
 from jobs.selectors.definitions import may_change_definition
 
@@ -36,14 +36,22 @@ def may_register(
     address: str,
 ) -> bool:
     """Whether an access policy gives it to him where it is an administrator's. Raises PermissionDenied if denied."""
-    return authorize(
+    policies = [] if by.is_superuser else policies_of(by)
+    if not policies:
+        return False
+    resource = new_definition(name)
+    context = work_context(user=by, now=now, address=address, plan=plan_of(work), tags=tags)
+    is_given = authorize(
         user=by,
         action=REGISTER_JOB_DEFINITION,
-        resources=lambda: [new_definition(name)],
-        context=lambda: work_context(
-            user=by, now=now, address=address, plan=plan_of(work), tags=tags
-        ),
+        resources=[resource],
+        context=context,
+        policies=policies,
     )
+    may_tag = authorize_tags(
+        user=by, resource=resource, tags=tags, values=context.values, policies=policies
+    )
+    return is_given and may_tag
 
 
 def require_deregister(definition: JobDefinition, *, by: User, now: datetime, address: str) -> None:
