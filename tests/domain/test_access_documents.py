@@ -122,7 +122,8 @@ def test_the_examples_are_taken(title: str, text: str) -> None:
         ({}, "Denies to submit and rerun jobs, on job-queue/short."),
         (
             {"Effect": "Allow", "Action": ["batch:updatejobqueue", "batchweb:*"], "Resource": "*"},
-            "Allows to update job queues and do everything of batchweb, on everything.",
+            "Allows to update job queues (also the rules that cancel jobs) and do everything of batchweb, "
+            "on everything.",
         ),
         (
             {"Action": None, "NotAction": "batch:CancelJob"},

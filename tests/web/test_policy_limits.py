@@ -11,12 +11,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from jobs.domain.access_words import in_words
 from jobs.domain.ids import child_id, text_of
 from jobs.models import BulkAction, BulkResult, ComputeEnvironment, Engine, JobDefinition, JobQueue
+from jobs.selectors.access_policies import statements_of
 from jobs.services.requests.bulk import go_on_with_bulk
 from tests.api.asking import Refused, ask
 from tests.builders import (
     a_definition,
+    a_job,
     a_policy,
     a_queue,
     a_user,
@@ -204,3 +207,18 @@ def test_who_may_run_a_queue_saves_its_form_as_it_is(bob: User, bobs_page: Clien
     )
     assert save(environments=["gold", "own"]) == 302
     assert save(environments=["gold", "own", "silver"]) == 403
+
+
+def test_a_queue_that_is_given_is_given_with_its_jobs_ends_and_says_so(bob: User) -> None:
+    others = a_job(status="RUNNABLE")
+    queue = others.queue
+    JobQueue.objects.update(state="DISABLED")
+    policy = an_access_policy(allow("batch:DeleteJobQueue"), users=[bob])
+    words = [in_words(each) for each in statements_of(policy)]
+    assert words == [
+        "Allows to delete job queues (which ends everybody's jobs there), on everything."
+    ]
+    # Not a job that he names.
+    assert post(bob, f"/jobs/{others.pk}/terminate/", reason="x").status_code == 404
+    assert post(bob, f"/queues/{queue.name}/delete/").status_code == 200
+    assert JobQueue.objects.get().status == "DELETING"
