@@ -6,9 +6,10 @@ is what one user was refused of one action, and one action of a user who is dele
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Max, QuerySet, Subquery
+from django.db.models import Manager, Max, QuerySet, Subquery
 
 from jobs.models import REFUSED_STATUS, AuditEntry
 
@@ -56,3 +57,8 @@ def _newest_until(moment: datetime) -> int:
     # Several may be of the same moment.
     newest = before.filter(at=Subquery(before.order_by("-at").values("at")[:1]))
     return newest.aggregate(pk=Max("pk"))["pk"] or 0
+
+
+def name_of(rows: Manager[Any], field: str, number: int) -> str:
+    """What the row of that id is called; empty without one. One query."""
+    return rows.filter(pk=number).values_list(field, flat=True).first() or ""

@@ -16,6 +16,7 @@ from jobs.models import REFUSED_STATUS, AuditDoor
 from jobs.services.access import audit
 
 from . import answers
+from .audited_names import name_in_url, with_whom
 from .middleware import ADMIN_PATH
 
 READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -48,9 +49,13 @@ class AuditMiddleware:
         view_args: tuple[Any, ...],
         view_kwargs: dict[str, Any],
     ) -> None:
-        """Remembers who asks: after a log-out, the request does not know any more."""
+        """Remembers who asks, and of what: after a log-out or a deletion, nobody knows any more."""
+        match = request.resolver_match
         if request.method not in READS:
             request.audited_user = request.user  # type: ignore[attr-defined]
+            if match is not None and _was_known(request):
+                name = name_in_url(match.view_name, view_kwargs)
+                request.audited_name = name  # type: ignore[attr-defined]
 
 
 def _note(request: HttpRequest, response: HttpResponseBase) -> None:
@@ -104,7 +109,11 @@ def _has_changed(response: HttpResponseBase, user: User, in_admin: bool) -> bool
 
 
 def _target(request: HttpRequest, kwargs: Mapping[str, Any]) -> str:
-    """What it was done to: what the URL names, else what the post names."""
+    """What it was done to: what the URL names or numbers, else what the post names."""
+    name = getattr(request, "audited_name", "")
+    if name:
+        match = request.resolver_match
+        return with_whom(name, match.view_name if match else "", _posted(request))
     if kwargs:
         return ":".join(_text(value) for value in kwargs.values())
     fields = _posted(request)

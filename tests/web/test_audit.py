@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
@@ -16,7 +16,7 @@ from jobs.models import AuditDoor, AuditEntry
 from jobs.services.access import audit
 from tests.api.asking import call_of
 from tests.api.signing import a_signer
-from tests.builders import NOW, a_job, a_queue, a_secret, a_user
+from tests.builders import NOW, a_job, a_queue, a_secret, a_user, an_access_policy
 
 URL = "/access/audit/"
 HTML = {"Accept": "text/html"}
@@ -59,6 +59,20 @@ class TestPages:
         queue = a_queue(name="nightly")
         assert bobs_page.post(f"/queues/{queue.name}/disable/", headers=HTML).status_code == 403
         assert lines() == [("bob", "PAGE", "queue_disable", "nightly", 403)]
+
+    def test_who_was_given_which_policy_is_told_by_names(self, page: Client, bob: User) -> None:
+        Group.objects.create(name="ops")
+        url = f"/access/policies/{an_access_policy(name='run-default').pk}"
+        page.post(f"{url}/attach/", {"user": "bob"}, headers=HTML)
+        page.post(f"{url}/attach/", {"group": "ops"}, headers=HTML)
+        page.post(f"{url}/detach/", {"user": "bob"}, headers=HTML)
+        page.post(f"{url}/delete/", headers=HTML)
+        assert [(action, target) for _, _, action, target, _ in lines()] == [
+            ("access_policy_attach", "run-default → bob"),
+            ("access_policy_attach", "run-default → group ops"),
+            ("access_policy_detach", "run-default no longer → bob"),
+            ("access_policy_delete", "run-default"),
+        ]
 
     def test_a_page_too_old_for_its_token_is_no_refusal_for_want_of_rights(
         self, admin: User
@@ -139,6 +153,14 @@ class TestAdministration:
     def test_changes_and_refusals_there_have_lines(self, page: Client, db: None) -> None:
         page.post("/admin/auth/group/add/", {"name": "readers"})
         assert lines() == [("ada", "ADMIN", "admin:auth_group_add", "readers", 302)]
+
+    def test_users_have_their_names_there_also_when_they_are_deleted(
+        self, page: Client, bob: User
+    ) -> None:
+        page.post(f"/admin/auth/user/{bob.pk}/delete/", {"post": "yes"})
+        page.post("/admin/auth/user/x/delete/", {"post": "yes"})
+        assert lines()[0][2:4] == ("admin:auth_user_delete", "bob")
+        assert not User.objects.filter(username="bob").exists()
 
     def test_a_form_with_errors_has_none(self, page: Client) -> None:
         assert page.post("/admin/auth/group/add/", {"name": ""}).status_code == 200
