@@ -16,11 +16,14 @@ from functools import partial
 from typing import Any
 
 from .access_patterns import filled, matches
+from .registries import spellings_of
 
 IF_EXISTS = "IfExists"
 FOR_ALL = "ForAllValues"
 FOR_ANY = "ForAnyValue"
 NULL = "Null"
+# What this holds has several names, and a policy may be written with any of them.
+IMAGE = "batch:Image"
 # A value that a part of what is asked for has not, such as a container without a user of its own.
 Values = Sequence[str | None]
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
@@ -77,7 +80,8 @@ def _holds_for(condition: Condition, username: str, value: str | None) -> bool:
     known = OPERATORS[condition.name]
     if value is None:
         return condition.if_exists or known.is_negated
-    hit = any(known.test(value, each, username) for each in condition.values)
+    forms = spellings_of(value) if condition.key == IMAGE else (value,)
+    hit = any(known.test(form, each, username) for each in condition.values for form in forms)
     return hit != known.is_negated
 
 

@@ -16,6 +16,7 @@ from .validation import UNSTORABLE_PATTERN, FieldError, read_text
 DEFAULT_REGISTRY = "docker.io"
 DEFAULT_REGISTRY_ALIASES = ("index.docker.io",)
 OFFICIAL = "library"
+LATEST = "latest"
 MAX_PREFIX_CHARACTERS = 255
 MAX_USER_NAME_CHARACTERS = 255
 # Ours. Tokens of some registries have some thousand characters.
@@ -59,6 +60,28 @@ def repository_of(image: str) -> str:
     if registry == DEFAULT_REGISTRY and "/" not in path:
         path = f"{OFFICIAL}/{path}"
     return f"{registry}/{path}"
+
+
+def spellings_of(image: str) -> tuple[str, ...]:
+    """All names by which Docker knows the same image, its own first: with and without its registry's host, the path of
+    official images, and the tag that is meant where there is none. Beside a digest a tag says nothing."""
+    name, at, digest = image.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    ends = {f"@{digest}"} if at else {f":{tag or LATEST}"}
+    if not at and tag in ("", LATEST):
+        ends.add("")
+    registry, _, path = repository_of(image).partition("/")
+    begins = {f"{registry}/"}
+    if registry == DEFAULT_REGISTRY:
+        hosts = ("", *(f"{host}/" for host in (registry, *DEFAULT_REGISTRY_ALIASES)))
+        begins = {f"{host}{part}" for host in hosts for part in ("", f"{OFFICIAL}/")}
+        official, slash, short = path.partition("/")
+        if official != OFFICIAL or "/" in short or not slash:
+            begins = set(hosts)
+        else:
+            path = short
+    others = {f"{begin}{path}{end}" for begin in begins for end in ends}
+    return (image, *sorted(others - {image}))
 
 
 def registry_of(prefix: str) -> str:

@@ -304,3 +304,35 @@ def test_keys_of_tags_are_told_by_what_the_request_sets_or_takes_off() -> None:
     must = deny(Condition={"Null": {"aws:RequestTag/team": "true"}})
     assert effect(must) is Effect.DENY
     assert effect(must, context=Context(request_tags={"team": ""})) is Effect.NONE
+
+
+OTHER_REGISTRY = "registry.example.com/busybox:1"
+DIGEST = f"sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("denied", "image", "is_denied"),
+    [
+        ("busybox:1", "docker.io/library/busybox:1", True),
+        ("busybox:1", "index.docker.io/library/busybox:1", True),
+        ("busybox:1", "library/busybox:1", True),
+        ("docker.io/library/busybox", "busybox", True),
+        ("docker.io/busybox:*", "busybox", True),
+        ("busybox:latest", "docker.io/busybox", True),
+        ("busybox", "busybox:latest", True),
+        (f"busybox@{DIGEST}", f"docker.io/library/busybox:1@{DIGEST}", True),
+        ("team/app:1", "docker.io/team/app:1", True),
+        ("docker.io/*", "team/app:1", True),
+        ("busybox:2", "docker.io/library/busybox:1", False),
+        ("busybox:1", OTHER_REGISTRY, False),
+        ("library/*", "team/app:1", False),
+        ("busybox", "busybox:1", False),
+    ],
+)
+def test_an_image_is_the_same_however_it_is_spelled(
+    denied: str, image: str, is_denied: bool
+) -> None:
+    context = Context({"batch:Image": (image,)})
+    for name, effect_of in (("StringLike", is_denied), ("StringNotLike", not is_denied)):
+        statement = deny(Condition={name: {"batch:Image": denied}})
+        assert (effect(statement, context=context) is Effect.DENY) is effect_of
