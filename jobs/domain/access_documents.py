@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import access_actions as known
+from .access_comparisons import wrong_operator, wrong_value
 from .access_conditions import FOR_ALL, FOR_ANY, IF_EXISTS, NAMES, NULL, OPERATORS, Condition
 from .access_patterns import matches, unknown_variables
 from .arns import Arns
@@ -296,12 +297,18 @@ class _Reader:
             return None
         rows = values if isinstance(values, list) else [values]
         texts = self.texts(f"{path}.{key}", [_as_text(each) for each in rows])
+        told = wrong_operator(real, name) if self.arns is not None else ""
+        if told:
+            self.add(f"{path}.{key}", told)
         for each in texts:
             self.value(f"{path}.{key}", name, each)
         return Condition(name, real, texts, qualifier, if_exists)
 
     def value(self, path: str, name: str, text: str) -> None:
         self.variables(path, text)
+        told = wrong_value(name, text) if self.arns is not None else ""
+        if told:
+            self.add(path, told)
         try:
             OPERATORS[name].read(text)
         except ValueError:
