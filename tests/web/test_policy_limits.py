@@ -64,6 +64,9 @@ def test_what_reaches_the_host_may_be_posted_as_it_is(bob: User, bobs_page: Clie
     same = {"allow_privileged": True, "allowed_host_paths": HOST}
     assert post(bob, "/environments/main/", max_vcpus=2, **same).status_code == 200
     assert post(bob, "/environments/main/", allowed_host_paths=[]).status_code == 400
+    rows = {"host_path": ["", "/"], "host_path_mode": ["", "write"]}
+    whole = {"kind": "UNMANAGED", "allow_privileged": ["false", "true"], **rows}
+    assert bobs_page.post("/environments/main/", whole, headers=HTML).status_code == 302
     # A form without the tick takes it off.
     form = {"allow_privileged": ""}
     assert bobs_page.post("/environments/main/", form, headers=HTML).status_code == 400
