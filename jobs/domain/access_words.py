@@ -52,6 +52,11 @@ def examples(arns: Arns) -> list[tuple[str, str, str]]:
             {"Sid": "OnlyTheseQueues", **submit, "NotResource": [queue, any_definition]},
         ),
         (
+            "not-queue",
+            "Not this queue",
+            {"Sid": "NotThisQueue", **submit, "Resource": queue},
+        ),
+        (
             "privileged",
             "No privileged containers",
             {

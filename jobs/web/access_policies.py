@@ -19,15 +19,23 @@ from jobs.services.access.policies import (
 from . import answers
 from .access import require_staff, user_of
 from .contexts import access_policies as contexts
+from .contexts import own_policies
 from .once import AGAIN, found_again, once
 
 
 @answers.allow("GET", "POST")
 def access_policies(request: HttpRequest) -> HttpResponse:
-    """GET: policies by name. POST: makes one (201 for scripts)."""
+    """GET: policies by name; who is no administrator gets his own. POST: makes one (201 for scripts)."""
     if request.method == "POST":
         return _create(request)
-    require_staff(request)
+    user = user_of(request)
+    if not user.is_staff:
+        return answers.page(
+            request,
+            "access_policies/own.html",
+            own_policies.build(user),
+            as_json=lambda: own_policies.as_json(user),
+        )
     query = contexts.list_query(request.GET)
     return answers.page(
         request,

@@ -30,13 +30,14 @@ from jobs.domain.access_policies import (
     Effect,
     Resource,
 )
-from jobs.domain.arns import JOB_DEFINITION
+from jobs.domain.arns import JOB_DEFINITION, JOB_QUEUE
 from jobs.domain.errors import InvalidInput
 from jobs.domain.rights import role_of
 from jobs.domain.validation import FieldError
 from jobs.models import AccessPolicy
 from jobs.selectors import access_policies as selectors
 from jobs.selectors.access_resources import of_arn
+from jobs.selectors.choices import definition_names, queue_names
 from jobs.selectors.realm import arns
 from jobs.services.setup.definition_owners import require_own_definition
 
@@ -46,6 +47,8 @@ from .named import NameQuery, read_query
 
 FIELDS = ("name", "description", "document")
 ASKED = ("user", "action", "resource", "context")
+# What may be given by its name in place of its ARN.
+NAMED = {"queue": JOB_QUEUE, "definition": JOB_DEFINITION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +145,11 @@ def build_form(
 
 
 def read_question(query: QueryDict) -> Question:
-    """The check's question of a URL."""
-    return Question(*(query.get(name, "").replace("\0", "").strip() for name in ASKED))
+    """The check's question of a URL. A `queue` and a `definition` by name stand for their ARNs."""
+    given = {name: query.get(name, "").replace("\0", "").strip() for name in (*ASKED, *NAMED)}
+    named = [arns().of(kind, given[name]) for name, kind in NAMED.items() if given[name]]
+    given["resource"] = "\n".join(filter(None, [given["resource"], *named]))
+    return Question(*(given[name] for name in ASKED))
 
 
 def answer_to(asked: Question, *, now: datetime) -> dict[str, Any] | None:
@@ -188,6 +194,8 @@ def build_check(
         "asked": asdict(asked),
         "answer": answer,
         "user_names": selectors.names_of_users(),
+        "queue_names": queue_names(),
+        "definition_names": definition_names(),
         "actions": ACTIONS.values(),
         "errors": dict(errors or {}),
         "form_errors": errors_elsewhere(errors, fields=ASKED),
