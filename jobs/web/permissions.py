@@ -4,10 +4,9 @@ A view that takes posts and has no entry in RULES refuses them: a test finds it 
 administration asks by itself (`jobs.admin.permissions`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.core.exceptions import BadRequest, PermissionDenied
@@ -16,7 +15,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from jobs.domain import arns as kinds
-from jobs.domain import ids, variables
+from jobs.domain import variables
 from jobs.domain.access_actions import (
     CANCEL_JOB,
     DEREGISTER_JOB_DEFINITION,
@@ -24,9 +23,7 @@ from jobs.domain.access_actions import (
     REGISTER_JOB_DEFINITION,
     TERMINATE_JOB,
 )
-from jobs.domain.access_policies import Context, Resource, gives_somewhere
-from jobs.domain.errors import NotFound
-from jobs.domain.registries import registry_prefix
+from jobs.domain.access_policies import Context, gives_somewhere
 from jobs.domain.validation import FieldError
 from jobs.selectors.access_policies import (
     authorize,
@@ -35,27 +32,13 @@ from jobs.selectors.access_policies import (
     decision_of,
     policies_of,
 )
-from jobs.selectors.access_resources import named, new_in_queue
-from jobs.selectors.named import environment_named
-from jobs.selectors.registry_logins import find_login
-from jobs.selectors.secrets import find_secret
 
 from . import answers
+from . import permission_resources as of
+from .permission_resources import Find, Post
 
 READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _GIVEN = "policy_gives"
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A post as its rule sees it: who sends it, what the URL names, and its fields."""
-
-    user: User
-    kwargs: Mapping[str, Any]
-    fields: Mapping[str, Any]
-
-
-Find = Callable[[Post], Sequence[Resource]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,116 +189,16 @@ def _context(request: HttpRequest, user: User, tags: Mapping[str, str]) -> Conte
     return Context(values, tags or None)
 
 
-def _text(value: object) -> str:
-    return value.strip() if isinstance(value, str) else ""
-
-
-def _posted(kind: str, *, service: str = "batch") -> Find:
-    return lambda post: [named(post.user, kind, _text(post.fields.get("name")), service=service)]
-
-
-def _url(kind: str, *, service: str = "batch", argument: str = "name") -> Find:
-    return lambda post: [named(post.user, kind, str(post.kwargs[argument]), service=service)]
-
-
-def _renamed(kind: str, service: str) -> Find:
-    """What the URL names, and what it is to be called, if it gets another name."""
-
-    def found(post: Post) -> Sequence[Resource]:
-        names = [str(post.kwargs["name"]), _text(post.fields.get("name"))]
-        wanted = dict.fromkeys(filter(None, names))
-        return [named(post.user, kind, name, service=service) for name in wanted]
-
-    return found
-
-
-def _new_login(post: Post) -> Sequence[Resource]:
-    """By its prefix as it is stored, however it is written."""
-    text = post.fields.get("prefix")
-    try:
-        prefix = registry_prefix(text)
-    except FieldError:
-        # The service refuses it.
-        prefix = _text(text)
-    return [named(post.user, "registry-login", prefix, service=OWN)]
-
-
-def _new_queue(post: Post) -> Sequence[Resource]:
-    """A queue, and what it is to be made of."""
-    return [*_posted(kinds.JOB_QUEUE)(post), *_parts_of_queue(post)]
-
-
-def _queue(post: Post) -> Sequence[Resource]:
-    """A queue, and what it is to be made of that it is not made of yet."""
-    queue = _url(kinds.JOB_QUEUE)(post)[0]
-    return [queue, *new_in_queue(queue, _parts_of_queue(post))]
-
-
-def _parts_of_queue(post: Post) -> list[Resource]:
-    fields = (
-        ("environments", kinds.COMPUTE_ENVIRONMENT),
-        ("service_environments", kinds.SERVICE_ENVIRONMENT),
-        ("scheduling_policy", kinds.SCHEDULING_POLICY),
-    )
-    return [
-        named(post.user, kind, name)
-        for field, kind in fields
-        for name in _names(post.fields.get(field))
-    ]
-
-
-def _names(given: object) -> list[str]:
-    """Of a name, of a list of names, and of one of objects that have them."""
-    rows = given if isinstance(given, list) else [given]
-    names = [_text(each.get("name") if isinstance(each, dict) else each) for each in rows]
-    return [name for name in names if name]
-
-
-def _job(post: Post) -> Sequence[Resource]:
-    job_id: UUID = post.kwargs["job_id"]
-    return [named(post.user, kinds.JOB, ids.text_of(job_id))]
-
-
-def _revision(post: Post) -> Sequence[Resource]:
-    name = f"{post.kwargs['name']}:{post.kwargs['revision']}"
-    return [named(post.user, kinds.JOB_DEFINITION, name)]
-
-
-def _engine(post: Post) -> Sequence[Resource]:
-    environment = environment_named(str(post.kwargs["name"]))
-    engine = environment.engine if environment is not None else None
-    return [named(post.user, "engine", engine.name if engine else "", service=OWN)]
-
-
-def _secret(post: Post) -> Sequence[Resource]:
-    try:
-        name = find_secret(user=post.user, secret_id=post.kwargs["secret_id"]).name
-    except NotFound:
-        name = ""
-    return [named(post.user, "secret", name, service=OWN)]
-
-
-def _login(post: Post) -> Sequence[Resource]:
-    try:
-        prefix = find_login(user=post.user, login_id=post.kwargs["login_id"]).prefix
-    except NotFound:
-        prefix = ""
-    return [named(post.user, "registry-login", prefix, service=OWN)]
-
-
-def _own(kind: str) -> Find:
-    """What somebody has of his own: it goes by his name."""
-    return lambda post: [named(post.user, kind, post.user.get_username(), service=OWN)]
-
-
 def _crud(
     many: str, one: str, noun: str, kind: str, *, service: str = "batch"
 ) -> Mapping[str, Rule]:
-    in_url = _url(kind, service=service)
+    in_url = of.url(kind, service=service)
     sets_tags = service == "batch"
     return {
-        many: Rule(f"{service}:Create{noun}", _posted(kind, service=service), sets_tags=sets_tags),
-        one: Rule(f"{service}:Update{noun}", _renamed(kind, service), sets_tags=sets_tags),
+        many: Rule(
+            f"{service}:Create{noun}", of.posted(kind, service=service), sets_tags=sets_tags
+        ),
+        one: Rule(f"{service}:Update{noun}", of.renamed(kind, service), sets_tags=sets_tags),
         f"{one}_delete": Rule(f"{service}:Delete{noun}", in_url),
     }
 
@@ -324,8 +207,8 @@ _IN_SERVICE = Rule(why="The service asks, with all that the job or definition ru
 _EACH = Rule(why="Each job is asked for by itself, when its turn comes.")
 _ONES_OWN = Rule(why="It changes what its sender alone sees, or nothing.")
 _SUPERUSERS = Rule(why="Superusers alone, whom no policy binds.")
-_UPDATE_QUEUE = Rule("batch:UpdateJobQueue", _url(kinds.JOB_QUEUE))
-_UPDATE_ENVIRONMENT = Rule("batch:UpdateComputeEnvironment", _url(kinds.COMPUTE_ENVIRONMENT))
+_UPDATE_QUEUE = Rule("batch:UpdateJobQueue", of.url(kinds.JOB_QUEUE))
+_UPDATE_ENVIRONMENT = Rule("batch:UpdateComputeEnvironment", of.url(kinds.COMPUTE_ENVIRONMENT))
 
 RULES: Mapping[str, Rule] = {
     "login": _ONES_OWN,
@@ -341,13 +224,13 @@ RULES: Mapping[str, Rule] = {
     "definitions": Rule(REGISTER_JOB_DEFINITION, why=_IN_SERVICE.why),
     "jobs_bulk": _EACH,
     "bulk_undo": _EACH,
-    "job_cancel": Rule(CANCEL_JOB, _job),
-    "job_terminate": Rule(TERMINATE_JOB, _job),
-    "job_checkpoint_delete": Rule("batchweb:DeleteCheckpoint", _job),
-    "definition_deregister": Rule(DEREGISTER_JOB_DEFINITION, _revision),
+    "job_cancel": Rule(CANCEL_JOB, of.job),
+    "job_terminate": Rule(TERMINATE_JOB, of.job),
+    "job_checkpoint_delete": Rule("batchweb:DeleteCheckpoint", of.job),
+    "definition_deregister": Rule(DEREGISTER_JOB_DEFINITION, of.revision),
     **_crud("queues", "queue", "JobQueue", kinds.JOB_QUEUE),
-    "queues": Rule("batch:CreateJobQueue", _new_queue, sets_tags=True),
-    "queue": Rule("batch:UpdateJobQueue", _queue, sets_tags=True),
+    "queues": Rule("batch:CreateJobQueue", of.new_queue, sets_tags=True),
+    "queue": Rule("batch:UpdateJobQueue", of.queue, sets_tags=True),
     "queue_enable": _UPDATE_QUEUE,
     "queue_disable": _UPDATE_QUEUE,
     **_crud("policies", "policy", "SchedulingPolicy", kinds.SCHEDULING_POLICY),
@@ -356,29 +239,29 @@ RULES: Mapping[str, Rule] = {
     "environment_enable": _UPDATE_ENVIRONMENT,
     "environment_disable": _UPDATE_ENVIRONMENT,
     "environment_node": Rule(
-        "batchweb:UpdateMachine", _url("machine", service=OWN, argument="instance_id")
+        "batchweb:UpdateMachine", of.url("machine", service=OWN, argument="instance_id")
     ),
-    "environment_engine": Rule("batchweb:UpdateEngine", _engine),
+    "environment_engine": Rule("batchweb:UpdateEngine", of.engine),
     **_crud("instance_types", "instance_type", "InstanceType", "instance-type", service=OWN),
     **_crud("alarms", "alarm", "Alarm", "alarm", service=OWN),
     **_crud("budgets", "budget", "Budget", "budget", service=OWN),
     **_crud("event_rules", "event_rule", "EventRule", "event-rule", service=OWN),
     **dict.fromkeys(
         ("event_rule_test", "event_rule_secret", "event_rule_again", "event_rule_now"),
-        Rule("batchweb:UpdateEventRule", _url("event-rule", service=OWN)),
+        Rule("batchweb:UpdateEventRule", of.url("event-rule", service=OWN)),
     ),
     "event_rule_try": _ONES_OWN,
-    "secrets": Rule("batchweb:CreateSecret", _posted("secret", service=OWN)),
-    "secret": Rule("batchweb:UpdateSecret", _secret),
-    "secret_delete": Rule("batchweb:DeleteSecret", _secret),
-    "registries": Rule("batchweb:CreateRegistryLogin", _new_login),
-    "registry": Rule("batchweb:UpdateRegistryLogin", _login),
-    "registry_check": Rule("batchweb:CheckRegistryLogin", _login),
-    "registry_delete": Rule("batchweb:DeleteRegistryLogin", _login),
-    "access_keys": Rule("batchweb:CreateAccessKey", _own("access-key")),
-    "access_key_revoke": Rule("batchweb:RevokeAccessKey", _own("access-key")),
-    "tokens": Rule("batchweb:CreateAccessToken", _own("access-token")),
-    "token_revoke": Rule("batchweb:RevokeAccessToken", _own("access-token")),
+    "secrets": Rule("batchweb:CreateSecret", of.posted("secret", service=OWN)),
+    "secret": Rule("batchweb:UpdateSecret", of.secret),
+    "secret_delete": Rule("batchweb:DeleteSecret", of.secret),
+    "registries": Rule("batchweb:CreateRegistryLogin", of.new_login),
+    "registry": Rule("batchweb:UpdateRegistryLogin", of.login),
+    "registry_check": Rule("batchweb:CheckRegistryLogin", of.login),
+    "registry_delete": Rule("batchweb:DeleteRegistryLogin", of.login),
+    "access_keys": Rule("batchweb:CreateAccessKey", of.own("access-key")),
+    "access_key_revoke": Rule("batchweb:RevokeAccessKey", of.own("access-key")),
+    "tokens": Rule("batchweb:CreateAccessToken", of.own("access-token")),
+    "token_revoke": Rule("batchweb:RevokeAccessToken", of.own("access-token")),
     **dict.fromkeys(
         (
             "access_policies",
