@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import User
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from jobs.models import AccessKey, AccessToken, AuditEntry, Job, JobCredentials
+from jobs.models import AccessKey, AccessPolicy, AccessToken, AuditEntry, Job, JobCredentials
 from jobs.services.access.access_keys import problem_of, revoke_access_key
 from jobs.services.access.tokens import revoke_token
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 else:
     _UserAdmin = UserAdmin
 
-admin.site.unregister(User)
+admin.site.unregister([User, Group])
 
 
 @admin.register(User)
@@ -35,6 +35,22 @@ class OwnerAdmin(_UserAdmin):
         if owners:
             reasons = [f"The jobs of {user}: make the user inactive instead." for user in owners]
             return [str(user) for user in objs], {}, set(), reasons
+        return super().get_deleted_objects(objs, request)
+
+
+@admin.register(Group)
+class GroupsAdmin(GroupAdmin):
+    """Django's, but for one thing: whom access policies bind through his group is not freed by its deletion."""
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[Any, Any], set[Any], list[Any]]:
+        """Groups with access policies are protected from all but superusers."""
+        bound = AccessPolicy.objects.filter(groups__in=objs).order_by("name").distinct()
+        if not getattr(request.user, "is_superuser", False) and bound:
+            names = ", ".join(policy.name for policy in bound)
+            told = f"Superusers alone delete a group that has access policies: {names}."
+            return [str(group) for group in objs], {}, set(), [told]
         return super().get_deleted_objects(objs, request)
 
 

@@ -16,6 +16,8 @@ from .access_patterns import matches
 REQUEST_TAG = "aws:RequestTag/"
 RESOURCE_TAG = "aws:ResourceTag/"
 TAG_KEYS = "aws:TagKeys"
+# What each refusal says, and nothing else does.
+NOT_AUTHORIZED = "is not authorized to perform:"
 UNREADABLE = (
     "its document cannot be read any more, and until a superuser has changed or deleted it (Access, Policies), "
     "it denies its users all changes."
@@ -130,7 +132,7 @@ def gives_somewhere(policies: Iterable[Policy], action: str) -> bool:
 
 def refusal(decision: Decision, username: str) -> str:
     """What who is refused is told, in IAM's form."""
-    begin = f"User {username} is not authorized to perform: {decision.action} on resource: {decision.arn} "
+    begin = f"User {username} {NOT_AUTHORIZED} {decision.action} on resource: {decision.arn} "
     if decision.problem:
         return f"{begin}because policy {decision.policy} denies it: {UNREADABLE} {decision.problem}"
     label = decision.statement.label if decision.statement else ""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,17 +19,27 @@ from django.db import transaction
 from jobs import changes, queueing
 from jobs.domain import bulk, reasons
 from jobs.domain.access_actions import CANCEL_JOB, TERMINATE_JOB
-from jobs.domain.access_policies import Context
+from jobs.domain.access_policies import NOT_AUTHORIZED, Context
 from jobs.domain.errors import Conflict
 from jobs.domain.ids import text_of
 from jobs.domain.states import TERMINAL
 from jobs.domain.validation import Checker, FieldError
-from jobs.models import BulkAction, BulkKind, BulkOutcome, BulkResult, Job, StopKind
+from jobs.models import (
+    REFUSED_STATUS,
+    AuditDoor,
+    BulkAction,
+    BulkKind,
+    BulkOutcome,
+    BulkResult,
+    Job,
+    StopKind,
+)
 from jobs.models.audit import ADDRESS_CHARACTERS
 from jobs.selectors.access_policies import authorize, base_context, policies_of
 from jobs.selectors.access_resources import of_jobs
 from jobs.selectors.bulk import changed_ids, reruns_by
 from jobs.selectors.jobs import visible_jobs
+from jobs.services.access import audit
 
 from .rerun import rerun_job
 from .stop import check_reason, stop_jobs
@@ -126,6 +137,7 @@ def _stopped(action_id: int, now: datetime) -> bool:
     if row.finished_at is not None:
         return False
     BulkAction.objects.filter(id=action_id).update(finished_at=now, updated_at=now)
+    _note_denied_later(action_id, now)
     _tell(row)
     return True
 
@@ -215,7 +227,31 @@ def _portion(action: BulkAction, now: datetime) -> bool:
             updated_at=now,
             finished_at=now if is_last else None,
         )
+        if is_last:
+            _note_denied_later(action.id, now)
         return not is_last
+
+
+def _note_denied_later(action_id: int, now: datetime) -> None:
+    """One line of the audit trail for all jobs of an action that policies denied, as soon as its end is stored."""
+    transaction.on_commit(partial(_note_denied, action_id, now))
+
+
+def _note_denied(action_id: int, now: datetime) -> None:
+    rows = BulkAction.objects.select_related("owner", "asked_by").defer("job_ids")
+    action = rows.filter(id=action_id, refused__gt=0).first()
+    denied = BulkResult.objects.filter(action=action_id, why__contains=NOT_AUTHORIZED)
+    if action is None or not (number := denied.count()):
+        return
+    audit.note(
+        user=_who_asked(action),
+        door=AuditDoor.PAGE,
+        action="bulk_undo" if action.undoes_id else "jobs_bulk",
+        target=f"{action.kind.lower()}: {number} of {action.total} jobs",
+        status=REFUSED_STATUS,
+        address=action.address,
+        now=now,
+    )
 
 
 def _results(

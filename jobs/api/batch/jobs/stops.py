@@ -8,8 +8,9 @@ from uuid import UUID
 from django.core.exceptions import PermissionDenied
 
 from jobs.domain.access_actions import CANCEL_JOB, TERMINATE_JOB
-from jobs.models import StopKind
+from jobs.models import REFUSED_STATUS, AuditDoor, StopKind
 from jobs.selectors.jobs import visible_jobs
+from jobs.services.access import audit
 from jobs.services.requests.stop import stop_jobs
 
 from ...calls import Caller, Operation, Request
@@ -72,6 +73,17 @@ def _stop_many(
     right = {text: name for text, name in named.items() if name is not None and not wrong[text]}
     refused = _stop(caller, list(right.values()), kind, request["reason"], now)
     denied = {text: refused[name.job_id] for text, name in right.items() if name.job_id in refused}
+    if denied:
+        # The answer is 200.
+        audit.note(
+            user=caller.user,
+            door=AuditDoor.API,
+            action="TerminateJobs" if kind is StopKind.TERMINATE else "CancelJobs",
+            target=", ".join(denied),
+            status=REFUSED_STATUS,
+            address=caller.address,
+            now=now,
+        )
     return {
         # One that is not found is nobody's to end any more: AWS counts it as done.
         "successful": [text for text in texts if not wrong[text] and text not in denied],
