@@ -52,7 +52,7 @@ def test_the_next_try_of_a_delivery_is_that_of_its_rule_where_the_receiver_fails
     a_delivery(rule, kind="TEST", name="", status="", job_id=None)
     page = client.get("/event-rules/failures/").text
     assert page.count(">in 20 min<") == 3
-    assert "for a receiver that fails; next try" in page
+    assert "until the receiver answers; next try" in page
     found = client.get("/event-rules/failures/", headers=JSON).json()["deliveries"]
     assert {each["next_at"] for each in found} == {found[0]["next_at"]}
     assert found[0]["next_at"].startswith(later.isoformat()[:19])

@@ -305,7 +305,8 @@ def test_the_check_takes_a_queue_and_a_definition_by_name(page: Client, bob: Use
     assert "No, bob may not batch:SubmitJob." in text
     assert f"{QUEUE}\narn:aws:batch:us-east-1:123456789012:job-definition/sim<" in text
     assert '<option value="high">' in text
-    assert 'id="answer" role="status"' in text
+    assert 'id="answer"' in text
+    assert '<div class="card-body" role="status">' in text
     assert "check/#answer" in text
 
 
