@@ -8,7 +8,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from multiprocessing.process import BaseProcess
+from multiprocessing.process import BaseProcess, parent_process
 
 import django_rq
 from django.db import connections
@@ -148,5 +148,7 @@ def _die_with_parent() -> None:
     """A pool that is killed must not leave workers behind that nobody counts (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() == 1:
+        pool = parent_process()
+        # It may have died before that was asked for. A pool may well be process 1: of a container of its own.
+        if pool is not None and os.getppid() != pool.pid:
             sys.exit("the worker pool is gone")

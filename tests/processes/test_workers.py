@@ -1,12 +1,16 @@
 """The worker pool: who works on what, and how much it says."""
 
+import os
 from collections.abc import Sequence
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any, cast
 
 import django_rq
 import pytest
 
 from jobs import queueing
+from jobs.processes import workers
 from jobs.processes.workers import (
     CHECKPOINT_QUEUES,
     IDS_AT_MOST,
@@ -59,6 +63,17 @@ def test_what_is_sent_elsewhere_has_a_worker_of_its_own() -> None:
     others = {name for task, name in queueing.QUEUE_OF.items() if task != queueing.SEND_EVENTS}
     assert others.isdisjoint(SENDING_QUEUES)
     assert set(SENDING_QUEUES).isdisjoint({*SHORT_QUEUES, *PULL_QUEUES, *CHECKPOINT_QUEUES})
+
+
+@pytest.mark.parametrize(("parent", "goes_on"), [(1, True), (7, False)])
+def test_a_worker_ends_with_its_pool_which_may_be_process_1_of_a_container(
+    parent: int, goes_on: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "parent_process", lambda: SimpleNamespace(pid=1))
+    monkeypatch.setattr(os, "getppid", lambda: parent)
+    worker = ShortTaskWorker([django_rq.get_queue("reap")])
+    with nullcontext() if goes_on else pytest.raises(SystemExit):
+        worker.work(burst=True)
 
 
 def test_the_more_is_done_in_a_moment_the_more_is_taken_along() -> None:
