@@ -17,6 +17,7 @@ from .access import user_of
 from .contexts import job as job_contexts
 from .contexts import submit as contexts
 from .contexts import undo
+from .handed_out import SHOWN_AGAIN_FOR
 from .once import AGAIN, once
 from .permissions import address_of
 
@@ -66,13 +67,15 @@ def submit_posted(request: HttpRequest) -> HttpResponse:
         context = contexts.build(user=user, typed=fields, errors={"": [str(denied)]})
         return answers.page(request, "jobs/submit.html", context, status=403)
     job = sent.made
+    # Of a double click, the browser shows the second answer.
+    is_fresh = timezone.now() - job.created_at < SHOWN_AGAIN_FOR
     return answers.done(
         request,
         to=reverse("job", args=[job.pk]),
         message=AGAIN if sent.is_again else f"{job.name} is submitted.",
         as_json=job_contexts.summary(job),
         status=201,
-        undo=None if sent.is_again else undo.of_submission(job),
+        undo=undo.of_submission(job) if is_fresh else None,
     )
 
 

@@ -191,7 +191,9 @@
     if (event.target.dataset.once === "sent") event.preventDefault();
     event.target.dataset.once = "sent";
   });
-  window.addEventListener("pageshow", () => {
+  window.addEventListener("pageshow", (event) => {
+    // Who comes back to the page as it was may send it again; one that has just been loaded was not sent yet.
+    if (!event.persisted) return;
     for (const form of document.querySelectorAll("[data-once]")) form.dataset.once = "";
   });
 

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Callable
 
+import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from jobs.models import Job, SavedView
 from tests.builders import a_definition, a_job, a_queue
+
+pytestmark = pytest.mark.browser
 
 Visit = Callable[[str], Page]
 
