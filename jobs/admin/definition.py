@@ -214,10 +214,11 @@ class DefinitionAdmin(Sized, ServiceAdmin[JobDefinition]):
     def deregister_selected(self, request: HttpRequest, queryset: QuerySet[JobDefinition]) -> None:
         now = timezone.now()
         by = request.user if isinstance(request.user, User) else None
+        address = str(request.META.get("REMOTE_ADDR") or "")
         self.apply(
             request,
             queryset.filter(status=DefinitionStatus.ACTIVE),
             "Deregistered",
-            lambda row: deregister_definition(definition=row, by=by, now=now),
+            lambda row: deregister_definition(definition=row, by=by, now=now, address=address),
             right=DEREGISTER_JOB_DEFINITION,
         )

@@ -9,7 +9,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from jobs.models import AuditEntry, BulkAction, Job
 from jobs.services.requests.bulk import go_on_with_bulk, stop_bulk
 from tests.api.asking import ask
-from tests.builders import a_job, a_user, an_access_policy
+from tests.builders import a_definition, a_job, a_user, an_access_policy
 
 pytestmark = pytest.mark.django_db
 HTML = {"Accept": "text/html"}
@@ -84,3 +84,22 @@ def test_a_group_with_policies_is_deleted_by_superusers_alone(
         assert told in answer.content.decode()
     page.post(f"/admin/auth/group/{other.pk}/delete/", {"post": "yes"}, headers=HTML)
     assert not Group.objects.filter(pk=other.pk).exists()
+
+
+@pytest.mark.parametrize(("address", "status"), [("127.0.0.1", "INACTIVE"), ("::1", "ACTIVE")])
+def test_the_administration_deregisters_by_the_address_of_who_does_so(
+    address: str, status: str
+) -> None:
+    sue = a_user(username="sue", is_staff=True)
+    codes = ("change_jobdefinition", "view_jobdefinition")
+    sue.user_permissions.add(*Permission.objects.filter(codename__in=codes))
+    elsewhere = {"NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"}}
+    denied = {**DENIED, "Action": "batch:DeregisterJobDefinition", "Condition": elsewhere}
+    an_access_policy(denied, users=[sue])
+    row = a_definition(name="plain")
+    page = Client()
+    page.force_login(sue)
+    chosen = {"action": "deregister_selected", "_selected_action": [row.pk]}
+    page.post("/admin/jobs/jobdefinition/", chosen, headers=HTML, REMOTE_ADDR=address)
+    row.refresh_from_db()
+    assert row.status == status
