@@ -96,15 +96,15 @@ def delete(request: HttpRequest, policy_id: int) -> HttpResponse:
 @answers.allow("POST")
 def attach(request: HttpRequest, policy_id: int) -> HttpResponse:
     """Attaches it to a `user` or a `group`."""
-    row = find_policy(policy_id=policy_id)
+    row, fields = find_policy(policy_id=policy_id), answers.posted(request)
     try:
-        name = attach_policy(policy=row, by=user_of(request), fields=answers.posted(request))
+        name = attach_policy(policy=row, by=user_of(request), fields=fields)
     except InvalidInput as error:
         return answers.refused(
             request,
             error,
             "access_policies/detail.html",
-            lambda errors: contexts.build(policy=row, errors=errors),
+            lambda errors: {**contexts.build(policy=row, errors=errors), "typed": fields},
         )
     return _done(request, row, f"The policy {row.name} is attached to {name}.")
 

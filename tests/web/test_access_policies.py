@@ -313,3 +313,10 @@ def test_the_check_takes_a_queue_and_a_definition_by_name(page: Client, bob: Use
 def test_a_policy_can_start_from_a_queue_that_is_denied(page: Client) -> None:
     text = page.get(f"{URL}new/?example=not-queue", headers=HTML).text
     assert "NotThisQueue" in text
+
+
+def test_a_name_that_nobody_has_stays_in_its_field(page: Client) -> None:
+    one = f"{URL}{an_access_policy(name='rules').pk}/"
+    answer = page.post(f"{one}attach/", {"user": "mik"}, headers=HTML)
+    assert answer.status_code == 400
+    assert 'value="mik"' in answer.text
