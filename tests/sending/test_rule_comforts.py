@@ -11,6 +11,8 @@ from django.utils import timezone
 from jobs.models import DeliveryState, EventDelivery, EventRule
 from tests.builders import NOW, a_queue, a_user, an_event_rule
 
+from .conftest import a_rule_to, send, states
+from .receiver import Receiver
 from .test_rule_pages import FORM, JSON, a_delivery
 
 pytestmark = pytest.mark.django_db
@@ -122,3 +124,25 @@ def test_the_form_says_what_failed_jobs_are_sent(client: Client, boss: User) -> 
     page = client.get("/new/event-rule/").text
     assert "FAILED is also what somebody cancels or terminates" in page
     assert "an array and each of its children" in page
+
+
+@pytest.mark.parametrize("status", [400, 503])
+def test_a_receiver_that_is_well_again_gets_all_when_it_is_tried_now(
+    client: Client, boss: User, receiver: Receiver, status: int
+) -> None:
+    rule = a_rule_to(receiver, name="failures")
+    client.post("/event-rules/failures/test/")
+    receiver.answers = [status, 200]
+    send()
+    # It is left alone, however often workers look.
+    send()
+    assert (len(receiver.came), states()) == (1, ["WAITING"])
+    page = client.get("/event-rules/failures/").text
+    assert "sends</span>" not in page
+    assert "next try" in page
+    client.post("/event-rules/failures/now/")
+    send()
+    assert (len(receiver.came), states()) == (2, ["SENT"])
+    rule.refresh_from_db()
+    assert rule.failures == 0
+    assert "sends</span>" in client.get("/event-rules/failures/").text
