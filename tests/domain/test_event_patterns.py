@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from jobs.domain.event_pattern_checks import read_pattern
 from jobs.domain.event_patterns import (
     TooLarge,
     compares,
     in_words,
     matches,
-    read_pattern,
     restricted,
 )
 from jobs.domain.validation import FieldError

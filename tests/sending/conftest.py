@@ -74,3 +74,9 @@ def later(rule: EventRule, **by: float) -> None:
     if rule.last_sent_at is not None:
         rule.last_sent_at -= past
     rule.save()
+
+
+def put_down() -> list[tuple[str, str, str]]:
+    """Which rules have put down what: the rule, the job or alarm, and its status."""
+    rows = EventDelivery.objects.order_by("id").values_list("rule__name", "name", "status")
+    return list(rows)

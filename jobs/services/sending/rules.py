@@ -17,7 +17,7 @@ from django.db import transaction
 from jobs import changes
 from jobs.domain import event_rules, validation
 from jobs.domain.errors import Conflict, NotFound
-from jobs.domain.event_patterns import read_pattern
+from jobs.domain.event_pattern_checks import read_pattern
 from jobs.domain.event_rules import PATTERN, Simple, pattern_of, simple_of
 from jobs.domain.flags import flag
 from jobs.domain.validation import Checker, FieldError, is_empty
