@@ -11,6 +11,9 @@ from pytest_django import Settings
 from jobs.services.access.tokens import create_token
 from tests.builders import a_user
 
+# What a browser asks for.
+HTML = {"Accept": "text/html"}
+
 
 @pytest.fixture
 def admin(db: None) -> User:
@@ -34,6 +37,19 @@ def page(admin: User) -> Client:
 def bobs_page(bob: User) -> Client:
     client = Client()
     client.force_login(bob)
+    return client
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    return a_user(username="sue", is_staff=True)
+
+
+@pytest.fixture
+def sues_page(staff: User) -> Client:
+    """The browser of an administrator who is no superuser."""
+    client = Client()
+    client.force_login(staff)
     return client
 
 

@@ -28,8 +28,8 @@ from tests.builders import (
     an_engine,
     an_environment,
 )
-from tests.web.conftest import script_of
-from tests.web.test_policy_gate import ARN, HTML, allow, deny
+from tests.statements import ARN, allow, deny
+from tests.web.conftest import HTML, script_of
 
 pytestmark = pytest.mark.django_db
 HOST = [{"path": "/", "readOnly": False}]
