@@ -130,7 +130,7 @@ def test_the_failed_child_of_an_array_is_found_in_the_grid_and_run_again(
     assert page.evaluate("window.notReloaded") is True
     failures = page.get_by_role("region", name="Why children failed")
     expect(failures).to_contain_text("Exit code 1")
-    failures.get_by_role("link", name="2").click()
+    failures.get_by_role("link", name="2", exact=True).click()
     expect(page.get_by_role("log")).to_contain_text("I am 2")
     page.get_by_role("link", name="Array of 4").click()
     page.get_by_role("button", name="Rerun failed children").click()
