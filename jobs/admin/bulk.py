@@ -1,6 +1,8 @@
 """Actions on many jobs, and what else people send from the list: workers and pages write it, so all is read-only."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from jobs.models import BulkAction, BulkResult, SavedView, SentForm
 
@@ -27,6 +29,9 @@ class BulkActionAdmin(ReadOnlyAdmin[BulkAction]):
     exclude = ("job_ids",)
     readonly_fields = ("number_of_jobs",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BulkAction]:
+        return super().get_queryset(request).defer("job_ids")
+
     @admin.display(description="jobs")
     def number_of_jobs(self, row: BulkAction) -> int:
         return row.total
@@ -38,6 +43,10 @@ class BulkResultAdmin(ReadOnlyAdmin[BulkResult]):
     list_select_related = ("action",)
     list_filter = ("outcome",)
     ordering = ("-id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BulkResult]:
+        # Each would bring the ten thousand ids of its action along.
+        return super().get_queryset(request).defer("action__job_ids")
 
 
 @admin.register(SentForm)
