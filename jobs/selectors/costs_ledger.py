@@ -5,12 +5,12 @@ the rest from the rows themselves; what lives counts with what it has cost so fa
 much is stored.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from django.db.models import Count, Func, Q, QuerySet, Sum
 
@@ -24,7 +24,12 @@ from .costs_fields import sums_by_field
 from .costs_living import Living, read_living
 from .costs_prices import Money, Running
 from .costs_scope import CostRange, CostScope
-from .costs_sums import Pieces, pieces_of
+from .costs_sums import HOURS, Pieces, Step, pieces_of
+from .kept import Kept
+
+S = TypeVar("S")
+# What hours that are over cost, of a scope: until one of them is added up again, and at most so long.
+kept_hours: Kept[Hashable, list[Any]] = Kept(seconds=600.0, most=40)
 
 OF_ATTEMPT = (
     "environment_id",
@@ -130,11 +135,23 @@ class Ledger:
             for field in fields
         }
         for step, times in self._pieces.added_up if self.scope.tag is None else ():
-            rows_of = self.scope.of_sums(step.sums_of(times))
-            day = UtcDay(step.field) if self._with_days else None
-            for field, value, amounts in sums_by_field(rows_of, OF_SUMS, CELL_SUMS, day=day):
+            for field, value, amounts in self._kept(step, times, "fields", self._sums_by_field):
                 found[field].append((value, amounts))
         return {field: together(parts) for field, parts in found.items()}
+
+    def _sums_by_field(self, step: Step, times: CostRange) -> list[tuple[str, Any, Amounts]]:
+        day = UtcDay(step.field) if self._with_days else None
+        rows_of = self.scope.of_sums(step.sums_of(times))
+        return list(sums_by_field(rows_of, OF_SUMS, CELL_SUMS, day=day))
+
+    def _kept(
+        self, step: Step, times: CostRange, what: str, read: Callable[[Step, CostRange], list[S]]
+    ) -> list[S]:
+        """What is read of a step's sums. Those of hours are read once as long as none of them has changed."""
+        if step is not HOURS:
+            return read(step, times)
+        key = (what, times, self.scope, self._with_days, self._pieces.version)
+        return kept_hours.get(key, lambda: read(step, times))
 
     @cached_property
     def total(self) -> Amounts:
@@ -164,8 +181,7 @@ class Ledger:
     def tags(self) -> dict[Tag, Amounts]:
         """The costs of jobs by each of their tags; a job with several counts for each."""
         rest = ((tag, amounts) for (_, tag), amounts in self._tags_not_added_up())
-        sums = (((key, value), amounts) for (key, value), amounts in self._tag_sums("key", "value"))
-        return together([*sums, *rest])
+        return together([*self._tag_sums("key", "value"), *rest])
 
     @cached_property
     def tags_by_owner(self) -> dict[OwnerTag, Amounts]:
@@ -287,10 +303,16 @@ class Ledger:
     def _tag_sums(self, *columns: str) -> Iterator[tuple[tuple[Any, ...], Amounts]]:
         """What is added up already, by these columns."""
         for step, times in self._pieces.added_up:
-            rows_of = self.scope.of_tag_sums(step.tag_sums_of(times)).order_by()
-            for row in rows_of.values_list(*columns).annotate(**ADDED_UP_SUMS):
-                key = row[: len(columns)]
-                yield key, Amounts(*row[len(columns) :])
+            yield from self._kept(
+                step, times, ",".join(columns), lambda *piece: self._read_tag_sums(columns, *piece)
+            )
+
+    def _read_tag_sums(
+        self, columns: Sequence[str], step: Step, times: CostRange
+    ) -> list[tuple[tuple[Any, ...], Amounts]]:
+        rows_of = self.scope.of_tag_sums(step.tag_sums_of(times)).order_by()
+        found = rows_of.values_list(*columns).annotate(**ADDED_UP_SUMS)
+        return [(row[: len(columns)], Amounts(*row[len(columns) :])) for row in found]
 
     def _tags_not_added_up(self) -> Iterator[tuple[OwnerTag, Amounts]]:
         for part in (self._tags_ended, self._tags_charged, self._tags_running):

@@ -74,30 +74,37 @@ MINUTES_KEPT = timedelta(hours=26)
 @dataclass(frozen=True, slots=True)
 class AddedUp:
     """What ended before `hours` is in the sums by the hour; what ended from `since` to just before
-    `minutes`, in those by the minute."""
+    `minutes`, in those by the minute. `version` is of the hours: without a newer one none of them has changed."""
 
     hours: datetime = NOTHING_ADDED_UP
     since: datetime = NOTHING_ADDED_UP
     minutes: datetime = NOTHING_ADDED_UP
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """A range in pieces: steps that are added up, and the rest, whose rows are added up now."""
+    """A range in pieces: steps that are added up, and the rest, whose rows are added up now.
+
+    `version` is that of the hours (`AddedUp`).
+    """
 
     added_up: list[tuple[Step, CostRange]]
     rest: list[CostRange]
+    version: int = 0
 
 
 def added_up() -> AddedUp:
     """How far workers have come. One query."""
     marks = CostMark.objects.filter(name__in=[HOURS.mark, MINUTES.mark])
-    found = {
-        name: (since, until) for name, since, until in marks.values_list("name", "since", "until")
-    }
-    _, hours = found.get(HOURS.mark, (None, NOTHING_ADDED_UP))
-    since, minutes = found.get(MINUTES.mark, (None, NOTHING_ADDED_UP))
-    return AddedUp(hours, since or minutes, minutes)
+    found = {each.name: each for each in marks}
+    hours, minutes = found.get(HOURS.mark), found.get(MINUTES.mark)
+    return AddedUp(
+        hours=hours.until if hours else NOTHING_ADDED_UP,
+        since=(minutes.since or minutes.until) if minutes else NOTHING_ADDED_UP,
+        minutes=minutes.until if minutes else NOTHING_ADDED_UP,
+        version=hours.version if hours else 0,
+    )
 
 
 def pieces_of(times: CostRange) -> Pieces:
@@ -120,7 +127,7 @@ def _split(times: CostRange, until: AddedUp) -> Pieces:
             found.append((step, piece))
             start = piece.end
     rest.append(CostRange(start, times.end))
-    return Pieces(found, [each for each in rest if each.start < each.end])
+    return Pieces(found, [each for each in rest if each.start < each.end], until.version)
 
 
 def _hours(times: CostRange, until: AddedUp) -> CostRange:

@@ -35,6 +35,7 @@ from jobs.services.costs import instances, rollup, written
 from jobs.services.costs.rollup import add_up_costs
 from jobs.services.requests.tags import add_tags
 from tests.builders import NOW, a_queue, a_user
+from tests.remembered import forget_all
 
 from .ends import DAY, a_running_attempt, an_outcome, at, ended, ended_instance
 
@@ -312,6 +313,7 @@ def test_a_figure_takes_as_many_queries_however_many_minutes_there_are(
     ended(10, "1", tags={"n": "1"})
     add_up_costs(now=at(15))
     for now in (15, 45):
+        forget_all()
         with django_assert_num_queries(15):
             ledger = ledger_until(at(now))
             _ = (ledger.cells, ledger.tags)
