@@ -13,6 +13,8 @@ from .validation import FieldError, is_empty, read_decimal
 OK = "OK"
 ALARM = "ALARM"
 INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+# CloudWatch's states, in the order in which they are offered, with what each means.
+MEANINGS = {ALARM: "raised", OK: "not raised", INSUFFICIENT_DATA: "cannot be told"}
 
 OF_QUEUES = (
     "WAITING_JOBS",
@@ -29,6 +31,12 @@ SIGNS = {
     "GREATER_OR_EQUAL": "≥",
     "LESS_THAN": "<",
     "LESS_OR_EQUAL": "≤",
+}
+_COMPARED = {
+    "GREATER_THAN": "more than",
+    "GREATER_OR_EQUAL": "at least",
+    "LESS_THAN": "less than",
+    "LESS_OR_EQUAL": "at most",
 }
 # Ours: each alarm reads rows of minutes once a minute, and those are kept for three days.
 MAX_ALARMS = 200
@@ -55,6 +63,11 @@ class Rule:
     def condition(self) -> str:
         """Such as "jobs failed > 5"."""
         return f"{self.metric} {SIGNS[self.comparison]} {number(self.threshold)}"
+
+    @property
+    def beyond(self) -> str:
+        """Such as "more than 5"."""
+        return f"{_COMPARED[self.comparison]} {number(self.threshold)}"
 
     @property
     def in_words(self) -> str:
@@ -89,17 +102,34 @@ def judge(rule: Rule, values: Sequence[float | None], until: datetime) -> Verdic
     not. INSUFFICIENT_DATA: neither can be said.
     """
     shown = ", ".join("–" if value is None else number(value) for value in values)
-    length = minutes(rule.period_minutes * rule.periods)
-    when = f"in the {length} up to {until.astimezone(UTC):%-d %B %H:%M} UTC"
+    measured = f"{sentence(rule.metric)}: {shown} {_when(rule, until)}"
+    each = "" if rule.periods == 1 else " in each"
     known = [value for value in values if value is not None]
-    within = [value for value in known if not rule.is_beyond(value)]
-    if within:
-        return Verdict(OK, f"It was not so throughout, {when}: {shown}.")
+    if any(not rule.is_beyond(value) for value in known):
+        return Verdict(OK, f"{measured}. It is raised by {rule.beyond}{each}.")
     if values and len(known) == len(values):
-        return Verdict(ALARM, sentence(f"{rule.condition} {when}: {shown}."))
+        return Verdict(ALARM, f"{measured}: {rule.beyond}{each}.")
     if known:
-        return Verdict(INSUFFICIENT_DATA, f"Something is missing {when}: {shown}.")
-    return Verdict(INSUFFICIENT_DATA, f"Nothing was measured {when}.")
+        return Verdict(
+            INSUFFICIENT_DATA, f"{measured}. Where there is a dash, nothing was measured."
+        )
+    return Verdict(
+        INSUFFICIENT_DATA, f"{sentence(rule.metric)}: nothing was measured {_when(rule, until)}."
+    )
+
+
+def state_in_words(state: str) -> str:
+    """A state with what it means, such as "ALARM (raised)": alike on pages, in lists to choose from, in e-mails."""
+    return f"{state} ({MEANINGS[state]})" if state in MEANINGS else state
+
+
+def _when(rule: Rule, until: datetime) -> str:
+    end = f"up to {until.astimezone(UTC):%-d %B %H:%M} UTC"
+    length = minutes(rule.period_minutes)
+    if rule.periods == 1:
+        # The minute, the hour; the 5 minutes.
+        return f"in the {length.removeprefix('1 ')} {end}"
+    return f"in the {rule.periods} times {length} {end}"
 
 
 def sentence(text: str) -> str:

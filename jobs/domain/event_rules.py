@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from . import event_patterns
+from .alarms import MEANINGS, state_in_words
 from .events import ALARM_CHANGE, BATCH, CLOUDWATCH, DetailType
 from .given import one_of
 from .states import JobStatus
@@ -35,7 +37,7 @@ TELL_OF = {
     PATTERN: "what a pattern of my own says",
 }
 STATUSES = tuple(JobStatus)
-ALARM_STATES = ("ALARM", "OK", "INSUFFICIENT_DATA")
+ALARM_STATES = tuple(MEANINGS)
 
 TOO_MANY = f"There are {MAX_RULES} rules, and no more are kept. Delete one first."
 TOO_MANY_OF_USER = f"You have {MAX_OF_USER} rules, and no more are kept. Delete one first."
@@ -124,6 +126,32 @@ def simple_of(pattern: Mapping[str, Any]) -> Simple | None:
     if found.tell_of == PATTERN or not has_boxes or pattern_of(found) != pattern:
         return None
     return found
+
+
+def in_words(pattern: Mapping[str, Any]) -> str:
+    """What a rule tells of, in a sentence without a point: in the form's words where the form can say it."""
+    simple = simple_of(pattern)
+    return event_patterns.in_words(pattern) if simple is None else _words_of(simple)
+
+
+def _words_of(simple: Simple) -> str:
+    if simple.tell_of == ALARMS:
+        whose = f"the alarm {simple.alarm}" if simple.alarm else "alarms"
+        states = " or ".join(map(state_in_words, simple.alarm_states))
+        return _that_become(whose, states, is_one=bool(simple.alarm))
+    named = f"whose name begins with {simple.job_name}" if simple.job_name else ""
+    if simple.tell_of == JOBS:
+        of_queue = f"of the queue {simple.queue}" if simple.queue else ""
+        jobs = " ".join(filter(None, ("jobs", of_queue, named)))
+        return _that_become(jobs, " or ".join(simple.statuses), is_one=False)
+    queues = f"the queue {simple.queue} when it is" if simple.queue else "queues that are"
+    return f"{queues} blocked" + (f" by a job {named}" if named else "")
+
+
+def _that_become(whose: str, states: str, *, is_one: bool) -> str:
+    if is_one:
+        return f"{whose} when it " + (f"becomes {states}" if states else "changes its state")
+    return f"{whose} that " + (f"become {states}" if states else "change their state")
 
 
 def delay_after(failures: int) -> timedelta:

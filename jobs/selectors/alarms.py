@@ -48,6 +48,11 @@ def find_alarm(*, name: str) -> Alarm | None:
     return _alarms().filter(name=name).first()
 
 
+def alarm_names() -> list[str]:
+    """To choose from, in order: there are no more than `domain.alarms.MAX_ALARMS`. One query."""
+    return list(Alarm.objects.order_by("name").values_list("name", flat=True))
+
+
 def raised_alarms(*, limit: int = RAISED_SHOWN) -> list[Alarm]:
     """Those that are raised, the newest first. One query."""
     rows = _alarms().filter(state=AlarmState.ALARM, is_enabled=True)

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from jobs.domain import exit_rules, ids, money, resources
+from jobs.domain import alarms, exit_rules, ids, money, resources
 from jobs.models import ArraySummary, Attempt, Job
 from jobs.scheduling.reasons import split_reason
 from jobs.selectors import jobs as selectors
@@ -31,6 +31,7 @@ from .joblinks import with_job_links
 from .toasts import Undo
 
 register = template.Library()
+register.filter("alarm_state", alarms.state_in_words)
 
 STATUS_ICONS = {
     "SUBMITTED": "inbox",

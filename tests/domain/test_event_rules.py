@@ -9,6 +9,7 @@ from jobs.domain.event_rules import (
     BLOCKED,
     JOBS,
     Simple,
+    in_words,
     pattern_of,
     simple_of,
     webhook_url,
@@ -40,6 +41,40 @@ def test_what_a_form_asked_for_is_found_in_its_pattern(simple: Simple) -> None:
 )
 def test_what_no_form_can_show_stays_a_pattern(pattern: dict[str, Any]) -> None:
     assert simple_of(pattern) is None
+
+
+@pytest.mark.parametrize(
+    ("simple", "words"),
+    [
+        (Simple(JOBS), "jobs that change their state"),
+        (Simple(JOBS, statuses=("FAILED",)), "jobs that become FAILED"),
+        (
+            Simple(JOBS, statuses=("RUNNING", "FAILED"), queue="fast", job_name="nightly"),
+            "jobs of the queue fast whose name begins with nightly that become RUNNING or FAILED",
+        ),
+        (Simple(BLOCKED), "queues that are blocked"),
+        (
+            Simple(BLOCKED, queue="fast", job_name="n"),
+            "the queue fast when it is blocked by a job whose name begins with n",
+        ),
+        (Simple(ALARMS), "alarms that change their state"),
+        (Simple(ALARMS, alarm="hot"), "the alarm hot when it changes its state"),
+        (
+            Simple(ALARMS, alarm="hot", alarm_states=("ALARM",)),
+            "the alarm hot when it becomes ALARM (raised)",
+        ),
+        (
+            Simple(ALARMS, alarm_states=("OK", "INSUFFICIENT_DATA")),
+            "alarms that become OK (not raised) or INSUFFICIENT_DATA (cannot be told)",
+        ),
+    ],
+)
+def test_what_the_form_can_say_is_said_in_its_words(simple: Simple, words: str) -> None:
+    assert in_words(pattern_of(simple)) == words
+
+
+def test_a_pattern_of_ones_own_is_said_as_it_stands() -> None:
+    assert in_words({"source": ["aws.batch"]}) == "source is aws.batch"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Whether an alarm is raised: all of its periods beyond the threshold, one within, or not known."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from jobs.models import AlarmComparison, AlarmMetric, AlarmState
 from tests.builders import NOW
 
 
-def a_rule(comparison: str = "GREATER_THAN", threshold: float = 5, **fields: int) -> Rule:
+def a_rule(comparison: str = "GREATER_THAN", threshold: float = 5, **fields: Any) -> Rule:
     return Rule(
         "jobs failed", comparison, threshold, **{"period_minutes": 5, "periods": 2, **fields}
     )
@@ -50,13 +51,47 @@ def test_values_are_compared_as_asked(comparison: str, beyond: float, within: fl
     assert not rule.is_beyond(within)
 
 
-def test_the_reason_says_what_was_measured_and_when() -> None:
-    raised = judge(a_rule(threshold=0.5), [1, 2.25], NOW)
-    assert raised.reason == (
-        "Jobs failed > 0.5 in the 10 minutes up to 5 January 09:00 UTC: 1, 2.25."
-    )
-    assert "–, 3" in judge(a_rule(threshold=4), [None, 3], NOW).reason
-    assert "Nothing was measured" in judge(a_rule(), [None, None], NOW).reason
+@pytest.mark.parametrize(
+    ("rule", "values", "reason"),
+    [
+        (
+            {"threshold": 0.5},
+            [1, 2.25],
+            "Jobs failed: 1, 2.25 in the 2 times 5 minutes up to 5 January 09:00 UTC: more than 0.5 in each.",
+        ),
+        (
+            {"threshold": 0, "periods": 1, "period_minutes": 1},
+            [0],
+            "Jobs failed: 0 in the minute up to 5 January 09:00 UTC. It is raised by more than 0.",
+        ),
+        (
+            {"comparison": "LESS_OR_EQUAL"},
+            [7, 5],
+            "Jobs failed: 7, 5 in the 2 times 5 minutes up to 5 January 09:00 UTC. It is raised by at most 5 in each.",
+        ),
+        (
+            {"threshold": 4, "period_minutes": 60},
+            [None, 5],
+            "Jobs failed: –, 5 in the 2 times 1 hour up to 5 January 09:00 UTC. Where there is a dash, nothing was "
+            "measured.",
+        ),
+        (
+            {"periods": 1},
+            [None],
+            "Jobs failed: nothing was measured in the 5 minutes up to 5 January 09:00 UTC.",
+        ),
+    ],
+)
+def test_the_reason_says_what_was_measured_when_and_what_would_raise_it(
+    rule: dict[str, Any], values: list[float | None], reason: str
+) -> None:
+    assert judge(a_rule(**rule), values, NOW).reason == reason
+
+
+def test_each_state_says_what_it_means_in_one_place() -> None:
+    assert set(alarms.MEANINGS) == {ALARM, OK, INSUFFICIENT_DATA}
+    assert alarms.state_in_words("ALARM") == "ALARM (raised)"
+    assert alarms.state_in_words("RUNNABLE") == "RUNNABLE"
 
 
 @pytest.mark.parametrize(

@@ -122,8 +122,32 @@ def test_e_mail_cannot_be_chosen_without_a_mail_server(
 
 def test_the_form_says_what_failed_jobs_are_sent(client: Client, boss: User) -> None:
     page = client.get("/new/event-rule/").text
-    assert "FAILED is also what somebody cancels or terminates" in page
-    assert "an array and each of its children" in page
+    assert "FAILED are also jobs that somebody cancels or terminates." in page
+    assert "An array and each of its children become it one by one, and each is an event." in page
+
+
+def test_the_alarm_of_a_rule_is_chosen_from_a_list(client: Client, boss: User) -> None:
+    for name in ("hot", "cold"):
+        fields = {"name": name, "metric": "FAILED_JOBS", "comparison": "GREATER_THAN"}
+        client.post("/alarms/", {**fields, "threshold": "5"})
+    page = client.get("/new/event-rule/").text
+    assert 'name="alarm" type="text"' in page
+    assert 'list="alarm-names"' in page
+    listed = page.partition('<datalist id="alarm-names">')[2].partition("</datalist>")[0]
+    assert listed == '<option value="cold"></option><option value="hot"></option>'
+    for words in ("ALARM (raised)", "OK (not raised)", "INSUFFICIENT_DATA (cannot be told)"):
+        assert words in page
+
+
+def test_the_page_of_a_rule_says_what_it_tells_of_in_the_forms_words(
+    client: Client, boss: User
+) -> None:
+    fields = {"tell_of": "ALARMS", "alarm_states": ["ALARM"], "alarm": "hot"}
+    target = {"target_kind": "WEBHOOK", "address": "https://example.com/hook"}
+    client.post("/event-rules/", {"name": "warm", **fields, **target})
+    for path in ("/event-rules/warm/", "/event-rules/"):
+        assert "the alarm hot when it becomes ALARM (raised)" in client.get(path).text
+    assert "<dt>Of</dt><dd>everybody’s alarms</dd>" in client.get("/event-rules/warm/").text
 
 
 @pytest.mark.parametrize("status", [400, 503])

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 
 from jobs.domain import events
+from jobs.domain.alarms import state_in_words
 
 from .documents import Document
 from .outcomes import Outcome
@@ -85,7 +86,7 @@ def _what(event: dict[str, Any]) -> str:
     if event["detail-type"] == events.DetailType.QUEUE_BLOCKED:
         return "queue blocked"
     if event["source"] == events.CLOUDWATCH:
-        return f"alarm {event['detail']['state']['value']}"
+        return f"alarm {state_in_words(event['detail']['state']['value'])}"
     return str(event["detail"].get("status") or "test")
 
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from jobs.domain import alarms as rules
 from jobs.domain.errors import NotFound
-from jobs.models import Alarm, AlarmChange, AlarmComparison, AlarmMetric, AlarmState
+from jobs.models import Alarm, AlarmChange, AlarmComparison, AlarmMetric
 from jobs.selectors import alarms as selectors
 from jobs.selectors.choices import queue_names
 from jobs.selectors.environments import environment_names
@@ -30,11 +30,6 @@ NEW: dict[str, object] = {
     "is_enabled": True,
 }
 TOPICS = "alarms"
-STATE_WORDS = {
-    AlarmState.ALARM: "raised",
-    AlarmState.OK: "OK",
-    AlarmState.INSUFFICIENT_DATA: "not known",
-}
 # What a value is, in words; CloudWatch calls it the statistic.
 STATISTICS = {
     AlarmMetric.WAITING_JOBS: "the mean of looks once a minute",
@@ -79,7 +74,7 @@ def build_list(query: NameQuery) -> dict[str, Any]:
     return {
         **query.shown(page),
         "state": query.extra["state"],
-        "states": STATE_WORDS.items(),
+        "states": [(state, rules.state_in_words(state)) for state in rules.MEANINGS],
         "rows": lazily(lambda: [AlarmRow(row, selectors.rule_of(row)) for row in page().rows]),
         "is_narrowed": query.is_narrowed or bool(query.extra["state"]),
         "topics": TOPICS,

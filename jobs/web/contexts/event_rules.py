@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from jobs import changes
-from jobs.domain.event_patterns import in_words
+from jobs.domain.alarms import state_in_words
 from jobs.domain.event_rules import (
     ALARM_STATES,
     ALARMS,
@@ -23,9 +23,12 @@ from jobs.domain.event_rules import (
     STATUSES,
     TELL_OF,
     Simple,
+    in_words,
+    simple_of,
 )
 from jobs.models import Alarm, DeliveryState, EventDelivery, EventRule, TargetKind
 from jobs.selectors import event_rules as selectors
+from jobs.selectors.alarms import alarm_names
 from jobs.selectors.choices import queue_names
 from jobs.selectors.paging import Page
 from jobs.services.sending.mails import has_mail_server
@@ -83,6 +86,7 @@ def build(
         "rule": rule,
         "secret": secret,
         "words": in_words(rule.pattern),
+        "is_of_alarms": _is_of_alarms(rule),
         "pattern": as_text(rule.pattern),
         "now": lazily(lambda: selectors.find_rule(user=user, name=rule.name)),
         "waiting": lazily(lambda: _waiting(rule)),
@@ -199,8 +203,9 @@ def build_form(
         # Who posts is answered what he asked for.
         "cannot_send": "" if rule or tried or errors else _why_no_rule(user),
         "statuses": STATUSES,
-        "alarm_states": ALARM_STATES,
+        "alarm_states": [(state, state_in_words(state)) for state in ALARM_STATES],
         "queue_names": lazily(queue_names),
+        "alarm_names": lazily(alarm_names),
         "tried": tried,
         "errors": dict(errors or {}),
         "form_errors": errors_elsewhere(errors, fields=FIELDS),
@@ -220,6 +225,11 @@ def as_text(pattern: object) -> str:
     if isinstance(pattern, str):
         return pattern
     return json.dumps(pattern, indent=2, ensure_ascii=False) if pattern else ""
+
+
+def _is_of_alarms(rule: EventRule) -> bool:
+    simple = simple_of(rule.pattern)
+    return simple is not None and simple.tell_of == ALARMS
 
 
 def _page(query: NameQuery, user: User) -> Page[EventRule]:
