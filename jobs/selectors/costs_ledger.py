@@ -5,7 +5,7 @@ the rest from the rows themselves; what lives counts with what it has cost so fa
 much is stored.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -23,7 +23,7 @@ from .costs_exact import UsdSum, UtcDay, work_sums
 from .costs_fields import sums_by_field
 from .costs_living import Living, read_living
 from .costs_prices import Money, Running
-from .costs_scope import CostRange, CostScope
+from .costs_scope import CostRange, CostScope, Tag, tags_of_row
 from .costs_sums import HOURS, Pieces, Step, pieces_of
 from .kept import Kept
 
@@ -74,13 +74,7 @@ class Cell(NamedTuple):
 
 
 Row = tuple[Cell, Amounts]
-Tag = tuple[str, str]
 OwnerTag = tuple[int, Tag]
-
-
-def tags_of_row(own: Mapping[str, str] | None, of_spec: Mapping[str, str] | None) -> list[Tag]:
-    """A job's tags: those of its spec until somebody changes them."""
-    return sorted((own if own is not None else of_spec or {}).items())
 
 
 def with_tags(found: QuerySet[Attempt]) -> QuerySet[Attempt]:
@@ -338,17 +332,9 @@ class Ledger:
                     yield (owner, tag), Amounts(idle_usd=idle_usd)
 
     def _tags_running(self) -> Iterator[tuple[OwnerTag, Amounts]]:
-        priced = dict(self._so_far)
-        if not priced:
-            return
-        for part in rows.running(self.times):
-            found = with_tags(self.scope.of_attempts(part))
-            for pk, owner, own, of_spec, _ in found.values_list("pk", *OF_TAGS):
-                # One that has just ended is found a second time.
-                amounts = priced.pop(pk, None)
-                if amounts is not None:
-                    for tag in tags_of_row(own, of_spec):
-                        yield (owner, tag), amounts
+        for attempt, _ in self.living.attempts:
+            for tag in tags_of_row(attempt.own_tags, attempt.spec_tags):
+                yield (attempt.owner_id, tag), self._so_far[attempt.pk]
 
 
 def kind_of(is_spot: bool) -> str:

@@ -33,14 +33,13 @@ class Living:
     instances: list[tuple[Instance, Decimal]]
 
     def of(self, scope: CostScope) -> "Living":
-        """The part of all that lives that belongs to a queue, an owner or a tag.
-
-        Of a tag all attempts are left in: the database knows which jobs have it (`Ledger.tags`).
-        """
+        """The part of all that lives that belongs to a queue, an owner or a tag."""
         attempts = [
             each
             for each in self.attempts
-            if scope.queue in (None, each[0].queue_id) and scope.owner in (None, each[0].owner_id)
+            if scope.queue in (None, each[0].queue_id)
+            and scope.owner in (None, each[0].owner_id)
+            and scope.has(rows.tags_of_row(each[0].own_tags, each[0].spec_tags))
         ]
         return Living(attempts, [] if scope.is_of_jobs else self.instances)
 

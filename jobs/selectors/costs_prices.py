@@ -57,6 +57,8 @@ class Running(NamedTuple):
     queue_id: int
     definition_id: int
     owner_id: int
+    own_tags: dict[str, str] | None
+    spec_tags: dict[str, str]
     instance: Instance | None = None
 
 

@@ -1,5 +1,6 @@
 """Of which time and of what a cost is asked for."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -20,8 +21,9 @@ OF_RUNNING = (
     *("usd_per_vcpu_hour", "usd_per_gib_hour", "usd_per_ephemeral_gib_hour"),
     *("placed_at", "started_at", "stopped_at", "cost_usd", "on_demand_usd"),
     *("environment_id", "instance_id", "node__engine_id"),
-    *("job__queue_id", "job__definition_id", "job__owner_id"),
+    *("job__queue_id", "job__definition_id", "job__owner_id", "job__tags", "job__spec__tags"),
 )
+Tag = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,13 @@ class CostScope:
     def is_of_jobs(self) -> bool:
         """Whether what no job is charged with is left out."""
         return bool(self.queue or self.definition or self.owner or self.tag)
+
+    def has(self, tags: Iterable[Tag]) -> bool:
+        """Whether a job with these tags has the one that it is about, if it is about one."""
+        if self.tag is None:
+            return True
+        wanted, of_value = self.tag
+        return any(key == wanted and of_value in (None, value) for key, value in tags)
 
     def of_attempts(self, rows: QuerySet[Attempt]) -> QuerySet[Attempt]:
         """Those of the attempts that it is about."""
@@ -112,6 +121,11 @@ class CostScope:
             return found
         key, value = self.tag
         return found.filter(key=key, **_is("value", value))
+
+
+def tags_of_row(own: Mapping[str, str] | None, of_spec: Mapping[str, str] | None) -> list[Tag]:
+    """A job's tags: those of its spec until somebody changes them."""
+    return sorted((own if own is not None else of_spec or {}).items())
 
 
 def _is(name: str, value: str | None) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class Line:
     amounts: Amounts
     query: CostQuery
     scope: Mapping[str, object]
-    # Of the largest total of its table, 0 to 1.
+    # Of the largest total of its table, 0 to 1; of lines that are not shown, nothing.
     part: float = 0.0
     is_deleted: bool = False
     # Idle time of instances that live: at their end jobs are charged with it.
@@ -172,9 +172,11 @@ class Costs:
 
     def section(self, key: str) -> Section:
         lines = self._tags() if key == "tag" else list(self._lines(key))
-        lines = _with_parts(sorted(lines, key=lambda line: (-line.amounts.total_usd, line.label)))
+        lines.sort(key=lambda line: (-line.amounts.total_usd, line.label))
         is_all = self.query.all_of == key
-        hidden = max(len(lines) - (SHOWN_OF_ONE if is_all else SHOWN), 0)
+        shown = SHOWN_OF_ONE if is_all else SHOWN
+        hidden = max(len(lines) - shown, 0)
+        lines[:shown] = _with_parts(lines[:shown])
         all_url = "" if is_all else f"{self.query.page_url(all=key)}#{key}"
         return Section(key, SECTIONS[key], lines, all_url, hidden)
 
@@ -385,7 +387,7 @@ def _with_parts(lines: Iterable[Line]) -> list[Line]:
     highest = max((line.amounts.total_usd for line in lines), default=Decimal(0))
     if not highest:
         return lines
-    return [replace(line, part=float(line.amounts.total_usd / highest)) for line in lines]
+    return [replace(line, part=round(float(line.amounts.total_usd / highest), 4)) for line in lines]
 
 
 def _page_url(key: str, name: str) -> str:
