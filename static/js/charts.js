@@ -134,8 +134,8 @@
         width: this.plot.clientWidth,
         height: this.height,
         tzDate: utc ? (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC") : undefined,
-        // To the right there is room for half of the last time below.
-        padding: [10, 24, 0, 0],
+        // To the right there is room for half of the last time below, which may have its seconds.
+        padding: [10, this.step < 60 ? 34 : 24, 0, 0],
         legend: { show: false },
         series: [{}, ...this.ordered(series.map((each, place) => this.curve(each, place)))],
         bands: this.kind === "stacked" ? series.slice(1).map((_, place) => ({ series: [place + 2, place + 1], fill: () => this.fillOf(place + 1) })) : [],
@@ -181,7 +181,9 @@
       const stroke = () => (this.hidden.has(place) ? "transparent" : this.colourOf(place));
       if (this.kind === "bars") return { stroke, fill: stroke, width: 0, paths: uPlot.paths.bars({ size: [0.75, 40], align: 1 }), points: { show: false } };
       const isFilled = this.kind === "area" ? !each.dash : this.kind === "stacked" && place === 0;
-      return { stroke, width: 1.75, dash: each.dash ? [6, 4] : undefined, fill: isFilled ? () => this.fillOf(place) : undefined };
+      // A limit has nothing to tell point by point, and a line needs two.
+      const points = each.dash ? { show: () => this.data.times.length === 1 } : {};
+      return { stroke, width: 1.75, dash: each.dash ? [6, 4] : undefined, fill: isFilled ? () => this.fillOf(place) : undefined, points };
     }
 
     // --- words: the legend tells the values at the cursor, or else the newest ---

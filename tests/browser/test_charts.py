@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from jobs import changes
 from jobs.models import QueueMetric
-from tests.builders import a_queue, an_environment
+from tests.builders import a_queue, an_array, an_environment
 from tests.web.metric_rows import (
     a_queue_minute,
     an_environment_minute,
@@ -26,6 +26,18 @@ INK = """() => {
   const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
   return data.some((value, at) => at % 4 === 3 && value > 0);
 }"""
+
+NO_SIZE_IS_TOLD = """window.ResizeObserver = class {
+  observe() {}
+  disconnect() {}
+};"""
+# Charts, or the squares of an array's children.
+ALL_ARE_DRAWN = """() => [...document.querySelectorAll('[data-chart-plot], [data-grid] svg')]
+  .filter((each) => !each.closest('.bw-chart-empty')).every((each) => each.firstElementChild)"""
+WIDTHS = """({
+  page: document.documentElement.scrollWidth,
+  charts: [...document.querySelectorAll('.uplot')].map((each) => each.offsetWidth),
+})"""
 
 
 @pytest.fixture
@@ -105,3 +117,19 @@ def test_curves_change_their_colours_with_the_theme_and_their_width_with_the_win
     page.set_viewport_size({"width": 390, "height": 800})
     page.wait_for_function(f"() => {CANVAS}.clientWidth < 390")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_nothing_is_wider_than_a_window_that_became_narrow_before_charts_are_drawn_again(
+    visit: Visit, page: Page, measured: None
+) -> None:
+    """What scripts draw follows the window some moments later, and no page scrolls sideways until then."""
+    page.add_init_script(NO_SIZE_IS_TOLD)
+    array = an_array(400)
+    for path in ("/", "/monitoring/?range=1h", f"/jobs/{array.pk}/", f"/jobs/{array.pk}/timeline/"):
+        page.set_viewport_size({"width": 390, "height": 800})
+        visit(path)
+        page.wait_for_function(ALL_ARE_DRAWN)
+        page.set_viewport_size({"width": 320, "height": 800})
+        widths = page.evaluate(WIDTHS)
+        assert widths["page"] == 320, path
+        assert all(width > 280 for width in widths["charts"]), "they are drawn as wide as before"
