@@ -138,6 +138,11 @@ RQ_QUEUES = {
 # `queueing` defers to after the commit itself, so that it can hand over many tasks at once.
 RQ = {"COMMIT_MODE": "auto"}
 
+# The second is that of sessions from before there was the first.
+AUTHENTICATION_BACKENDS = [
+    "jobs.web.logins.PolicyBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -230,8 +235,10 @@ BATCHWEB_BINDS = env_list("BATCHWEB_BINDS")
 # Whose X-Forwarded-For says from where somebody asks: nobody's else, for anybody can write it.
 BATCHWEB_TRUSTED_PROXIES = trusted_proxies()
 
-# Writes what rules send of jobs' events, as the API does: that stands above the services that send.
+# Writes what rules send of jobs' events, and makes what they look at, as the API does: that stands above the services
+# that send.
 BATCHWEB_EVENT_WRITER = "jobs.api.events.events_as_json"
+BATCHWEB_EVENT_READER = "jobs.api.events.events_to_read"
 
 # --- The AWS-compatible API ----------------------------------------------------------
 # What ARNs name. No AWS account is asked for anything.

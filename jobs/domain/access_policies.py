@@ -5,7 +5,7 @@ definition): a Deny of one refuses it, and an Allow has to be there for each.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from .access_actions import ACTIONS
@@ -18,6 +18,7 @@ RESOURCE_TAG = "aws:ResourceTag/"
 TAG_KEYS = "aws:TagKeys"
 # What each refusal says, and nothing else does.
 NOT_AUTHORIZED = "is not authorized to perform:"
+_BECAUSE = " because "
 UNREADABLE = (
     "its document cannot be read any more, and until a superuser has changed or deleted it (Access, Policies), "
     "it denies its users all changes."
@@ -121,6 +122,43 @@ def decide(
     return Decision(Effect.NONE, action, resources[0].arn)
 
 
+def foreseen(
+    policies: Iterable[Policy],
+    *,
+    action: str,
+    resources: Sequence[Resource],
+    context: Context,
+    username: str,
+    is_new: bool = False,
+) -> Decision:
+    """As `decide`, of a request that is still to be made: a Deny that asks for its tags, or of what `is_new` for its
+    name, may not be one by then, and is left out."""
+    return decide(
+        [
+            replace(
+                policy,
+                statements=tuple(
+                    each
+                    for each in policy.statements
+                    if not (each.is_deny and _depends_on_request(each, is_new=is_new))
+                ),
+            )
+            for policy in policies
+        ],
+        action=action,
+        resources=resources,
+        context=context,
+        username=username,
+    )
+
+
+def _depends_on_request(statement: Statement, *, is_new: bool) -> bool:
+    if is_new and statement.not_resources:
+        return True
+    keys = [condition.key for condition in statement.conditions]
+    return any(key == TAG_KEYS or key.startswith(REQUEST_TAG) for key in keys)
+
+
 def gives_somewhere(policies: Iterable[Policy], action: str) -> bool:
     """Whether some statement gives the action on something, as far as is known before it is said on what."""
     return ACTIONS[action].given and any(
@@ -132,11 +170,21 @@ def gives_somewhere(policies: Iterable[Policy], action: str) -> bool:
 
 def refusal(decision: Decision, username: str) -> str:
     """What who is refused is told, in IAM's form."""
-    begin = f"User {username} {NOT_AUTHORIZED} {decision.action} on resource: {decision.arn} "
+    begin = f"User {username} {NOT_AUTHORIZED} {decision.action} on resource: {decision.arn}"
+    return f"{begin}{_BECAUSE}{who_denies(decision)}"
+
+
+def reason_in(text: str) -> str:
+    """Of a refusal's text, what `who_denies` says."""
+    return text.partition(_BECAUSE)[2]
+
+
+def who_denies(decision: Decision) -> str:
+    """Which statement of which policy denies it, or why a policy denies everything."""
     if decision.problem:
-        return f"{begin}because policy {decision.policy} denies it: {UNREADABLE} {decision.problem}"
+        return f"policy {decision.policy} denies it: {UNREADABLE} {decision.problem}"
     label = decision.statement.label if decision.statement else ""
-    return f"{begin}because policy {decision.policy} (statement {label}) denies it."
+    return f"policy {decision.policy} (statement {label}) denies it."
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,8 +122,20 @@ def policies_of(user: User) -> list[Policy]:
     return [_policy(name, text) for name, text in rows]
 
 
-def note_policies(user: User, *, has_some: bool) -> None:
-    """Notes of a user who was read just now for one request whether he has policies."""
+def with_policies(users: QuerySet[User]) -> QuerySet[User]:
+    """Users of whom it is known whether they have policies, in the query that reads them."""
+    own = AccessPolicy.users.through.objects.filter(user=OuterRef("pk"))
+    groups = AccessPolicy.groups.through.objects.filter(group__user=OuterRef("pk"))
+    return users.annotate(**{_HAS_SOME: Exists(own) | Exists(groups)})
+
+
+def may_have_policies(user: User) -> bool:
+    """Whether policies may bind him; False if it is known that none does."""
+    return not user.is_superuser and bool(getattr(user, _HAS_SOME, True))
+
+
+def note_policies(user: object, *, has_some: bool) -> None:
+    """Notes of a user who was read just now for one request, or of who stands for some, whether he has policies."""
     setattr(user, _HAS_SOME, has_some)
 
 
@@ -220,10 +232,12 @@ __all__ = [
     "find_policy",
     "find_user",
     "list_policies",
+    "may_have_policies",
     "names_of_groups",
     "names_of_users",
     "note_job",
     "note_policies",
     "policies_of",
     "statements_of",
+    "with_policies",
 ]

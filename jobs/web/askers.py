@@ -19,11 +19,16 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from jobs.domain.numbers import is_whole
+from jobs.selectors.access_policies import with_policies
+
+from .logins import PolicyBackend
 
 logger = logging.getLogger("batchweb.web")
 
 PLAIN_STORE = SessionStore.__module__
-PLAIN_BACKEND = f"{ModelBackend.__module__}.{ModelBackend.__qualname__}"
+PLAIN_BACKENDS = frozenset(
+    f"{backend.__module__}.{backend.__qualname__}" for backend in (PolicyBackend, ModelBackend)
+)
 
 LookUp = Callable[[Iterable[str]], Awaitable[Mapping[str, User]]]
 
@@ -74,14 +79,16 @@ def users_of_sessions(keys: Iterable[str]) -> dict[str, User]:
     By the rules of `django.contrib.auth.get_user`: a session that is not over, a user who may log in, and a password
     that has not been changed since. Whoever is not found may still be logged in, by a way that only Django knows.
     """
-    if settings.SESSION_ENGINE != PLAIN_STORE or PLAIN_BACKEND not in _backends():
+    if settings.SESSION_ENGINE != PLAIN_STORE or not PLAIN_BACKENDS.intersection(_backends()):
         return {}
     # As Django makes them; a cookie can have anything.
     possible = [key for key in keys if key.isascii() and key.isalnum()]
     rows = Session.objects.filter(session_key__in=possible, expire_date__gt=timezone.now())
     logins = {row.session_key: login for row in rows if (login := row.get_decoded())}
     ids = {key: _user_id(login) for key, login in logins.items()}
-    users = User.objects.in_bulk({each for each in ids.values() if each is not None})
+    users = with_policies(User.objects.all()).in_bulk(
+        {each for each in ids.values() if each is not None}
+    )
     found = {}
     for key, user_id in ids.items():
         user = users.get(user_id) if user_id is not None else None
@@ -96,7 +103,7 @@ def _backends() -> list[str]:
 
 def _user_id(login: Mapping[str, object]) -> int | None:
     user_id = str(login.get(SESSION_KEY, ""))
-    is_plain = login.get(BACKEND_SESSION_KEY) == PLAIN_BACKEND
+    is_plain = login.get(BACKEND_SESSION_KEY) in PLAIN_BACKENDS.intersection(_backends())
     return int(user_id) if is_plain and is_whole(user_id) else None
 
 

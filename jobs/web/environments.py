@@ -20,7 +20,6 @@ from .contexts import environment_form as forms
 from .contexts import environments as contexts
 from .contexts import undo as undo_contexts
 from .once import AGAIN, found_again, once
-from .permissions import may_change
 from .toasts import Undo
 
 
@@ -56,10 +55,7 @@ def environment(request: HttpRequest, name: str) -> HttpResponse:
     return answers.page(
         request,
         "environments/detail.html",
-        {
-            **contexts.build(row=row, ended_after=after),
-            "may_change": lambda: may_change(request, "environment"),
-        },
+        contexts.build(row=row, ended_after=after),
         as_json=lambda: contexts.as_json(row=row, ended_after=after, user=request.user),
     )
 
@@ -156,7 +152,7 @@ def _refused(
         request,
         error,
         "environments/detail.html",
-        lambda _: {**contexts.build(row=row, refused=(found, error)), "may_change": True},
+        lambda _: contexts.build(row=row, refused=(found, error)),
     )
 
 

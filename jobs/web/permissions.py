@@ -29,7 +29,6 @@ from jobs.selectors.access_policies import (
     authorize,
     authorize_tags,
     base_context,
-    decision_of,
     policies_of,
 )
 
@@ -93,41 +92,9 @@ class PolicyMiddleware:
             setattr(request, _GIVEN, _is_permitted(request, request.user, rule, view_kwargs))
 
 
-def is_given(request: HttpRequest) -> bool:
-    """Whether a policy gives the sender what he asks for: what he posts, or the form that he would post."""
-    if request.method not in READS:
-        return bool(getattr(request, _GIVEN, False))
-    match, user = request.resolver_match, request.user
-    if match is None or not isinstance(user, User):
-        return False
-    if match.view_name in FORMS_OF_NEW:
-        return gives_somewhere(policies_of(user), FORMS_OF_NEW[match.view_name])
-    rule = RULES.get(FORMS.get(match.view_name, match.view_name))
-    if rule is None or rule.find is None:
-        return False
-    find, post = rule.find, Post(user, match.kwargs, {})
-    return authorize(
-        user=user,
-        action=rule.action,
-        resources=lambda: find(post),
-        context=lambda: _context(request, user, {}),
-    )
-
-
-def may_change(request: HttpRequest, view_name: str) -> bool:
-    """Whether a page that takes the same URL's parts offers the form of this view: to administrators, and to whom a
-    policy gives it. A query for those who are none."""
-    match, user, rule = request.resolver_match, request.user, RULES[view_name]
-    if match is None or not isinstance(user, User) or user.is_staff or rule.find is None:
-        return bool(getattr(user, "is_staff", False))
-    find, post = rule.find, Post(user, match.kwargs, {})
-    decision = decision_of(
-        user=user,
-        action=rule.action,
-        resources=lambda: find(post),
-        context=lambda: _context(request, user, {}),
-    )
-    return decision is not None and decision.gives
+def was_given(request: HttpRequest) -> bool:
+    """Whether a policy gives the sender what he posts; found before its view is called."""
+    return bool(getattr(request, _GIVEN, False))
 
 
 def address_of(request: HttpRequest) -> str:

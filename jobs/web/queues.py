@@ -13,7 +13,6 @@ from .access import require_staff, user_of
 from .contexts import queues as contexts
 from .contexts import undo as undo_contexts
 from .once import AGAIN, found_again, once
-from .permissions import may_change
 from .toasts import Undo
 
 NEW: dict[str, object] = {"priority": "1", "state": QueueState.ENABLED, "backfill": True}
@@ -50,7 +49,7 @@ def queue(request: HttpRequest, name: str) -> HttpResponse:
     return answers.page(
         request,
         "queues/detail.html",
-        {**contexts.build(row=row), "may_change": lambda: may_change(request, "queue")},
+        contexts.build(row=row),
         as_json=lambda: contexts.as_json(row=row, user=user_of(request)),
     )
 

@@ -10,6 +10,13 @@ register = template.Library()
 # Context keys by which `answers.page` asks for some regions alone, and gets them.
 WANTED_REGIONS = "wanted_regions"
 FOUND_REGIONS = "found_regions"
+_INSIDE = "is_inside_region"
+
+
+def is_drawn(context: template.Context) -> bool:
+    """Whether what stands here is shown: where some regions alone are asked for, nothing outside of them is."""
+    request = getattr(context, "request", None)
+    return context.get(WANTED_REGIONS) is None or bool(getattr(request, _INSIDE, False))
 
 
 class RegionNode(template.Node):
@@ -39,12 +46,23 @@ class RegionNode(template.Node):
             name,
             classes,
             self._live_attributes(context),
-            self.nodelist.render(context),
+            self._drawn(context),
         )
         found = context.get(FOUND_REGIONS)
         if found is not None:
             found[name] = html
         return html
+
+    def _drawn(self, context: template.Context) -> SafeString:
+        request = getattr(context, "request", None)
+        is_inside = getattr(request, _INSIDE, False)
+        if request is not None:
+            setattr(request, _INSIDE, True)
+        try:
+            return self.nodelist.render(context)
+        finally:
+            if request is not None:
+                setattr(request, _INSIDE, is_inside)
 
     def _live_attributes(self, context: template.Context) -> SafeString:
         if self.topics is None:

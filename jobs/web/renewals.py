@@ -24,6 +24,8 @@ from django.middleware.csrf import get_token
 from django.urls import get_script_prefix, set_script_prefix
 from django.utils.cache import patch_vary_headers
 
+from jobs.selectors.access_policies import may_have_policies, note_policies
+
 from . import answers
 from .access import user_of
 
@@ -50,15 +52,21 @@ class PersonalError(BaseException):
 
 
 class AnyViewer:
-    """Stands for any user, or any administrator: whatever else is asked of him raises PersonalError."""
+    """Stands for any user, or any administrator, without access policies or of whom that is not known: whatever else is
+    asked of him raises PersonalError."""
 
     is_authenticated = True
     is_anonymous = False
     is_active = True
 
-    def __init__(self, *, is_staff: bool, is_superuser: bool) -> None:
+    def __init__(
+        self, *, is_staff: bool, is_superuser: bool, may_have_policies: bool = False
+    ) -> None:
         self.is_staff = is_staff
         self.is_superuser = is_superuser
+        if not may_have_policies:
+            # Else what they say is asked of him, and is not the same for all.
+            note_policies(self, has_some=False)
 
     def __getattr__(self, name: str) -> Any:
         raise PersonalError(name)
@@ -206,7 +214,8 @@ class Work:
         known: KnownParts,
     ) -> None:
         self.user = user_of(request)
-        self.kind = (self.user.is_staff, self.user.is_superuser)
+        user = self.user
+        self.kind = (user.is_staff, user.is_superuser, may_have_policies(user))
         self.page = (request.scheme, request.get_host(), request.get_full_path())
         self.parts = sorted(set(request.headers[answers.LIVE_REGIONS].split()))
         match = request.resolver_match
@@ -234,8 +243,10 @@ class Work:
         set_script_prefix(self._prefix)
         request = _without_session(self._request, parts)
         if for_any:
-            is_staff, is_superuser = self.kind
-            request.user = AnyViewer(is_staff=is_staff, is_superuser=is_superuser)  # type: ignore[assignment]
+            is_staff, is_superuser, bound = self.kind
+            request.user = AnyViewer(  # type: ignore[assignment]
+                is_staff=is_staff, is_superuser=is_superuser, may_have_policies=bound
+            )
         try:
             response = self._view(request, *self._args, **self._kwargs)
         except Exception:

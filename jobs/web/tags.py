@@ -12,6 +12,7 @@ from django import template
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.messages.storage.base import Message
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -24,10 +25,12 @@ from jobs.scheduling.reasons import split_reason
 from jobs.selectors import jobs as selectors
 from jobs.selectors.realm import arns
 
-from . import permissions, plaintext, sections, toasts
+from . import offers as page_offers
+from . import plaintext, sections, toasts
 from .contexts import status_notes
 from .contexts.costs import Figure
 from .joblinks import with_job_links
+from .regions import is_drawn
 from .toasts import Undo
 
 register = template.Library()
@@ -268,9 +271,25 @@ def may_see(user: User | AnonymousUser, job: Job) -> bool:
 
 
 @register.simple_tag(takes_context=True)
-def offers(context: template.Context, view_name: str) -> bool:
-    """Whether the page offers what this view does to its thing: not where it would be refused."""
-    return permissions.may_change(context["request"], view_name)
+def offers(context: template.RequestContext, view_name: str, **arguments: object) -> bool:
+    """Whether the page offers what this view does, to the page's own thing or to that of these arguments of a URL.
+
+    Not where it would be refused. Inside a live part it is asked inside, for outside of those drawn nothing is.
+    """
+    if not is_drawn(context):
+        return False
+    request = context.request
+    match = request.resolver_match
+    return page_offers.offers(request, view_name, arguments or (match.kwargs if match else {}))
+
+
+@register.simple_tag(takes_context=True)
+def withheld(context: template.RequestContext) -> SafeString:
+    """What the page has not offered, as a policy denies it, with the reason: the actions since this was asked last."""
+    rows = page_offers.withheld(context.request)
+    if not rows:
+        return SafeString("")
+    return SafeString(render_to_string("includes/withheld.html", {"rows": rows}))
 
 
 @register.filter
