@@ -6,7 +6,7 @@ blocked events"; EventBridge User Guide, "AWS service event metadata".
 """
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,7 @@ from jobs.selectors.job_details import JobRows, details_of
 from jobs.selectors.realm import arns as realm_of_settings
 
 from .batch.shapes.jobs import job_detail, node_detail
-from .protocols.json_body import write_object
+from .protocols.json_body import Readable, write_object
 
 # Of names that start with what an event is about: a UUID of our own, so that no other's can be the same.
 EVENT_IDS = UUID("5b0f7a52-0d0c-4a39-9d5b-6c1f9c5a3a11")
@@ -45,11 +45,25 @@ def events_as_json(rows: Sequence[EventRow]) -> list[str]:
 
     The rows were read with their jobs, and these with queue, definition, spec and array summary.
     """
+    written = _writer(rows)
+    return [write_object(written(row)).decode() for row in rows]
+
+
+def events_to_read(rows: Sequence[EventRow]) -> Callable[[EventRow], dict[str, Any]]:
+    """What gives the event of each of these rows as who reads its JSON has it, to be looked at and not changed.
+
+    Long lists that jobs of one submission share, such as their variables, are one list. As many queries as above.
+    """
+    written, readable = _writer(rows), Readable()
+    return lambda row: readable.object(written(row))
+
+
+def _writer(rows: Sequence[EventRow]) -> Callable[[EventRow], dict[str, Any]]:
     realm = realm_of_settings()
     jobs = {row.job.pk: row.job for row in rows}
     nodes = {row.node_index for row in rows if isinstance(row, NodeTransition)}
     details = details_of(list(jobs.values()), nodes=nodes)
-    return [write_object(_event(realm, row, details[row.job_id])).decode() for row in rows]
+    return lambda row: _event(realm, row, details[row.job_id])
 
 
 def _event(realm: Arns, row: EventRow, rows: JobRows) -> dict[str, Any]:

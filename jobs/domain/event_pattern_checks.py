@@ -9,17 +9,24 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from .event_patterns import COMPARISONS, MAX_SHOWN_CHARACTERS, OF_TEXTS, OR, pieces_of
+from .event_patterns import (
+    COMPARISONS,
+    MAX_SHOWN_CHARACTERS,
+    NUMERIC_LIMIT,
+    OF_TEXTS,
+    OR,
+    network,
+    pieces_of,
+)
 from .validation import FieldError
 
 # EventBridge's own quota is 2048 characters, and 4096 on request.
 MAX_CHARACTERS = 4096
 # Ours: no event is nested deeper.
 MAX_DEPTH = 10
-NUMERIC_LIMIT = 5 * 10**9
 OPERATORS = (
     *OF_TEXTS,
-    *("anything-but", "numeric", "exists"),
+    *("anything-but", "numeric", "cidr", "exists"),
 )
 NO_PATTERN = 'A pattern is a JSON object, such as {"detail": {"status": ["FAILED"]}}.'
 NO_LIST = 'Give a list of what it may be, such as ["FAILED"], or an object of the fields in it.'
@@ -117,6 +124,8 @@ def _problem_of_value(value: object) -> str:
         return "" if isinstance(operand, bool) else "exists is true or false."
     if operator == "numeric":
         return _problem_of_numeric(operand)
+    if operator == "cidr":
+        return _problem_of_cidr(operand)
     return _problem_of_anything_but(operand)
 
 
@@ -152,8 +161,18 @@ def _problem_of_numeric(operand: object) -> str:
             return told
         if abs(number) > NUMERIC_LIMIT:
             return "A number is between -5 and 5 thousand million."
-    if len(operand) == 4 and (operand[0][0], operand[2][0]) not in ((">", "<"), ("<", ">")):
-        return told
+    if len(operand) == 4 and (operand[0][0], operand[2][0]) != (">", "<"):
+        return f"Of two comparisons the first says above what it is, the second below what: {told}"
+    if len(operand) == 4 and operand[1] >= operand[3]:
+        return "No number is above the one and below the other."
+    return ""
+
+
+def _problem_of_cidr(operand: object) -> str:
+    try:
+        network(operand if isinstance(operand, str) else "")
+    except ValueError:
+        return 'cidr has a block of IPv4 or IPv6 addresses, such as {"cidr": "10.0.0.0/24"}.'
     return ""
 
 
@@ -169,4 +188,6 @@ def _problem_of_anything_but(operand: object) -> str:
         isinstance(value, list | dict | bool) or value is None for value in values
     ):
         return "anything-but has a text or a number, or a list of them."
+    if len({isinstance(value, str) for value in values}) > 1:
+        return "A list of anything-but has texts or numbers, and not both."
     return next(filter(None, map(_problem_of_text, values)), "")

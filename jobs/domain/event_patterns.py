@@ -1,14 +1,15 @@
 """EventBridge's event patterns: whether an event matches one, and what it says in words. Pure.
 
 A pattern has the structure of the events that it matches: all its fields must match, of each one of the listed values.
-Sources: EventBridge User Guide, "Event patterns" and "Comparison operators for use in event patterns". `cidr` is not
-here: no event has an address that it could be of.
+Sources: EventBridge User Guide, "Event pattern syntax" and "Comparison operators for use in event patterns"; of what
+these leave open, AWS's Event Ruler, which is EventBridge's own matching.
 """
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 Pattern = Mapping[str, Any]
@@ -16,6 +17,10 @@ OR = "$or"
 MAX_SHOWN_CHARACTERS = 60
 # Ours: an event of a job with thousands of variables would take seconds.
 MAX_COMPARISONS = 20_000
+# EventBridge's own: `numeric` is of no other values.
+NUMERIC_LIMIT = 5 * 10**9
+# What is found out of so long a list is remembered for the next event that has the same.
+LONG = 50
 OF_TEXTS = ("prefix", "suffix", "equals-ignore-case", "wildcard")
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "=": lambda one, other: one == other,
@@ -40,21 +45,56 @@ def matches(pattern: Pattern, event: Mapping[str, Any]) -> bool:
         return False
 
 
-def compares(pattern: Pattern, event: Mapping[str, Any]) -> bool:
-    """The same, but raises TooLarge."""
-    return _matches(pattern, event, _Effort())
+class Seen:
+    """What was found out of long lists, for events that share them: those of an array's children."""
+
+    def __init__(self) -> None:
+        # With what they are of, so that nothing else can have the id of it; None: it took too long.
+        self._found: dict[tuple[int, int], tuple[Any, Any, bool | None, int]] = {}
+
+    def get(self, wanted: Any, value: Any) -> tuple[bool | None, int]:
+        """Whether it matches, and the comparisons that this took. Raises KeyError where nobody has looked."""
+        return self._found[id(wanted), id(value)][2:]
+
+    def put(self, wanted: Any, value: Any, found: bool | None, cost: int) -> None:
+        self._found[id(wanted), id(value)] = wanted, value, found, cost
+
+
+def compares(pattern: Pattern, event: Mapping[str, Any], seen: Seen | None = None) -> bool:
+    """The same, but raises TooLarge. `seen`: of events and patterns that nobody changes as long as it is used."""
+    return _matches(pattern, event, _Effort(seen or Seen()))
 
 
 @dataclass(slots=True)
 class _Effort:
     """How many values may still be compared."""
 
+    seen: Seen
     left: int = MAX_COMPARISONS
 
     def take(self, count: int) -> None:
         self.left -= count
         if self.left < 0:
             raise TooLarge
+
+    def once(self, wanted: Any, value: Any, ask: Callable[[], bool]) -> bool:
+        """What `ask` finds out, or has found out before: for as much effort, and in no time."""
+        before = self.left
+        try:
+            found, cost = self.seen.get(wanted, value)
+        except KeyError:
+            found, cost = None, -1
+        if found is None and cost < before:
+            # With less left it was too large; it may fit now.
+            try:
+                found = ask()
+            except TooLarge:
+                self.seen.put(wanted, value, None, before)
+                raise
+            self.seen.put(wanted, value, found, before - self.left)
+            return found
+        self.take(before + 1 if found is None else cost)
+        return bool(found)
 
 
 def _matches(pattern: Pattern, event: Mapping[str, Any], effort: _Effort) -> bool:
@@ -97,16 +137,61 @@ def in_words(pattern: Pattern) -> str:
 
 
 def _field_matches(wanted: Any, value: Any, effort: _Effort) -> bool:
+    if isinstance(value, list) and len(value) >= LONG:
+        return effort.once(wanted, value, lambda: _any_matches(wanted, value, effort))
+    return _any_matches(wanted, value, effort)
+
+
+def _any_matches(wanted: Any, value: Any, effort: _Effort) -> bool:
     if isinstance(wanted, Mapping):
-        # A list without members has no fields, like one that is not there.
-        found = (value if isinstance(value, list) else [value]) or [_ABSENT]
-        # A field that is not there may still be asked not to be.
-        return any(
-            _matches(wanted, each if isinstance(each, Mapping) else {}, effort) for each in found
-        )
+        # What is no object has no fields, like what is not there: they may still be asked not to be.
+        return _object_matches(wanted, list(_objects(value)) or [{}], effort)
     leaves = list(_leaves(value))
     effort.take(sum(map(_weight, wanted)) * max(len(leaves), 1))
     return any(_value_matches(each, leaves) for each in wanted)
+
+
+def _object_matches(
+    wanted: Pattern, objects: Collection[Mapping[str, Any]], effort: _Effort
+) -> bool:
+    """Whether one of the objects has all that is wanted. What none of them may have, all of them must not have.
+
+    A field that is asked not to be there is looked for in the object that the other fields are in, as EventBridge does
+    it; where there are no others, nothing says which object is meant.
+    """
+    branches = wanted.get(OR, ())
+    if len(objects) > 1 and len(branches) > 1:
+        return any(_object_matches({**wanted, OR: [each]}, objects, effort) for each in branches)
+    absences = _absences(wanted) if len(objects) > 1 else None
+    if absences is None:
+        return any(_matches(wanted, each, effort) for each in objects)
+    having = [each for each in objects if not _matches(absences, each, effort)]
+    return not having or any(_matches(wanted, each, effort) for each in having)
+
+
+def _absences(pattern: Pattern) -> dict[str, Any] | None:
+    """What is left of a pattern that matches where no field is there; None: it does not."""
+    found: dict[str, Any] = {}
+    for name, wanted in pattern.items():
+        if name == OR:
+            part: Any = [each for each in map(_absences, wanted) if each is not None]
+        elif isinstance(wanted, Mapping):
+            part = _absences(wanted)
+        else:
+            part = [each for each in wanted if each == {"exists": False}]
+        if not part:
+            return None
+        found[name] = part
+    return found
+
+
+def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
+    """A field's object, or those in its list, however deep."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _objects(each)
+    elif isinstance(value, Mapping):
+        yield value
 
 
 def _weight(wanted: Any) -> int:
@@ -134,21 +219,42 @@ def _value_matches(wanted: Any, leaves: Collection[Any]) -> bool:
         return bool(leaves) is operand
     if operator == "numeric":
         return any(_is_in_range(operand, leaf) for leaf in leaves)
+    if operator == "cidr":
+        return any(_is_address_in(network(operand), leaf) for leaf in leaves)
     if operator == "anything-but":
         return any(_is_none_of(operand, leaf) for leaf in leaves)
     return any(_text_matches(operator, operand, leaf) for leaf in leaves)
 
 
 def _is_equal(one: Any, other: Any) -> bool:
-    # To Python, true is 1.
-    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+    # As EventBridge does, 300 and 300.0 are told apart by how they are written. And to Python, true is 1.
+    is_alike = isinstance(other, str) if isinstance(one, str) else type(one) is type(other)
+    return is_alike and bool(one == other)
 
 
 def _is_in_range(operand: list[Any], leaf: Any) -> bool:
-    if isinstance(leaf, bool) or not isinstance(leaf, int | float | Decimal):
+    if isinstance(leaf, bool) or not isinstance(leaf, int | float):
         return False
     pairs = zip(operand[::2], operand[1::2], strict=True)
-    return all(COMPARISONS[operator](float(leaf), number) for operator, number in pairs)
+    return abs(leaf) <= NUMERIC_LIMIT and all(
+        COMPARISONS[operator](leaf, number) for operator, number in pairs
+    )
+
+
+@lru_cache(maxsize=256)
+def network(cidr: str) -> IPv4Network | IPv6Network:
+    """The addresses of an IPv4 or IPv6 block such as 10.0.0.0/24. Raises ValueError for what is none."""
+    address, slash, bits = cidr.partition("/")
+    if not slash or not bits.isascii() or not bits.isdigit() or "%" in address:
+        raise ValueError
+    return ip_network(cidr, strict=False)
+
+
+def _is_address_in(block: IPv4Network | IPv6Network, leaf: Any) -> bool:
+    try:
+        return isinstance(leaf, str) and ip_address(leaf) in block
+    except ValueError:
+        return False
 
 
 def _is_none_of(operand: Any, leaf: Any) -> bool:
@@ -247,6 +353,7 @@ def _words_of(value: Any) -> str:
         "suffix": "ends with {}",
         "equals-ignore-case": "is {} in any case",
         "wildcard": "is like {}",
+        "cidr": "is an address in {}",
     }[operator].format(_shown(operand))
 
 

@@ -52,7 +52,8 @@ def properties_of(work: Work) -> Properties:
     return {
         "image": work.image,
         "command": list(work.command),
-        "environment": list(work.environment),
+        # What is stored, and no copy: of thousands of variables, an array's children share one list.
+        "environment": work.environment or [],
         "resourceRequirements": [
             {"type": kind, "value": value} for kind, value in amounts.items() if value
         ],

@@ -8,6 +8,7 @@ from uuid import UUID
 from jobs.models import EventKind, NodeTransition, QueueBlock, Transition
 
 from .events import TABLES, EventRow, Ids, page_of_rows, spans_after
+from .job_details import UNREAD
 
 KIND_OF: dict[type[EventRow], EventKind] = {
     Transition: EventKind.JOB,
@@ -61,12 +62,16 @@ def lines_after(after: Ids, *, settled: Ids, limit: int) -> Lines:
 
 
 def rows_of(kind: EventKind, row_ids: Collection[int]) -> list[EventRow]:
-    """Rows of a kind of events, with all that the events are written of. One query."""
+    """Rows of a kind of events, with all that the events are written of. Two queries.
+
+    Jobs of one submission share the row of what they run: of thousands of variables, an array has one list.
+    """
     table = TABLE_OF[kind]
-    related = [f"job__{name}" for name in ("queue", "definition", "spec", "array_summary")]
+    related = [f"job__{name}" for name in ("queue", "definition", "array_summary")]
     if table is QueueBlock:
         related.append("queue")
     rows: Any = table.objects.filter(pk__in=row_ids).select_related("job", *related)
+    rows = rows.defer(*(f"job__{name}" for name in UNREAD)).prefetch_related("job__spec")
     return list(rows.order_by("id"))
 
 

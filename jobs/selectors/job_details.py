@@ -37,7 +37,8 @@ def _all_but(path: str, model: type[Model], needed: Collection[str]) -> list[str
     return [f"{path}__{name}" for name in names if name not in needed]
 
 
-_UNREAD = [
+# Of rows that a job was read with, what a description does not need.
+UNREAD = [
     *_all_but("queue", JobQueue, {"name"}),
     *_all_but("definition", JobDefinition, {"name", "revision", "extra"}),
 ]
@@ -73,7 +74,7 @@ def read_details(
     `nodes`: which nodes of multi-node jobs are asked for beside the main ones.
     """
     rows = visible_jobs(user).filter(id__in=job_ids).select_related(*_RELATED)
-    return details_of(list(rows.defer(*_UNREAD).order_by()), nodes=nodes)
+    return details_of(list(rows.defer(*UNREAD).order_by()), nodes=nodes)
 
 
 def details_of(jobs: Sequence[Job], *, nodes: Collection[int] = ()) -> dict[UUID, JobRows]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from jobs.api.events import events_as_json
+from jobs.api.events import events_as_json, events_to_read
 from jobs.api.service_models import service_model
 from jobs.api.shapes import problems
 from jobs.domain.errors import InvalidInput
@@ -44,7 +44,11 @@ def told(
 ) -> list[dict[str, Any]]:
     """The events of a page, each `detail` held against botocore's shape of DescribeJobs."""
     page = read_events(user=user, filters=EventFilters(**filters), after=after, limit=limit)
-    found = [json.loads(text) for text in events_as_json([row for _, row in page.rows])]
+    rows = [row for _, row in page.rows]
+    found = [json.loads(text) for text in events_as_json(rows)]
+    # Who looks at events without writing them sees the same.
+    made = events_to_read(rows)
+    assert [made(row) for row in rows] == found
     shape = service_model("batch").shape_for("JobDetail")
     for event in found:
         assert problems(shape, event["detail"]) == []

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from jobs.domain import event_patterns
 from jobs.domain.event_pattern_checks import read_pattern
 from jobs.domain.event_patterns import (
+    Seen,
     TooLarge,
     compares,
     in_words,
@@ -21,7 +23,12 @@ EVENT = {
     "detail": {
         "status": "FAILED",
         "jobName": "Nightly-Sim",
-        "attempts": [{"exitCode": 1}, {"exitCode": 137, "reason": "OOM"}],
+        "attempts": [{"exitCode": 1}, {"exitCode": 137, "reason": "OOM", "at": {"zone": "a"}}],
+        "nested": [[{"port": 80}], [{"name": "x"}]],
+        "price": 3.5,
+        "startedAt": 1_700_000_000_000,
+        "address": "10.0.0.33",
+        "addresses": ["fe80::1", "2001:db8::7"],
         "stoppedAt": None,
         "priority": 5,
         "isCancelled": False,
@@ -45,7 +52,20 @@ def of_detail(**fields: Any) -> dict[str, Any]:
         ({"resources": ["arn:three"]}, False),
         ({"source": ["aws.batch"], "detail": {"status": ["SUCCEEDED"]}}, False),
         (of_detail(status=["FAILED"], priority=[5]), True),
-        (of_detail(priority=[5.0]), True),
+        (of_detail(priority=[5.0]), False),
+        (of_detail(price=[3.5]), True),
+        (of_detail(price=[{"anything-but": 3.5}]), False),
+        (of_detail(price=[{"numeric": ["=", 3.5]}]), True),
+        (of_detail(priority=[{"numeric": ["=", 5.0]}]), True),
+        (of_detail(startedAt=[{"numeric": [">", 0]}]), False),
+        (of_detail(address=[{"cidr": "10.0.0.0/24"}]), True),
+        (of_detail(address=[{"cidr": "10.0.0.77/24"}]), True),
+        (of_detail(address=[{"cidr": "10.0.1.0/24"}]), False),
+        (of_detail(address=[{"cidr": "::/0"}]), False),
+        (of_detail(addresses=[{"cidr": "2001:db8::/32"}]), True),
+        (of_detail(addresses=[{"cidr": "10.0.0.0/8"}]), False),
+        (of_detail(jobName=[{"cidr": "0.0.0.0/0"}]), False),
+        (of_detail(priority=[{"cidr": "0.0.0.0/0"}]), False),
         (of_detail(priority=["5"]), False),
         (of_detail(priority=[True]), False),
         (of_detail(isCancelled=[False]), True),
@@ -87,6 +107,22 @@ def of_detail(**fields: Any) -> dict[str, Any]:
         ({"absent": {"deeper": [{"exists": False}]}}, True),
         (of_detail(empty={"deeper": [{"exists": False}]}), True),
         (of_detail(empty={"deeper": [{"exists": True}]}), False),
+        (of_detail(attempts=[{"exists": True}]), False),
+        (of_detail(attempts=[{"exists": False}]), True),
+        # Of a list of objects, alone: none of them may have it; beside others: the one that has these.
+        (of_detail(attempts={"reason": [{"exists": False}]}), False),
+        (of_detail(attempts={"host": [{"exists": False}]}), True),
+        (of_detail(attempts={"exitCode": [1], "reason": [{"exists": False}]}), True),
+        (of_detail(attempts={"exitCode": [137], "reason": [{"exists": False}]}), False),
+        (of_detail(attempts={"reason": [{"exists": False}, "Other"]}), False),
+        (of_detail(attempts={"reason": [{"exists": False}, "OOM"]}), True),
+        (of_detail(attempts={"$or": [{"reason": [{"exists": False}]}, {"exitCode": [7]}]}), False),
+        (of_detail(attempts={"$or": [{"reason": [{"exists": False}]}, {"exitCode": [1]}]}), True),
+        (of_detail(attempts={"$or": [{"host": [{"exists": False}]}, {"exitCode": [7]}]}), True),
+        (of_detail(attempts={"at": {"zone": [{"exists": False}]}}), False),
+        (of_detail(attempts={"at": {"rack": [{"exists": False}]}, "exitCode": [1]}), True),
+        (of_detail(nested={"port": [80]}), True),
+        (of_detail(nested={"port": [{"exists": False}]}), False),
         ({"$or": [{"source": ["x"]}, of_detail(status=["FAILED"])]}, True),
         ({"$or": [{"source": ["x"]}, {"source": ["y"]}]}, False),
         (of_detail(**{"$or": [{"status": ["x"]}, {"priority": [5]}]}), True),
@@ -120,6 +156,15 @@ def test_a_pattern_matches_as_eventbridge_does(pattern: dict[str, Any], expected
         ({"source": [{"numeric": [">", "5"]}]}, "numeric is one or two comparisons"),
         ({"source": [{"numeric": [">", 5, ">", 6]}]}, "numeric is one or two comparisons"),
         ({"source": [{"numeric": [">", 10**12]}]}, "thousand million"),
+        ({"source": [{"numeric": ["<", 5, ">", 0]}]}, "the first says above what"),
+        ({"source": [{"numeric": ["=", 5, "<", 9]}]}, "the first says above what"),
+        ({"source": [{"numeric": [">", 5, "<=", 5]}]}, "No number is above"),
+        ({"source": [{"cidr": "10.0.0.0"}]}, "cidr has a block"),
+        ({"source": [{"cidr": "10.0.0.0/33"}]}, "cidr has a block"),
+        ({"source": [{"cidr": "10.0.0.0/255.0.0.0"}]}, "cidr has a block"),
+        ({"source": [{"cidr": "fe80::%eth0/64"}]}, "cidr has a block"),
+        ({"source": [{"cidr": 5}]}, "cidr has a block"),
+        ({"source": [{"anything-but": ["a", 5]}]}, "texts or numbers, and not both"),
         ({"source": [{"anything-but": [True]}]}, "anything-but has a text or a number"),
         ({"source": [{"anything-but": {"exists": True}}]}, "anything-but has values"),
         ({"source": [{"numeric": [[], 0]}]}, "numeric is one or two comparisons"),
@@ -204,3 +249,28 @@ def test_an_event_that_takes_too_long_to_compare_matches_nothing(what: list[Any]
         compares(pattern, many)
     # What another field rules out is not compared.
     assert not compares({"status": ["FAILED"], **pattern}, {"status": "RUNNING", **many})
+
+
+def test_what_was_found_out_of_a_list_holds_for_the_next_event_with_as_much_effort() -> None:
+    names = [{"name": f"variable {number}"} for number in range(60)]
+    pattern = {"environment": {"name": [{"suffix": "59"}]}, "status": [{"prefix": "FAIL"}]}
+    seen = Seen()
+    for status in ("FAILED", "RUNNING", "FAILED"):
+        event = {"environment": names, "status": status}
+        assert compares(pattern, event, seen) is compares(pattern, event)
+    tried = [{"environment": {"name": [{"suffix": str(number)}]}} for number in range(400)]
+    for each in (Seen(), None):
+        # What it takes is counted as if each had been looked at.
+        with pytest.raises(TooLarge):
+            compares({"$or": [{**one, "status": ["x"]} for one in tried * 2]}, event, each)
+
+
+def test_a_list_that_took_too_long_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [{"name": f"variable {number}"} for number in range(6000)]
+    wanted = {"name": [{"suffix": f"{number:03}"} for number in range(200)]}
+    seen = Seen()
+    with pytest.raises(TooLarge):
+        compares({"environment": wanted}, {"environment": many}, seen)
+    monkeypatch.setattr(event_patterns, "_text_matches", None)
+    with pytest.raises(TooLarge):
+        compares({"environment": wanted}, {"environment": many}, seen)

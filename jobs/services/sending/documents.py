@@ -54,6 +54,14 @@ def write_events(rows: Sequence[EventRow]) -> list[str]:
     return write(rows)
 
 
+def events_to_read(rows: Sequence[EventRow]) -> Callable[[EventRow], dict[str, Any]]:
+    """What gives each row's event to be looked at, as its text says it, but without making that; by the API as well."""
+    made: Callable[[Sequence[EventRow]], Callable[[EventRow], dict[str, Any]]] = import_string(
+        settings.BATCHWEB_EVENT_READER
+    )
+    return made(rows)
+
+
 def documents_of(
     deliveries: Sequence[EventDelivery], owner: User, *, in_full: int | None = None
 ) -> dict[int, Document | Lost]:

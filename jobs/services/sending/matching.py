@@ -1,30 +1,34 @@
 """Which rules want an event: first by what is known of its row, and where that leaves it open by the event itself.
 
-Events are written some at a time, and each is read, compared and dropped before the next: those of jobs with
-thousands of variables are large. A row or a pattern that breaks is logged and wants nothing: who follows goes on.
+Rows are read some at a time, and the event of each is made, compared and dropped before the next: those of jobs with
+thousands of variables are large. Children of an array share that part, and what was found out of it. A row or a
+pattern that breaks is logged and wants nothing: who follows goes on.
 """
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError
 
-from jobs.domain import arns, events
-from jobs.domain.event_patterns import TooLarge, compares, restricted
+from jobs.domain import arns, events, ids
+from jobs.domain.event_patterns import Seen, TooLarge, compares, restricted
 from jobs.models import EventKind, EventRule
 from jobs.queueing import TaskTimeout
 from jobs.selectors.event_lines import Line, rows_of
 from jobs.selectors.events import EventRow
 from jobs.selectors.realm import arns as realm_of_settings
 
-from .documents import DOCUMENTS, write_events
+from .documents import DOCUMENTS, events_to_read
 
 logger = logging.getLogger("batchweb.sending")
 
 # These are of no row and no pattern: all is tried again later.
 NOBODYS = (TaskTimeout, DatabaseError, InterfaceError)
+# So many lines are looked at together, of no more than `DOCUMENTS` submissions.
+LINES = 200
 # What can be said of an event before it is written.
 KNOWN = {
     "source": None,
@@ -34,6 +38,7 @@ KNOWN = {
     "detail": {"status": None, "jobName": None, "jobQueue": None},
 }
 Key = tuple[EventKind, int]
+Event = Mapping[str, Any]
 
 
 class Matcher:
@@ -58,9 +63,9 @@ class Matcher:
             self._found[key] = self._tried(lambda: compares(self._cheap, known_of(line)))
         return self._found[key] and not self._is_broken
 
-    def wants(self, event: Mapping[str, Any]) -> bool:
+    def wants(self, event: Event, seen: Seen) -> bool:
         """Whether the event matches."""
-        return self._tried(lambda: compares(self.rule.pattern, event))
+        return self._tried(lambda: compares(self.rule.pattern, event, seen))
 
     def _restrict(self) -> bool:
         self._cheap, self.is_all = restricted(self.rule.pattern, KNOWN)
@@ -110,46 +115,72 @@ def rules_that_want(
     Events of jobs that were deleted just now match nothing.
     """
     matchers = list(map(Matcher, rules))
-    for first in range(0, len(lines), DOCUMENTS):
-        likely = [
-            (line, [each for each in matchers if each.may_want(line)])
-            for line in lines[first : first + DOCUMENTS]
-        ]
-        texts = _texts_of(
+    for some in _together(lines):
+        likely = [(line, [each for each in matchers if each.may_want(line)]) for line in some]
+        made = _events_of(
             line for line, those in likely if not all(matcher.is_all for matcher in those)
         )
+        seen = Seen()
         for line, those in likely:
-            text = texts.pop((line.kind, line.row_id), "")
-            event = json.loads(text) if text else None
+            event = made((line.kind, line.row_id))
             yield (
                 line,
                 [
                     each.rule
                     for each in those
-                    if each.is_all or (event is not None and each.wants(event))
+                    if each.is_all or (event is not None and each.wants(event, seen))
                 ],
             )
 
 
-def _texts_of(lines: Iterable[Line]) -> dict[Key, str]:
-    ids: dict[EventKind, list[int]] = {}
+def _together(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    """The lines in their order, in parts that are bounded in number and in what their jobs run."""
+    some: list[Line] = []
+    submissions: set[UUID | Key] = set()
     for line in lines:
-        ids.setdefault(line.kind, []).append(line.row_id)
-    found: dict[Key, str] = {}
-    for kind, row_ids in ids.items():
-        rows = rows_of(kind, row_ids)
-        found.update(zip(((kind, row.pk) for row in rows), _written(rows), strict=True))
-    return found
+        # A node has attempts of its own to be read, an array's child next to nothing.
+        is_child = line.array_index is not None
+        of = ids.parent_id(line.job_id) if is_child else (line.kind, line.row_id)
+        if len(some) == LINES or (len(submissions) == DOCUMENTS and of not in submissions):
+            yield some
+            some, submissions = [], set()
+        some.append(line)
+        submissions.add(of)
+    if some:
+        yield some
 
 
-def _written(rows: Sequence[EventRow]) -> list[str]:
-    """The rows' events; of one that cannot be written, nothing."""
+def _events_of(lines: Iterable[Line]) -> Callable[[Key], Event | None]:
+    """What makes the event of one of the lines; None of those that went, that break, and of other lines."""
+    row_ids: dict[EventKind, list[int]] = {}
+    for line in lines:
+        row_ids.setdefault(line.kind, []).append(line.row_id)
+    made: dict[Key, Callable[[], Event]] = {}
+    for kind, some in row_ids.items():
+        rows = rows_of(kind, some)
+        for row, make in zip(rows, _makers(rows), strict=True):
+            made[kind, row.pk] = make
+
+    def event_of(key: Key) -> Event | None:
+        try:
+            return made[key]() if key in made else None
+        except NOBODYS:
+            raise
+        except Exception:
+            logger.exception("the event of %s %s cannot be written", *key)
+            return None
+
+    return event_of
+
+
+def _makers(rows: Sequence[EventRow]) -> list[Callable[[], Event]]:
+    """What makes each row's event. Of one that cannot be read, that raises."""
     try:
-        return write_events(rows)
+        made = events_to_read(rows)
     except NOBODYS:
         raise
     except Exception:
         if len(rows) > 1:
-            return [text for row in rows for text in _written([row])]
-        logger.exception("the event of %s %s cannot be written", type(rows[0]).__name__, rows[0].pk)
-        return [""]
+            return [make for row in rows for make in _makers([row])]
+        return [lambda: events_to_read(rows)(rows[0])]
+    return [partial(made, row) for row in rows]

@@ -1,6 +1,5 @@
 """Which of the newest events a pattern matches: tried before a rule is made. Nothing is written."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from jobs.models import Alarm, AlarmChange
 from jobs.selectors.events import EventFilters, Ids
 from jobs.selectors.newest_events import NEWEST, newest_events
 
-from .documents import DOCUMENTS, alarm_event, alarm_events, write_events
+from .documents import DOCUMENTS, alarm_event, alarm_events, events_to_read
 
 EVENTS = 50
 SECONDS = 1.0
@@ -86,8 +85,9 @@ def _newest_of_jobs(user: User) -> Iterator[tuple[Mapping[str, Any], Match]]:
     while before is not None and looked_at < EVENTS:
         limit = min(DOCUMENTS, EVENTS - looked_at)
         page = newest_events(user=user, filters=EventFilters(), before=before, limit=limit)
-        for row, text in zip(page.rows, write_events(page.rows), strict=True):
-            event = json.loads(text)
+        made = events_to_read(page.rows)
+        for row in page.rows:
+            event = made(row)
             status = event["detail"]["status"]
             yield event, Match(row.at, row.job.name, event["detail-type"], status, row.job_id)
         looked_at += limit
