@@ -18,9 +18,16 @@ from . import answers
 from .access import require_staff
 from .contexts import environment_form as forms
 from .contexts import environments as contexts
-from .contexts import undo as undo_contexts
+from .kinds import Kind
 from .once import AGAIN, found_again, once
-from .toasts import Undo
+
+KIND = Kind(
+    name="environment",
+    find=lambda name: contexts.find(name=name),
+    summary=contexts.summary,
+    form="environments/form.html",
+    build_form=forms.build_form,
+)
 
 
 @answers.allow("GET", "POST")
@@ -89,15 +96,15 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     require_staff(request)
     row = contexts.find(name=name)
     if request.method != "POST":
-        return answers.page(request, "environments/delete.html", {"name": row.environment.name})
+        return answers.page(request, "environments/delete.html", contexts.build_delete(row=row))
     try:
         delete_environment(environment=row.environment)
     except Conflict as error:
         return answers.refused(
             request,
             error,
-            "environments/form.html",
-            lambda errors: forms.build_form(values=forms.values_of(row), row=row, errors=errors),
+            "environments/delete.html",
+            lambda errors: contexts.build_delete(row=row, errors=errors),
         )
     return answers.done(
         request,
@@ -168,14 +175,9 @@ def _create(request: HttpRequest) -> HttpResponse:
             find=found_again(ComputeEnvironment.objects, called="environment"),
         )
     except InvalidInput as error:
-        return answers.refused(
-            request,
-            error,
-            "environments/form.html",
-            lambda errors: forms.build_form(values=typed, errors=errors),
-        )
+        return KIND.refused(request, error, values=typed)
     told = AGAIN if sent.is_again else f"The environment {sent.made.name} is made."
-    return _done(request, sent.made.name, told, status=201)
+    return KIND.done(request, sent.made.name, told, status=201)
 
 
 def _update(request: HttpRequest, name: str) -> HttpResponse:
@@ -185,38 +187,17 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
     try:
         update_environment(environment=row.environment, fields=fields, may_lend=user.is_staff)
     except InvalidInput as error:
-        return answers.refused(
-            request,
-            error,
-            "environments/form.html",
-            lambda errors: forms.build_form(
-                values={**forms.values_of(row), **typed}, errors=errors, row=row
-            ),
-        )
-    return _done(request, name, f"The environment {name} is changed.")
+        values = {**forms.values_of(row), **typed}
+        return KIND.refused(request, error, values=values, row=row)
+    return KIND.done(request, name, f"The environment {name} is changed.")
 
 
 def _set_state(request: HttpRequest, name: str, state: EnvironmentState, told: str) -> HttpResponse:
-    require_staff(request)
-    row = contexts.find(name=name)
-    was_other = row.environment.state != state
-    update_environment(environment=row.environment, fields={"state": state})
-    return _done(
+    return KIND.switched(
         request,
         name,
-        f"The environment {name} {told}",
-        undo=undo_contexts.of_state("environment", name, state) if was_other else None,
-    )
-
-
-def _done(
-    request: HttpRequest, name: str, told: str, *, status: int = 200, undo: Undo | None = None
-) -> HttpResponse:
-    return answers.done(
-        request,
-        to=reverse("environment", args=[name]),
-        message=told,
-        as_json=contexts.summary(contexts.find(name=name)),
-        status=status,
-        undo=undo,
+        to=state,
+        was=lambda row: row.environment.state,
+        change=lambda row: update_environment(environment=row.environment, fields={"state": state}),
+        told=told,
     )

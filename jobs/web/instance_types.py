@@ -15,7 +15,16 @@ from . import answers
 from .access import require_staff
 from .contexts import instance_types as contexts
 from .contexts import undo
+from .kinds import Kind
 from .once import AGAIN, found_again, once
+
+KIND = Kind(
+    name="instance_type",
+    find=lambda name: contexts.find(name=name),
+    summary=contexts.summary,
+    form="instance_types/form.html",
+    build_form=contexts.build_form,
+)
 
 
 @answers.allow("GET", "POST")
@@ -71,10 +80,8 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
         return answers.refused(
             request,
             error,
-            "instance_types/form.html",
-            lambda errors: contexts.build_form(
-                values=contexts.form_values(row), row=row, errors=errors
-            ),
+            "instance_types/detail.html",
+            lambda errors: {**contexts.build(row=row), "form_errors": errors[""]},
         )
     return answers.done(
         request,
@@ -95,15 +102,10 @@ def _create(request: HttpRequest) -> HttpResponse:
             find=found_again(InstanceType.objects, called="instance type"),
         )
     except InvalidInput as error:
-        return answers.refused(
-            request,
-            error,
-            "instance_types/form.html",
-            lambda errors: contexts.build_form(values=fields, errors=errors),
-        )
+        return KIND.refused(request, error, values=fields)
     name = sent.made.name
     told = f"The instance type {name} is made. Name it in an environment."
-    return _done(request, name, AGAIN if sent.is_again else told, status=201)
+    return KIND.done(request, name, AGAIN if sent.is_again else told, status=201)
 
 
 def _update(request: HttpRequest, name: str) -> HttpResponse:
@@ -113,23 +115,7 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
     try:
         update_instance_type(instance_type=row, fields=fields)
     except InvalidInput as error:
-        return answers.refused(
-            request,
-            error,
-            "instance_types/form.html",
-            lambda errors: contexts.build_form(
-                values={**contexts.form_values(row), **fields}, errors=errors, row=row
-            ),
-        )
+        values = {**contexts.form_values(row), **fields}
+        return KIND.refused(request, error, values=values, row=row)
     told = f"The instance type {name} is changed. What is launched keeps its price."
-    return _done(request, name, told)
-
-
-def _done(request: HttpRequest, name: str, told: str, *, status: int = 200) -> HttpResponse:
-    return answers.done(
-        request,
-        to=reverse("instance_type", args=[name]),
-        message=told,
-        as_json=contexts.summary(contexts.find(name=name)),
-        status=status,
-    )
+    return KIND.done(request, name, told)

@@ -12,7 +12,16 @@ from . import answers
 from .access import require_staff
 from .contexts import policies as contexts
 from .contexts import undo
+from .kinds import Kind
 from .once import AGAIN, found_again, once
+
+KIND = Kind(
+    name="policy",
+    find=lambda name: contexts.find(name=name),
+    summary=contexts.summary,
+    form="policies/form.html",
+    build_form=contexts.build_form,
+)
 
 
 @answers.allow("GET", "POST")
@@ -67,10 +76,8 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
         return answers.refused(
             request,
             error,
-            "policies/form.html",
-            lambda errors: contexts.build_form(
-                values=contexts.values_of(row), row=row, errors=errors
-            ),
+            "policies/detail.html",
+            lambda errors: {**contexts.build(row=row), "form_errors": errors[""]},
         )
     return answers.done(
         request,
@@ -91,15 +98,10 @@ def _create(request: HttpRequest) -> HttpResponse:
             find=found_again(SchedulingPolicy.objects, called="policy"),
         )
     except InvalidInput as error:
-        return answers.refused(
-            request,
-            error,
-            "policies/form.html",
-            lambda errors: contexts.build_form(values=fields, errors=errors),
-        )
+        return KIND.refused(request, error, values=fields)
     name = sent.made.name
     told = f"The policy {name} is made. Choose it in a new queue."
-    return _done(request, name, AGAIN if sent.is_again else told, status=201)
+    return KIND.done(request, name, AGAIN if sent.is_again else told, status=201)
 
 
 def _update(request: HttpRequest, name: str) -> HttpResponse:
@@ -109,22 +111,6 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
     try:
         update_policy(policy=row, fields=fields)
     except InvalidInput as error:
-        return answers.refused(
-            request,
-            error,
-            "policies/form.html",
-            lambda errors: contexts.build_form(
-                values={**contexts.values_of(row), **fields}, errors=errors, row=row
-            ),
-        )
-    return _done(request, name, f"The policy {name} is changed.")
-
-
-def _done(request: HttpRequest, name: str, told: str, *, status: int = 200) -> HttpResponse:
-    return answers.done(
-        request,
-        to=reverse("policy", args=[name]),
-        message=told,
-        as_json=contexts.summary(contexts.find(name=name)),
-        status=status,
-    )
+        values = {**contexts.values_of(row), **fields}
+        return KIND.refused(request, error, values=values, row=row)
+    return KIND.done(request, name, f"The policy {name} is changed.")

@@ -11,9 +11,16 @@ from jobs.services.setup.queues import create_queue, delete_queue, update_queue
 from . import answers
 from .access import require_staff, user_of
 from .contexts import queues as contexts
-from .contexts import undo as undo_contexts
+from .kinds import Kind
 from .once import AGAIN, found_again, once
-from .toasts import Undo
+
+KIND = Kind(
+    name="queue",
+    find=lambda name: contexts.find(name=name),
+    summary=contexts.summary,
+    form="queues/form.html",
+    build_form=contexts.build_form,
+)
 
 NEW: dict[str, object] = {"priority": "1", "state": QueueState.ENABLED, "backfill": True}
 
@@ -83,17 +90,15 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     require_staff(request)
     row = contexts.find(name=name)
     if request.method != "POST":
-        return answers.page(request, "queues/delete.html", {"name": row.queue.name})
+        return answers.page(request, "queues/delete.html", contexts.build_delete(row=row))
     try:
         delete_queue(queue=row.queue)
     except Conflict as error:
         return answers.refused(
             request,
             error,
-            "queues/form.html",
-            lambda errors: contexts.build_form(
-                values=contexts.values_of(row), row=row, errors=errors
-            ),
+            "queues/delete.html",
+            lambda errors: contexts.build_delete(row=row, errors=errors),
         )
     return answers.done(
         request,
@@ -113,14 +118,9 @@ def _create(request: HttpRequest) -> HttpResponse:
             find=found_again(JobQueue.objects, called="queue"),
         )
     except InvalidInput as error:
-        return answers.refused(
-            request,
-            error,
-            "queues/form.html",
-            lambda errors: contexts.build_form(values=fields, errors=errors),
-        )
+        return KIND.refused(request, error, values=fields)
     told = AGAIN if sent.is_again else f"The queue {sent.made.name} is made."
-    return _done(request, sent.made.name, told, status=201)
+    return KIND.done(request, sent.made.name, told, status=201)
 
 
 def _update(request: HttpRequest, name: str) -> HttpResponse:
@@ -130,38 +130,17 @@ def _update(request: HttpRequest, name: str) -> HttpResponse:
     try:
         update_queue(queue=row.queue, fields=fields)
     except InvalidInput as error:
-        return answers.refused(
-            request,
-            error,
-            "queues/form.html",
-            lambda errors: contexts.build_form(
-                values={**contexts.values_of(row), **fields}, errors=errors, row=row
-            ),
-        )
-    return _done(request, name, f"The queue {name} is changed.")
+        values = {**contexts.values_of(row), **fields}
+        return KIND.refused(request, error, values=values, row=row)
+    return KIND.done(request, name, f"The queue {name} is changed.")
 
 
 def _set_state(request: HttpRequest, name: str, state: QueueState, told: str) -> HttpResponse:
-    require_staff(request)
-    row = contexts.find(name=name)
-    was_other = row.queue.state != state
-    update_queue(queue=row.queue, fields={"state": state})
-    return _done(
+    return KIND.switched(
         request,
         name,
-        f"The queue {name} {told}",
-        undo=undo_contexts.of_state("queue", name, state) if was_other else None,
-    )
-
-
-def _done(
-    request: HttpRequest, name: str, told: str, *, status: int = 200, undo: Undo | None = None
-) -> HttpResponse:
-    return answers.done(
-        request,
-        to=reverse("queue", args=[name]),
-        message=told,
-        as_json=contexts.summary(contexts.find(name=name)),
-        status=status,
-        undo=undo,
+        to=state,
+        was=lambda row: row.queue.state,
+        change=lambda row: update_queue(queue=row.queue, fields={"state": state}),
+        told=told,
     )

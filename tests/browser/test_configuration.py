@@ -73,7 +73,7 @@ def test_a_secret_is_stored_and_deleted(visit: Visit) -> None:
     expect(row).to_contain_text("you")
     expect(page.locator("body")).not_to_contain_text("hunter2")
     row.get_by_role("link", name="Change").click()
-    page.get_by_role("link", name="Delete secret").click()
+    page.get_by_role("link", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("No secrets yet")).to_be_visible()
 

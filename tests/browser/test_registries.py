@@ -33,7 +33,7 @@ def test_a_login_is_stored_tried_and_deleted(visit: Visit, user: User) -> None:
     check_login(login_id=RegistryLogin.objects.get().pk)
     expect(page.get_by_text("The registry accepts it.")).to_be_visible()
     expect(page.get_by_label("User name")).to_have_value("half typed")
-    page.get_by_role("link", name="Delete login").click()
+    page.get_by_role("link", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("No logins yet")).to_be_visible()
     forget_world(name)

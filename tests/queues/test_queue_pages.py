@@ -269,7 +269,7 @@ def test_a_queue_for_service_jobs_is_shown_and_changed_but_takes_no_jobs(
     assert "a job is terminated" in page
     assert "for service jobs, which do not run here" in page
     assert "/submit/?queue=q" not in page
-    assert 'name="environments"' not in client.get("/queues/q/edit/").text
+    assert 'name="environments"' not in client.get("/queues/q/").text
     assert client.post("/queues/q/", {"priority": "3"}).status_code == 302
     found = client.get("/queues/q/", headers=JSON).json()
     assert (found["priority"], found["service_environments"]) == (3, ["train"])
@@ -349,7 +349,7 @@ def test_why_somebody_else_s_job_waits_is_told_by_its_code_alone(
 def test_it_is_asked_before_a_queue_is_deleted(client: Client, boss: User) -> None:
     queue = a_queue(name="q", state="DISABLED")
     client.force_login(boss)
-    assert 'data-opens="delete-dialog"' in client.get("/queues/q/edit/").text
+    assert 'data-opens="delete-dialog"' in client.get("/queues/q/").text
     asked = client.get("/queues/q/delete/").text
     assert "Delete q?" in asked
     assert "Its unfinished jobs are terminated" in asked

@@ -35,6 +35,7 @@ from jobs.selectors.offered_types import offered_types
 from . import instances as instance_contexts
 from . import spot, type_prices
 from .environment_form import KIND_NAMES, STRATEGIES, kind_of
+from .forms import errors_elsewhere
 from .lazily import lazily
 from .named import NameQuery, read_query
 from .texts import dollars, max_vcpus
@@ -133,6 +134,17 @@ def build(
         "topics": TOPICS,
         "refused": subject,
         "refusal": [text for texts in error.errors.values() for text in texts] if error else [],
+    }
+
+
+def build_delete(
+    *, row: selectors.EnvironmentRow, errors: Mapping[str, list[str]] | None = None
+) -> dict[str, Any]:
+    """The page that asks before it is deleted, or says what stands against it."""
+    return {
+        "name": row.environment.name,
+        "is_enabled": row.environment.state == EnvironmentState.ENABLED,
+        "form_errors": errors_elsewhere(errors, fields=()),
     }
 
 

@@ -37,7 +37,7 @@ from ..access import user_of
 from .forms import errors_elsewhere, is_checked
 from .lazily import lazily
 from .overridden import ecs_overrides_of, node_overrides_of
-from .submit_forecast import forecast_of, size_errors
+from .submit_forecast import forecast_of, queue_errors, size_errors
 
 # Of one container: a definition of several has them in each.
 OF_ONE_CONTAINER = ("command", "vcpus", "memory_mib", "gpus", "image")
@@ -162,8 +162,10 @@ def build(
     values = _shown_values(typed, definition, is_new=is_new, errors=errors)
     if not values["queue"] and errors is None:
         values["queue"] = usual_queue_name(user)
+    names = lazily(lambda: queue_names(enabled_only=True))
+    closed = queue_errors(values, names) if errors is None else {}
     policy = lazily(lambda: policy_of_queue(values["queue"]))
-    marked = size_errors(user, values, policy) if errors is None else dict(errors)
+    marked = {**size_errors(user, values, policy), **closed} if errors is None else dict(errors)
     return {
         "values": values,
         "errors": marked,
@@ -176,7 +178,7 @@ def build(
         "is_replaced": not is_new and bool(typed.get("is_replaced")),
         "policy": policy,
         "needs_priority": lazily(lambda: _needs_priority(definition, policy())),
-        "queue_names": lazily(lambda: queue_names(enabled_only=True)),
+        "queue_names": names,
         "definition_names": lazily(definition_names),
         "recent_jobs": lazily(lambda: recent_jobs(user)),
         "array_open": any(values[name] or name in marked for name in ARRAY_FIELDS),

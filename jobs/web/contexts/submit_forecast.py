@@ -6,9 +6,11 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from jobs.domain.errors import InvalidInput
+from jobs.domain.validation import FieldError
 from jobs.models import SchedulingPolicy
 from jobs.selectors.budgets import warnings_for
 from jobs.services.requests.submission import SIZE_FIELDS, Submission, check_submission
+from jobs.services.requests.submission_checks import find_queue
 
 from .budgets import warnings
 from .forecast import asked_of, estimate, outlook
@@ -83,6 +85,20 @@ def _for_forecast(values: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
         fields["share_identifier"] = fields["share_identifier"] or "estimate"
         fields["scheduling_priority"] = fields["scheduling_priority"] or "0"
     return fields
+
+
+def queue_errors(values: dict[str, Any], names: Callable[[], list[str]]) -> dict[str, list[str]]:
+    """Why the queue that a link or an earlier job names cannot be chosen; it is taken out of the values.
+
+    `names` are those to choose from: of what is among them nothing is asked.
+    """
+    try:
+        if values["queue"] and values["queue"] not in names():
+            find_queue(values["queue"])
+    except FieldError as error:
+        values["queue"] = ""
+        return {"queue": list(error.texts)}
+    return {}
 
 
 def size_errors(user: User, values: Mapping[str, Any], policy: Policy) -> dict[str, list[str]]:
