@@ -18,7 +18,6 @@ RESOURCE_TAG = "aws:ResourceTag/"
 TAG_KEYS = "aws:TagKeys"
 # What each refusal says, and nothing else does.
 NOT_AUTHORIZED = "is not authorized to perform:"
-_BECAUSE = " because "
 UNREADABLE = (
     "its document cannot be read any more, and until a superuser has changed or deleted it (Access, Policies), "
     "it denies its users all changes."
@@ -171,12 +170,7 @@ def gives_somewhere(policies: Iterable[Policy], action: str) -> bool:
 def refusal(decision: Decision, username: str) -> str:
     """What who is refused is told, in IAM's form."""
     begin = f"User {username} {NOT_AUTHORIZED} {decision.action} on resource: {decision.arn}"
-    return f"{begin}{_BECAUSE}{who_denies(decision)}"
-
-
-def reason_in(text: str) -> str:
-    """Of a refusal's text, what `who_denies` says."""
-    return text.partition(_BECAUSE)[2]
+    return f"{begin} because {who_denies(decision)}"
 
 
 def who_denies(decision: Decision) -> str:

@@ -17,7 +17,6 @@ from jobs.domain.access_actions import (
     ACTIONS,
     DEREGISTER_JOB_DEFINITION,
     REGISTER_JOB_DEFINITION,
-    SUBMIT_JOB,
 )
 from jobs.domain.access_policies import (
     Context,
@@ -26,7 +25,6 @@ from jobs.domain.access_policies import (
     Resource,
     foreseen,
     gives_somewhere,
-    reason_in,
     refusal,
     who_denies,
 )
@@ -34,7 +32,7 @@ from jobs.models import Job
 from jobs.selectors.access_policies import base_context, may_have_policies, policies_of
 from jobs.selectors.access_resources import new_definition
 from jobs.selectors.definitions import may_change_definition
-from jobs.services.requests.rights import require_right_again
+from jobs.services.requests.rights import denial_again
 
 from .permission_resources import Find, Post
 from .permissions import FORMS, FORMS_OF_NEW, READS, RULES, address_of, was_given
@@ -184,12 +182,10 @@ def _known(user: Any) -> User:
 
 def _may_run_again(request: HttpRequest, job: Job) -> bool:
     user: Any = request.user
-    try:
-        require_right_again(job, by=user, now=timezone.now(), address=address_of(request))
-    except PermissionDenied as denied:
-        _withhold(request, SUBMIT_JOB, reason_in(str(denied)))
-        return False
-    return True
+    denial = denial_again(job, by=user, now=timezone.now(), address=address_of(request))
+    if denial is not None:
+        _withhold(request, denial.action, who_denies(denial))
+    return denial is None
 
 
 def _withhold(request: HttpRequest, action: str, why: str) -> None:

@@ -1,5 +1,7 @@
 """Submitting a job: the form, the checks it makes while it is filled in, and the post."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -17,6 +19,7 @@ from .access import user_of
 from .contexts import job as job_contexts
 from .contexts import submit as contexts
 from .contexts import undo
+from .contexts.submit_rights import with_denial
 from .handed_out import SHOWN_AGAIN_FOR
 from .once import AGAIN, once
 from .permissions import address_of
@@ -36,7 +39,7 @@ def submit(request: HttpRequest) -> HttpResponse:
     again = request.GET.get("again", "")
     if again:
         typed = contexts.of_job(find_job(user=user, job_id=_job_id(again)))
-    return answers.page(request, "jobs/submit.html", contexts.build(user=user, typed=typed))
+    return _form(request, contexts.build(user=user, typed=typed))
 
 
 def submit_posted(request: HttpRequest) -> HttpResponse:
@@ -59,7 +62,7 @@ def submit_posted(request: HttpRequest) -> HttpResponse:
             request,
             error,
             "jobs/submit.html",
-            lambda errors: contexts.build(user=user, typed=fields, errors=errors),
+            lambda errors: _told(request, contexts.build(user=user, typed=fields, errors=errors)),
         )
     except PermissionDenied as denied:
         if answers.wants_json(request):
@@ -85,8 +88,8 @@ def fill(request: HttpRequest) -> HttpResponse:
 
     A post, so that neither the form's CSRF token nor what was typed gets into a URL.
     """
-    context = contexts.build(user=user_of(request), typed=contexts.typed_fields(request))
-    return answers.page(request, "jobs/submit.html", context)
+    typed = contexts.typed_fields(request)
+    return _form(request, contexts.build(user=user_of(request), typed=typed))
 
 
 @answers.allow("POST")
@@ -95,12 +98,13 @@ def check(request: HttpRequest) -> HttpResponse:
     typed = contexts.typed_fields(request)
     if request.content_type != "application/json":
         typed = contexts.without_half_typed(typed)
-    context = contexts.check(user=user_of(request), typed=typed)
+    context = _told(request, contexts.check(user=user_of(request), typed=typed))
+    wrong = context["errors"]
     return answers.page(
         request,
         "jobs/submit_check.html",
-        context,
-        as_json=lambda: {"errors": context["errors"]},
+        {**context, "field_errors": [(name, wrong.get(name, [])) for name in contexts.FIELDS]},
+        as_json=lambda: {"errors": wrong},
     )
 
 
@@ -120,6 +124,15 @@ def waited_for(request: HttpRequest) -> HttpResponse:
             ]
         },
     )
+
+
+def _form(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponse:
+    return answers.page(request, "jobs/submit.html", _told(request, context))
+
+
+def _told(request: HttpRequest, context: Mapping[str, Any]) -> dict[str, Any]:
+    """With what a policy of the user would refuse."""
+    return with_denial(context, user=user_of(request), address=address_of(request))
 
 
 def _job_id(text: str) -> UUID:

@@ -164,6 +164,23 @@ def test_tags_are_denied_and_given(user: User) -> None:
     is_denied(user, "UntagResource", "denies it", resourceArn=arn, tagKeys=["a"])
 
 
+def test_an_allow_gives_no_tags_of_somebody_else_s_definition(user: User) -> None:
+    of_others = a_definition(name="theirs", created_by=a_user(), tags={"a": "1"})
+    own = a_definition(name="own", created_by=user, tags={"a": "1"})
+    nobodys = a_definition(name="seeded")
+    bind(user, allow(["batch:TagResource", "batch:UntagResource"]))
+    for definition in (of_others, nobodys):
+        arn = f"{ARN}job-definition/{definition}"
+        told = "belongs to somebody else"
+        is_denied(user, "TagResource", told, resourceArn=arn, tags={"b": "2"})
+        is_denied(user, "UntagResource", told, resourceArn=arn, tagKeys=["a"])
+    arn = f"{ARN}job-definition/{own}"
+    ask(user, "TagResource", resourceArn=arn, tags={"b": "2"})
+    ask(user, "UntagResource", resourceArn=arn, tagKeys=["a"])
+    found = {row.name: row.tags for row in JobDefinition.objects.all()}
+    assert found == {"theirs": {"a": "1"}, "own": {"b": "2"}, "seeded": {}}
+
+
 def test_log_groups_are_denied(user: User) -> None:
     group = "arn:aws:logs:us-east-1:123456789012:log-group:"
     bind(user, deny("logs:*", f"{group}/prod*:*"))

@@ -15,6 +15,8 @@ from jobs.domain.access_actions import (
     ACTIONS,
     DEREGISTER_JOB_DEFINITION,
     REGISTER_JOB_DEFINITION,
+    TAG_RESOURCE,
+    UNTAG_RESOURCE,
     known_action,
     known_key,
     nearest,
@@ -49,6 +51,10 @@ FIELDS = ("name", "description", "document")
 ASKED = ("user", "action", "resource", "context")
 # What may be given by its name in place of its ARN.
 NAMED = {"queue": JOB_QUEUE, "definition": JOB_DEFINITION}
+# What nobody is given of a definition's name that is somebody else's.
+_OF_DEFINITIONS = frozenset(
+    {REGISTER_JOB_DEFINITION, DEREGISTER_JOB_DEFINITION, TAG_RESOURCE, UNTAG_RESOURCE}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +248,8 @@ def _conditions(text: str, errors: dict[str, list[str]]) -> _Given:
 
 
 def _not_his(user: User, action: str, resources: Sequence[str]) -> str:
-    """What is told who registers or deregisters revisions of a name that is somebody else's; else empty."""
-    if action not in (REGISTER_JOB_DEFINITION, DEREGISTER_JOB_DEFINITION):
+    """What is told who registers, deregisters or tags revisions of a name that is somebody else's; else empty."""
+    if action not in _OF_DEFINITIONS:
         return ""
     names = [arns().name_in(each, JOB_DEFINITION) or "" for each in resources]
     try:

@@ -222,10 +222,12 @@ def check(*, user: User, typed: Mapping[str, object]) -> dict[str, Any]:
         errors = {name: texts for name, texts in error.errors.items() if fields.get(name)}
     values: dict[str, Any] = {name: _text(typed, name) for name in TEXT_FIELDS}
     values["depends_on"], values["tags"] = typed.get("depends_on"), typed.get("tags")
+    policy = lazily(lambda: policy_of_queue(values["queue"]))
     return {
         "errors": errors,
-        "field_errors": [(name, errors.get(name, [])) for name in FIELDS],
-        **forecast_of(user, values, lambda: policy_of_queue(values["queue"])),
+        "values": values,
+        "policy": policy,
+        **forecast_of(user, values, policy),
     }
 
 

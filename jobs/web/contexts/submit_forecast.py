@@ -42,10 +42,10 @@ OF_FORECAST = (
 
 def forecast_of(user: User, values: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     """What the estimate beside the form is drawn from; none of it is read before it is drawn."""
-    submission = lazily(lambda: _valid_submission(user, values, policy))
+    submission = lazily(lambda: valid_submission(user, values, policy))
     # What Fargate would not take has a price elsewhere.
     priced = lazily(
-        lambda: submission() or _valid_submission(user, values, policy, but_for_fargate=True)
+        lambda: submission() or valid_submission(user, values, policy, but_for_fargate=True)
     )
     asked = lazily(lambda: asked_of(found, user=user) if (found := submission()) else None)
     priced_at = lazily(lambda: estimate(found) if (found := priced()) else None)
@@ -66,7 +66,7 @@ def forecast_of(user: User, values: Mapping[str, Any], policy: Policy) -> dict[s
     }
 
 
-def _valid_submission(
+def valid_submission(
     user: User, values: Mapping[str, Any], policy: Policy, *, but_for_fargate: bool = False
 ) -> Submission | None:
     """What is filled in; None until queue, definition and amounts are valid."""
