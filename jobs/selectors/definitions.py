@@ -1,6 +1,7 @@
 """Reads of job definitions."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,6 +52,11 @@ class FieldDifference:
     @property
     def changed(self) -> bool:
         return self.old != self.new
+
+    @property
+    def joints(self) -> list[str]:
+        """The label in the pieces between which it may be broken: it can be a long path."""
+        return re.split(r"(?<=\.)", self.label)
 
 
 def list_definitions(
@@ -141,7 +147,7 @@ def definition_usage(*, name: str) -> Usage:
 
 def compare_definitions(*, old: JobDefinition, new: JobDefinition) -> list[FieldDifference]:
     """All fields of two revisions side by side: each variable, parameter and tag, and each member of
-    AWS's structures, as a field of its own."""
+    AWS's structures, as a field of its own. Those that differ come first, and those that neither has are left out."""
     fields = [
         FieldDifference(label, old_text, new_text)
         for (label, old_text), (_, new_text) in zip(_texts(old), _texts(new), strict=True)
@@ -149,9 +155,11 @@ def compare_definitions(*, old: JobDefinition, new: JobDefinition) -> list[Field
     before, after = _members(old), _members(new)
     # In the order of the new one; what only the old one has comes last.
     labels = dict.fromkeys([*after, *before])
-    return fields + [
+    fields += [
         FieldDifference(label, before.get(label, ""), after.get(label, "")) for label in labels
     ]
+    told = [each for each in fields if each.old or each.new]
+    return sorted(told, key=lambda each: not each.changed)
 
 
 def _texts(definition: JobDefinition) -> list[tuple[str, str]]:
