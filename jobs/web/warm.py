@@ -22,3 +22,6 @@ def load_pages() -> None:
             get_template(file.relative_to(folder).as_posix())
     gc.collect()
     gc.freeze()
+    # Python's own: 700, 10 and 10. A page makes some ten thousand objects, so that each few pages one would be
+    # held up by a look at all that is kept; what these leave behind meanwhile are a few megabytes.
+    gc.set_threshold(10_000, 10, 50)
