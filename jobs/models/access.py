@@ -60,6 +60,7 @@ class JobCredentials(models.Model):
     expires_at = models.DateTimeField(help_text="Fetched again, they are good for longer.")
 
     class Meta:
+        verbose_name_plural = "job credentials"
         # What is to be forgotten.
         indexes = [models.Index(fields=["expires_at"], name="credentials_by_end")]
 

@@ -24,6 +24,9 @@ class ArraySummary(models.Model):
     succeeded = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
 
+    class Meta:
+        verbose_name_plural = "array summaries"
+
     def __str__(self) -> str:
         return f"{self.job_id}: {self.counts()}"
 

@@ -15,10 +15,11 @@ class AuditDoor(models.TextChoices):
     PAGE = "PAGE", "dashboard or form post"
     API = "API", "AWS-compatible API"
     ADMIN = "ADMIN", "administration"
+    SERVER = "SERVER", "the server by itself"
 
 
 class AuditEntry(models.Model):
-    """One request that changed something, or was refused for want of rights.
+    """One request that changed something, or was refused for want of rights; of the server itself: what it changed.
 
     Submissions are not listed: each job tells by itself who submitted it, and when.
     """
@@ -44,6 +45,7 @@ class AuditEntry(models.Model):
     status = models.PositiveSmallIntegerField(help_text="Of the answer, by HTTP.")
 
     class Meta:
+        verbose_name_plural = "audit entries"
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["user", "-id"], name="audit_user_newest"),

@@ -31,6 +31,7 @@ class JobDependency(models.Model):
     met = models.BooleanField(default=False)
 
     class Meta:
+        verbose_name_plural = "job dependencies"
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["job", "on", "type"], name="dependency_unique"),

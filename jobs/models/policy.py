@@ -26,6 +26,7 @@ class SchedulingPolicy(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
+        verbose_name_plural = "scheduling policies"
         ordering = ["name"]
         constraints = [
             models.CheckConstraint(
