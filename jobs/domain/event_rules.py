@@ -54,6 +54,10 @@ NO_MAIL_SERVER = (
     "of the docs on production says."
 )
 NO_OWN_ADDRESS = "Your account has no e-mail address. An administrator enters it."
+GONE = (
+    "The receiver answered 410 Gone: it wants no more of this, so the rule was switched off. Switch it on once it goes "
+    "to the right address."
+)
 KIND_STAYS = "A rule keeps its kind of target. Make another rule."
 NO_ADDRESS_OF_MAIL = "This is no e-mail address, such as ops@example.com."
 NO_URL = (

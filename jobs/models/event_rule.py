@@ -20,7 +20,8 @@ class EventRule(models.Model):
 
     Its own row is the lock of its deliveries' coming and going. `next_at`: when something is to be done for it; empty:
     nothing waits. Who sends moves it on by as long as he may take, and writes `claim`: if he dies, another takes over
-    then. `failures` counts tries one after the other at which the receiver did not answer as it should.
+    then. `failures` counts tries one after the other at which the receiver did not answer as it should. `off_reason`:
+    why the server has switched it off; empty where it is on, or somebody has switched it off himself.
     """
 
     name = models.CharField(max_length=128, unique=True)
@@ -29,6 +30,7 @@ class EventRule(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="event_rules"
     )
     is_enabled = models.BooleanField(default=True)
+    off_reason = models.TextField(default="", blank=True)
     pattern = models.JSONField(help_text="EventBridge's event pattern.")
     target_kind = models.CharField(max_length=16, choices=TargetKind)
     address = models.CharField(max_length=1000, help_text="A URL, or an e-mail address.")
@@ -106,6 +108,7 @@ class EventDelivery(models.Model):
     error = models.TextField(blank=True)
 
     class Meta:
+        verbose_name_plural = "event deliveries"
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(

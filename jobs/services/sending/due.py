@@ -9,7 +9,13 @@ from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from jobs import changes
-from jobs.domain.event_rules import GIVEN_UP_AFTER, LONGEST_DELAY, MAILS_EVERY, delay_after
+from jobs.domain.event_rules import (
+    GIVEN_UP_AFTER,
+    GONE,
+    LONGEST_DELAY,
+    MAILS_EVERY,
+    delay_after,
+)
 from jobs.models import DeliveryState, EventDelivery, EventRule, TargetKind
 
 from .outcomes import Outcome
@@ -21,6 +27,10 @@ WEBHOOKS_AT_ONCE = 50
 IN_A_MAIL = 1000
 # So many are given up in a statement.
 PORTION = 1000
+WRITTEN_AT_END = (
+    *("claim", "last_sent_at", "failures", "last_error", "next_at"),
+    *("is_enabled", "off_reason"),
+)
 
 
 def is_due() -> bool:
@@ -109,11 +119,13 @@ def let_go(
     problem: str | None,
     now: datetime,
     wait: timedelta = timedelta(0),
-) -> None:
-    """Ends a claim: says when the rule is due next, and how its receiver does.
+    is_gone: bool = False,
+) -> bool:
+    """Ends a claim: says when the rule is due next, and how its receiver does. Whether it was switched off.
 
-    `problem`: why it is not to be asked again soon, not before `wait` is over; None: it is. If another has taken over,
-    nothing changes.
+    `problem`: why it is not to be asked again soon, not before `wait` is over; None: it is. `is_gone`: it is not to be
+    asked at all, so the rule is switched off, unless it goes elsewhere meanwhile; what waits goes on waiting. If
+    another has taken over, nothing changes.
     """
     with transaction.atomic():
         row = (
@@ -123,7 +135,7 @@ def let_go(
             .first()
         )
         if row is None:
-            return
+            return False
         row.claim = None
         if sent:
             row.last_sent_at = now
@@ -133,8 +145,12 @@ def let_go(
             row.failures, row.last_error = 0, ""
         longer = min(max(delay_after(row.failures), wait), LONGEST_DELAY)
         row.next_at = _next_at(row, delay=None if problem is None else longer, now=now)
-        row.save(update_fields=["claim", "last_sent_at", "failures", "last_error", "next_at"])
+        is_off = is_gone and row.is_enabled and row.address == rule.address
+        if is_off:
+            row.is_enabled, row.off_reason = False, GONE
+        row.save(update_fields=WRITTEN_AT_END)
         changes.publish([changes.SENDING])
+    return is_off
 
 
 def _next_at(row: EventRule, *, delay: timedelta | None, now: datetime) -> datetime | None:

@@ -132,8 +132,11 @@ def update_rule(
         row = _locked(rule)
         if clean.is_enabled and not row.is_enabled:
             row.since = now
-        if clean.address != row.address:
-            # What was said of the old one says nothing of it.
+        is_tried_anew = clean.is_enabled and bool(row.off_reason)
+        if clean.is_enabled:
+            row.off_reason = ""
+        if clean.address != row.address or is_tried_anew:
+            # What was said of the old one, or before, says nothing of it.
             row.failures, row.last_error = 0, ""
             row.next_at = row.next_at and now
             refused = EventDelivery.objects.filter(rule=row, state=DeliveryState.WAITING)

@@ -16,7 +16,8 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from jobs.models import EventDelivery, EventRule, TargetKind
+from jobs.models import AuditDoor, EventDelivery, EventRule, TargetKind
+from jobs.services.access import audit
 from jobs.services.access.ciphers import Unreadable
 from jobs.services.writing.apart import Apart
 
@@ -39,6 +40,9 @@ SECONDS_OF_RULE = 5.0
 # that never answers. It is before the rule's claim runs out.
 SECONDS_OF_TURN = 25.0
 
+# What the audit trail calls it.
+SWITCHED_OFF = "event_rule_gone"
+
 BROKEN = "Something broke on this side. An administrator finds the cause in the workers’ log."
 STUCK = f"It was not over within {SECONDS_OF_TURN:.0f} seconds, so nobody waited any longer."
 UNREADABLE = (
@@ -49,7 +53,10 @@ UNREADABLE = (
 
 @dataclass(slots=True)
 class _Turn:
-    """A rule that is sent for. `problem`: why its receiver is left alone for a while, `wait` as he asked for."""
+    """A rule that is sent for. `problem`: why its receiver is left alone for a while, `wait` as he asked for.
+
+    `is_gone`: he wants nothing any more.
+    """
 
     rule: EventRule
     ticket: UUID | None
@@ -59,6 +66,7 @@ class _Turn:
     refused: int = 0
     problem: str | None = None
     wait: timedelta = timedelta(0)
+    is_gone: bool = False
 
 
 # What a thread tells of a rule: an outcome, or None when it is done.
@@ -229,16 +237,29 @@ def _note(turn: _Turn, outcome: Outcome) -> None:
     turn.refused += 1
     if not outcome.is_of_event or turn.refused >= webhooks.REFUSED_AT_MOST:
         turn.problem, turn.wait = outcome.error, outcome.wait
+    turn.is_gone |= outcome.is_gone
 
 
 def _end(turn: _Turn) -> None:
-    due.let_go(
+    now = timezone.now()
+    is_off = due.let_go(
         turn.rule,
         turn.ticket,
         sent=turn.sent,
         problem=turn.problem,
         wait=turn.wait,
-        now=timezone.now(),
+        is_gone=turn.is_gone,
+        now=now,
     )
+    if is_off:
+        audit.note(
+            user=turn.rule.owner,
+            door=AuditDoor.SERVER,
+            action=SWITCHED_OFF,
+            target=f"{turn.rule.name}: switched off, since the receiver answered 410 Gone",
+            status=webhooks.GONE,
+            address="",
+            now=now,
+        )
     # What was given up counts as well.
     remove_many(turn.rule)

@@ -29,6 +29,9 @@ MAX_DIGITS = 6
 # Answers that say that the receiver is not well, and nothing of the event.
 # Source: EventBridge User Guide, "Amazon EventBridge API destinations", which errors are tried again.
 NOT_WELL = frozenset({401, 407, 408, 409, 425, 429})
+# Who answers that wants to be sent nothing any more.
+# Source: Standard Webhooks, "Delivery success and failure".
+GONE = 410
 # After so many that the receiver did not want, one after the other, nobody asks about more.
 REFUSED_AT_MOST = 3
 
@@ -217,7 +220,8 @@ def _outcome(delivery_id: int, answer: int | str) -> Outcome:
         (delivery_id,),
         answer,
         error=_told(answer),
-        is_of_event=answer < 500 and answer not in NOT_WELL,
+        is_of_event=answer < 500 and answer not in NOT_WELL and answer != GONE,
+        is_gone=answer == GONE,
     )
 
 

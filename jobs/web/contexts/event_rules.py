@@ -108,6 +108,7 @@ def summary(rule: EventRule) -> dict[str, Any]:
         "created_at": rule.created_at,
         "changed_at": rule.changed_at,
         "last_sent_at": rule.last_sent_at,
+        "off_reason": rule.off_reason,
         "failures": rule.failures,
         "last_error": rule.last_error,
         "next_at": rule.next_at,
