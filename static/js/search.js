@@ -4,11 +4,13 @@
 (() => {
   const box = document.getElementById("search-box");
   const list = document.getElementById("search-suggestions");
+  const told = document.getElementById("search-told");
   if (!box || !list) return;
   const LETTERS_AT_LEAST = 2;
   let at = -1;
 
-  const options = () => [...list.querySelectorAll("[role=option]")];
+  // That nothing was found is told where options stand, and is none.
+  const options = () => [...list.querySelectorAll("[data-href]")];
 
   function choose(index) {
     at = index;
@@ -21,10 +23,18 @@
   }
 
   function show(visible) {
-    const open = visible && options().length > 0;
+    const open = visible && list.childElementCount > 0;
     list.hidden = !open;
     box.setAttribute("aria-expanded", String(open));
     choose(-1);
+    tell(open);
+  }
+
+  // A list that opens is not read out by itself.
+  function tell(open) {
+    const count = options().length;
+    const words = count === 0 ? "Nothing found" : `${count} suggestion${count === 1 ? "" : "s"}`;
+    told.textContent = open ? words : "";
   }
 
   const isLongEnough = () => box.value.trim().length >= LETTERS_AT_LEAST;

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from jobs.services.search.follow import index_history
 from tests.browser.test_accessibility import all_problems, calm
-from tests.builders import a_job, a_queue
+from tests.builders import a_job, a_queue, an_event_rule
 
 pytestmark = pytest.mark.browser
 Visit = Callable[[str], Page]
@@ -60,3 +60,26 @@ def test_enter_alone_leads_to_all_that_was_found_and_an_id_to_its_job(visit: Vis
     box.fill(str(job.pk))
     box.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("render-frames")
+
+
+def test_pages_and_rules_are_suggested_and_it_says_where_nothing_is_found(visit: Visit) -> None:
+    an_event_rule(name="failed-jobs")
+    page = visit("/environments/")
+    box = page.get_by_role("combobox", name="Search everywhere")
+    box.press_sequentially("failed")
+    expect(page.get_by_role("option").filter(has_text="Rule")).to_have_text(
+        re.compile("failed-jobs")
+    )
+    box.fill("nosuchthing")
+    nothing = page.get_by_role("option", name="Nothing found")
+    expect(nothing).to_be_visible()
+    expect(page.locator("#search-told")).to_have_text("Nothing found")
+    calm(page)
+    assert all_problems(page) == []
+    box.press("ArrowDown")
+    expect(nothing).to_have_attribute("aria-selected", "false")
+    box.fill("rules")
+    expect(page.get_by_role("option").first).to_contain_text("Page")
+    box.press("ArrowDown")
+    box.press("Enter")
+    expect(page).to_have_url(re.compile("/event-rules/$"))

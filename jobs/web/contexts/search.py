@@ -18,15 +18,17 @@ from jobs.models import Job
 from jobs.selectors import search as selectors
 from jobs.selectors.attempt_ends import ends_of
 from jobs.selectors.logs.ends import log_ends_of
-from jobs.selectors.search_names import FoundNames, find_names
 from jobs.web import plaintext
 
 from . import job as job_contexts
+from . import search_names
 from .lazily import lazily
 
 NAMES = 8
 SUGGESTED_JOBS = 6
 SUGGESTED_NAMES = 3
+NO_JOB = "No job has these words"
+NOTHING = "Nothing found: no job has these words, and nothing else such a name"
 TEXT_LENGTH = 200
 # Of a reason that holds a whole traceback.
 EXCERPT_LENGTH = 180
@@ -101,13 +103,15 @@ def job_url(*, user: User, query: SearchQuery) -> str | None:
 def build(*, user: User, query: SearchQuery) -> dict[str, Any]:
     """Read when drawn; see `lazily`."""
     found = lazily(lambda: selectors.find_jobs(user=user, text=query.text, before=query.before))
+    names = lazily(lambda: _names(user, query))
     return {
         "text": query.text,
         "searched": query.text,
         "has_words": bool(search.words(query.text)),
         "found": found,
         "jobs": lazily(lambda: _marked(found(), query.text)),
-        "names": lazily(lambda: _names(query)),
+        "names": names,
+        "nothing": lazily(lambda: NO_JOB if names() or query.before else NOTHING),
         "looked_back_to": lazily(lambda: _looked_back_to(found())),
         "next_url": lazily(lambda: _next_url(query, found())),
         "first_url": query.url(before=None) if query.before else None,
@@ -117,12 +121,13 @@ def build(*, user: User, query: SearchQuery) -> dict[str, Any]:
 
 
 def as_json(*, user: User, query: SearchQuery) -> dict[str, Any]:
-    """`jobs`, newest first, each with its `matches` by what they are; names of other things; `next`, or null.
+    """`jobs`, newest first, each with its `matches` by what they are; names of other things by their kinds, `pages`
+    with their addresses; `next`, or null.
 
     `looked_back_to`: the search ended there before it had found a page full; `next` goes on.
     """
     found = selectors.find_jobs(user=user, text=query.text, before=query.before)
-    names = _names(query)
+    names = {group.kind: group.found for group in _names(user, query)}
     return {
         "jobs": [
             {
@@ -132,33 +137,40 @@ def as_json(*, user: User, query: SearchQuery) -> dict[str, Any]:
             }
             for each in _marked(found, query.text)
         ],
-        "definitions": list(names.definitions),
-        "queues": list(names.queues),
-        "environments": list(names.environments),
+        **{
+            kind: [each.name for each in names.get(kind, ())]
+            for kind in search_names.all_kinds()
+            if kind != search_names.PAGES
+        },
+        "pages": [
+            {"name": page.name, "url": page.url} for page in names.get(search_names.PAGES, ())
+        ],
         "next": _next_url(query, found),
         "looked_back_to": _looked_back_to(found),
     }
 
 
 def suggest(*, user: User, query: SearchQuery) -> dict[str, Any]:
-    """The newest few jobs that match, and what has such a name."""
+    """Pages of such a name, the newest few jobs that match, and what else has such a name."""
     return {"suggestions": list(_suggestions(user, query.text))}
 
 
 def _suggestions(user: User, text: str) -> Iterator[Suggestion]:
     starts = search.words(text)
+    pages: list[Suggestion] = []
+    others: list[Suggestion] = []
+    for group in search_names.find(user=user, text=text, limit=SUGGESTED_NAMES):
+        of_kind = pages if group.kind == search_names.PAGES else others
+        of_kind += [
+            Suggestion(group.one, group.icon, _pieces(each.name, starts), "", each.url)
+            for each in group.found
+        ]
+    yield from pages
     for job in selectors.find_jobs(user=user, text=text, limit=SUGGESTED_JOBS).jobs:
         detail = f"{job.status} · {job.queue.name}"
         url = reverse("job", args=[job.pk])
         yield Suggestion(_kind(job), "list-details", _pieces(job.name, starts), detail, url, job)
-    names = find_names(text=text, limit=SUGGESTED_NAMES)
-    for kind, icon, route, found in (
-        ("Definition", "template", "definition", names.definitions),
-        ("Queue", "stack-2", "queue", names.queues),
-        ("Environment", "server-2", "environment", names.environments),
-    ):
-        for name in found:
-            yield Suggestion(kind, icon, _pieces(name, starts), "", reverse(route, args=[name]))
+    yield from others
 
 
 def _kind(job: Job) -> str:
@@ -167,9 +179,11 @@ def _kind(job: Job) -> str:
     return "Job" if job.array_index is None else f"Child {job.array_index}"
 
 
-def _names(query: SearchQuery) -> FoundNames:
+def _names(user: User, query: SearchQuery) -> list[search_names.NameGroup]:
     """On the first page alone: further ones are of jobs."""
-    return FoundNames() if query.before else find_names(text=query.text, limit=NAMES)
+    if query.before:
+        return []
+    return search_names.find(user=user, text=query.text, limit=NAMES)
 
 
 def _marked(found: selectors.Found, text: str) -> list[FoundJob]:
