@@ -1,7 +1,7 @@
 """What a process keeps for some seconds, so that pages need not work it out for each viewer."""
 
-from jobs.selectors.costs_daily import kept_rest
-from jobs.selectors.costs_ledger import kept_hours
+from jobs.selectors.costs.daily import kept_rest
+from jobs.selectors.costs.ledger import kept_hours
 from jobs.selectors.earlier_runs import kept_runs
 from jobs.selectors.forecast_snapshot import kept_snapshot
 from jobs.selectors.overview import kept_counts_of_owners, kept_failures

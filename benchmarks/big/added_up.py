@@ -18,7 +18,7 @@ from jobs.models import (
     QueueMetric,
     RightSizing,
 )
-from jobs.selectors.costs_sums import HOURS
+from jobs.selectors.costs.sums import HOURS
 
 from .campaigns import YEAR_SECONDS, Campaign, Course
 from .loading import Table, moment

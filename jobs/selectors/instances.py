@@ -14,7 +14,7 @@ from jobs.models import Attempt, ComputeEnvironment, Engine, Instance
 from jobs.pricing.over_time import Steps, pressure_at
 from jobs.pricing.spot import bid_usd_per_hour
 
-from .costs_prices import Prices, cost_so_far, pressure_histories, price_of, prices_of
+from .costs.prices import Prices, cost_so_far, pressure_histories, price_of, prices_of
 from .paging import Page, page_of
 
 NOTHING = Resources(0, 0)

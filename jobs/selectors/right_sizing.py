@@ -21,7 +21,7 @@ from jobs.models import (
 )
 from jobs.pricing.right_sizing import Sample
 
-from .costs_exact import UsdSum
+from .costs.exact import UsdSum
 from .jobs import visible_jobs
 from .newest import newest_in_queues
 

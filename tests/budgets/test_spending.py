@@ -8,9 +8,9 @@ import pytest
 
 from jobs.domain.states import JobStatus
 from jobs.models import Attempt, Budget, Job
-from jobs.selectors import costs, costs_ledger
-from jobs.selectors.costs import Living
-from jobs.selectors.costs_living import read_living
+from jobs.selectors.costs import Living, spending
+from jobs.selectors.costs import ledger as costs_ledger
+from jobs.selectors.costs.living import read_living
 from jobs.services.costs.budgets import bring_up_to_date, spent_of
 from tests.builders import NOW, a_budget, a_job, a_queue, a_user, an_attempt
 
@@ -90,7 +90,7 @@ def test_many_budgets_share_one_look_at_what_runs(monkeypatch: pytest.MonkeyPatc
         looks.append(values)
         return read_living(*values)
 
-    monkeypatch.setattr(costs, "read_living", look)
+    monkeypatch.setattr(spending, "read_living", look)
     monkeypatch.setattr(costs_ledger, "read_living", look)
     rows = [
         a_budget(queue=queue),

@@ -17,8 +17,8 @@ from django.test.signals import template_rendered
 from django.utils import timezone
 
 from jobs.models import Attempt, Capacity, Instance, InstanceState, JobStatus
-from jobs.selectors import costs_rows
 from jobs.selectors.costs import Ledger
+from jobs.selectors.costs import rows as costs_rows
 from jobs.services.costs.rollup import add_up_costs
 from jobs.web.contexts.costs import hours_text
 from tests.builders import (

@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import CostHour, CostMinute
 from jobs.selectors.costs import CostRange, CostScope, Ledger
-from jobs.selectors.costs_amounts import sum_of
+from jobs.selectors.costs.amounts import sum_of
 from jobs.services.costs.rollup import add_up_costs
 from tests.builders import a_definition, a_queue
 

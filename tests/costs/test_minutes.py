@@ -27,9 +27,9 @@ from jobs.models import (
     StaleCostMinute,
 )
 from jobs.selectors.costs import Amounts, CostRange, CostScope, Ledger, month_so_far, spent
-from jobs.selectors.costs_amounts import sum_of, together
-from jobs.selectors.costs_rows import Part, amount_of, cost_rows
-from jobs.selectors.costs_sums import MINUTES, added_up, pieces_of
+from jobs.selectors.costs.amounts import sum_of, together
+from jobs.selectors.costs.rows import Part, amount_of, cost_rows
+from jobs.selectors.costs.sums import MINUTES, added_up, pieces_of
 from jobs.services.attempts.finish import finish_attempt
 from jobs.services.costs import instances, rollup, written
 from jobs.services.costs.rollup import add_up_costs

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from jobs.models import Attempt, Capacity
 from jobs.selectors.costs import CostRange, CostScope, Ledger
-from jobs.selectors.costs_rows import Part, Place, cost_rows
+from jobs.selectors.costs.rows import Part, Place, cost_rows
 from jobs.services.costs.rollup import add_up_costs
 from tests.builders import a_definition, a_queue
 

@@ -10,7 +10,7 @@ from django.db import connection
 
 from jobs.models import InstanceState, JobStatus
 from jobs.selectors.costs import CostRange, CostScope
-from jobs.selectors.costs_living import read_living
+from jobs.selectors.costs.living import read_living
 from tests.builders import NOW, a_job, a_node, an_attempt, an_instance
 from tests.selectors.test_instance_plans import have_run
 from tests.selectors.test_plans import statements_of

@@ -8,8 +8,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from jobs.domain.metric_ranges import range_of
 from jobs.models import Attempt, QueueMetric
-from jobs.selectors import costs_daily, metric_steps
-from jobs.selectors.costs_scope import CostScope
+from jobs.selectors import metric_steps
+from jobs.selectors.costs import daily as costs_daily
+from jobs.selectors.costs.scope import CostScope
 from jobs.selectors.metrics import queue_series
 from tests.builders import NOW, a_queue, an_attempt
 from tests.web.metric_rows import a_queue_minute, counted_until

@@ -12,7 +12,7 @@ from jobs import changes
 from jobs.domain import reasons
 from jobs.domain.states import JobStatus
 from jobs.models import Attempt, Job
-from jobs.selectors.costs_prices import Money
+from jobs.selectors.costs.prices import Money
 from jobs.selectors.plans import is_group
 from jobs.services.costs.attempts import RanFor, price_ends
 from jobs.services.costs.stale_hours import note_end

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from jobs.models import Attempt, Instance
-from jobs.selectors.costs_prices import Money, prices_of
+from jobs.selectors.costs.prices import Money, prices_of
 
 
 class RanFor(NamedTuple):

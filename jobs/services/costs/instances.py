@@ -16,8 +16,8 @@ from django.db.models import Count, QuerySet, prefetch_related_objects
 from jobs.domain.resources import Resources
 from jobs.models import Attempt, Instance
 from jobs.pricing.instances import part_of, rounded_down, share_out
-from jobs.selectors.costs_exact import UsdSum
-from jobs.selectors.costs_prices import prices_of
+from jobs.selectors.costs.exact import UsdSum
+from jobs.selectors.costs.prices import prices_of
 from jobs.services.writing.rows import update_rows
 
 from .stale_hours import note_end

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from jobs.domain.cost_ranges import FIGURES_LAST
 from jobs.models import Attempt, CostMark, Engine, Instance, SpotPressure
-from jobs.selectors.costs_prices import CLOCKS_APART, SPOT_KINDS
+from jobs.selectors.costs.prices import CLOCKS_APART, SPOT_KINDS
 
 # When there was a look last, and before when steps go at the next one.
 LOOKED = "spot-pressure"

@@ -19,9 +19,9 @@ from django.db.models import F, Manager, Model, QuerySet
 
 from jobs import queueing
 from jobs.models import Attempt, CostMark, Instance
-from jobs.selectors.costs_ledger import Ledger
-from jobs.selectors.costs_scope import CostRange, CostScope
-from jobs.selectors.costs_sums import (
+from jobs.selectors.costs.ledger import Ledger
+from jobs.selectors.costs.scope import CostRange, CostScope
+from jobs.selectors.costs.sums import (
     HOURS,
     MINUTES,
     MINUTES_KEPT,

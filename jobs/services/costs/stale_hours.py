@@ -8,7 +8,7 @@ from django.db.models import Manager
 from django.utils import timezone
 
 from jobs.models import Attempt, Job
-from jobs.selectors.costs_sums import HOURS, MINUTES, MINUTES_KEPT, Step
+from jobs.selectors.costs.sums import HOURS, MINUTES, MINUTES_KEPT, Step
 
 # They are added up some time after they are over (`rollup.WRITTEN_AFTER`); an end that is written sooner is in them.
 IN_TIME = {HOURS.mark: timedelta(minutes=5), MINUTES.mark: timedelta(minutes=1)}

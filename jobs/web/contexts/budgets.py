@@ -16,7 +16,7 @@ from jobs.domain.errors import NotFound
 from jobs.models import Budget, BudgetAction, BudgetScope
 from jobs.selectors import budgets as selectors
 from jobs.selectors.choices import queue_names
-from jobs.selectors.costs_rows import Part
+from jobs.selectors.costs.rows import Part
 from jobs.services.setup.budgets import FIELDS, values_of
 
 from .cost_query import CostQuery

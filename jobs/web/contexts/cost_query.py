@@ -16,7 +16,7 @@ from jobs.domain.errors import InvalidInput
 from jobs.domain.numbers import is_whole
 from jobs.models import Capacity
 from jobs.selectors.costs import CostRange, CostScope
-from jobs.selectors.costs_rows import KINDS, Part, Place
+from jobs.selectors.costs.rows import KINDS, Part, Place
 from jobs.selectors.job_pages import Sort
 
 from .jobs import EACH

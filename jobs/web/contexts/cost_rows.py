@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from jobs.domain import ids
 from jobs.selectors.costs import Ledger
-from jobs.selectors.costs_names import Named, Names, names_of
-from jobs.selectors.costs_rows import CostRow, CostRows, Part, amount_of, cost_rows
+from jobs.selectors.costs.names import Named, Names, names_of
+from jobs.selectors.costs.rows import CostRow, CostRows, Part, amount_of, cost_rows
 
 from .cost_query import RowsQuery
 from .costs import KIND_LABELS, NO_JOB_LABEL

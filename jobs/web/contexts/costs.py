@@ -18,10 +18,10 @@ from jobs.domain.cost_ranges import Unit, spans_of, unit_of
 from jobs.models import Capacity
 from jobs.pricing.cost import SECONDS_PER_HOUR
 from jobs.selectors.costs import Amounts, CostScope, Ledger
-from jobs.selectors.costs_amounts import sum_of
-from jobs.selectors.costs_names import Named, Names, names_of
-from jobs.selectors.costs_other_kinds import other_kinds
-from jobs.selectors.costs_rows import Part, amount_of
+from jobs.selectors.costs.amounts import sum_of
+from jobs.selectors.costs.names import Named, Names, names_of
+from jobs.selectors.costs.other_kinds import other_kinds
+from jobs.selectors.costs.rows import Part, amount_of
 
 from .. import plaintext
 from .cost_query import NO_JOB, PRESET_WORDS, CostQuery, read_query

@@ -14,7 +14,7 @@ from jobs.pricing.estimates import HourlyEstimate, by_fargate, by_instances, by_
 from jobs.pricing.fargate import cheapest_size
 from jobs.pricing.spot import FARGATE_SPOT_RATIO
 from jobs.scheduling.snapshot import Kind
-from jobs.selectors.costs_other_kinds import fargate_rates, offer_of, offers
+from jobs.selectors.costs.other_kinds import fargate_rates, offer_of, offers
 from jobs.selectors.instance_types import types_named
 from jobs.selectors.jobs import RunSeconds
 from jobs.selectors.passes.capacity import kind_of

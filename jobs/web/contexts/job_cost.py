@@ -8,7 +8,7 @@ from decimal import Decimal
 from jobs.models import Attempt, Capacity
 from jobs.pricing import cost
 from jobs.selectors.costs import Amounts, Prices, cost_so_far, prices_of
-from jobs.selectors.costs_amounts import amounts_of
+from jobs.selectors.costs.amounts import amounts_of
 
 # How each kind of capacity is billed, in words.
 BY_INSTANCE = "its part of its instance, by the second"

@@ -17,7 +17,7 @@ from jobs.models import JobStatus
 from jobs.selectors import choices
 from jobs.selectors import metrics as selectors
 from jobs.selectors.costs import CostScope
-from jobs.selectors.costs_daily import usd_by_day
+from jobs.selectors.costs.daily import usd_by_day
 from jobs.selectors.environments import environment_names
 from jobs.selectors.job_filters import OnRequest
 from jobs.selectors.job_pages import Sort

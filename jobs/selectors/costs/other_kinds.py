@@ -6,7 +6,7 @@ from jobs.models import Architecture, InstanceType
 from jobs.pricing.cost import Rates
 from jobs.pricing.other_kinds import Offer, OtherKind, fargate_kinds, instance_kinds
 
-from .costs_amounts import Work
+from .amounts import Work
 
 # In the order of `Offer`.
 OF_OFFER = ("name", "milli_vcpus", "memory_mib", "usd_per_hour", "spot_usd_per_hour", "gpus")

@@ -17,10 +17,10 @@ from django.utils.text import capfirst
 
 from jobs.models import Attempt, Capacity, ComputeEnvironment, Instance
 
-from . import costs_scope as rows
-from .costs_amounts import Amounts, amounts_of
-from .costs_ledger import Ledger, kind_of
-from .costs_prices import SPOT_KINDS
+from . import scope as rows
+from .amounts import Amounts, amounts_of
+from .ledger import Ledger, kind_of
+from .prices import SPOT_KINDS
 
 PAGE_SIZE = 100
 # What a row tells of an attempt: those of the models are wide.

@@ -1,4 +1,4 @@
-"""What work cost, or costs so far: of a job's attempts, of a day, of a budget's month. Each is exact."""
+"""What a budget's month cost so far, and the children of an array. Each is exact."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -9,30 +9,11 @@ from django.db.models import Count
 from jobs.domain import ids
 from jobs.models import Attempt, Job, JobQueue
 
-from .costs_amounts import Amounts, amounts_of, sum_of
-from .costs_daily import MonthSoFar, month_so_far
-from .costs_exact import UsdSum
-from .costs_ledger import Ledger
-from .costs_living import Living, read_living
-from .costs_prices import Prices, cost_so_far, prices_of, rates_of
-from .costs_scope import CostRange, CostScope
-
-__all__ = [
-    "Amounts",
-    "CostRange",
-    "CostScope",
-    "Ledger",
-    "Living",
-    "MonthSoFar",
-    "Prices",
-    "cost_of_array",
-    "cost_so_far",
-    "living_of_month",
-    "month_so_far",
-    "prices_of",
-    "rates_of",
-    "spent",
-]
+from .amounts import Amounts, amounts_of, sum_of
+from .exact import UsdSum
+from .ledger import Ledger
+from .living import Living, read_living
+from .scope import CostRange, CostScope
 
 ZERO = Decimal(0)
 

@@ -16,16 +16,16 @@ from django.db.models import Count, Func, Q, QuerySet, Sum
 
 from jobs.models import Attempt, Capacity
 
-from . import costs_scope as rows
-from .costs_amounts import SIX_DECIMALS, Amounts, Work, amounts_of, sum_of, together, work_of
-from .costs_ends import newest_ends
-from .costs_exact import UsdSum, UtcDay, work_sums
-from .costs_fields import sums_by_field
-from .costs_living import Living, read_living
-from .costs_prices import Money, Running
-from .costs_scope import CostRange, CostScope, Tag, tags_of_row
-from .costs_sums import HOURS, Pieces, Step, pieces_of
-from .kept import Kept
+from ..kept import Kept
+from . import scope as rows
+from .amounts import SIX_DECIMALS, Amounts, Work, amounts_of, sum_of, together, work_of
+from .ends import newest_ends
+from .exact import UsdSum, UtcDay, work_sums
+from .fields import sums_by_field
+from .living import Living, read_living
+from .prices import Money, Running
+from .scope import CostRange, CostScope, Tag, tags_of_row
+from .sums import HOURS, Pieces, Step, pieces_of
 
 S = TypeVar("S")
 # What hours that are over cost, of a scope: until one of them is added up again, and at most so long.
@@ -243,7 +243,7 @@ class Ledger:
     def newest_ends(
         self, *, spot_only: bool, after: tuple[datetime, int] | None, count: int
     ) -> list[int] | None:
-        """Of a narrow scope the ids of attempts that ended, newest first: see `costs_ends`. None of one that is
+        """Of a narrow scope the ids of attempts that ended, newest first: see `ends`. None of one that is
         not, or whose sums do not say when they did: there, the index of ends is as good."""
         if self.scope == CostScope() or not self._pieces.added_up or (self.scope.tag and spot_only):
             return None

@@ -13,9 +13,9 @@ from django.db.models import Q, QuerySet, Sum
 
 from jobs.models import Attempt
 
-from .costs_prices import SPOT_KINDS
-from .costs_scope import CostRange, CostScope
-from .costs_sums import Pieces, Step
+from .prices import SPOT_KINDS
+from .scope import CostRange, CostScope
+from .sums import Pieces, Step
 
 Ends = list[tuple[datetime, int]]
 

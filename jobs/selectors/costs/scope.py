@@ -10,7 +10,7 @@ from django.db.models import Model, Q, QuerySet
 
 from jobs.models import Attempt, CostHour, CostMinute, CostTagHour, CostTagMinute, Instance
 
-from .costs_exact import TagValue
+from .exact import TagValue
 
 M = TypeVar("M", bound=Model)
 S = TypeVar("S", bound=CostHour | CostMinute)

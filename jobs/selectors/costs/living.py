@@ -10,10 +10,10 @@ from django.db.models import Model, QuerySet
 
 from jobs.models import Attempt, Instance
 
-from . import costs_scope as rows
-from .costs_exact import UsdSum
-from .costs_prices import Money, Running, prices_of
-from .costs_scope import CostRange, CostScope
+from . import scope as rows
+from .exact import UsdSum
+from .prices import Money, Running, prices_of
+from .scope import CostRange, CostScope
 
 M = TypeVar("M", bound=Model)
 

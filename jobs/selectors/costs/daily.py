@@ -15,11 +15,11 @@ from django.contrib.auth.models import User
 
 from jobs.domain.moments import start_of
 
-from .costs_amounts import NOTHING, Amounts, together
-from .costs_exact import UsdSum
-from .costs_ledger import Ledger
-from .costs_scope import CostRange, CostScope
-from .costs_sums import HOURS, added_up
+from .amounts import NOTHING, Amounts, together
+from .exact import UsdSum
+from .ledger import Ledger
+from .scope import CostRange, CostScope
+from .sums import HOURS, added_up
 
 # From so many attempts on, nobody sees whether a sum is some seconds old.
 KEPT_FROM = 100

@@ -11,8 +11,8 @@ from django.db.models import Expression, QuerySet
 from jobs.models import CostHour, CostMinute
 from jobs.pricing.instances import nano_usd
 
-from .costs_amounts import SIX_DECIMALS, Amounts, Work
-from .costs_exact import UtcDay
+from .amounts import SIX_DECIMALS, Amounts, Work
+from .exact import UtcDay
 
 SUMS = (
     *("attempts_sum", "usd_sum", "idle_usd_sum", "on_demand_usd_sum"),

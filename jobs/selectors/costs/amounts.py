@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from jobs.domain.resources import MIB_PER_GIB, MILLI
 
-from .costs_prices import SPOT_KINDS
+from .prices import SPOT_KINDS
 
 K = TypeVar("K")
 

@@ -16,7 +16,7 @@ from jobs.models import (
     StaleCostMinute,
 )
 
-from .costs_scope import CostRange
+from .scope import CostRange
 
 NOTHING_ADDED_UP = datetime(1970, 1, 1, tzinfo=UTC)
 Sums = CostHour | CostMinute
