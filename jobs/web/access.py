@@ -19,7 +19,7 @@ from jobs.selectors.jobs import visible_jobs
 from jobs.services.access import tokens
 
 from . import answers
-from .offers import is_given
+from .offers import is_given, leads_to_a_post
 
 __all__ = [
     "AccessMiddleware",
@@ -88,7 +88,11 @@ class AccessMiddleware(LoginRequiredMiddleware):
         found = getattr(request, "bearer_user", None) or getattr(request, "known_user", None)
         if found is not None:
             request.user = found
-        return super().process_view(request, view_func, view_args, view_kwargs)
+        answer = super().process_view(request, view_func, view_args, view_kwargs)
+        if answer is None and leads_to_a_post(request):
+            # Who may not send the form is told so before he has filled it in.
+            is_given(request)
+        return answer
 
     def handle_no_permission(  # type: ignore[override]
         self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]

@@ -35,7 +35,7 @@ from jobs.selectors.definitions import may_change_definition
 from jobs.services.requests.rights import denial_again
 
 from .permission_resources import Find, Post
-from .permissions import FORMS, FORMS_OF_NEW, READS, RULES, address_of, was_given
+from .permissions import ASKING, FORMS, FORMS_OF_NEW, READS, RULES, address_of, was_given
 
 _KEPT = "policies_of_page"
 _WITHHELD = "withheld_by_policies"
@@ -88,6 +88,16 @@ def withheld(request: HttpRequest) -> list[tuple[str, list[str]]]:
         action, why = key
         rows.setdefault(why, []).append(action)
     return list(rows.items())
+
+
+def leads_to_a_post(request: HttpRequest) -> bool:
+    """Whether it asks for a page that is there only for the form in it."""
+    match = request.resolver_match
+    return (
+        match is not None
+        and request.method in READS
+        and any(match.view_name in names for names in (ASKING, FORMS, FORMS_OF_NEW))
+    )
 
 
 def is_given(request: HttpRequest) -> bool:

@@ -248,6 +248,7 @@ FORMS = {
     "instance_type_edit": "instance_type",
     "alarm_edit": "alarm",
     "budget_edit": "budget",
+    "event_rule_edit": "event_rule",
 }
 FORMS_OF_NEW = {
     "definition_new": REGISTER_JOB_DEFINITION,
@@ -258,4 +259,11 @@ FORMS_OF_NEW = {
     "instance_type_new": "batchweb:CreateInstanceType",
     "alarm_new": "batchweb:CreateAlarm",
     "budget_new": "batchweb:CreateBudget",
+    "event_rule_new": "batchweb:CreateEventRule",
 }
+# Views that ask first when they are only looked at.
+ASKING = frozenset(
+    name
+    for name, rule in RULES.items()
+    if rule.find is not None and name.endswith(("_delete", "_revoke", "_secret", "_terminate"))
+)
