@@ -9,7 +9,8 @@ from playwright.sync_api import Page, expect
 
 from jobs import changes
 from jobs.domain.states import JobStatus
-from jobs.models import Job
+from jobs.models import Job, JobQueue
+from jobs.services.setup.queues import update_queue
 from jobs.services.writing.transition import transition
 from tests.builders import a_definition, a_job, a_queue, an_attempt
 
@@ -239,3 +240,34 @@ def test_the_form_s_outlook_follows_what_is_typed(visit: Visit) -> None:
     expect(outlook).to_contain_text("It needs 64 vCPU")
     page.get_by_label("vCPUs").fill("1")
     expect(outlook).to_contain_text("There is room")
+
+
+def test_the_head_of_a_queue_follows_what_others_do_to_it(visit: Visit) -> None:
+    queue = a_queue(name="night")
+    page = visit("/queues/night/")
+    submit = page.get_by_role("link", name="Submit a job here")
+    expect(submit).to_be_visible()
+    page.get_by_role("link", name="Edit").focus()
+    page.locator(".bw-menu summary").evaluate("summary => { summary.parentElement.open = true }")
+    update_queue(queue=queue, fields={"state": "DISABLED"})
+    expect(page.get_by_role("button", name="Enable")).to_be_visible()
+    expect(submit).to_have_count(0)
+    expect(page.get_by_role("link", name="Edit")).to_be_focused()
+    expect(page.locator(".bw-menu-panel")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Delete")).to_be_focused()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    update_queue(queue=queue, fields={"state": "ENABLED"})
+    expect(submit).to_be_visible()
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("link", name="Keep it").click()
+
+    JobQueue.objects.update(state="DISABLED", status="DELETED")
+    changes.publish([changes.QUEUES])
+    expect(page.get_by_text("This is gone.")).to_be_visible()
+    for words in ("Submit a job here", "Edit", "Delete"):
+        expect(page.get_by_role("link", name=words)).to_be_hidden()
+    expect(page.get_by_role("button", name="Disable")).to_be_hidden()
+    expect(page.get_by_text("VALID", exact=True)).to_be_hidden()
