@@ -177,7 +177,7 @@ def undo(request: HttpRequest, bulk_id: int) -> HttpResponse:
 
 def _begun(action: BulkAction) -> str:
     verb, _ = contexts.VERBS[BulkKind(action.kind)]
-    return f"{verb} {action.total} job{'s' if action.total != 1 else ''}: accepted."
+    return f"{verb} {action.total} job{'s' if action.total != 1 else ''}: begun."
 
 
 def _kind(value: object) -> BulkKind:

@@ -27,21 +27,22 @@
     const { size, columns, rows } = layoutOf(box, text.length);
     layouts.set(box, { text, width: box.clientWidth, shown, size, columns, cursor: before?.cursor ?? null });
     const inner = size - (size > 6 ? 2 : 1);
-    const parts = statuses.map(() => []);
+    // The last part is of children that are not run here: a rerun of some has those alone.
+    const parts = [...statuses, ""].map(() => []);
     for (let i = 0; i < text.length; i += 1) {
       const status = text.charCodeAt(i) - 48;
-      if (status < 0 || status >= parts.length) continue;
       const x = (i % columns) * size;
       const y = Math.floor(i / columns) * size;
-      parts[status].push(`M${x} ${y}h${inner}v${inner}h-${inner}z`);
+      (parts[status] ?? parts[statuses.length]).push(`M${x} ${y}h${inner}v${inner}h-${inner}z`);
     }
     const svg = box.querySelector("svg");
     svg.setAttribute("width", columns * size);
     svg.setAttribute("height", rows * size);
     svg.replaceChildren(...parts.map((path, place) => {
       const element = document.createElementNS(SVG, "path");
+      const name = statuses[place] ? `bw-${statuses[place].toLowerCase()}` : "bw-cell-none";
       const faint = shown && shown !== statuses[place] ? " bw-cell-faint" : "";
-      element.setAttribute("class", `bw-cell bw-${statuses[place].toLowerCase()}${faint}`);
+      element.setAttribute("class", `bw-cell ${name}${faint}`);
       element.setAttribute("d", path.join(""));
       return element;
     }));
@@ -50,6 +51,8 @@
 
   const statusesOf = (box) => box.dataset.gridOrder.split(" ");
   const statusAt = (box, index) => statusesOf(box)[layouts.get(box).text.charCodeAt(index) - 48];
+
+  const words = (index, status) => `Child ${index}: ${status ?? "not run here"}`;
 
   function drawCursor(box) {
     const { size, columns, cursor } = layouts.get(box);
@@ -63,7 +66,7 @@
     for (const [name, value] of Object.entries(values)) mark.setAttribute(name, value);
     svg.append(mark);
     const status = statusAt(box, cursor);
-    const text = status ? `Child ${cursor}: ${status}` : `Child ${cursor}: not run here`;
+    const text = words(cursor, status);
     slider.setAttribute("aria-valuenow", String(cursor));
     slider.setAttribute("aria-valuetext", text);
     tell(text);
@@ -128,7 +131,7 @@
     // With the keys, the cursor's child stays told.
     if (document.activeElement?.matches?.("[data-grid-box]:focus-visible")) return;
     const found = childAt(event);
-    tell(found?.status ? `Child ${found.index}: ${found.status}` : TOLD);
+    tell(found ? words(found.index, found.status) : TOLD);
   });
   document.addEventListener("click", (event) => {
     const found = childAt(event);

@@ -37,7 +37,7 @@ def test_a_policy_is_made_and_a_queue_that_uses_it(visit: Visit) -> None:
     page.get_by_label("Seconds").fill("3600")
     page.get_by_role("button", name="Make the queue").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("research")
-    expect(page.get_by_label("Rules")).to_contain_text("After 1 h 0 min at the head")
+    expect(page.get_by_label("Settings")).to_contain_text("After 1 h 0 min at the head")
     queue = JobQueue.objects.select_related("scheduling_policy").get()
     assert queue.scheduling_policy is not None
     assert (queue.scheduling_policy.name, queue.backfill) == ("teams", False)
@@ -45,7 +45,7 @@ def test_a_policy_is_made_and_a_queue_that_uses_it(visit: Visit) -> None:
     page.get_by_role("link", name="Edit").click()
     page.get_by_label("Remove this rule").click()
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_label("Rules")).to_contain_text("jobs wait as long as it takes")
+    expect(page.get_by_label("Settings")).to_contain_text("jobs wait as long as it takes")
 
 
 def test_a_resource_is_made_and_raised(visit: Visit) -> None:

@@ -74,6 +74,8 @@ def test_two_revisions_stand_side_by_side(client: Client, visitor: User) -> None
     a_definition(name="hello", revision=2, image="busybox:2", environment=[])
     page = client.get("/definitions/hello/compare/?old=1&new=2")
     assert "2 fields differ" in page.text
+    assert [each.label for each in page.context["differences"]][:2] == ["Image", "Variable A"]
+    assert all(each.old or each.new for each in page.context["differences"])
     found = client.get("/definitions/hello/compare/?old=1&new=2", headers=JSON).json()
     assert found["changed"] == [
         {"field": "Image", "old": "busybox:1.36", "new": "busybox:2"},

@@ -309,7 +309,7 @@ def test_what_an_administrator_takes_back_stays_its_owners(
     job = a_job(owner=bob, status="RUNNABLE")
     action = carried_out(started(bobs_page, action="cancel", job=[str(job.pk)]))
     told = page.post(f"/jobs/bulk/{action.pk}/undo/", follow=True).content.decode()
-    assert "Rerun 1 job: accepted." in told
+    assert "Rerun 1 job: begun." in told
     undo = carried_out(BulkAction.objects.get(undoes=action))
     assert Job.objects.get(rerun_of=job).owner == undo.owner == bob
     assert f"/jobs/bulk/{undo.pk}/" in bobs_page.get(f"/jobs/bulk/{action.pk}/").content.decode()

@@ -5,6 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
+from jobs.domain import reasons
 from jobs.models import NodeTransition, QueueBlock, Transition
 from jobs.selectors import newest_events as selectors
 from jobs.selectors.events import EventFilters
@@ -135,6 +136,22 @@ def test_reasons_are_shown_and_not_obeyed(page: Client) -> None:
     assert "<script>alert" not in html
     assert "\u202e" not in html
     assert "\x1b" not in html
+
+
+def test_the_end_of_a_command_is_told_by_its_exit_code(page: Client) -> None:
+    for status, code in (("SUCCEEDED", 0), ("FAILED", 3)):
+        job = a_job(status=status, exit_code=code)
+        Transition.objects.create(
+            job=job,
+            from_status="RUNNING",
+            to_status=status,
+            reason=reasons.ESSENTIAL_EXITED,
+            at=NOW,
+        )
+    html = page.get("/events/").text
+    assert "Exit code 0" in html
+    assert "Exit code 3" in html
+    assert reasons.ESSENTIAL_EXITED not in html
 
 
 def test_without_events_the_page_says_what_to_do(page: Client) -> None:

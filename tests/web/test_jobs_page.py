@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from jobs.domain import reasons
 from jobs.models import JobSpec, Transition
-from tests.builders import a_definition, a_job, a_queue, an_attempt
+from tests.builders import a_definition, a_job, a_queue, an_array, an_attempt
 
 JSON = {"Accept": "application/json"}
 # Session, user, queues to choose from, saved views, counts, bulk actions, and the jobs: whose queue, which, themselves.
@@ -67,6 +67,20 @@ def test_the_filters_narrow_the_list_and_stay_in_the_url_of_the_next_page(script
     rest = script.get(answer.json()["next"])
     assert ids(answer) + ids(rest) == [str(job.pk) for job in reversed(wanted)]
     assert rest.json()["next"] is None
+
+
+def test_who_looks_for_what_runs_is_led_to_children_which_an_array_stands_for(
+    page: Client,
+) -> None:
+    an_array(2, children="RUNNING", name="many")
+    told = page.get("/jobs/?status=RUNNING&name=ma")
+    assert "No job fits" in told.text
+    url = told.context["each_child_url"]
+    assert url == "/jobs/?status=RUNNING&name=ma&children=each"
+    children = page.get(url)
+    assert children.text.count('class="bw-strong"') == 2
+    assert children.context["each_child_url"] is None
+    assert page.get("/jobs/?status=FAILED").context["each_child_url"] is None
 
 
 def test_an_empty_list_says_what_to_do(page: Client) -> None:

@@ -26,6 +26,7 @@ VERBS = {
     BulkKind.TERMINATE: ("Terminate", "told to stop"),
     BulkKind.RERUN: ("Rerun", "submitted again"),
 }
+LEAST_TOLD_SECONDS = 0.1
 # What a URL calls the jobs that were not looked at.
 NOT_LOOKED_AT = "REST"
 
@@ -63,6 +64,7 @@ def build(action: BulkAction, *, user: User, query: BulkQuery) -> dict[str, Any]
         "total": action.total,
         "rest": action.done - action.changed - action.refused,
         "was_stopped": action.finished_at is not None and action.done < action.total,
+        "took_seconds": _took_seconds(action),
         "can_undo": _can_undo(action),
         "undone_by": _undone_by(action),
         "tabs": lazily(lambda: _tabs(action, done, query)),
@@ -73,6 +75,14 @@ def build(action: BulkAction, *, user: User, query: BulkQuery) -> dict[str, Any]
         # The jobs that it looked at go on when it has ended.
         "results_topics": f"{topic} {changes.JOBS}",
     }
+
+
+def _took_seconds(action: BulkAction) -> float | None:
+    """How long it took, once it is done, unless that was next to nothing."""
+    if action.finished_at is None:
+        return None
+    seconds = (action.finished_at - action.created_at).total_seconds()
+    return seconds if seconds >= LEAST_TOLD_SECONDS else None
 
 
 def build_list(*, user: User, query: QueryDict) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from jobs import changes
 from jobs.domain.arns import JOB_QUEUE
 from jobs.domain.errors import InvalidInput
 from jobs.domain.events import DetailType
+from jobs.domain.reasons import brief
+from jobs.domain.states import TERMINAL
 from jobs.models import Job, JobStatus, NodeTransition, QueueBlock
 from jobs.selectors.choices import queue_names
 from jobs.selectors.events import (
@@ -154,4 +156,7 @@ def line_of(row: EventRow) -> EventLine:
         key = f"node-{row.pk}"
         return EventLine(key, row.at, row.job, row.to_status, "", row.reason, row.node_index)
     key = f"job-{row.pk}"
-    return EventLine(key, row.at, row.job, row.to_status, row.from_status, row.reason)
+    reason = row.reason
+    if row.to_status in TERMINAL:
+        reason = brief(status_reason=reason, exit_code=row.job.exit_code)
+    return EventLine(key, row.at, row.job, row.to_status, row.from_status, reason)

@@ -40,6 +40,8 @@ MAX_FILTER_CHARACTERS = 256
 TOO_MANY_PARTS = "These are too many filters. Leave out what is there twice."
 # Of `children`: each is a job of the list, and arrays are not.
 EACH = "each"
+# Children are in these states; their array never is: it is PENDING until all of them have ended.
+OF_CHILDREN_ALONE = frozenset({JobStatus.RUNNABLE, JobStatus.STARTING, JobStatus.RUNNING})
 ON_REQUEST = {
     OnRequest.NO: "Left out",
     OnRequest.YES: "Only these",
@@ -240,6 +242,7 @@ def build(*, user: User, query: JobQuery) -> dict[str, Any]:
         "sorts": [(_as_part(sort), label) for sort, label in SORTS.items()],
         "sort_urls": {sort.value: query.sorted_by(sort).url() for sort in Sort},
         "tabs": lazily(lambda: _tabs(user, query)),
+        "each_child_url": _each_child_url(query),
         "looked_at": lazily(lambda: f"{page().looked_at:,}"),
         "page": page,
         "next_url": lazily(lambda: _next_url(query, page())),
@@ -304,6 +307,13 @@ def _tabs(user: User, query: JobQuery) -> list[dict[str, Any]]:
         }
         for status in JobStatus.values
     ]
+
+
+def _each_child_url(query: JobQuery) -> str | None:
+    """The same list with each child by itself, where arrays are left out that somebody may look for."""
+    if query.filters.one_by_one or not OF_CHILDREN_ALONE.intersection(query.filters.statuses):
+        return None
+    return replace(query, filters=replace(query.filters, one_by_one=True), before=None).url()
 
 
 def _told(count: StatusCount | None) -> str:
