@@ -110,6 +110,8 @@ PAGES: dict[str, tuple[Address, ...]] = {
         "access_keys",
         "tokens",
         "access",
+        "access_own",
+        "access_password",
         "access_policies",
         "access_policy_new",
         "access_policy_check",

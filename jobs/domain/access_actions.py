@@ -4,6 +4,7 @@ Source of names and resources: AWS's Service Authorization Reference, "Actions, 
 Batch" and "... for Amazon CloudWatch Logs". What only Batchweb has is under a prefix of its own.
 """
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -118,6 +119,13 @@ KINDS = {
     ),
 }
 
+# Of actions whose names do not say it.
+_KINDS_OF = {
+    SUBMIT_JOB: ((BATCH, "job-queue"), (BATCH, "job-definition")),
+    "batch:SubmitServiceJob": ((BATCH, "job-queue"),),
+    "batchweb:DeleteCheckpoint": ((BATCH, "job"),),
+}
+
 # Each key of a condition, and what it holds. A key that ends with a slash goes on with a tag's key.
 KEYS = {
     "aws:CurrentTime": "when it is asked for",
@@ -138,6 +146,16 @@ KEYS = {
     "batchweb:Vcpus": "the vCPUs that the largest node needs",
 }
 _KEYS_BY_LOWER = {key.lower(): key for key in KEYS}
+
+
+def kinds_of(action: str) -> tuple[tuple[str, str], ...]:
+    """What an action is done to: services and kinds of resources. Empty where that may be of any kind, as of tags."""
+    if action in _KINDS_OF:
+        return _KINDS_OF[action]
+    service, _, name = action.partition(":")
+    # Without the verb.
+    kind = "-".join(re.findall("[A-Z][a-z]+", name)[1:]).lower()
+    return ((service, kind),) if kind in KINDS.get(service, ()) else ()
 
 
 def known_action(text: str) -> str | None:

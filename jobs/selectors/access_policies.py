@@ -178,6 +178,11 @@ def statements_of(policy: AccessPolicy) -> tuple[Statement, ...]:
     return _statements(policy.document)
 
 
+def policy_of(row: AccessPolicy) -> Policy:
+    """A stored policy as it is decided by."""
+    return _policy(row.name, row.document)
+
+
 def find_user(name: str) -> User | None:
     """The user of that name."""
     return None if "\0" in name else User.objects.filter(username=name).first()
@@ -238,6 +243,7 @@ __all__ = [
     "note_job",
     "note_policies",
     "policies_of",
+    "policy_of",
     "statements_of",
     "with_policies",
 ]

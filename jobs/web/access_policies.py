@@ -1,12 +1,13 @@
 """Access policies: what users and groups are denied or given, and what that makes of a request."""
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
 from jobs.domain.errors import InvalidInput
 from jobs.models import AccessPolicy
-from jobs.selectors.access_policies import find_policy
+from jobs.selectors.access_policies import find_policy, names_of_users
 from jobs.services.access.policies import (
     attach_policy,
     create_policy,
@@ -18,8 +19,8 @@ from jobs.services.access.policies import (
 
 from . import answers
 from .access import require_staff, user_of
+from .contexts import access_check, own_policies
 from .contexts import access_policies as contexts
-from .contexts import own_policies
 from .once import AGAIN, found_again, once
 
 
@@ -55,16 +56,27 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @answers.allow("GET", "POST")
 def access_policy(request: HttpRequest, policy_id: int) -> HttpResponse:
-    """GET: a policy, and to whom it is attached. POST: changes what is given of its fields."""
+    """GET: a policy, and to whom it is attached; asked as its check is, also what it would say by itself. POST: changes
+    what is given of its fields."""
     if request.method == "POST":
         return _update(request, policy_id)
-    require_staff(request)
+    user = require_staff(request)
     row = find_policy(policy_id=policy_id)
+    asked = access_check.read_question(request.GET, by=user)
+    try:
+        answer = access_check.answer_to(asked, now=timezone.now(), policy=row)
+    except InvalidInput as error:
+        return answers.refused(
+            request,
+            error,
+            "access_policies/detail.html",
+            lambda errors: contexts.build(policy=row, asked=asked, ask_errors=errors),
+        )
     return answers.page(
         request,
         "access_policies/detail.html",
-        contexts.build(policy=row),
-        as_json=lambda: contexts.summary(row),
+        contexts.build(policy=row, asked=asked, answer=answer),
+        as_json=lambda: {**contexts.summary(row), **({"answer": answer} if answer else {})},
     )
 
 
@@ -93,9 +105,11 @@ def delete(request: HttpRequest, policy_id: int) -> HttpResponse:
     )
 
 
-@answers.allow("POST")
+@answers.allow("GET", "POST")
 def attach(request: HttpRequest, policy_id: int) -> HttpResponse:
-    """Attaches it to a `user` or a `group`."""
+    """POST: attaches it to a `user` or a `group`. GET, of a page that was refused: leads to the policy."""
+    if request.method != "POST":
+        return redirect("access_policy", policy_id)
     row, fields = find_policy(policy_id=policy_id), answers.posted(request)
     try:
         name = attach_policy(policy=row, by=user_of(request), fields=fields)
@@ -119,22 +133,26 @@ def detach(request: HttpRequest, policy_id: int) -> HttpResponse:
 
 @answers.allow("GET")
 def check(request: HttpRequest) -> HttpResponse:
-    """Whether a `user` may do an `action` on each `resource` (one a line), and which statement says so."""
-    require_staff(request)
-    asked = contexts.read_question(request.GET)
+    """Whether a `user` may do an `action` on each `resource`, and which statement says so. Who is no administrator asks
+    of himself."""
+    user = user_of(request)
+    asked = access_check.read_question(request.GET, by=user)
+    names = names_of_users() if user.is_staff else []
     try:
-        answer = contexts.answer_to(asked, now=timezone.now())
+        answer = access_check.answer_to(asked, now=timezone.now())
     except InvalidInput as error:
         return answers.refused(
             request,
             error,
             "access_policies/check.html",
-            lambda errors: contexts.build_check(asked=asked, errors=errors),
+            lambda errors: {
+                "check": access_check.build(asked=asked, errors=errors, user_names=names)
+            },
         )
     return answers.page(
         request,
         "access_policies/check.html",
-        contexts.build_check(asked=asked, answer=answer),
+        {"check": access_check.build(asked=asked, answer=answer, user_names=names)},
         as_json=lambda: answer or {},
     )
 

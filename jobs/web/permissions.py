@@ -180,6 +180,7 @@ _UPDATE_ENVIRONMENT = Rule("batch:UpdateComputeEnvironment", of.url(kinds.COMPUT
 RULES: Mapping[str, Rule] = {
     "login": _ONES_OWN,
     "logout": _ONES_OWN,
+    "access_password": _ONES_OWN,
     "job_views": _ONES_OWN,
     "job_view_delete": _ONES_OWN,
     "submit_fill": _ONES_OWN,

@@ -9,7 +9,8 @@ from django.test import Client
 
 from jobs.models import AccessPolicy, AuditEntry
 from jobs.services.access.policies import MAX_ATTACHED
-from tests.builders import a_definition, a_queue, a_user, an_access_policy
+from tests.builders import a_queue, a_user, an_access_policy
+from tests.statements import allow, deny
 from tests.web.conftest import script_of
 
 pytestmark = pytest.mark.django_db
@@ -112,7 +113,7 @@ def test_superusers_alone_write_and_administrators_read(
     one = f"{URL}{policy.pk}/"
     for path in (URL, one, f"{URL}check/"):
         assert sues_page.get(path, headers=HTML).status_code == 200
-        assert path == URL or bobs_page.get(path, headers=HTML).status_code == 403
+    assert bobs_page.get(one, headers=HTML).status_code == 403
     for path in (f"{URL}new/", f"{one}edit/", f"{one}delete/"):
         assert sues_page.get(path, headers=HTML).status_code == 403
     posts: list[tuple[str, dict[str, str]]] = [
@@ -161,114 +162,6 @@ def test_what_is_gone_is_said(page: Client) -> None:
     assert page.post(f"{URL}999999/attach/", {"user": "ada"}, headers=HTML).status_code == 404
 
 
-def ask(client: Client, **fields: str) -> dict[str, Any]:
-    found: dict[str, Any] = client.get(f"{URL}check/", fields).json()
-    return found
-
-
-def test_the_check_says_what_decides(script: Client, bob: User, admin: User) -> None:
-    sue = a_user(username="sue", is_staff=True)
-    allow = {"Effect": "Allow", "Action": "batch:UpdateJobQueue", "Resource": QUEUE}
-    privileged = {**DENY, "Sid": "P", "Condition": {"Bool": {"batch:Privileged": "true"}}}
-    an_access_policy(privileged, allow, name="rules", users=[bob, sue, admin])
-    submit = {"user": "bob", "action": "batch:SubmitJob", "resource": QUEUE}
-    assert ask(script, **submit)["may"] is True
-    denied = ask(script, **submit, context="batch:Privileged=true")
-    assert (denied["may"], denied["policy"], denied["statement"]) == (False, "rules", "P")
-    assert denied["says"].startswith("Denies to submit and rerun jobs")
-    update = {"user": "bob", "action": "BATCH:updatejobqueue", "resource": QUEUE}
-    given = ask(script, **update)
-    assert (given["may"], given["why"]) == (True, "The policy rules (statement 2) allows it.")
-    other = ask(script, **{**update, "resource": f"{QUEUE}2"})
-    assert (other["may"], other["policy"]) == (False, "")
-    assert ask(script, **{**update, "user": "sue", "resource": f"{QUEUE}2"})["may"] is True
-    boss = ask(script, **{**submit, "user": "ada"}, context="batch:Privileged=true")
-    assert (boss["may"], boss["why"]) == (True, "No policy binds a superuser.")
-    User.objects.filter(pk=bob.pk).update(is_active=False)
-    assert ask(script, **submit)["may"] is False
-
-
-def test_the_check_looks_at_tags_and_log_groups_as_the_doors_do(script: Client, bob: User) -> None:
-    def denies(action: str, resource: str, **more: Any) -> None:
-        statement = {"Effect": "Deny", "Action": action, "Resource": resource, **more}
-        an_access_policy(statement, users=[bob])
-
-    groups = "arn:aws:logs:us-east-1:123456789012:log-group:"
-    keys = {"ForAnyValue:StringEquals": {"aws:TagKeys": "team"}}
-    denies("batch:TagResource", "*", Condition=keys)
-    stage = {"StringEquals": {"aws:ResourceTag/stage": "prod"}}
-    denies("batch:SubmitJob", "*", Condition=stage)
-    denies("logs:CreateLogGroup", f"{groups}g:*")
-    tagged = a_queue(name="tagged", tags={"Stage": "prod"})
-
-    def may(action: str, resource: str = QUEUE, context: str = "") -> bool:
-        asked = {"user": "bob", "action": action, "resource": resource, "context": context}
-        return bool(ask(script, **asked)["may"])
-
-    assert not may("batch:TagResource", context="aws:TagKeys=team")
-    denied = ask(
-        script, user="bob", action="batch:TagResource", resource=QUEUE, context="aws:TagKeys=team"
-    )
-    assert denied["policy"]
-    assert may("batch:SubmitJob")
-    assert not may("batch:SubmitJob", context="aws:ResourceTag/stage=prod")
-    of_tagged = QUEUE.rpartition("/")[0] + f"/{tagged.name}"
-    assert not may("batch:SubmitJob", of_tagged)
-    assert may("batch:SubmitJob", of_tagged, "aws:ResourceTag/stage=test")
-    for text in (f"{groups}g", f"{groups}g:*"):
-        assert not may("logs:CreateLogGroup", text)
-    assert may("logs:CreateLogGroup", f"{groups}g2")
-
-
-def test_the_check_knows_what_no_allow_gives(script: Client, bob: User) -> None:
-    a_definition(name="theirs", created_by=a_user(is_staff=True))
-    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    an_access_policy(everything, users=[bob])
-    begin = QUEUE.rpartition("job-queue/")[0]
-    for action, resource, why in (
-        (
-            "batchweb:UpdateEngine",
-            "arn:aws:batchweb:us-east-1:123456789012:engine/e",
-            "Only administrators",
-        ),
-        (
-            "logs:DeleteLogGroup",
-            "arn:aws:logs:us-east-1:123456789012:log-group:g",
-            "Only administrators",
-        ),
-        (
-            "batch:RegisterJobDefinition",
-            f"{begin}job-definition/theirs",
-            "belongs to somebody else",
-        ),
-        (
-            "batch:DeregisterJobDefinition",
-            f"{begin}job-definition/theirs:1",
-            "belongs to somebody else",
-        ),
-    ):
-        answer = ask(script, user="bob", action=action, resource=resource)
-        assert (answer["may"], why in answer["why"]) == (False, True)
-    new = ask(
-        script,
-        user="bob",
-        action="batch:RegisterJobDefinition",
-        resource=f"{begin}job-definition/new",
-    )
-    assert new["may"] is True
-
-
-def test_the_check_says_what_is_wrong_with_the_question(page: Client) -> None:
-    fields = {"user": "x", "action": "batch:Submit", "resource": "high", "context": "a=b"}
-    answer = page.get(f"{URL}check/", fields, headers=HTML)
-    text = answer.content.decode()
-    assert answer.status_code == 400
-    assert "There is no user x." in text
-    assert "This is no action that policies decide." in text
-    assert "Give ARNs such as arn:aws:batch" in text
-    assert "a=b: write key=value" in text
-
-
 @pytest.mark.parametrize("also", [(), ("batch:DeleteJobQueue",)])
 def test_a_queue_that_he_may_change_but_not_delete_is_not_offered_for_deletion(
     client: Client, also: tuple[str, ...]
@@ -284,33 +177,6 @@ def test_a_queue_that_he_may_change_but_not_delete_is_not_offered_for_deletion(
     assert ('id="head-delete"' in page) is bool(also)
 
 
-def test_who_is_no_administrator_sees_the_policies_that_bind_him(
-    bobs_page: Client, bob: User
-) -> None:
-    assert "No policy binds you" in bobs_page.get(URL, headers=HTML).text
-    an_access_policy(DENY, name="students").users.add(bob)
-    an_access_policy(name="of-others")
-    page = bobs_page.get(URL, headers=HTML).text
-    assert "Denies to submit and rerun jobs, on job-queue/high." in page
-    assert "students" in page
-    assert "of-others" not in page
-    found = bobs_page.get(URL, headers={"Accept": "application/json"}).json()["results"]
-    assert [each["name"] for each in found] == ["students"]
-
-
-def test_the_check_takes_a_queue_and_a_definition_by_name(page: Client, bob: User) -> None:
-    a_queue(name="high")
-    an_access_policy(DENY, name="students").users.add(bob)
-    asked = {"user": "bob", "action": "batch:SubmitJob", "queue": "high", "definition": "sim"}
-    text = page.get(f"{URL}check/", asked, headers=HTML).text
-    assert "No, bob may not batch:SubmitJob." in text
-    assert f"{QUEUE}\narn:aws:batch:us-east-1:123456789012:job-definition/sim<" in text
-    assert '<option value="high">' in text
-    assert 'id="answer"' in text
-    assert '<div class="card-body" role="status">' in text
-    assert "check/#answer" in text
-
-
 def test_a_policy_can_start_from_a_queue_that_is_denied(page: Client) -> None:
     text = page.get(f"{URL}new/?example=not-queue", headers=HTML).text
     assert "NotThisQueue" in text
@@ -321,3 +187,18 @@ def test_a_name_that_nobody_has_stays_in_its_field(page: Client) -> None:
     answer = page.post(f"{one}attach/", {"user": "mik"}, headers=HTML)
     assert answer.status_code == 400
     assert 'value="mik"' in answer.text
+
+
+def test_an_address_of_a_refused_attachment_leads_to_the_policy(page: Client) -> None:
+    policy = an_access_policy()
+    answer = page.get(f"{URL}{policy.pk}/attach/", headers=HTML)
+    assert (answer.status_code, answer["Location"]) == (302, f"{URL}{policy.pk}/")
+
+
+def test_the_list_says_in_short_what_each_policy_says(page: Client) -> None:
+    an_access_policy(DENY, allow("batch:UpdateJobQueue"), deny("batch:CancelJob"), name="rules")
+    text = page.get(URL, headers=HTML).text
+    assert "Denies to submit and rerun jobs, on job-queue/high." in text
+    assert "and 1 statement more" in text
+    AccessPolicy.objects.update(document="{}")
+    assert "It denies all changes, for it cannot be read any more" in page.get(URL).text

@@ -54,10 +54,13 @@ def test_a_change_is_refused_with_the_policy_and_what_to_do(sue: User, sues_page
 
 
 @pytest.mark.usefixtures("policy")
-def test_pages_are_read_as_before(sues_page: Client) -> None:
+def test_pages_are_read_as_before_and_forms_refused(sues_page: Client) -> None:
     a_queue(an_environment(name="main"), name="high")
-    for path in ("/queues/", "/queues/high/", "/jobs/", "/new/queue/", "/new/definition/"):
+    for path in ("/queues/", "/queues/high/", "/jobs/", "/submit/", "/access/own/"):
         assert sues_page.get(path, headers=HTML).status_code == 200, path
+    for path in ("/new/queue/", "/new/definition/"):
+        answer = sues_page.get(path, headers=HTML)
+        assert (path, answer.status_code, TOLD in answer.text) == (path, 403, True)
 
 
 def test_its_own_page_says_why_and_a_superuser_mends_it(
