@@ -24,7 +24,7 @@ from jobs.models import (
 )
 from jobs.models.event_rule import EVENTS_MARK
 from jobs.selectors.event_lines import lines_after, rows_of
-from jobs.selectors.events import NOTHING_READ, Settled, settled_ids
+from jobs.selectors.events import NOTHING_READ, EventRow, Settled, settled_ids
 from jobs.services.metrics.alarms import look_at
 from jobs.services.sending import following, matching, outbox
 from jobs.services.sending.documents import write_events
@@ -149,8 +149,13 @@ def test_without_a_match_no_event_is_written(
     follow: Follow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[object] = []
+
+    def nothing(*asked: object) -> list[EventRow]:
+        read.append(asked)
+        return []
+
     # What breaks is only logged.
-    monkeypatch.setattr(matching, "rows_of", lambda *asked: read.append(asked) or [])
+    monkeypatch.setattr(matching, "rows_of", nothing)
     an_event_rule(pattern={"detail": {"status": ["FAILED"], "jobId": [{"exists": True}]}})
     an_event_rule(pattern={"source": ["aws.cloudwatch"]})
     happened(a_job(), JobStatus.SUCCEEDED)

@@ -225,3 +225,11 @@ def test_of_many_events_the_first_are_told_and_the_others_counted() -> None:
     assert "And 150 more: 75 SUCCEEDED, 75 FAILED." in mail.text
     again = mails.digest(rule_name="all", to="ops@example.com", documents=some)
     assert again.message_id == mail.message_id
+
+
+def test_an_alarm_s_state_is_said_in_a_mail_as_on_pages() -> None:
+    [change] = an_alarm_that_changes(times=1)
+    event = documents.document(documents.alarm_event(change, change.alarm))
+    mail = mails.digest(rule_name="hot", to="ops@example.com", documents=[(1, event)])
+    assert mail.subject == "[Batchweb] hot: 1 alarm ALARM (raised)"
+    assert f" alarm ALARM (raised) {change.alarm.name}: change 0" in mail.text

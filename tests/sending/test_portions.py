@@ -1,7 +1,6 @@
 """A long history is read in portions: each whole or not at all, whoever dies or reads beside it, and in bounds."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any
 from weakref import ref
 
@@ -115,9 +114,9 @@ def test_a_transaction_puts_down_a_bounded_number_for_all_rules(
         happened(a_job())
     sizes: list[int] = []
 
-    def counted(wanted: Sequence[Wanted], *, now: datetime) -> None:
+    def counted(wanted: Sequence[Wanted], **given: Any) -> None:
         sizes.append(len(wanted))
-        outbox.put_down(wanted, now=now)
+        outbox.put_down(wanted, **given)
 
     monkeypatch.setattr(following, "put_down", counted)
     follow()

@@ -54,6 +54,15 @@ def test_a_rule_can_be_switched_off_whatever_has_changed(
     assert off.address == rule.address
 
 
+def test_a_pattern_that_is_taken_no_more_stays_until_it_is_changed() -> None:
+    rule = an_event_rule(pattern={"detail": {"status": ["FAILED"], "x": ["y", ["z"]]}})
+    now = timezone.now()
+    off = update_rule(rule=rule, by=rule.owner, fields={"is_enabled": False}, now=now)
+    assert (off.is_enabled, off.pattern) == (False, rule.pattern)
+    with pytest.raises(InvalidInput):
+        update_rule(rule=rule, by=rule.owner, fields={"pattern": {"x": [["z"]]}}, now=now)
+
+
 def test_a_rule_goes_to_the_address_that_its_owner_has_now_when_its_form_is_saved(
     client: Client,
 ) -> None:

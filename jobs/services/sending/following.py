@@ -20,7 +20,7 @@ from jobs.selectors.event_lines import Line, Lines, lines_after
 from jobs.selectors.events import Ids, settled_ids
 
 from .matching import rules_that_want
-from .outbox import Wanted, hand_over_sending, put_down, rules_at_work
+from .outbox import Wanted, hand_over_sending, put_down, rules_at_work, waiting_for
 from .retention import remove_old
 
 # So many rows are looked at with the same rules.
@@ -154,12 +154,13 @@ def _move(place: Ids, cursor: Ids, wanted: Sequence[Wanted], *, now: datetime) -
     """Puts down what is wanted and moves the mark from `place` over it, unless it is elsewhere."""
     if cursor == place:
         return True
+    waiting = waiting_for(wanted)
     with transaction.atomic():
         locked = FollowMark.objects.select_for_update(no_key=True).get(name=EVENTS_MARK)
         if _place(locked) != place:
             return False
         if wanted:
-            put_down(wanted, now=now)
+            put_down(wanted, now=now, waiting=waiting)
         FollowMark.objects.filter(name=EVENTS_MARK).update(**_columns(cursor))
     return True
 

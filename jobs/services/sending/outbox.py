@@ -50,11 +50,20 @@ def rules_at_work() -> list[EventRule]:
     return list(rows.select_related("owner").defer("encrypted").order_by("id"))
 
 
-def put_down(wanted: Sequence[Wanted], *, now: datetime) -> int:
+def waiting_for(wanted: Sequence[Wanted]) -> dict[int, int]:
+    """How many events of each of these rules wait: to be counted before others are kept from writing."""
+    return {rule_id: _count_waiting(rule_id) for rule_id in {each.rule_id for each in wanted}}
+
+
+def put_down(
+    wanted: Sequence[Wanted], *, now: datetime, waiting: Mapping[int, int] | None = None
+) -> int:
     """Writes what is to be sent, in the present transaction; how many. Rules that went meanwhile get nothing.
 
-    What is put down already is not put down again. A few queries, and up to two more for each rule.
+    What is put down already is not put down again. `waiting`: as `waiting_for` has counted it; what others put down
+    since then is little. A few queries, and up to two more for each rule.
     """
+    waiting = waiting_for(wanted) if waiting is None else waiting
     by_rule: Mapping[int, list[Wanted]] = defaultdict(list)
     for each in wanted:
         by_rule[each.rule_id].append(each)
@@ -62,7 +71,8 @@ def put_down(wanted: Sequence[Wanted], *, now: datetime) -> int:
     locked = EventRule.objects.select_for_update(no_key=True).defer("encrypted")
     rows: list[EventDelivery] = []
     for rule in locked.filter(pk__in=by_rule).order_by("id"):
-        rows += _room_for(rule, by_rule[rule.pk], now)
+        room = max(MAX_WAITING - waiting[rule.pk], 0)
+        rows += _rows_of(rule, by_rule[rule.pk], room, now)
     EventDelivery.objects.bulk_create(rows, batch_size=WRITTEN_AT_ONCE, ignore_conflicts=True)
     if wanted:
         changes.publish([changes.SENDING])
@@ -98,7 +108,7 @@ def put_down_test(rule: EventRule, *, now: datetime) -> None:
         found = row.filter(pk=rule.pk).first()
         if found is None:
             return
-        first = _waiting(found).values_list("next_at", flat=True).first() or now
+        first = _waiting(found.pk).values_list("next_at", flat=True).first() or now
         # Not so early that it would be given up at once.
         due = max(min(first, now) - timedelta(milliseconds=1), now - GIVEN_UP_AFTER / 2)
         put_down([Wanted(found.pk, EventKind.TEST, None, None, "", "", now, due)], now=now)
@@ -112,19 +122,20 @@ def hand_over_sending() -> None:
         queueing.enqueue_after_commit(queueing.SEND_EVENTS, [EVERYTHING])
 
 
-def waiting_of(rule: EventRule, *, at_most: int = MAX_WAITING) -> int:
-    """How many of its events wait, counted no further than that."""
-    return _waiting(rule).values("pk")[:at_most].count()
+def _count_waiting(rule_id: int) -> int:
+    """Counted no further than what may wait."""
+    return _waiting(rule_id).values("pk")[:MAX_WAITING].count()
 
 
-def _waiting(rule: EventRule) -> QuerySet[EventDelivery]:
-    rows = EventDelivery.objects.filter(rule=rule, state=DeliveryState.WAITING)
+def _waiting(rule_id: int) -> QuerySet[EventDelivery]:
+    rows = EventDelivery.objects.filter(rule=rule_id, state=DeliveryState.WAITING)
     return rows.order_by("next_at", "id")
 
 
-def _room_for(rule: EventRule, wanted: Sequence[Wanted], now: datetime) -> list[EventDelivery]:
-    """What is put down for a rule, which is due then; the others are only counted."""
-    room = max(MAX_WAITING - waiting_of(rule), 0)
+def _rows_of(
+    rule: EventRule, wanted: Sequence[Wanted], room: int, now: datetime
+) -> list[EventDelivery]:
+    """What is put down for a rule, which is due then; those that have no room are only counted."""
     before = rule.passed_over, rule.next_at
     rule.passed_over += len(wanted[room:])
     if wanted[:room]:

@@ -72,8 +72,8 @@ def check_rule(
     What it tells of is a `pattern` (an object, or its JSON text), or `tell_of`: JOBS (`statuses`, `queue`, `job_name`:
     what their names begin with), BLOCKED (`queue`, `job_name`), ALARMS (`alarm`, `alarm_states`) or PATTERN, with a
     `pattern`. `target_kind` is WEBHOOK or EMAIL, `address` a URL or an e-mail address: left out, one's own. With `rule`
-    these are changes of that: what is left out stays, and so does its owner. An address that stays is not judged
-    again: a rule can be switched off, whatever became of its owner or of the mail server.
+    these are changes of that: what is left out stays, and so does its owner. An address or pattern that stays is
+    not judged again: a rule can be switched off, whatever became of its owner, of the mail server or of what is taken.
     """
     checker = Checker()
     checker.only(fields, FIELDS)
@@ -253,10 +253,13 @@ def _pattern(
     """By the pattern that is given, or by what it stands for; what neither says stays as it is."""
     given = fields.get("tell_of")
     if is_empty(given):
-        value = fields.get("pattern", rule.pattern if rule else None)
+        value = fields.get("pattern")
         for name in SIMPLE_FIELDS[1:]:
             if not is_empty(fields.get(name)):
                 checker.add(name, "This goes with tell_of, which is not given.")
+        if rule is not None and ("pattern" not in fields or value == rule.pattern):
+            # What stays is not judged again, as an address is not.
+            return dict(rule.pattern)
         return checker.check("pattern", read_pattern, value, {})
     tell_of = checker.check("tell_of", event_rules.tell_of, given, "")
     if not tell_of:
