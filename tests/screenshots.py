@@ -146,6 +146,7 @@ def _pages_of_lists(shown: Mapping[str, str]) -> dict[str, str]:
 
 
 def _pages_of_people() -> dict[str, str]:
+    asked = f"user={VIEWER}&action=batch:SubmitJob&queue=nightly&definition=hello"
     return {
         "registries": "/registries/",
         "registry": "/registries/1/",
@@ -163,7 +164,7 @@ def _pages_of_people() -> dict[str, str]:
         "access-policies": "/access/policies/",
         "access-policy-new": "/access/policies/new/",
         "access-policy-check": "/access/policies/check/",
-        "access-policy-checked": f"/access/policies/check/?user={VIEWER}&action=batch:SubmitJob&queue=nightly",
+        "access-policy-checked": f"/access/policies/check/?{asked}",
         "access-policy": "/access/policies/1/",
         "access-policy-edit": "/access/policies/1/edit/",
         "access-policy-delete": "/access/policies/1/delete/",

@@ -7,11 +7,13 @@ import math
 import random
 from datetime import datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from jobs.domain import histograms
+from jobs.domain.ids import first_id_of, new_job_id
 from jobs.models import (
     Attempt,
     AuditDoor,
@@ -29,11 +31,17 @@ from jobs.models import (
 from jobs.services.access.access_keys import create_access_key
 from jobs.services.access.tokens import create_token
 
+from .installation import PASSWORD
 from .right_sizing.runs import a_run, looked_at
 
 # Of each span, how many rows back from now.
 ROWS = {MetricSpan.MINUTE: 6 * 60, MetricSpan.HOUR: 3 * 24, MetricSpan.DAY: 30}
+MINUTES_AHEAD = 8
+# Of an id, all but its time.
+RANDOM_BITS = 80
 HOURS_OF_COSTS = 14 * 24
+# Ten minutes of two vCPUs and two GiB.
+COST_OF_RUN = Decimal("0.014975")
 FAILURES = ("exit:1", "out_of_memory", "time_limit", "exit:137")
 TRAIL = (
     ("grace", AuditDoor.PAGE, "queue_edit", "nightly", 302),
@@ -54,6 +62,10 @@ def write() -> None:
         create_access_key(user=owner, name="laptop", now=now)
     User.objects.filter(username="grace").update(is_staff=True, last_login=now)
     owners[1].groups.add(Group.objects.get_or_create(name="operators")[0])
+    students = Group.objects.get_or_create(name="students")[0]
+    students.user_set.add(owners[0], owners[2])
+    owners[2].set_password(PASSWORD)
+    owners[2].save()
     for span, count in ROWS.items():
         _metrics(span, count, now, chance)
     _costs(owners, now, chance)
@@ -82,7 +94,9 @@ def _metrics(span: MetricSpan, count: int, now: datetime, chance: random.Random)
     cores, memory = node.milli_vcpus, node.memory_mib
     samples = span // 60
     rows, uses = [], []
-    for back in range(1, count + 1):
+    # What is measured while pictures are taken is added to minutes that are still to come: no curve breaks off.
+    ahead = MINUTES_AHEAD if span == MetricSpan.MINUTE else 0
+    for back in range(1 - ahead, count + 1):
         start = _start(now, span) - timedelta(seconds=span * back)
         # Busy by day, calm by night.
         busy = 0.5 + 0.45 * math.sin(
@@ -105,8 +119,11 @@ def _metrics(span: MetricSpan, count: int, now: datetime, chance: random.Random)
                 total_memory_mib_sum=memory * samples,
             )
         )
-    QueueMetric.objects.bulk_create(rows, ignore_conflicts=True)
-    EnvironmentMetric.objects.bulk_create(uses, ignore_conflicts=True)
+    # What was measured until now is so little that curves would break off there.
+    QueueMetric.objects.filter(seconds=span).delete()
+    EnvironmentMetric.objects.filter(seconds=span).delete()
+    QueueMetric.objects.bulk_create(rows)
+    EnvironmentMetric.objects.bulk_create(uses)
 
 
 def _of_queue(
@@ -168,22 +185,32 @@ def _costs(owners: list[User], now: datetime, chance: random.Random) -> None:
     )
 
 
+def _id_at(moment: datetime) -> UUID:
+    """An id as it was made then, for lists are by ids."""
+    return UUID(int=first_id_of(moment).int | new_job_id().int % 2**RANDOM_BITS)
+
+
 def _runs(owner: User, now: datetime) -> Attempt:
     """Runs of a definition that asks for more than it uses."""
-    definition = JobDefinition.objects.filter(name="count").latest("revision")
+    definition = JobDefinition.objects.filter(name="align").latest("revision")
     queue = JobQueue.objects.get(name="default")
     for number in range(12):
         ended_at = now - timedelta(hours=number + 1)
         last = a_run(
             definition,
-            [(120 + 3 * at % 70, 90 + at) for at in range(40)],
+            [(620 + 90 * at % 210, 300 + 9 * at) for at in range(40)],
             ended_at=ended_at,
             job={
+                "id": _id_at(ended_at - timedelta(minutes=11)),
                 "owner": owner,
                 "queue": queue,
-                "name": f"count-{number}",
+                "name": f"align-{number}",
                 "created_at": ended_at - timedelta(minutes=11),
+                "started_at": ended_at - timedelta(minutes=10),
+                "exit_code": 0,
+                "cost_usd": COST_OF_RUN,
             },
+            cost_usd=COST_OF_RUN,
         )
     looked_at(definition, now=now)
     return last
