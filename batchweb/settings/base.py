@@ -84,7 +84,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "builtins": ["jobs.web.tags", "jobs.web.regions"],
+            "builtins": ["jobs.web.tags", "jobs.web.words", "jobs.web.regions"],
         },
     },
 ]

@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import shlex
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
@@ -19,7 +18,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from jobs.domain import alarms, exit_rules, ids, money, resources
+from jobs.domain import ids, money, resources
 from jobs.models import ArraySummary, Attempt, Job
 from jobs.scheduling.reasons import split_reason
 from jobs.selectors import jobs as selectors
@@ -34,7 +33,6 @@ from .regions import is_drawn
 from .toasts import Undo
 
 register = template.Library()
-register.filter("alarm_state", alarms.state_in_words)
 
 STATUS_ICONS = {
     "SUBMITTED": "inbox",
@@ -317,18 +315,6 @@ def short_id(job_id: object) -> str:
 
 
 @register.filter
-def shell_words(command: list[str]) -> str:
-    """A command's words as a shell would take them."""
-    return plaintext.visible(shlex.join(command))
-
-
-@register.filter
-def exit_rule(rule: dict[str, str]) -> str:
-    """A retry rule in words."""
-    return plaintext.visible(exit_rules.in_words(rule))
-
-
-@register.filter
 def duration(seconds: float | Decimal | None) -> str:
     """Seconds as people say them: "0 s", "0.4 s", "12 s", "3 min 5 s", "2 h 4 min", "3 d 1 h"."""
     if seconds is None:
@@ -382,23 +368,6 @@ def figure(shown: Figure) -> SafeString:
         '<a class="bw-num" href="{}" title="${}" data-figure="{}">{}</a>',
         *(shown.url, exact, exact, money.dollars(shown.usd)),
     )
-
-
-@register.filter
-def price(amount: Decimal | None) -> str:
-    """A price with all of its digits, cents at least: "$0.0052", "$12.24", "$3.00"."""
-    if amount is None:
-        return "–"
-    digits = amount.normalize()
-    exponent = digits.as_tuple().exponent
-    return f"${amount:,.2f}" if not isinstance(exponent, int) or exponent > -2 else f"${digits:,f}"
-
-
-@register.filter
-def percent(part: float) -> str:
-    """A part of 1 as people write it: "42 %", "0.4 %"."""
-    amount = part * 100
-    return f"{amount:.1f} %" if 0 < amount < 1 else f"{amount:.0f} %"
 
 
 @register.simple_tag

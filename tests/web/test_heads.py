@@ -181,6 +181,8 @@ def test_a_queue_that_is_closed_cannot_be_chosen_by_a_link_or_an_earlier_job(
     for query in ("queue=q", f"again={job.pk}"):
         html = page.get(f"{reverse('submit')}?{query}").text
         assert ">q</option>" not in html
+        # Another one is not chosen in its place.
+        assert '<option value="">Choose one</option>' in html
         assert told in html
     assert JobQueue.objects.filter(name="other").exists()
 
