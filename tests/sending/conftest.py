@@ -4,17 +4,21 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from jobs.models import EventDelivery, EventRule, Job, JobStatus, QueueBlock, Transition
 from jobs.services.sending.following import follow_events
+from jobs.services.sending.rules import MadeRule, create_rule
 from jobs.services.sending.sending import send_due
-from tests.builders import an_event_rule
+from tests.builders import a_job, an_event_rule
 
 from .receiver import Receiver
 
 Follow = Callable[[], None]
+Tell = Callable[..., None]
 FAILED = {"detail": {"status": ["FAILED"]}}
+WEBHOOK = {"target_kind": "WEBHOOK", "address": "https://example.com/hook"}
 
 
 def happened(job: Job, status: str = JobStatus.FAILED, *, reason: str = "") -> Transition:
@@ -43,6 +47,19 @@ def follow() -> Follow:
 
 
 @pytest.fixture
+def tell(follow: Follow) -> Tell:
+    """Has jobs of these names fail, and sends all that is due."""
+
+    def run(*names: str) -> None:
+        for name in names:
+            happened(a_job(name=name))
+        follow()
+        send()
+
+    return run
+
+
+@pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with Receiver().running() as found:
         yield found
@@ -56,6 +73,12 @@ def send() -> None:
 
 def a_rule_to(receiver: Receiver, **fields: object) -> EventRule:
     return an_event_rule(pattern=FAILED, address=receiver.url, **fields)
+
+
+def made(owner: User, **fields: object) -> MadeRule:
+    """A rule of all jobs, as its owner asks for it."""
+    values = {"name": f"rule-{EventRule.objects.count()}", "tell_of": "JOBS", **fields}
+    return create_rule(owner=owner, fields=values, now=timezone.now())
 
 
 def states() -> list[str]:

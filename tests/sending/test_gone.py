@@ -9,9 +9,8 @@ from jobs.domain.event_rules import GONE
 from jobs.models import AuditDoor, AuditEntry, EventDelivery, EventRule
 from jobs.services.sending import due
 from jobs.services.sending.rules import update_rule
-from tests.builders import a_job
 
-from .conftest import Follow, a_rule_to, happened, send, states
+from .conftest import Tell, a_rule_to, send, states
 from .receiver import Receiver
 from .test_rule_pages import JSON
 
@@ -19,14 +18,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def gone(follow: Follow, receiver: Receiver) -> EventRule:
+def gone(tell: Tell, receiver: Receiver) -> EventRule:
     """A rule with two events, of which the receiver took the first and answered the second with 410."""
     receiver.answers = [200, 410]
     rule = a_rule_to(receiver, name="failures")
-    for name in ("one", "two", "three"):
-        happened(a_job(name=name))
-    follow()
-    send()
+    tell("one", "two", "three")
     rule.refresh_from_db()
     return rule
 
@@ -37,13 +33,11 @@ def switch(rule: EventRule, *, on: bool) -> EventRule:
 
 
 def test_a_receiver_that_is_gone_is_sent_nothing_more(
-    follow: Follow, receiver: Receiver, gone: EventRule
+    tell: Tell, receiver: Receiver, gone: EventRule
 ) -> None:
     assert receiver.names == ["one", "two"]
     assert (gone.is_enabled, gone.off_reason, gone.claim) == (False, GONE, None)
-    happened(a_job(name="meanwhile"))
-    follow()
-    send()
+    tell("meanwhile")
     assert len(receiver.came) == 2
     assert states() == ["SENT", "WAITING", "WAITING"]
     assert EventDelivery.objects.order_by("id")[1].status_code == 410

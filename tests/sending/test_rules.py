@@ -9,17 +9,13 @@ from django.utils import timezone
 from jobs.domain import event_rules
 from jobs.domain.errors import InvalidInput
 from jobs.models import EventRule
-from jobs.services.sending.rules import create_rule, update_rule
+from jobs.services.sending.rules import update_rule
 from tests.builders import a_user, an_event_rule
 
+from .conftest import WEBHOOK, made
+
 pytestmark = pytest.mark.django_db
-WEBHOOK = {"target_kind": "WEBHOOK", "address": "https://example.com/hook"}
 EMAIL = {"target_kind": "EMAIL", "address": "ann@example.com"}
-
-
-def made(owner: Any, **fields: object) -> EventRule:
-    values = {"name": f"rule-{EventRule.objects.count()}", "tell_of": "JOBS", **fields}
-    return create_rule(owner=owner, fields=values, now=timezone.now()).rule
 
 
 def an_address_of_before() -> EventRule:

@@ -11,14 +11,33 @@ from jobs.domain.event_rules import GIVEN_UP_AFTER, MAILS_EVERY, delay_after
 from jobs.models import DeliveryState, EventDelivery, EventRule
 from jobs.services.sending import due, retention, webhooks
 from jobs.services.sending.outcomes import Outcome
-from jobs.services.sending.rules import create_rule, delete_rule, send_again, send_test, update_rule
+from jobs.services.sending.rules import delete_rule, send_again, send_test, update_rule
 from tests.builders import a_job, a_user, an_event_rule
 
-from .conftest import FAILED, Follow, a_rule_to, happened, later, send, states
+from .conftest import (
+    FAILED,
+    WEBHOOK,
+    Follow,
+    Tell,
+    a_rule_to,
+    happened,
+    later,
+    made,
+    send,
+    states,
+)
 from .receiver import Receiver
 
 pytestmark = pytest.mark.django_db
 SECRET = f"whsec_{'A' * 32}"
+
+
+def send_again_and_again(rule: EventRule) -> None:
+    """Until the next try is far away."""
+    for _ in range(3):
+        send()
+        later(rule, minutes=31)
+    send()
 
 
 def test_an_event_arrives_signed_and_once(follow: Follow, receiver: Receiver) -> None:
@@ -43,25 +62,20 @@ def test_an_event_arrives_signed_and_once(follow: Follow, receiver: Receiver) ->
     assert rule.last_sent_at is not None
 
 
-def test_events_go_in_their_order(follow: Follow, receiver: Receiver) -> None:
+def test_events_go_in_their_order(tell: Tell, receiver: Receiver) -> None:
     a_rule_to(receiver)
-    for number in range(7):
-        happened(a_job(name=f"job-{number}"))
-    follow()
-    send()
-    assert receiver.names == [f"job-{number}" for number in range(7)]
+    names = [f"job-{number}" for number in range(7)]
+    tell(*names)
+    assert receiver.names == names
 
 
 @pytest.mark.parametrize("answer", [500, 503, 429, 401, -1])
 def test_a_receiver_that_is_not_well_is_left_alone_and_gets_all_in_order_later(
-    follow: Follow, receiver: Receiver, answer: int
+    tell: Tell, receiver: Receiver, answer: int
 ) -> None:
     receiver.answers = [answer]
     rule = a_rule_to(receiver)
-    happened(a_job(name="one"))
-    happened(a_job(name="two"))
-    follow()
-    send()
+    tell("one", "two")
     assert receiver.names == ["one"]
     rule.refresh_from_db()
     assert rule.failures == 1
@@ -107,14 +121,11 @@ def test_a_receiver_that_asks_for_time_gets_it_up_to_half_an_hour(
 
 
 def test_an_event_that_the_receiver_does_not_want_holds_up_no_other(
-    follow: Follow, receiver: Receiver
+    tell: Tell, receiver: Receiver
 ) -> None:
     receiver.answers = [422, 200]
     rule = a_rule_to(receiver)
-    happened(a_job(name="odd"))
-    happened(a_job(name="even"))
-    follow()
-    send()
+    tell("odd", "even")
     assert receiver.names == ["odd", "even"]
     assert states() == ["WAITING", "SENT"]
     later(rule, minutes=1)
@@ -123,71 +134,59 @@ def test_an_event_that_the_receiver_does_not_want_holds_up_no_other(
 
 
 def test_what_is_new_does_not_wait_for_the_next_try_of_what_was_refused(
-    follow: Follow, receiver: Receiver
+    follow: Follow, tell: Tell, receiver: Receiver
 ) -> None:
     receiver.answers = [422]
     rule = a_rule_to(receiver)
     happened(a_job(name="odd"))
     follow()
-    for _ in range(3):
-        send()
-        later(rule, minutes=31)
-    send()
+    send_again_and_again(rule)
     receiver.answers = [200]
     receiver.came.clear()
-    happened(a_job(name="new"))
-    follow()
-    send()
+    tell("new")
     assert receiver.names == ["new"]
     assert states() == ["WAITING", "SENT"]
 
 
-def test_what_is_new_waits_for_a_receiver_that_is_not_well(
-    follow: Follow, receiver: Receiver
-) -> None:
+def test_what_is_new_waits_for_a_receiver_that_is_not_well(tell: Tell, receiver: Receiver) -> None:
     receiver.answers = [503]
     a_rule_to(receiver)
-    happened(a_job(name="one"))
-    follow()
-    send()
-    happened(a_job(name="two"))
-    follow()
-    send()
+    tell("one")
+    tell("two")
     assert receiver.names == ["one"]
 
 
 def test_a_receiver_that_wants_nothing_is_not_asked_about_everything(
-    follow: Follow, receiver: Receiver
+    tell: Tell, receiver: Receiver
 ) -> None:
     receiver.answers = [404]
     rule = a_rule_to(receiver)
-    for _ in range(9):
-        happened(a_job())
-    follow()
-    send()
+    tell(*"abcdefghi")
     assert len(receiver.came) == webhooks.REFUSED_AT_MOST
     rule.refresh_from_db()
     assert rule.last_error == "The receiver answered 404 Not Found."
 
 
-def test_redirects_are_not_followed(follow: Follow, receiver: Receiver) -> None:
+@pytest.mark.parametrize(
+    ("address", "told", "posts"),
+    [
+        ("", "Redirects are not followed", 1),
+        (
+            "http://127.0.0.1:9/secret-path",
+            "The receiver refused the connection: nothing listens",
+            0,
+        ),
+    ],
+)
+def test_who_does_not_take_an_event_is_said_in_words(
+    tell: Tell, receiver: Receiver, address: str, told: str, posts: int
+) -> None:
     receiver.answers, receiver.headers = [307], {"Location": receiver.url}
-    a_rule_to(receiver)
-    happened(a_job())
-    follow()
-    send()
-    assert len(receiver.came) == 1
-    assert "Redirects are not followed" in EventDelivery.objects.get().error
-
-
-def test_a_dead_receiver_is_said_in_words(follow: Follow) -> None:
-    an_event_rule(pattern=FAILED, address="http://127.0.0.1:9/secret-path")
-    happened(a_job())
-    follow()
-    send()
-    assert EventDelivery.objects.get().error == (
-        "The receiver refused the connection: nothing listens there."
-    )
+    an_event_rule(pattern=FAILED, address=address or receiver.url)
+    tell("one")
+    assert len(receiver.came) == posts
+    assert told in EventDelivery.objects.get().error
+    assert "secret-path" not in EventDelivery.objects.get().error
 
 
 def test_the_waits_between_tries_grow_up_to_half_an_hour() -> None:
@@ -197,14 +196,11 @@ def test_the_waits_between_tries_grow_up_to_half_an_hour() -> None:
 
 
 def test_after_a_day_all_that_waits_is_given_up_and_can_be_sent_again(
-    follow: Follow, receiver: Receiver
+    tell: Tell, receiver: Receiver
 ) -> None:
     receiver.answers = [500]
     rule = a_rule_to(receiver)
-    for name in ("one", "two", "three"):
-        happened(a_job(name=name))
-    follow()
-    send()
+    tell("one", "two", "three")
     later(rule, hours=25)
     send()
     assert states() == [DeliveryState.GIVEN_UP] * 3
@@ -239,39 +235,26 @@ def test_what_one_receiver_never_wants_is_given_up_after_a_day(
 
 
 def test_a_rule_that_is_switched_off_sends_nothing_until_it_is_on(
-    follow: Follow, receiver: Receiver
+    follow: Follow, tell: Tell, receiver: Receiver
 ) -> None:
     rule = a_rule_to(receiver)
     happened(a_job(name="before"))
     follow()
     update_rule(rule=rule, by=rule.owner, fields={"is_enabled": False}, now=timezone.now())
-    happened(a_job(name="meanwhile"))
-    follow()
-    send()
+    tell("meanwhile")
     assert receiver.came == []
     update_rule(rule=rule, by=rule.owner, fields={"is_enabled": True}, now=timezone.now())
-    happened(a_job(name="after"))
-    follow()
-    send()
+    tell("after")
     assert receiver.names == ["before", "after"]
 
 
 def test_a_test_event_is_sent_at_once(receiver: Receiver) -> None:
-    made = create_rule(
-        owner=a_user(is_staff=True),
-        fields={
-            "name": "new",
-            "tell_of": "JOBS",
-            "target_kind": "WEBHOOK",
-            "address": receiver.url,
-        },
-        now=timezone.now(),
-    )
-    send_test(rule=made.rule, now=timezone.now())
+    new = made(a_user(is_staff=True), target_kind="WEBHOOK", address=receiver.url)
+    send_test(rule=new.rule, now=timezone.now())
     send()
     [came] = receiver.came
     assert came.event["detail-type"] == "Batchweb Test Event"
-    assert came.is_signed_with(made.secret)
+    assert came.is_signed_with(new.secret)
 
 
 def test_a_test_event_is_sent_at_once_whatever_waits_and_however_the_receiver_did(
@@ -282,10 +265,7 @@ def test_a_test_event_is_sent_at_once_whatever_waits_and_however_the_receiver_di
     for name in ("one", "two"):
         happened(a_job(name=name))
     follow()
-    for _ in range(3):
-        send()
-        later(rule, minutes=31)
-    send()
+    send_again_and_again(rule)
     receiver.answers = [200]
     receiver.came.clear()
     send_test(rule=rule, now=timezone.now())
@@ -318,14 +298,11 @@ def test_what_is_done_is_removed_after_a_week_and_beyond_a_number(
 
 
 def test_what_was_sent_again_keeps_nothing_else_from_being_removed(
-    follow: Follow, receiver: Receiver
+    tell: Tell, receiver: Receiver
 ) -> None:
     receiver.answers = [500]
     rule = a_rule_to(receiver)
-    for _ in range(3):
-        happened(a_job())
-    follow()
-    send()
+    tell("one", "two", "three")
     later(rule, days=8)
     send()
     first = EventDelivery.objects.order_by("id")[0]
@@ -352,16 +329,7 @@ def test_who_sends_waits_before_a_rule_is_deleted(follow: Follow, receiver: Rece
 
 
 def test_no_secret_is_in_what_is_logged_of_a_rule() -> None:
-    made = create_rule(
-        owner=a_user(is_staff=True),
-        fields={
-            "name": "new",
-            "tell_of": "JOBS",
-            "target_kind": "WEBHOOK",
-            "address": "https://example.com",
-        },
-        now=timezone.now(),
-    )
-    assert made.secret.startswith("whsec_")
-    assert made.secret not in repr(made)
-    assert made.secret.encode() not in bytes(made.rule.encrypted)
+    new = made(a_user(is_staff=True), **WEBHOOK)
+    assert new.secret.startswith("whsec_")
+    assert new.secret not in repr(new)
+    assert new.secret.encode() not in bytes(new.rule.encrypted)
