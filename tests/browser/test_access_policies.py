@@ -23,17 +23,27 @@ def test_a_policy_is_made_attached_checked_and_deleted(visit: Visit) -> None:
     page.get_by_role("button", name="Make the policy").click()
     expect(page.get_by_text("Nobody: it binds nobody.")).to_be_visible()
     expect(page.get_by_text("if batch:Privileged is true.")).to_be_visible()
-    page.get_by_label("User").fill("bob")
-    page.get_by_role("button", name="Attach to the user").click()
+    check = page.get_by_role("region", name="Check")
+    check.get_by_label("User").fill("bob")
+    check.get_by_label("Action").fill("batch:SubmitJob")
+    check.get_by_label("On", exact=True).fill("job-queue/default")
+    check.get_by_label("and on").fill("job-definition/hello")
+    check.get_by_role("button", name="Check").click()
+    # Who asked by keyboard, or hears the page, is at the answer.
+    expect(page.locator("#answer")).to_be_focused()
+    expect(page.get_by_text("Yes, bob may batch:SubmitJob, by this policy alone.")).to_be_visible()
+    attach = page.get_by_role("region", name="Attach", exact=True)
+    attach.get_by_label("User").fill("bobby")
+    attach.get_by_role("button", name="Attach to the user").click()
+    expect(attach.get_by_label("User")).to_have_value("bobby")
+    page.goto(page.url)
+    expect(page.get_by_text("Nobody: it binds nobody.")).to_be_visible()
+    attach.get_by_label("User").fill("bob")
+    attach.get_by_role("button", name="Attach to the user").click()
     expect(page.get_by_role("button", name="Detach from bob")).to_be_visible()
-    page = visit("/access/policies/check/")
-    page.get_by_label("User").fill("bob")
-    page.get_by_label("Action").fill("batch:SubmitJob")
-    page.get_by_label("On", exact=True).fill(
-        "arn:aws:batch:us-east-1:123456789012:job-queue/default\n"
-        "arn:aws:batch:us-east-1:123456789012:job-definition/hello:1"
+    page = visit(
+        "/access/policies/check/?user=bob&action=batch:SubmitJob&queue=default&definition=hello"
     )
-    page.get_by_role("button", name="Check").click()
     expect(page.get_by_text("Yes, bob may batch:SubmitJob.")).to_be_visible()
     page.get_by_label("What conditions may ask").fill("batch:Privileged=true")
     page.get_by_role("button", name="Check").click()

@@ -47,6 +47,7 @@ def test_the_form_says_so_at_the_queue_and_beside_the_button(bobs_page: Client, 
     text = bobs_page.get("/submit/?queue=high&definition=hello", headers=HTML).text
     assert f'aria-live="polite"><p>{refusal("job-queue/high")}</p>' in text
     assert '<a href="#error-queue">a policy denies it</a>' in text
+    assert "It would be refused:</strong> an access policy denies it." in text
     other = bobs_page.get("/submit/?queue=low&definition=hello", headers=HTML).text
     assert "denies it" not in other
     # And nothing is refused that the form does not tell, nor the other way round.
