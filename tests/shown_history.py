@@ -117,6 +117,8 @@ def _metrics(span: MetricSpan, count: int, now: datetime, chance: random.Random)
                 used_memory_mib_sum=int(0.7 * memory * busy) * samples,
                 used_memory_mib_max=int(0.7 * memory * busy),
                 total_memory_mib_sum=memory * samples,
+                engine_milli_vcpus_sum=cores * samples,
+                engine_memory_mib_sum=memory * samples,
             )
         )
     # What was measured until now is so little that curves would break off there.
