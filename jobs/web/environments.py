@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.domain.errors import Conflict, InvalidInput
+from jobs.domain.errors import InvalidInput
 from jobs.models import ComputeEnvironment, Engine, EnvironmentState, Node
 from jobs.selectors.environments import EnvironmentRow
 from jobs.services.setup.engines import OVERCOMMIT_FIELDS, update_engine, update_node
@@ -23,10 +23,13 @@ from .once import AGAIN, found_again, once
 
 KIND = Kind(
     name="environment",
+    list_name="environments",
     find=lambda name: contexts.find(name=name),
     summary=contexts.summary,
     form="environments/form.html",
     build_form=forms.build_form,
+    deletes="environments/delete.html",
+    build_deletes=contexts.build_delete,
 )
 
 
@@ -93,24 +96,11 @@ def disable(request: HttpRequest, name: str) -> HttpResponse:
 @answers.allow("GET", "POST")
 def delete(request: HttpRequest, name: str) -> HttpResponse:
     """GET asks first (for browsers without scripts); POST deletes it."""
-    require_staff(request)
-    row = contexts.find(name=name)
-    if request.method != "POST":
-        return answers.page(request, "environments/delete.html", contexts.build_delete(row=row))
-    try:
-        delete_environment(environment=row.environment)
-    except Conflict as error:
-        return answers.refused(
-            request,
-            error,
-            "environments/delete.html",
-            lambda errors: contexts.build_delete(row=row, errors=errors),
-        )
-    return answers.done(
+    return KIND.deleted(
         request,
-        to=reverse("environments"),
-        message=f"The environment {name} is being deleted.",
-        as_json={},
+        name,
+        delete=lambda row: delete_environment(environment=row.environment),
+        told=f"The environment {name} is being deleted.",
     )
 
 

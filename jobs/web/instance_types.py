@@ -1,9 +1,8 @@
 """Instance types: the catalogue, a type with its prices and instances, making, changing, deleting custom ones."""
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 
-from jobs.domain.errors import Conflict, InvalidInput
+from jobs.domain.errors import InvalidInput
 from jobs.models import InstanceType
 from jobs.services.setup.instance_types import (
     create_instance_type,
@@ -20,10 +19,13 @@ from .once import AGAIN, found_again, once
 
 KIND = Kind(
     name="instance_type",
+    list_name="instance_types",
     find=lambda name: contexts.find(name=name),
     summary=contexts.summary,
     form="instance_types/form.html",
     build_form=contexts.build_form,
+    deletes="instance_types/detail.html",
+    build_deletes=contexts.build,
 )
 
 
@@ -72,23 +74,12 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
 
 @answers.allow("POST")
 def delete(request: HttpRequest, name: str) -> HttpResponse:
-    require_staff(request)
-    row = contexts.find(name=name)
-    try:
-        delete_instance_type(instance_type=row)
-    except Conflict as error:
-        return answers.refused(
-            request,
-            error,
-            "instance_types/detail.html",
-            lambda errors: {**contexts.build(row=row), "form_errors": errors[""]},
-        )
-    return answers.done(
+    return KIND.deleted(
         request,
-        to=reverse("instance_types"),
-        message=f"The instance type {name} is deleted.",
-        as_json={},
-        undo=undo.of_deletion("instance_types", contexts.form_values(row)),
+        name,
+        delete=lambda row: delete_instance_type(instance_type=row),
+        told=f"The instance type {name} is deleted.",
+        undo=lambda row: undo.of_deletion("instance_types", contexts.form_values(row)),
     )
 
 

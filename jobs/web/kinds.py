@@ -19,17 +19,21 @@ Fields = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of thing: its page has the URL `name`, its form the template `form`.
+    """A kind of thing: its page has the URL `name`, its list `list_name`, its form the template `form`.
 
     `find` gives a thing by its name, or raises NotFound; `summary` is its JSON. `build_form` draws the form with
-    `values`, `errors`, and, of one that is there, its `row`.
+    `values`, `errors`, and, of one that is there, its `row`. The template `deletes`, drawn by `build_deletes` of a
+    `row`, asks before it is deleted, or is where what stands against that is told.
     """
 
     name: str
+    list_name: str
     find: Callable[[str], Any]
     summary: Callable[[Any], Mapping[str, Any]]
     form: str
     build_form: Callable[..., Mapping[str, Any]]
+    deletes: str
+    build_deletes: Callable[..., Mapping[str, Any]]
 
     def done(
         self,
@@ -83,3 +87,34 @@ class Kind:
         change(row)
         undo = of_state(self.name, name, to) if was_other else None
         return self.done(request, name, f"The {self.name} {name} {told}", undo=undo)
+
+    def deleted(
+        self,
+        request: HttpRequest,
+        name: str,
+        *,
+        delete: Callable[[Any], object],
+        told: str,
+        undo: Callable[[Any], Undo] | None = None,
+    ) -> HttpResponse:
+        """Deletes it, for a POST; a GET asks first."""
+        require_staff(request)
+        row = self.find(name)
+        if request.method != "POST":
+            return answers.page(request, self.deletes, self.build_deletes(row=row))
+        try:
+            delete(row)
+        except Conflict as error:
+            return answers.refused(
+                request,
+                error,
+                self.deletes,
+                lambda errors: {**self.build_deletes(row=row), "form_errors": errors[""]},
+            )
+        return answers.done(
+            request,
+            to=reverse(self.list_name),
+            message=told,
+            as_json={},
+            undo=undo(row) if undo else None,
+        )

@@ -1,10 +1,9 @@
 """Scheduling policies: the list, a policy with its shares, making, changing, deleting one."""
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 
-from jobs.domain.errors import Conflict, InvalidInput
+from jobs.domain.errors import InvalidInput
 from jobs.models import SchedulingPolicy
 from jobs.services.setup.policies import create_policy, delete_policy, update_policy
 
@@ -17,10 +16,13 @@ from .once import AGAIN, found_again, once
 
 KIND = Kind(
     name="policy",
+    list_name="policies",
     find=lambda name: contexts.find(name=name),
     summary=contexts.summary,
     form="policies/form.html",
     build_form=contexts.build_form,
+    deletes="policies/detail.html",
+    build_deletes=contexts.build,
 )
 
 
@@ -68,23 +70,12 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
 
 @answers.allow("POST")
 def delete(request: HttpRequest, name: str) -> HttpResponse:
-    require_staff(request)
-    row = contexts.find(name=name)
-    try:
-        delete_policy(policy=row)
-    except Conflict as error:
-        return answers.refused(
-            request,
-            error,
-            "policies/detail.html",
-            lambda errors: {**contexts.build(row=row), "form_errors": errors[""]},
-        )
-    return answers.done(
+    return KIND.deleted(
         request,
-        to=reverse("policies"),
-        message=f"The policy {name} is deleted.",
-        as_json={},
-        undo=undo.of_deletion("policies", contexts.values_of(row)),
+        name,
+        delete=lambda row: delete_policy(policy=row),
+        told=f"The policy {name} is deleted.",
+        undo=lambda row: undo.of_deletion("policies", contexts.values_of(row)),
     )
 
 

@@ -1,10 +1,9 @@
 """Job queues: the list, a queue with its front, making, changing, deleting one."""
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 
-from jobs.domain.errors import Conflict, InvalidInput
+from jobs.domain.errors import InvalidInput
 from jobs.models import JobQueue, QueueState
 from jobs.services.setup.queues import create_queue, delete_queue, update_queue
 
@@ -16,10 +15,13 @@ from .once import AGAIN, found_again, once
 
 KIND = Kind(
     name="queue",
+    list_name="queues",
     find=lambda name: contexts.find(name=name),
     summary=contexts.summary,
     form="queues/form.html",
     build_form=contexts.build_form,
+    deletes="queues/delete.html",
+    build_deletes=contexts.build_delete,
 )
 
 NEW: dict[str, object] = {"priority": "1", "state": QueueState.ENABLED, "backfill": True}
@@ -87,24 +89,11 @@ def disable(request: HttpRequest, name: str) -> HttpResponse:
 @answers.allow("GET", "POST")
 def delete(request: HttpRequest, name: str) -> HttpResponse:
     """GET asks first (for browsers without scripts); POST deletes it."""
-    require_staff(request)
-    row = contexts.find(name=name)
-    if request.method != "POST":
-        return answers.page(request, "queues/delete.html", contexts.build_delete(row=row))
-    try:
-        delete_queue(queue=row.queue)
-    except Conflict as error:
-        return answers.refused(
-            request,
-            error,
-            "queues/delete.html",
-            lambda errors: contexts.build_delete(row=row, errors=errors),
-        )
-    return answers.done(
+    return KIND.deleted(
         request,
-        to=reverse("queues"),
-        message=f"The queue {name} is being deleted: its jobs are terminated.",
-        as_json={},
+        name,
+        delete=lambda row: delete_queue(queue=row.queue),
+        told=f"The queue {name} is being deleted: its jobs are terminated.",
     )
 
 

@@ -35,7 +35,6 @@ from jobs.selectors.offered_types import offered_types
 from . import instances as instance_contexts
 from . import spot, type_prices
 from .environment_form import KIND_NAMES, STRATEGIES, kind_of
-from .forms import errors_elsewhere
 from .lazily import lazily
 from .named import NameQuery, read_query
 from .texts import dollars, max_vcpus
@@ -137,14 +136,11 @@ def build(
     }
 
 
-def build_delete(
-    *, row: selectors.EnvironmentRow, errors: Mapping[str, list[str]] | None = None
-) -> dict[str, Any]:
+def build_delete(*, row: selectors.EnvironmentRow) -> dict[str, Any]:
     """The page that asks before it is deleted, or says what stands against it."""
     return {
         "name": row.environment.name,
         "is_enabled": row.environment.state == EnvironmentState.ENABLED,
-        "form_errors": errors_elsewhere(errors, fields=()),
     }
 
 

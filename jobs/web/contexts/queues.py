@@ -23,7 +23,7 @@ from jobs.selectors.policies import policy_names, shares_of
 
 from .. import answers
 from .budgets import warnings
-from .forms import errors_elsewhere, is_checked, posted_rows, rows_of, shown_errors
+from .forms import is_checked, posted_rows, rows_of, shown_errors
 from .lazily import lazily
 from .named import NameQuery, read_query
 
@@ -90,14 +90,11 @@ def build(*, row: selectors.QueueRow) -> dict[str, Any]:
     }
 
 
-def build_delete(
-    *, row: selectors.QueueRow, errors: Mapping[str, list[str]] | None = None
-) -> dict[str, Any]:
+def build_delete(*, row: selectors.QueueRow) -> dict[str, Any]:
     """The page that asks before it is deleted, or says what stands against it."""
     return {
         "name": row.queue.name,
         "is_enabled": row.queue.state == QueueState.ENABLED,
-        "form_errors": errors_elsewhere(errors, fields=()),
     }
 
 
