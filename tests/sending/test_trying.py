@@ -1,10 +1,12 @@
 """A pattern is tried against the newest events, some at a time, and no longer than a second."""
 
 import pytest
+from django.utils import timezone
 
+from jobs.models import Job, NodeTransition
 from jobs.services.sending import trying
 from jobs.services.sending.trying import try_pattern
-from tests.builders import NOW, a_job, a_user
+from tests.builders import NOW, a_job, a_user, an_array
 
 from .conftest import blocked, happened
 from .test_mails import an_alarm_that_changes
@@ -38,6 +40,17 @@ def test_the_newest_events_of_all_kinds_are_looked_at_some_at_a_time(
     assert shown[5:] == [("hot", "ALARM")] * 5
     assert tried.matches[-1].at == NOW
     assert not try_pattern({"source": ["nothing"]}, user=ann).matches
+
+
+def test_children_and_nodes_are_told_apart() -> None:
+    ann = a_user()
+    child = Job.objects.get(parent=an_array(2, owner=ann), array_index=1)
+    happened(child)
+    happened_to_node = {"to_status": "FAILED", "node_index": 3, "attempt_number": 1}
+    job = a_job(name="wide", owner=ann, node_count=4)
+    NodeTransition.objects.create(job=job, at=timezone.now(), **happened_to_node)
+    tried = try_pattern({"detail": {"status": ["FAILED"]}}, user=ann)
+    assert [each.name for each in tried.matches] == ["wide#3", f"{child.name}:1"]
 
 
 def test_what_takes_too_long_is_tried_on_fewer_events(monkeypatch: pytest.MonkeyPatch) -> None:

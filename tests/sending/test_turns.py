@@ -2,18 +2,18 @@
 
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import pytest
 from django.utils import timezone
 
-from jobs.models import EventDelivery
+from jobs.models import EventDelivery, EventRule
 from jobs.services.sending import due, sending, webhooks
 from jobs.services.sending.outcomes import Outcome
 from tests.builders import a_job, an_event_rule
 
-from .conftest import FAILED, Follow, a_rule_to, happened, later, send, states
+from .conftest import FAILED, Follow, Tell, a_rule_to, happened, later, send, states
 from .receiver import Receiver
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +43,25 @@ def test_a_slow_receiver_holds_up_no_other_rule(follow: Follow, receiver: Receiv
         send()
         assert receiver.names == slow.names == ["one"]
     assert states() == ["SENT", "SENT"]
+
+
+def test_each_rule_is_claimed_when_its_turn_begins(
+    tell: Tell, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        a_rule_to(receiver)
+    waits: list[int] = []
+    prepare = sending._prepared
+
+    def prepared(turn: sending._Turn, now: datetime) -> Iterator[sending._Part]:
+        waits.append(EventRule.objects.filter(claim=None, next_at__lte=now).count())
+        return prepare(turn, now)
+
+    monkeypatch.setattr(sending, "_prepared", prepared)
+    tell("one")
+    # While the first is written, the others are still anybody's.
+    assert waits == [2, 1, 0]
+    assert states() == ["SENT"] * 3
 
 
 def test_a_receiver_that_never_answers_is_cut_off(
@@ -91,9 +110,11 @@ def test_who_comes_too_late_changes_nothing(follow: Follow, receiver: Receiver) 
     happened(a_job())
     follow()
     now = timezone.now()
-    [mine] = due.claim(now=now, without=(), at_most=5)
-    assert due.claim(now=now, without=(), at_most=5) == []
-    [others] = due.claim(now=now + due.CLAIMED_FOR, without=(), at_most=5)
+    mine = due.claim(now=now, without=())
+    assert mine is not None
+    assert due.claim(now=now, without=()) is None
+    others = due.claim(now=now + due.CLAIMED_FOR, without=())
+    assert others is not None
     due.let_go(mine, mine.claim, sent=True, problem=None, now=now)
     rule.refresh_from_db()
     assert rule.claim == others.claim

@@ -62,6 +62,12 @@ def events_to_read(rows: Sequence[EventRow]) -> Callable[[EventRow], dict[str, A
     return made(rows)
 
 
+def name_of(name: str, *, array_index: int | None, node: int | None) -> str:
+    """What a list calls an event of a job of that name: with its index in an array, and its node's."""
+    index = "" if array_index is None else f":{array_index}"
+    return name + index + ("" if node is None else f"#{node}")
+
+
 def documents_of(
     deliveries: Sequence[EventDelivery], owner: User, *, in_full: int | None = None
 ) -> dict[int, Document | Lost]:

@@ -43,18 +43,19 @@ def due_rules(*, now: datetime) -> QuerySet[EventRule]:
     return EventRule.objects.filter(is_enabled=True, next_at__lte=now).order_by("next_at", "id")
 
 
-def claim(*, now: datetime, without: Collection[int], at_most: int) -> list[EventRule]:
-    """Some rules that are due, now the caller's for `CLAIMED_FOR`, with owner and secret."""
-    mine = []
-    for rule in due_rules(now=now).exclude(pk__in=without)[:at_most]:
+def claim(*, now: datetime, without: Collection[int]) -> EventRule | None:
+    """A rule that is due, now the caller's for `CLAIMED_FOR`, with owner and secret; None: no other is."""
+    others = due_rules(now=now).exclude(pk__in=without).defer("encrypted")
+    while (rule := others.first()) is not None:
         ticket = uuid4()
         taken = EventRule.objects.filter(
             pk=rule.pk, is_enabled=True, next_at=rule.next_at, claim=rule.claim
         ).update(next_at=now + CLAIMED_FOR, claim=ticket)
-        if taken:
-            mine.append(ticket)
-    rows = EventRule.objects.filter(claim__in=mine).select_related("owner")
-    return list(rows.order_by("id")) if mine else []
+        # As it is now: it may have been changed since it was found, or deleted.
+        mine = EventRule.objects.filter(claim=ticket).select_related("owner").first()
+        if taken and mine is not None:
+            return mine
+    return None
 
 
 def due_deliveries(rule: EventRule, *, now: datetime) -> list[EventDelivery]:

@@ -19,6 +19,7 @@ from jobs.models.event_rule import EVENTS_MARK
 from jobs.selectors.event_lines import Line, Lines, lines_after
 from jobs.selectors.events import Ids, settled_ids
 
+from .documents import name_of
 from .matching import rules_that_want
 from .outbox import Wanted, hand_over_sending, put_down, rules_at_work, waiting_for
 from .retention import remove_old
@@ -167,11 +168,7 @@ def _move(place: Ids, cursor: Ids, wanted: Sequence[Wanted], *, now: datetime) -
 
 def wanted_of(rule: EventRule, line: Line) -> Wanted:
     """What is put down of a row for a rule."""
-    name = line.name
-    if line.array_index is not None:
-        name += f":{line.array_index}"
-    if line.node is not None:
-        name += f"#{line.node}"
+    name = name_of(line.name, array_index=line.array_index, node=line.node)
     return Wanted(rule.pk, line.kind, line.row_id, line.job_id, name, str(line.status), line.at)
 
 

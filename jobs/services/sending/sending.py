@@ -98,11 +98,12 @@ class _Round:
             self._hear()
 
     def _begin_some(self) -> None:
-        free = AT_ONCE - len(self._turns)
-        if not free:
-            return
-        now = timezone.now()
-        for rule in due.claim(now=now, without=self._turns, at_most=free):
+        for _ in range(AT_ONCE - len(self._turns)):
+            now = timezone.now()
+            # Each when its turn begins: to write what is sent of those before takes its time, too.
+            rule = due.claim(now=now, without=self._turns)
+            if rule is None:
+                return
             # One that fails is left alone until its claim runs out.
             with self.apart.each(rule.pk):
                 self._begin(_Turn(rule, rule.claim), now)

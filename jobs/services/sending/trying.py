@@ -10,11 +10,11 @@ from uuid import UUID
 from django.contrib.auth.models import User
 
 from jobs.domain.event_patterns import Pattern, matches
-from jobs.models import Alarm, AlarmChange
+from jobs.models import Alarm, AlarmChange, NodeTransition
 from jobs.selectors.events import EventFilters, Ids
 from jobs.selectors.newest_events import NEWEST, newest_events
 
-from .documents import DOCUMENTS, alarm_event, alarm_events, events_to_read
+from .documents import DOCUMENTS, alarm_event, alarm_events, events_to_read, name_of
 
 EVENTS = 50
 SECONDS = 1.0
@@ -88,7 +88,9 @@ def _newest_of_jobs(user: User) -> Iterator[tuple[Mapping[str, Any], Match]]:
         made = events_to_read(page.rows)
         for row in page.rows:
             event = made(row)
+            node = row.node_index if isinstance(row, NodeTransition) else None
+            name = name_of(row.job.name, array_index=row.job.array_index, node=node)
             status = event["detail"]["status"]
-            yield event, Match(row.at, row.job.name, event["detail-type"], status, row.job_id)
+            yield event, Match(row.at, name, event["detail-type"], status, row.job_id)
         looked_at += limit
         before = page.before
