@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.test import Client
@@ -13,9 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from jobs.selectors.access_policies import may_have_policies
 from jobs.web.askers import Askers, users_of_sessions
 from jobs.web.streaming import StreamingASGIHandler
-from tests.builders import a_user
+from tests.builders import a_user, an_access_policy
+from tests.statements import deny
 
 from .asgi import open_stream
 
@@ -64,6 +66,31 @@ class TestWhoIsFound:
         settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, OTHER_BACKEND]
         key = logged_in(a_user(), OTHER_BACKEND)
         assert users_of_sessions([key]) == {}
+
+    def test_a_session_from_before_goes_on_and_is_asked_for_policies(self) -> None:
+        user = a_user()
+        key = logged_in(user, "django.contrib.auth.backends.ModelBackend")
+        assert users_of_sessions([key]) == {key: user}
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        an_access_policy(deny("batchweb:CreateSecret"), users=[user])
+        assert client.post("/secrets/", {"name": "a", "value": "b"}).status_code == 403
+
+    def test_whether_policies_bind_a_user_is_known_with_himself(self) -> None:
+        group = Group.objects.create(name="students")
+        own, by_group, none = a_user(), a_user(), a_user()
+        by_group.groups.add(group)
+        an_access_policy(users=[own]).groups.add(group)
+        keys = {logged_in(user): user for user in (own, by_group, none)}
+        found = users_of_sessions(keys)
+        assert [may_have_policies(found[key]) for key in keys] == [True, True, False]
+        policy = an_access_policy(deny("batchweb:CreateSecret"), users=[own])
+        policy.groups.add(group)
+        for user, status in ((own, 403), (by_group, 403), (none, 302)):
+            client = Client()
+            client.force_login(user)
+            answer = client.post("/secrets/", {"name": "a", "value": "b"})
+            assert answer.status_code == status
 
     def test_sessions_that_are_kept_elsewhere_are_left_to_django(self, settings: Settings) -> None:
         key = logged_in(a_user())
