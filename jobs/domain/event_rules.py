@@ -49,7 +49,10 @@ ONLY_ADMINISTRATORS = (
     "Only administrators send webhooks: the server posts to any address that they name. "
     "Choose e-mail."
 )
-NO_MAIL_SERVER = "This server sends no e-mail: no mail server is set. An administrator sets EMAIL_HOST, as docs/production.md says."
+NO_MAIL_SERVER = (
+    "This server sends no e-mail: no mail server is set. "
+    "An administrator sets EMAIL_HOST, as docs/production.md says."
+)
 NO_OWN_ADDRESS = "Your account has no e-mail address. An administrator enters it."
 GONE = (
     "The receiver answered 410 Gone: it wants no more of this, so the rule was switched off. Switch it on once it goes "
