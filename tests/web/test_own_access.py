@@ -9,7 +9,7 @@ from django.test import Client
 from jobs.models import AuditEntry
 from tests.builders import an_access_policy
 from tests.statements import ARN, deny
-from tests.web.conftest import HTML
+from tests.web.conftest import HTML, script_of
 
 pytestmark = pytest.mark.django_db
 URL = "/access/policies/"
@@ -69,3 +69,22 @@ def test_a_user_changes_his_password(client: Client, bob: User) -> None:
     row = AuditEntry.objects.get()
     assert (row.username, row.action) == ("bob", "access_password")
     assert "whale" not in row.target
+
+
+def test_a_script_changes_it_only_with_the_old_one_and_gets_no_session(bob: User) -> None:
+    bob.set_password("before-1234")
+    bob.save()
+    new = {"new_password1": "blue-whale-77", "new_password2": "blue-whale-77"}
+    script = script_of(bob)
+
+    def change(**fields: Any) -> Any:
+        return script.post("/access/password/", {**new, **fields}, content_type="application/json")
+
+    for wrong in ({}, {"old_password": ["before-1234"]}, {"old_password": None, "user": "ada"}):
+        refused = change(**wrong)
+        assert refused.status_code == 400
+        assert "old_password" in refused.json()["errors"]
+    done = change(old_password="before-1234")
+    assert (done.status_code, dict(done.cookies)) == (200, {})
+    bob.refresh_from_db()
+    assert bob.check_password("blue-whale-77")
