@@ -41,9 +41,9 @@ from benchmarks.big.extremes import make_extremes
 from benchmarks.big.setting import ADMINISTRATOR, HEAVY_USER
 from benchmarks.fresh import heading, machine, seconds_of
 from jobs.models import Job
-from jobs.selectors.job_filters import JobFilters
-from jobs.selectors.job_pages import DEFAULT_PAGE_SIZE, list_jobs
 from jobs.selectors.jobs import visible_jobs
+from jobs.selectors.listing.filters import JobFilters
+from jobs.selectors.listing.pages import DEFAULT_PAGE_SIZE, list_jobs
 
 LIMIT_MS = 100.0
 LIVE_PART = re.compile(r'<div id="([^"]+)" class="bw-live[^"]*" data-live=')

@@ -2,12 +2,12 @@
 
 from jobs.selectors.costs.daily import kept_rest
 from jobs.selectors.costs.ledger import kept_hours
-from jobs.selectors.earlier_runs import kept_runs
-from jobs.selectors.forecast_snapshot import kept_snapshot
 from jobs.selectors.overview import kept_counts_of_owners, kept_failures
-from jobs.selectors.queue_groups import kept_groups, kept_sharing
 from jobs.selectors.queues import kept_counts
-from jobs.selectors.run_times import run_times
+from jobs.selectors.waiting.earlier_runs import kept_runs
+from jobs.selectors.waiting.groups import kept_groups, kept_sharing
+from jobs.selectors.waiting.run_times import run_times
+from jobs.selectors.waiting.snapshot import kept_snapshot
 
 
 def forget_all() -> None:

@@ -36,8 +36,8 @@ from jobs.models import (
     SchedulingPolicy,
     Secret,
 )
-from jobs.selectors.access_policies import authorize, authorize_tags, base_context, policies_of
-from jobs.selectors.access_resources import named, new_definition, of_definition, of_job
+from jobs.selectors.access.policies import authorize, authorize_tags, base_context, policies_of
+from jobs.selectors.access.resources import named, new_definition, of_definition, of_job
 
 
 @dataclass(frozen=True, slots=True)

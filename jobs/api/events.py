@@ -17,7 +17,7 @@ from jobs.domain.arns import Arns
 from jobs.domain.events import DetailType
 from jobs.domain.states import PLACED, TERMINAL, JobStatus
 from jobs.models import Attempt, Job, NodeTransition, QueueBlock, StopKind, Transition
-from jobs.selectors.events import EventRow
+from jobs.selectors.events.history import EventRow
 from jobs.selectors.job_details import JobRows, details_of
 from jobs.selectors.realm import arns as realm_of_settings
 

@@ -14,8 +14,8 @@ from jobs.domain import arns
 from jobs.domain.access_actions import BATCH, READS
 from jobs.domain.access_policies import Context, Resource
 from jobs.models import Job
-from jobs.selectors.access_policies import authorize, authorize_tags, base_context, policies_of
-from jobs.selectors.access_resources import (
+from jobs.selectors.access.policies import authorize, authorize_tags, base_context, policies_of
+from jobs.selectors.access.resources import (
     in_text,
     named,
     new_in_queue,

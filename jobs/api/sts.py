@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from jobs.selectors.identities import identity_of
+from jobs.selectors.access.identities import identity_of
 
 from .calls import Caller, Operation, Request
 

@@ -205,7 +205,7 @@ class Job(models.Model):
             ),
             # The jobs page and AWS's ListJobs: newest first, under each of their filters. An array counts as one
             # job there. With each change of a job's status PostgreSQL writes them all and SQLite those with the
-            # status, so what a few queries more can do without an index (`selectors.newest`) has none.
+            # status, so what a few queries more can do without an index (`selectors.listing.newest`) has none.
             models.Index(
                 fields=["queue", "-id"], condition=Q(parent__isnull=True), name="job_queue_newest"
             ),

@@ -24,8 +24,8 @@ class FollowMark(models.Model):
     """How far something that is done again and again has come.
 
     "metrics" and "search": up to which row of the history it is read, by a reader who reads each row once (see
-    `selectors.events`) and writes what he makes of the rows in the transaction that moves the mark; the row is the
-    lock of what he writes. `until` of "metrics" is up to when its rows by time are whole. "samples": the newest
+    `selectors.events.history`) and writes what he makes of the rows in the transaction that moves the mark; the row is
+    the lock of what he writes. `until` of "metrics" is up to when its rows by time are whole. "samples": the newest
     minute of which a look was taken, moved in its transaction. "alarms": up to when all alarms were looked at,
     moved after their transactions; who dies in between looks again. "events": up to which rows of all three tables
     that tell of events those are found that rules send.

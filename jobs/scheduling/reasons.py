@@ -1,7 +1,7 @@
 """The texts of waiting: AWS's words first where it has them, then the numbers.
 
 A text holds the one thing that would let the job start. It names no position in the queue and no time:
-those change all the while and are worked out when somebody looks (`selectors.front`).
+those change all the while and are worked out when somebody looks (`selectors.waiting.front`).
 
 Source of AWS's words: AWS Batch User Guide, "Jobs stuck in a RUNNABLE status".
 """

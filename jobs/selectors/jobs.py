@@ -27,7 +27,7 @@ from jobs.models import (
     WaitReason,
 )
 
-from .newest import newest_in_queues
+from .listing.newest import newest_in_queues
 
 M = TypeVar("M", bound=Model)
 

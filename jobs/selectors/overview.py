@@ -21,7 +21,7 @@ from jobs.models.job import LIVE_LITERALS, LIVE_STATUSES
 from .jobs import seen_by, visible_jobs
 from .kept import Kept
 from .kept_counts import KeptCounts
-from .newest import newest_of_all
+from .listing.newest import newest_of_all
 from .queues import kept_counts
 
 RUNNING_SHOWN = 12

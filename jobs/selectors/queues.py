@@ -19,10 +19,10 @@ from jobs.models import (
 )
 from jobs.models.job import LIVE_LITERALS
 
-from .front import FRONT_SIZE, FrontJob, estimated_starts, front_of
 from .jobs import newest_wait_reasons
 from .kept_counts import KeptCounts
 from .paging import PAGE_SIZE, Page, page_of
+from .waiting.front import FRONT_SIZE, FrontJob, estimated_starts, front_of
 
 LIVE_IN_ORDER = [status for status in JobStatus if status in LIVE]
 

@@ -23,7 +23,7 @@ from jobs.pricing.right_sizing import Sample
 
 from .costs.exact import UsdSum
 from .jobs import visible_jobs
-from .newest import newest_in_queues
+from .listing.newest import newest_in_queues
 
 # How far back runs are looked for, and how much is read of them, however much is stored.
 REVISIONS = 5

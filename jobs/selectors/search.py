@@ -20,7 +20,7 @@ from jobs.models import DocumentBlock, FollowMark, Job, JobDocument, JobQueue, T
 
 from .job_details import tags_of
 from .jobs import visible_jobs
-from .newest import newest_in_queues
+from .listing.newest import newest_in_queues
 
 # Of `FollowMark`: how far documents are written.
 MARK = "search"

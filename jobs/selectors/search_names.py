@@ -18,9 +18,9 @@ from jobs.models import (
     SchedulingPolicy,
 )
 
-from .access_policies import policies_of
+from .access.policies import policies_of
 from .budgets import visible_budgets
-from .event_rules import visible_rules
+from .events.rules import visible_rules
 
 
 class Named(NamedTuple):

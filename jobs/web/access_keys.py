@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
 from jobs.models import AccessKey
-from jobs.selectors import access_keys as selectors
+from jobs.selectors.access import keys as selectors
 from jobs.services.access.access_keys import (
     create_access_key,
     problem_of,

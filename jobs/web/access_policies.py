@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from jobs.domain.errors import InvalidInput
 from jobs.models import AccessPolicy
-from jobs.selectors.access_policies import find_policy, names_of_users
+from jobs.selectors.access.policies import find_policy, names_of_users
 from jobs.services.access.policies import (
     attach_policy,
     create_policy,

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from jobs.domain.numbers import is_whole
-from jobs.selectors.access_policies import with_policies
+from jobs.selectors.access.policies import with_policies
 
 from .logins import PolicyBackend
 

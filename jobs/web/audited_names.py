@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import Manager
 
 from jobs.models import AccessPolicy
-from jobs.selectors.audit import name_of
+from jobs.selectors.access.audit import name_of
 
 # By the beginning of a view's name: the rows, their field, and what its number is called in the URL.
 _NAMED: Mapping[str, tuple[Manager[Any], str, tuple[str, ...]]] = {

@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 from jobs.domain import numbers
 from jobs.domain.errors import InvalidInput
 from jobs.models import DeliveryState, EventRule, TargetKind
-from jobs.selectors.event_rules import find_rule, rule_by_id
+from jobs.selectors.events.rules import find_rule, rule_by_id
 from jobs.services.sending.hurrying import try_now
 from jobs.services.sending.rules import (
     MadeRule,

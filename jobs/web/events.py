@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from jobs import changes
 from jobs.domain import numbers
 from jobs.domain.errors import InvalidInput
-from jobs.selectors.events import (
+from jobs.selectors.events.history import (
     EventFilters,
     EventPage,
     EventRow,

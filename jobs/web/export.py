@@ -17,8 +17,8 @@ from jobs.domain import ids, resources
 from jobs.domain.errors import InvalidInput
 from jobs.models import Job
 from jobs.selectors.job_details import read_tags, tags_of
-from jobs.selectors.job_filters import JobFilters
-from jobs.selectors.job_pages import all_ids, rows_of
+from jobs.selectors.listing.filters import JobFilters
+from jobs.selectors.listing.pages import all_ids, rows_of
 from jobs.threads import read_in_thread
 
 from . import answers

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
-from jobs.selectors.access_policies import with_policies
+from jobs.selectors.access.policies import with_policies
 
 
 class PolicyBackend(ModelBackend):

@@ -29,8 +29,8 @@ from jobs.domain.access_policies import (
     who_denies,
 )
 from jobs.models import Job
-from jobs.selectors.access_policies import base_context, may_have_policies, policies_of
-from jobs.selectors.access_resources import new_definition
+from jobs.selectors.access.policies import base_context, may_have_policies, policies_of
+from jobs.selectors.access.resources import new_definition
 from jobs.selectors.definitions import may_change_definition
 from jobs.services.requests.rights import denial_again
 

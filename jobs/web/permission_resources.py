@@ -14,10 +14,10 @@ from jobs.domain.access_policies import Resource
 from jobs.domain.errors import NotFound
 from jobs.domain.registries import registry_prefix
 from jobs.domain.validation import FieldError
-from jobs.selectors.access_resources import named, new_in_queue
+from jobs.selectors.access.registry_logins import find_login
+from jobs.selectors.access.resources import named, new_in_queue
+from jobs.selectors.access.secrets import find_secret
 from jobs.selectors.named import environment_named
-from jobs.selectors.registry_logins import find_login
-from jobs.selectors.secrets import find_secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from jobs.domain.access_actions import (
 )
 from jobs.domain.access_policies import Context, gives_somewhere
 from jobs.domain.validation import FieldError
-from jobs.selectors.access_policies import (
+from jobs.selectors.access.policies import (
     authorize,
     authorize_tags,
     base_context,

@@ -7,7 +7,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 
 from jobs.domain.errors import InvalidInput
 from jobs.models import RegistryLogin
-from jobs.selectors.registry_logins import find_login
+from jobs.selectors.access.registry_logins import find_login
 from jobs.services.access.registry_logins import (
     ask_for_check,
     create_login,

@@ -24,7 +24,7 @@ from django.middleware.csrf import get_token
 from django.urls import get_script_prefix, set_script_prefix
 from django.utils.cache import patch_vary_headers
 
-from jobs.selectors.access_policies import may_have_policies, note_policies
+from jobs.selectors.access.policies import may_have_policies, note_policies
 
 from . import answers
 from .access import user_of

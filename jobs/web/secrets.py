@@ -7,7 +7,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 
 from jobs.domain.errors import InvalidInput
 from jobs.models import Secret
-from jobs.selectors.secrets import find_secret
+from jobs.selectors.access.secrets import find_secret
 from jobs.services.access.secrets import create_secret, delete_secret, update_secret
 
 from . import answers

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
 from jobs.models import AccessToken
-from jobs.selectors import tokens as selectors
+from jobs.selectors.access import tokens as selectors
 from jobs.services.access.tokens import create_token, revoke_token, secret_again
 
 from . import answers

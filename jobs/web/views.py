@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from jobs.domain.validation import Checker
 from jobs.models import SavedView
-from jobs.selectors.saved_views import saved_views
+from jobs.selectors.listing.saved_views import saved_views
 from jobs.services.requests.saved_views import delete_view, save_view
 
 from . import answers

@@ -12,8 +12,8 @@ from django.utils import timezone
 from jobs.api.door import answer as answered
 from jobs.domain.ids import child_id, text_of
 from jobs.models import AuditEntry, JobDefinition, JobQueue
-from jobs.selectors.access_keys import find_credentials
-from jobs.selectors.access_policies import note_job
+from jobs.selectors.access.keys import find_credentials
+from jobs.selectors.access.policies import note_job
 from jobs.services.access.access_keys import create_access_key
 from tests.api.asking import Refused, ask
 from tests.api.denying import SUBMIT, bind, if_, is_denied, submission_is_denied

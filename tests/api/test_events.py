@@ -14,7 +14,7 @@ from jobs.domain.errors import InvalidInput
 from jobs.domain.ids import text_of
 from jobs.domain.states import JobStatus
 from jobs.models import Job, NodeTransition, QueueBlock, Transition
-from jobs.selectors.events import NOTHING_READ, EventFilters, Ids, cursor_of, read_events
+from jobs.selectors.events.history import NOTHING_READ, EventFilters, Ids, cursor_of, read_events
 from jobs.services.attempts.finish import AttemptOutcome, finish_attempt
 from jobs.services.attempts.running import mark_running
 from jobs.services.writing.transition import transition
@@ -257,7 +257,7 @@ def test_pages_of_any_size_tell_each_event_once_and_in_order(ada: User) -> None:
 
 
 def test_a_page_looks_at_a_window_of_rows_only(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.selectors.events.WINDOW", 10)
+    monkeypatch.setattr("jobs.selectors.events.history.WINDOW", 10)
     an_array(30)
     mine = a_job(owner=a_user())
     page = read_events(user=mine.owner, filters=NO_FILTERS, after=NOTHING_READ, limit=5)

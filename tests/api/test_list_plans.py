@@ -19,9 +19,9 @@ from django.test.utils import CaptureQueriesContext
 
 from jobs.domain.ids import new_job_id
 from jobs.models import Job, JobDefinition, JobQueue, JobStatus
-from jobs.selectors.job_filters import JobFilters
-from jobs.selectors.job_pages import list_jobs, matching_ids
 from jobs.selectors.jobs import run_seconds
+from jobs.selectors.listing.filters import JobFilters
+from jobs.selectors.listing.pages import list_jobs, matching_ids
 from tests.api.asking import ask
 from tests.builders import (
     NOW,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jobs.models import JobStatus
-from jobs.selectors import job_lists
+from jobs.selectors.listing import list_jobs as job_lists
 from tests.api.asking import ask_all
 from tests.api.test_list_jobs import by, names
 from tests.builders import a_consumable, a_definition, a_job, a_queue, a_user

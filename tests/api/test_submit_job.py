@@ -13,7 +13,7 @@ from jobs.models import (
     Job,
     JobDependency,
 )
-from jobs.selectors.access_policies import note_policies
+from jobs.selectors.access.policies import note_policies
 from tests.api.asking import ask
 from tests.api.submitting import ARN, answer, hello, is_refused, submit
 from tests.builders import (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobs.models import Job, JobStatus, Transition
-from jobs.selectors.events import Ids, Settled, settled_ids
+from jobs.selectors.events.history import Ids, Settled, settled_ids
 from jobs.services.metrics import counting
 from tests.builders import NOW, a_job
 

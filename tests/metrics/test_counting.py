@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 from jobs.domain import reasons
 from jobs.domain.histograms import percentile
 from jobs.models import FollowMark, JobStatus, MetricSpan, QueueMetric, Transition
-from jobs.selectors.events import settled_ids
+from jobs.selectors.events.history import settled_ids
 from jobs.services.metrics import counting
 from jobs.services.metrics.counting import begin, count_portion, note_whole
 from tests.builders import NOW, a_job, a_queue, an_array, an_attempt

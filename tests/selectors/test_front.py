@@ -6,10 +6,16 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import Job, JobQueue, JobStatus, ShareUsage, WaitReason
-from jobs.selectors import queue_groups
-from jobs.selectors.free_room import free_room
-from jobs.selectors.front import behind_at_least, estimated_start, front_of, position_of, turn_of
 from jobs.selectors.kept import Kept
+from jobs.selectors.waiting import groups as queue_groups
+from jobs.selectors.waiting.free_room import free_room
+from jobs.selectors.waiting.front import (
+    behind_at_least,
+    estimated_start,
+    front_of,
+    position_of,
+    turn_of,
+)
 from tests.builders import (
     NOW,
     a_definition,

@@ -30,7 +30,7 @@ from jobs.scheduling.scouts import Scouts
 from jobs.selectors.definitions import list_definitions
 from jobs.selectors.overview import live_counts, placed_jobs
 from jobs.selectors.queues import find_queue, list_queues
-from jobs.selectors.run_times import run_times
+from jobs.selectors.waiting.run_times import run_times
 from jobs.services.attempts.stopping import next_stop_at
 from jobs.services.costs.right_sizing import mark_stale
 from jobs.services.passes.lease import Lease, Standby

@@ -16,7 +16,7 @@ from jobs.selectors.jobs import RunSeconds, run_seconds
 from jobs.selectors.passes import fronts
 from jobs.selectors.passes.fronts import SEVERAL, SHARES_WITH_SEVERAL
 from jobs.selectors.passes.snapshot import load_snapshot
-from jobs.selectors.run_times import REFRESH_SECONDS, run_times
+from jobs.selectors.waiting.run_times import REFRESH_SECONDS, run_times
 from tests.builders import (
     NOW,
     a_consumable,

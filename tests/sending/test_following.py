@@ -23,8 +23,8 @@ from jobs.models import (
     Transition,
 )
 from jobs.models.event_rule import EVENTS_MARK
-from jobs.selectors.event_lines import lines_after, rows_of
-from jobs.selectors.events import NOTHING_READ, EventRow, Settled, settled_ids
+from jobs.selectors.events.history import NOTHING_READ, EventRow, Settled, settled_ids
+from jobs.selectors.events.lines import lines_after, rows_of
 from jobs.services.metrics.alarms import look_at
 from jobs.services.sending import following, matching, outbox
 from jobs.services.sending.documents import write_events

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from jobs.domain.event_rules import MAILS_EVERY
 from jobs.models import Alarm, AlarmChange, DeliveryState, EventDelivery, EventRule, Job, Transition
-from jobs.selectors.events import EventRow
+from jobs.selectors.events.history import EventRow
 from jobs.services.sending import documents, mails, rights
 from jobs.services.sending.documents import Document, write_events
 from tests.builders import NOW, a_job, a_user, an_event_rule

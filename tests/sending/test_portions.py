@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from jobs.domain import event_patterns
 from jobs.models import EventDelivery, Job
-from jobs.selectors.event_lines import lines_after
-from jobs.selectors.events import NOTHING_READ, EventRow, settled_ids
+from jobs.selectors.events.history import NOTHING_READ, EventRow, settled_ids
+from jobs.selectors.events.lines import lines_after
 from jobs.services.sending import following, matching, outbox
 from jobs.services.sending.documents import events_to_read
 from jobs.services.sending.following import follow_events, is_behind

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from jobs.engines.fake.world import SHELL_IMAGE, World, forget_world, world
 from jobs.models import Attempt, JobCredentials, JobStatus
-from jobs.selectors.access_keys import find_credentials
+from jobs.selectors.access.keys import find_credentials
 from jobs.services.access.access_keys import decrypt_secret
 from jobs.services.attempts.containers import container_spec
 from jobs.services.attempts.job_credentials import (

@@ -28,9 +28,9 @@ from jobs.engines.fake import FakeEngine
 from jobs.engines.fake.world import SHELL_IMAGE, forget_world
 from jobs.models import Attempt, Checkpoint, Engine, Job, Node, Transition
 from jobs.processes.scheduler import schedule_once
-from jobs.selectors.queue_groups import kept_groups, kept_sharing
 from jobs.selectors.queues import kept_counts
-from jobs.selectors.run_times import run_times
+from jobs.selectors.waiting.groups import kept_groups, kept_sharing
+from jobs.selectors.waiting.run_times import run_times
 from jobs.services import checkpoints
 from jobs.services.attempts import connections, launch, reap, stopping
 from jobs.services.attempts.interruptions import interrupt_attempts

@@ -8,7 +8,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.domain import rights
-from jobs.selectors import people
+from jobs.selectors.access import people
 from jobs.services.access.tokens import create_token, revoke_token
 from tests.builders import NOW, a_job, a_queue, a_user, an_array
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from jobs.selectors.access_policies import may_have_policies
+from jobs.selectors.access.policies import may_have_policies
 from jobs.web.askers import Askers, users_of_sessions
 from jobs.web.streaming import StreamingASGIHandler
 from tests.builders import a_user, an_access_policy

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from jobs.domain import reasons
 from jobs.models import BulkAction
-from jobs.selectors import job_pages
-from jobs.selectors.job_pages import Matching
+from jobs.selectors.listing import pages as job_pages
+from jobs.selectors.listing.pages import Matching
 from jobs.services.search.follow import index_history
 from jobs.web.contexts import bulk as contexts
 from tests.builders import a_job, an_array

@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from jobs.models import FollowMark, Job, JobQueue, Transition
 from jobs.models.metric import METRICS_MARK
-from jobs.selectors import ended_jobs, job_pages
-from jobs.selectors.job_filters import JobFilters, OnRequest
-from jobs.selectors.job_pages import all_ids, list_jobs
+from jobs.selectors.listing import ended as ended_jobs
+from jobs.selectors.listing import pages as job_pages
+from jobs.selectors.listing.filters import JobFilters, OnRequest
+from jobs.selectors.listing.pages import all_ids, list_jobs
 from jobs.services.metrics.counting import count_portion
 from tests.builders import a_job, a_queue, an_array
 

@@ -8,9 +8,10 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from jobs.selectors import definition_jobs, job_pages
-from jobs.selectors.job_filters import JobFilters
-from jobs.selectors.job_pages import Sort, list_jobs
+from jobs.selectors.listing import of_definition as definition_jobs
+from jobs.selectors.listing import pages as job_pages
+from jobs.selectors.listing.filters import JobFilters
+from jobs.selectors.listing.pages import Sort, list_jobs
 from tests.builders import a_definition, a_job, a_queue
 
 FILTERS = JobFilters(definition="many", statuses=("FAILED",))

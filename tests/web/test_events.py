@@ -12,8 +12,8 @@ from django.test import Client
 from jobs import changes
 from jobs.domain.states import JobStatus
 from jobs.models import Job, JobQueue, Transition
-from jobs.selectors import events
-from jobs.selectors.events import (
+from jobs.selectors.events import history as events
+from jobs.selectors.events.history import (
     NOTHING_READ,
     EventFilters,
     EventPage,

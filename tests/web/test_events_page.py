@@ -7,8 +7,8 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 
 from jobs.domain import reasons
 from jobs.models import NodeTransition, QueueBlock, Transition
-from jobs.selectors import newest_events as selectors
-from jobs.selectors.events import EventFilters
+from jobs.selectors.events import newest as selectors
+from jobs.selectors.events.history import EventFilters
 from jobs.web.contexts import events as contexts
 from tests.builders import NOW, a_job, a_queue
 

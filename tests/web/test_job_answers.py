@@ -15,8 +15,8 @@ from jobs.domain.queue_rules import MAX_QUEUE_ENVIRONMENTS
 from jobs.models import ArraySummary, Job, UsageSample, WaitReason
 from jobs.selectors import usage as usage_selectors
 from jobs.selectors.jobs import RunSeconds
-from jobs.selectors.queue_groups import kept_groups
 from jobs.selectors.usage import UsagePoint, thinned, usage_over_time
+from jobs.selectors.waiting.groups import kept_groups
 from jobs.web.contexts.needs import needs_of
 from jobs.web.contexts.runs import verdict
 from tests.builders import (

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from jobs.domain.ids import first_id_of
 from jobs.models import Job
-from jobs.selectors import job_pages
-from jobs.selectors.job_filters import JobFilters
-from jobs.selectors.job_pages import Sort, list_jobs, matching_ids
+from jobs.selectors.listing import pages as job_pages
+from jobs.selectors.listing.filters import JobFilters
+from jobs.selectors.listing.pages import Sort, list_jobs, matching_ids
 from jobs.services.search.follow import index_history
 from tests.builders import a_definition, a_job, a_queue, a_user, an_array
 
@@ -271,7 +271,7 @@ def test_what_was_chosen_stands_in_the_form_and_in_every_link(page: Client) -> N
 def test_each_status_tells_how_many_it_has_where_that_is_cheap(
     page: Client, bobs_page: Client, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.selectors.job_counts.COUNTED", 3)
+    monkeypatch.setattr("jobs.selectors.listing.counts.COUNTED", 3)
     queue = a_queue(name="night")
     for _ in range(5):
         a_job(status="FAILED", queue=queue)

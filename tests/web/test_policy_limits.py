@@ -14,7 +14,7 @@ from django.utils import timezone
 from jobs.domain.access_words import in_words
 from jobs.domain.ids import child_id, text_of
 from jobs.models import BulkAction, BulkResult, ComputeEnvironment, Engine, JobDefinition, JobQueue
-from jobs.selectors.access_policies import statements_of
+from jobs.selectors.access.policies import statements_of
 from jobs.services.requests.bulk import go_on_with_bulk
 from tests.api.asking import Refused, ask
 from tests.builders import (

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import Job, JobDefinition
-from jobs.selectors.front import estimated_starts
+from jobs.selectors.waiting.front import estimated_starts
 from jobs.web.contexts.forecast_waits import KindWait, _wait
 from tests.builders import (
     a_definition,

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import Attempt, Job
-from jobs.selectors import front
+from jobs.selectors.waiting import front
 from jobs.web.contexts import job as contexts
 from jobs.web.contexts.attempts import chosen, tries_of
 from jobs.web.contexts.job_cost import cost_of

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 
-from jobs.selectors.access_keys import any_key_user, find_credentials
+from jobs.selectors.access.keys import any_key_user, find_credentials
 
 from ..calls import Caller
 from ..errors import ApiError

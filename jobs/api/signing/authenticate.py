@@ -12,7 +12,7 @@ from hashlib import sha256
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from jobs.selectors.access_keys import Credentials, any_key_user, find_credentials
+from jobs.selectors.access.keys import Credentials, any_key_user, find_credentials
 from jobs.selectors.realm import arns
 from jobs.services.access.access_keys import UNREADABLE, decrypt_secret, is_session_token
 from jobs.services.access.ciphers import Unreadable

@@ -3,7 +3,7 @@
 from bisect import bisect_left, insort
 from collections import deque
 
-# As `jobs.selectors.run_times` has them for passes; a test holds the two together.
+# As `jobs.selectors.waiting.run_times` has them for passes; a test holds the two together.
 SAMPLE = 20
 LEAST = 3
 CAUTIOUS = 0.9

@@ -17,7 +17,7 @@ from jobs.domain.plans import Work, plan_of
 from jobs.domain.resources import Resources
 from jobs.models import Job, JobSpec
 from jobs.scheduling.snapshot import JobView
-from jobs.selectors.run_times import run_times
+from jobs.selectors.waiting.run_times import run_times
 
 # SQLite takes 500 parts in one compound statement.
 PARTS_PER_STATEMENT = 250

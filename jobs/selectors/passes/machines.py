@@ -22,7 +22,7 @@ from jobs.models import (
     NodeState,
 )
 from jobs.scheduling.snapshot import EnvironmentView, NodeView, RunningView, place_of_instance
-from jobs.selectors.run_times import run_times
+from jobs.selectors.waiting.run_times import run_times
 
 from .capacity import kind_of, managed_views
 

@@ -12,7 +12,7 @@ from hashlib import sha256
 from django.contrib.auth.models import User
 
 from jobs.models import AccessKey
-from jobs.selectors.access_keys import KEY_PREFIX, find_key
+from jobs.selectors.access.keys import KEY_PREFIX, find_key
 
 from . import ciphers, handed_out
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from django.contrib.auth.models import User
 
 from jobs.models import AccessKey, AccessToken
-from jobs.selectors.access_keys import find_credentials
+from jobs.selectors.access.keys import find_credentials
 
 from . import access_keys, ciphers, tokens
 

@@ -13,7 +13,7 @@ from jobs.domain import access_documents as documents
 from jobs.domain.errors import InvalidInput
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import AccessPolicy
-from jobs.selectors.access_policies import find_group, find_user
+from jobs.selectors.access.policies import find_group, find_user
 from jobs.selectors.realm import arns
 from jobs.services.writing.races import second_look, still_there
 

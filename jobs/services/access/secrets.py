@@ -17,7 +17,7 @@ from jobs.domain.secret_names import secret_names
 from jobs.domain.secret_values import secret_name, secret_value
 from jobs.domain.validation import Checker, FieldError
 from jobs.models import Secret
-from jobs.selectors.secrets import usable_secrets
+from jobs.selectors.access.secrets import usable_secrets
 from jobs.services.writing.races import second_look, still_there
 
 from .ciphers import Unreadable, decrypt, encrypt

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.utils.crypto import salted_hmac
 
 from jobs.models import AccessToken
-from jobs.selectors.tokens import find_token
+from jobs.selectors.access.tokens import find_token
 
 from . import handed_out
 

@@ -22,7 +22,7 @@ from jobs.domain.errors import BatchError
 from jobs.domain.plans import ContainerPlan
 from jobs.engines.base import SERVICE_ADDRESS
 from jobs.models import Attempt, JobCredentials
-from jobs.selectors.access_keys import TEMPORARY_PREFIX
+from jobs.selectors.access.keys import TEMPORARY_PREFIX
 from jobs.selectors.plans import plan_of_job
 from jobs.services.access.access_keys import (
     decrypt_secret,

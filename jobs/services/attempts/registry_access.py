@@ -22,9 +22,9 @@ from jobs.domain.registries import NoCredentials, prefixes_of, registry_of, repo
 from jobs.domain.secret_names import secret_names
 from jobs.engines.base import RegistryLogin as Login
 from jobs.models import Attempt, ImagePull, ImagePullStatus, RegistryLogin, Secret
+from jobs.selectors.access.registry_logins import login_for, offered_logins
+from jobs.selectors.access.secrets import offered_secrets
 from jobs.selectors.plans import registry_secret_of
-from jobs.selectors.registry_logins import login_for, offered_logins
-from jobs.selectors.secrets import offered_secrets
 from jobs.services.access import ciphers, registry_logins, secrets
 
 LOGIN = registries.LOGIN_KEY

@@ -5,7 +5,7 @@ import time
 from django.db import connection, transaction
 
 from jobs.models import Attempt, Instance
-from jobs.selectors.writers import writers_into
+from jobs.selectors.events.writers import writers_into
 
 # Who writes takes milliseconds.
 LOOKS = 5

@@ -2,7 +2,7 @@
 
 What a portion of lines comes to is written in the transaction that moves the mark over them, so whatever dies, and
 however many do it at once, none is lost and none is counted twice. Lines are read only up to where no
-line can appear any more (`selectors.events.settled_ids`).
+line can appear any more (`selectors.events.history.settled_ids`).
 """
 
 import time
@@ -22,7 +22,7 @@ from jobs.domain.metric_ranges import floor_to
 from jobs.domain.states import TERMINAL, JobStatus
 from jobs.models import Attempt, FollowMark, MetricSpan, QueueMetric, Transition
 from jobs.models.metric import METRICS_MARK
-from jobs.selectors.events import Settled, settled_ids
+from jobs.selectors.events.history import Settled, settled_ids
 
 from .rows import add_rows, locked_mark
 

@@ -35,8 +35,8 @@ from jobs.models import (
     StopKind,
 )
 from jobs.models.audit import ADDRESS_CHARACTERS
-from jobs.selectors.access_policies import authorize, base_context, policies_of
-from jobs.selectors.access_resources import of_jobs
+from jobs.selectors.access.policies import authorize, base_context, policies_of
+from jobs.selectors.access.resources import of_jobs
 from jobs.selectors.bulk import changed_ids, reruns_by
 from jobs.selectors.jobs import visible_jobs
 from jobs.services.access import audit

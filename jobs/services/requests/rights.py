@@ -10,8 +10,8 @@ from jobs.domain.access_actions import SUBMIT_JOB, TAG_RESOURCE
 from jobs.domain.access_policies import Context, Decision, refusal
 from jobs.domain.plans import plan_of
 from jobs.models import Job, JobDefinition, JobQueue
-from jobs.selectors.access_policies import decision_of, policies_of
-from jobs.selectors.access_resources import new_job, of_definition, of_queue, work_context
+from jobs.selectors.access.policies import decision_of, policies_of
+from jobs.selectors.access.resources import new_job, of_definition, of_queue, work_context
 from jobs.selectors.plans import plan_of_job
 
 from .submission import Submission

@@ -24,10 +24,10 @@ from jobs.models import (
     QueueStatus,
     QueueType,
 )
+from jobs.selectors.access.secrets import usable_secrets
 from jobs.selectors.budgets import refusing_budgets
 from jobs.selectors.jobs import visible_jobs
 from jobs.selectors.named import definition_name, definition_named, queue_named
-from jobs.selectors.secrets import usable_secrets
 
 MAX_SHOWN_CHARACTERS = 140
 # Beside which field an exceeded budget is told; what a user has spent is beside none.

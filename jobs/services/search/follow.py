@@ -16,7 +16,7 @@ from jobs import changes, queueing
 from jobs.domain import ids
 from jobs.domain.states import PLACED, JobStatus
 from jobs.models import FollowMark, Transition
-from jobs.selectors.events import settled_ids
+from jobs.selectors.events.history import settled_ids
 from jobs.selectors.search import MARK, is_behind
 
 from .documents import last_lines_of, write_documents

@@ -14,8 +14,8 @@ from django.utils.module_loading import import_string
 from jobs.domain import events
 from jobs.models import Alarm, AlarmChange, EventDelivery, EventKind, EventRule
 from jobs.selectors.alarms import rule_of
-from jobs.selectors.event_lines import TABLE_OF, rows_of
-from jobs.selectors.events import EventRow
+from jobs.selectors.events.history import EventRow
+from jobs.selectors.events.lines import TABLE_OF, rows_of
 from jobs.selectors.jobs import may_see, seen_by
 from jobs.selectors.realm import arns
 

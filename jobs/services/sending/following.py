@@ -1,7 +1,8 @@
 """Finding what rules send: each row of the history that tells of an event is read once, and what matches is put down.
 
-The rows are read only up to where none can appear any more (`selectors.events`), and what is found is written in the
-transaction that moves the mark over them: whatever dies, and however many do it at once, each event is put down once.
+The rows are read only up to where none can appear any more (`selectors.events.history`), and what is found is written
+in the transaction that moves the mark over them: whatever dies, and however many do it at once, each event is put down
+once.
 Events are written only where what is known of a row does not rule a match out.
 """
 
@@ -16,8 +17,8 @@ from django.utils import timezone
 from jobs import queueing
 from jobs.models import EventRule, FollowMark
 from jobs.models.event_rule import EVENTS_MARK
-from jobs.selectors.event_lines import Line, Lines, lines_after
-from jobs.selectors.events import Ids, settled_ids
+from jobs.selectors.events.history import Ids, settled_ids
+from jobs.selectors.events.lines import Line, Lines, lines_after
 
 from .documents import name_of
 from .matching import rules_that_want

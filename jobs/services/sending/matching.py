@@ -17,8 +17,8 @@ from jobs.domain import arns, events, ids
 from jobs.domain.event_patterns import Seen, TooLarge, compares, restricted
 from jobs.models import EventKind, EventRule
 from jobs.queueing import TaskTimeout
-from jobs.selectors.event_lines import Line, rows_of
-from jobs.selectors.events import EventRow
+from jobs.selectors.events.history import EventRow
+from jobs.selectors.events.lines import Line, rows_of
 from jobs.selectors.realm import arns as realm_of_settings
 
 from .documents import DOCUMENTS, events_to_read

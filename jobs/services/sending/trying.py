@@ -11,8 +11,8 @@ from django.contrib.auth.models import User
 
 from jobs.domain.event_patterns import Pattern, matches
 from jobs.models import Alarm, AlarmChange, NodeTransition
-from jobs.selectors.events import EventFilters, Ids
-from jobs.selectors.newest_events import NEWEST, newest_events
+from jobs.selectors.events.history import EventFilters, Ids
+from jobs.selectors.events.newest import NEWEST, newest_events
 
 from .documents import DOCUMENTS, alarm_event, alarm_events, events_to_read, name_of
 

@@ -10,8 +10,8 @@ from jobs.domain.access_actions import DEREGISTER_JOB_DEFINITION, REGISTER_JOB_D
 from jobs.domain.access_policies import Context
 from jobs.domain.plans import Work, plan_of
 from jobs.models import JobDefinition
-from jobs.selectors.access_policies import authorize, authorize_tags, base_context, policies_of
-from jobs.selectors.access_resources import new_definition, of_definition, work_context
+from jobs.selectors.access.policies import authorize, authorize_tags, base_context, policies_of
+from jobs.selectors.access.resources import new_definition, of_definition, work_context
 from jobs.selectors.definitions import may_change_definition
 
 

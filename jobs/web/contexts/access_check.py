@@ -41,9 +41,9 @@ from jobs.domain.errors import InvalidInput
 from jobs.domain.rights import role_of
 from jobs.domain.validation import FieldError
 from jobs.models import AccessPolicy
-from jobs.selectors import access_policies as selectors
-from jobs.selectors.access_names import is_definition, is_queue, names_of_resources
-from jobs.selectors.access_resources import of_arn, of_log_group
+from jobs.selectors.access import policies as selectors
+from jobs.selectors.access.names import is_definition, is_queue, names_of_resources
+from jobs.selectors.access.resources import of_arn, of_log_group
 from jobs.selectors.realm import arns
 from jobs.services.setup.definition_owners import require_own_definition
 

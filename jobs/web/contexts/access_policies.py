@@ -11,7 +11,7 @@ from jobs.domain.access_actions import ACTIONS
 from jobs.domain.access_documents import MAX_CHARACTERS
 from jobs.domain.validation import FieldError
 from jobs.models import AccessPolicy
-from jobs.selectors import access_policies as selectors
+from jobs.selectors.access import policies as selectors
 from jobs.selectors.realm import arns
 
 from . import access_check

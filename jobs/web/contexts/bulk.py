@@ -14,8 +14,8 @@ from jobs.domain.errors import InvalidInput
 from jobs.models import BulkAction, BulkKind, BulkOutcome
 from jobs.selectors import bulk as selectors
 from jobs.selectors.bulk import CONCERNS
-from jobs.selectors.job_filters import JobFilters
-from jobs.selectors.job_pages import Matching, matching_ids
+from jobs.selectors.listing.filters import JobFilters
+from jobs.selectors.listing.pages import Matching, matching_ids
 
 from .jobs import read_strictly
 from .lazily import lazily

@@ -17,7 +17,7 @@ from jobs.domain.numbers import is_whole
 from jobs.models import Capacity
 from jobs.selectors.costs import CostRange, CostScope
 from jobs.selectors.costs.rows import KINDS, Part, Place
-from jobs.selectors.job_pages import Sort
+from jobs.selectors.listing.pages import Sort
 
 from .jobs import EACH
 

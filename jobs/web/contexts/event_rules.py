@@ -27,9 +27,9 @@ from jobs.domain.event_rules import (
     simple_of,
 )
 from jobs.models import Alarm, DeliveryState, EventDelivery, EventRule, TargetKind
-from jobs.selectors import event_rules as selectors
 from jobs.selectors.alarms import alarm_names
 from jobs.selectors.choices import queue_names
+from jobs.selectors.events import rules as selectors
 from jobs.selectors.paging import Page
 from jobs.services.sending.mails import has_mail_server
 from jobs.services.sending.rules import FIELDS, simple_values, simple_values_of, values_of

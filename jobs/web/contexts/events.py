@@ -18,7 +18,7 @@ from jobs.domain.reasons import brief
 from jobs.domain.states import TERMINAL
 from jobs.models import Job, JobStatus, NodeTransition, QueueBlock
 from jobs.selectors.choices import queue_names
-from jobs.selectors.events import (
+from jobs.selectors.events.history import (
     EventFilters,
     EventRow,
     Ids,
@@ -26,7 +26,7 @@ from jobs.selectors.events import (
     has_been_queue,
     problems_of,
 )
-from jobs.selectors.newest_events import NEWEST, EventsBack, newest_events
+from jobs.selectors.events.newest import NEWEST, EventsBack, newest_events
 from jobs.selectors.realm import arns
 
 from .lazily import lazily

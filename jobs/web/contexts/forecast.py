@@ -15,10 +15,10 @@ from jobs.scheduling.order import LAST_ID
 from jobs.scheduling.plan import Wait
 from jobs.scheduling.snapshot import JobView
 from jobs.selectors.choices import environments_in_order
-from jobs.selectors.earlier_runs import earlier_runs
-from jobs.selectors.forecast_snapshot import forecast_snapshot
 from jobs.selectors.jobs import RunSeconds
-from jobs.selectors.run_times import run_times
+from jobs.selectors.waiting.earlier_runs import earlier_runs
+from jobs.selectors.waiting.run_times import run_times
+from jobs.selectors.waiting.snapshot import forecast_snapshot
 from jobs.services.requests.submission import Submission
 
 from .forecast_kinds import KindEstimate, kinds_of, request_of

@@ -15,8 +15,8 @@ from jobs.models import Attempt, ImagePull, Job, QueueStatus, StopKind, Transiti
 from jobs.selectors import arrays as array_selectors
 from jobs.selectors import jobs as selectors
 from jobs.selectors.checkpoints import checkpoint_of
-from jobs.selectors.earlier_runs import earlier_runs
-from jobs.selectors.front import behind_at_least, estimated_start, position_of, turn_of
+from jobs.selectors.waiting.earlier_runs import earlier_runs
+from jobs.selectors.waiting.front import behind_at_least, estimated_start, position_of, turn_of
 
 from . import attempts as attempt_contexts
 from . import aws_request, checkpoints, dependencies, logs, workload

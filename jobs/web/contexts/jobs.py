@@ -16,13 +16,13 @@ from jobs import changes
 from jobs.domain import moments, numbers
 from jobs.domain.errors import InvalidInput
 from jobs.models import JobStatus
-from jobs.selectors import job_pages as selectors
 from jobs.selectors.bulk import CONCERNS, newest_bulk_actions
 from jobs.selectors.choices import queue_names
-from jobs.selectors.job_counts import StatusCount, status_counts
-from jobs.selectors.job_filters import JobFilters, OnRequest
-from jobs.selectors.job_pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, JobPage, Sort
-from jobs.selectors.saved_views import saved_views
+from jobs.selectors.listing import pages as selectors
+from jobs.selectors.listing.counts import StatusCount, status_counts
+from jobs.selectors.listing.filters import JobFilters, OnRequest
+from jobs.selectors.listing.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, JobPage, Sort
+from jobs.selectors.listing.saved_views import saved_views
 
 from . import job as job_contexts
 from .job_chips import chips

@@ -19,8 +19,8 @@ from jobs.selectors import metrics as selectors
 from jobs.selectors.costs import CostScope
 from jobs.selectors.costs.daily import usd_by_day
 from jobs.selectors.environments import environment_names
-from jobs.selectors.job_filters import OnRequest
-from jobs.selectors.job_pages import Sort
+from jobs.selectors.listing.filters import OnRequest
+from jobs.selectors.listing.pages import Sort
 from jobs.selectors.metrics import RANGES, EnvironmentSeries, MetricRange, QueueSeries
 
 from .charts import Chart, Curve

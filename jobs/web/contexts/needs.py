@@ -8,7 +8,7 @@ from typing import Any
 from jobs.domain.resources import Resources, format_memory, format_vcpus
 from jobs.domain.states import JobStatus
 from jobs.models import Job
-from jobs.selectors.free_room import EnvironmentRoom, free_room
+from jobs.selectors.waiting.free_room import EnvironmentRoom, free_room
 
 WIDTH = 1000
 NO_MACHINE = "It has no machine that is ready."

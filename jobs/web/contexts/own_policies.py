@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from jobs.domain import access_words as words
 from jobs.domain.access_policies import UNREADABLE, Policy
 from jobs.domain.rights import role_of
-from jobs.selectors.access_policies import policies_of
+from jobs.selectors.access.policies import policies_of
 
 
 def build(user: User) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from jobs.domain import moments, numbers, rights
 from jobs.models import REFUSED_STATUS, AuditEntry
-from jobs.selectors import people as selectors
-from jobs.selectors.audit import AuditQuery, audit_page
+from jobs.selectors.access import people as selectors
+from jobs.selectors.access.audit import AuditQuery, audit_page
 from jobs.selectors.paging import Page
 
 from .. import answers

@@ -17,9 +17,9 @@ from jobs.scheduling.plan import WaitCode
 from jobs.selectors import queues as selectors
 from jobs.selectors.budgets import warnings_of_queue
 from jobs.selectors.environments import environment_names
-from jobs.selectors.front import FRONT_SIZE
 from jobs.selectors.jobs import may_see
 from jobs.selectors.policies import policy_names, shares_of
+from jobs.selectors.waiting.front import FRONT_SIZE
 
 from .. import answers
 from .budgets import warnings

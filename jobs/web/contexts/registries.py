@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from jobs.domain.errors import NotFound
 from jobs.models import RegistryLogin
-from jobs.selectors import registry_logins as selectors
+from jobs.selectors.access import registry_logins as selectors
 
 from .forms import is_checked, shown_errors
 from .lazily import lazily

@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from jobs.models import Secret
-from jobs.selectors import secrets as selectors
+from jobs.selectors.access import secrets as selectors
 
 from .forms import shown_errors
 from .lazily import lazily

@@ -12,7 +12,7 @@ from jobs.domain.access_actions import SUBMIT_JOB
 from jobs.domain.access_policies import REQUEST_TAG, TAG_KEYS, Decision, refusal
 from jobs.domain.arns import JOB_DEFINITION
 from jobs.domain.validation import FieldError
-from jobs.selectors.access_policies import may_have_policies
+from jobs.selectors.access.policies import may_have_policies
 from jobs.selectors.realm import arns
 from jobs.services.requests.rights import denial_of
 

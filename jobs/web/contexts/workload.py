@@ -13,8 +13,8 @@ from jobs.domain.plans import ContainerPlan, JobPlan, NodePlan, plan_of
 from jobs.domain.registries import prefixes_of, repository_of
 from jobs.domain.resources import Resources, format_memory
 from jobs.models import Job, JobDefinition
+from jobs.selectors.access.registry_logins import login_for, may_change, may_see, offered_logins
 from jobs.selectors.plans import plan_of_job, work_of_definition
-from jobs.selectors.registry_logins import login_for, may_change, may_see, offered_logins
 
 CONDITIONS = {"START": "has started", "COMPLETE": "has ended", "SUCCESS": "has succeeded"}
 

@@ -9,7 +9,7 @@ from jobs.domain import arns
 from jobs.domain.numbers import is_revision
 from jobs.domain.states import JobStatus
 from jobs.models import Job, JobQueue
-from jobs.selectors import job_lists as selectors
+from jobs.selectors.listing import list_jobs as selectors
 
 from ...calls import Caller, Operation, Request
 from ...errors import client_error

@@ -6,9 +6,9 @@ from typing import Any
 
 from jobs.domain import arns, ids
 from jobs.models import JobQueue
-from jobs.selectors.front import front_of
 from jobs.selectors.jobs import visible_jobs
 from jobs.selectors.utilization import Utilization, utilization_of
+from jobs.selectors.waiting.front import front_of
 
 from ...calls import Caller, Operation, Request
 from ..lookup import queue_named

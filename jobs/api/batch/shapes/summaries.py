@@ -6,7 +6,7 @@ from jobs.domain import arns, ids
 from jobs.domain.arns import Arns
 from jobs.domain.states import PLACED, TERMINAL
 from jobs.models import ConsumableResource, Job, StopKind
-from jobs.selectors.job_lists import LastTry, last_tries
+from jobs.selectors.listing.list_jobs import LastTry, last_tries
 
 from .definitions import definition_arn
 from .tries import MAX_REASON_CHARACTERS, Shape, millis

@@ -15,9 +15,9 @@ from jobs.scheduling.order import in_order
 from jobs.scheduling.plan import WaitCode
 from jobs.scheduling.reasons import far_behind
 
-from .jobs import newest_wait_reason
-from .passes.snapshot import load_snapshot
-from .queue_groups import group_of
+from ..jobs import newest_wait_reason
+from ..passes.snapshot import load_snapshot
+from .groups import group_of
 
 # As many as AWS Batch's GetJobQueueSnapshot gives.
 FRONT_SIZE = 100

@@ -10,7 +10,7 @@ from jobs.domain.numbers import is_whole
 from jobs.domain.registries import best_of
 from jobs.models import RegistryLogin
 
-from .paging import PAGE_SIZE, Page, page_of
+from ..paging import PAGE_SIZE, Page, page_of
 
 # What stands between the two parts of a page's key; no prefix has one.
 BETWEEN = " "

@@ -7,7 +7,7 @@ from datetime import datetime
 from jobs.domain.resources import Resources
 from jobs.scheduling.snapshot import EnvironmentView, Snapshot
 
-from .queue_groups import group_of
+from .groups import group_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from jobs.scheduling.snapshot import Snapshot
 
-from .kept import Kept
-from .passes.snapshot import load_snapshot
+from ..kept import Kept
+from ..passes.snapshot import load_snapshot
 
 # So many waiting jobs of each queue tell whether there is room for one more.
 OUTLOOK_FRONT = 20

@@ -7,7 +7,7 @@ from django.db import connection
 
 from jobs.models import JobStatus
 
-from .job_filters import JobFilters, Scope
+from .filters import JobFilters, Scope
 
 # Whoever has more looks for some of them, and not for how many there are.
 COUNTED = 1000

@@ -17,8 +17,8 @@ from jobs.domain.numbers import is_revision
 from jobs.models import Job, JobDefinition, JobQueue, JobStatus, StopKind
 from jobs.models.expressions import ONE_BY_ONE, Number, Text, ended_by
 
-from .job_lists import CLOCKS_APART
-from .queues import kept_counts
+from ..queues import kept_counts
+from .list_jobs import CLOCKS_APART
 
 M = TypeVar("M", bound=Model)
 

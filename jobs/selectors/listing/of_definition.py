@@ -15,8 +15,8 @@ from django.db.models import QuerySet
 from jobs.domain import ids
 from jobs.models import Job
 
-from .job_filters import Scope
-from .job_lists import CLOCKS_APART
+from .filters import Scope
+from .list_jobs import CLOCKS_APART
 
 # Pairs that are read for a page; SQLite puts at most 500 together in one statement.
 PAIRS = 200

@@ -28,7 +28,7 @@ from jobs.domain.errors import NotFound
 from jobs.domain.validation import FieldError
 from jobs.models import AccessPolicy
 
-from .paging import PAGE_SIZE, Page, page_of
+from ..paging import PAGE_SIZE, Page, page_of
 
 # Values, or what gives them: most users have no policy, and then nobody asks.
 Resources = Sequence[Resource] | Callable[[], Sequence[Resource]]

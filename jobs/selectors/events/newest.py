@@ -1,4 +1,4 @@
-"""Events from the newest back, page by page, for who reads them and does not follow: see `selectors.events`."""
+"""Events from the newest back, page by page, for who reads them and does not follow: see `selectors.events.history`."""
 
 import heapq
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db.models import Max
 
-from .events import MAX_ID, TABLES, WINDOW, EventFilters, EventRow, Ids, rows_between
+from .history import MAX_ID, TABLES, WINDOW, EventFilters, EventRow, Ids, rows_between
 
 NEWEST = Ids(MAX_ID, MAX_ID, MAX_ID)
 

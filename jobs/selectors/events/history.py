@@ -20,7 +20,7 @@ from jobs.domain.errors import InvalidInput
 from jobs.domain.numbers import is_whole
 from jobs.models import JobQueue, JobStatus, NodeTransition, QueueBlock, Transition
 
-from .jobs import seen_by
+from ..jobs import seen_by
 
 # So many rows of each table are looked at for a page, whoever asks and however few of them are his.
 WINDOW = 5000

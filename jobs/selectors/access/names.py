@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from jobs.domain import arns as kinds
 from jobs.models import Alarm, ComputeEnvironment, JobDefinition, JobQueue, SchedulingPolicy
 
-from .choices import definition_names, queue_names
+from ..choices import definition_names, queue_names
 
 # Of each kind: a list with more is of no use.
 MAX_NAMES = 100

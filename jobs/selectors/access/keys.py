@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from jobs.domain.errors import NotFound
 from jobs.models import AccessKey, JobCredentials
 
-from .access_policies import note_job, note_policies
+from .policies import note_job, note_policies
 
 # How ids begin, as AWS has it: lasting keys of users, and temporary ones of jobs.
 KEY_PREFIX = "AKIA"

@@ -20,7 +20,7 @@ from jobs.domain import ids
 from jobs.models import Attempt, Job, JobDefinition, JobQueue
 from jobs.models.expressions import IN_A_SHARE, FoldedName, Number, Text
 
-from .jobs import visible_jobs
+from ..jobs import visible_jobs
 from .newest import newest_groups, newest_of
 
 # Ids tell when jobs were made, by the clock of who made them. So far may that be off the job's own time.

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from jobs.models import EventKind, NodeTransition, QueueBlock, Transition
 
-from .events import TABLES, EventRow, Ids, page_of_rows, spans_after
-from .job_details import UNREAD
+from ..job_details import UNREAD
+from .history import TABLES, EventRow, Ids, page_of_rows, spans_after
 
 KIND_OF: dict[type[EventRow], EventKind] = {
     Transition: EventKind.JOB,

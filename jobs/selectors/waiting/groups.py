@@ -13,8 +13,8 @@ from jobs.models import JobQueueEnvironment
 from jobs.scheduling.estimate import estimate
 from jobs.scheduling.snapshot import Snapshot
 
-from .kept import Kept
-from .passes.snapshot import load_snapshot
+from ..kept import Kept
+from ..passes.snapshot import load_snapshot
 
 # Shared by all who look within these seconds.
 KEPT_SECONDS = 3.0

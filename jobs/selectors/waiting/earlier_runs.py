@@ -2,8 +2,8 @@
 
 from jobs.models import JobDefinition
 
-from .jobs import RunSeconds, run_seconds
-from .kept import Kept
+from ..jobs import RunSeconds, run_seconds
+from ..kept import Kept
 
 KEPT_SECONDS = 60.0
 KEPT_DEFINITIONS = 1_000

@@ -22,13 +22,13 @@ from jobs.domain.states import LIVE
 from jobs.models import ArraySummary, Job
 from jobs.models.expressions import EpochSeconds
 
-from . import ended_jobs
-from .definition_jobs import first_bound, newest_of_definitions, parts_of_definitions
-from .job_filters import JobFilters, Scope, as_ids
-from .job_lists import CLOCKS_APART
-from .jobs import visible_jobs
+from ..jobs import visible_jobs
+from ..search import matching, wanted_by
+from . import ended as ended_jobs
+from .filters import JobFilters, Scope, as_ids
+from .list_jobs import CLOCKS_APART
 from .newest import newest_in_queues, newest_of_all
-from .search import matching, wanted_by
+from .of_definition import first_bound, newest_of_definitions, parts_of_definitions
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200

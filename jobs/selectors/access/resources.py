@@ -16,11 +16,11 @@ from jobs.domain.plans import JobPlan
 from jobs.domain.resources import MILLI
 from jobs.models import Job, JobDefinition, JobQueue
 
-from . import tags
-from .access_policies import base_context
-from .jobs import visible_jobs
-from .named import DefinitionName, definition_named
-from .realm import arns
+from .. import tags
+from ..jobs import visible_jobs
+from ..named import DefinitionName, definition_named
+from ..realm import arns
+from .policies import base_context
 
 _PARTS_OF_QUEUES = {
     kinds.COMPUTE_ENVIRONMENT: "environments",

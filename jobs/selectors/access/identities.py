@@ -9,7 +9,7 @@ from jobs.domain import ecs_arns
 from jobs.domain.arns import PARTITION
 from jobs.models import JobCredentials
 
-from .realm import arns
+from ..realm import arns
 
 ID_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 # IAM's ids tell by their first letters what they are of.

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from jobs.domain.states import TERMINAL
 from jobs.models import Job
 
-from .job_filters import Scope
+from .filters import Scope
 
 # Fewer than of the newest jobs: each stands at a place of its own.
 LOOKED_AT = 10_000

@@ -10,7 +10,7 @@ from jobs.domain.errors import NotFound
 from jobs.domain.event_patterns import matches
 from jobs.models import DeliveryState, EventDelivery, EventRule
 
-from .paging import PAGE_SIZE, Page, page_of
+from ..paging import PAGE_SIZE, Page, page_of
 
 DELIVERIES_SHOWN = 25
 COUNTED_AT_MOST = 1000

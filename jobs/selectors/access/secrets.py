@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from jobs.domain.errors import NotFound
 from jobs.models import Secret
 
-from .paging import PAGE_SIZE, Page, page_of
+from ..paging import PAGE_SIZE, Page, page_of
 
 
 def visible_secrets(user: User) -> QuerySet[Secret]:

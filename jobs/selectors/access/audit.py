@@ -13,7 +13,7 @@ from django.db.models import Manager, Max, QuerySet, Subquery
 
 from jobs.models import REFUSED_STATUS, AuditEntry
 
-from .paging import PAGE_SIZE, Page, page_of
+from ..paging import PAGE_SIZE, Page, page_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from django.db.models import Count, IntegerField, Max, OuterRef, QuerySet, Subqu
 
 from jobs.models import AccessKey, AccessPolicy, AccessToken, Job
 
-from .paging import PAGE_SIZE, Page, page_of
+from ..paging import PAGE_SIZE, Page, page_of
 
 # Nobody needs to know whether somebody has a thousand jobs or a million.
 JOBS_COUNTED = 1000
