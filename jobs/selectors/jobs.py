@@ -2,7 +2,8 @@
 
 import math
 import statistics
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
@@ -229,15 +230,17 @@ def run_seconds(definition: JobDefinition, *, sample: int = 50) -> RunSeconds | 
 def _run_seconds(definition_id: int, sample: int) -> list[float]:
     of_definition = Job.objects.filter(definition=definition_id, parent=None)
     ids = newest_in_queues(of_definition, JOBS_LOOKED_AT)
-    newest = list(Job.objects.filter(id__in=ids).order_by("-id").values_list("id", "array_size"))
-    plain = [id_ for id_, size in newest if size is None]
-    arrays = [id_ for id_, size in newest if size is not None][:ARRAYS_LOOKED_AT]
-    seconds: list[float] = []
-    for jobs in (
-        Job.objects.filter(id__in=plain).order_by("-id"),
-        Job.objects.filter(parent__in=arrays).order_by(),
-    ):
-        runs = jobs.filter(status=JobStatus.SUCCEEDED, started_at__isnull=False)
-        rows = runs.values_list("started_at", "stopped_at")[: sample - len(seconds)]
-        seconds += [(end - start).total_seconds() for start, end in rows if start and end]
-    return seconds
+    columns = ("id", "array_size", "status", "started_at", "stopped_at")
+    newest = list(Job.objects.filter(id__in=ids).order_by("-id").values_list(*columns))
+    plain = [row[3:] for row in newest if row[1] is None and row[2] == JobStatus.SUCCEEDED]
+    seconds = _seconds_of(plain)[:sample]
+    arrays = [row[0] for row in newest if row[1] is not None][:ARRAYS_LOOKED_AT]
+    children = Job.objects.filter(
+        parent__in=arrays, status=JobStatus.SUCCEEDED, started_at__isnull=False
+    ).order_by()
+    rows = children.values_list("started_at", "stopped_at")[: sample - len(seconds)]
+    return seconds + _seconds_of(rows)
+
+
+def _seconds_of(runs: Iterable[tuple[datetime | None, datetime | None]]) -> list[float]:
+    return [(end - start).total_seconds() for start, end in runs if start and end]

@@ -17,7 +17,7 @@ from jobs.web.contexts.job_cost import cost_of
 from tests.builders import NOW, a_job, an_attempt
 from tests.joblogs.writing import Writer, numbered
 
-PAGE_QUERIES = 16
+PAGE_QUERIES = 15
 NAMES = ("web", "init", "metrics")
 
 

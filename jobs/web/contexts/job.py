@@ -66,6 +66,7 @@ def build(
     cost = lazily(lambda: cost_of(attempts(), now))
     waits = lazily(lambda: waits_now(job, now))
     runs = lazily(lambda: earlier_runs(job.definition))
+    position = lazily(lambda: position_of(job=job, now=now))
     return {
         **common(job=job, user=user, now=now, hops=hops),
         "tries": lazily(lambda: list(reversed(tries()))),
@@ -75,8 +76,10 @@ def build(
         "waits_now": waits,
         "reason_since": lazily(lambda: reason_since(job, waits())),
         "needs": lazily(lambda: needs_of(job, now)),
-        "position": lazily(lambda: position_of(job=job, now=now)),
-        "behind_at_least": lazily(lambda: behind_at_least(job=job, now=now)),
+        "position": position,
+        "behind_at_least": lazily(
+            lambda: behind_at_least(job=job, now=now) if position() is None else None
+        ),
         "estimated_start": lazily(lambda: estimated_start(job=job, now=now)),
         "pull": lazily(lambda: pull_of(job, attempts())),
         "usage": lazily(lambda: usage_of(shown(), now)),
