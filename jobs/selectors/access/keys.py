@@ -8,9 +8,9 @@ from datetime import datetime
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from jobs.domain.errors import NotFound
 from jobs.models import AccessKey, JobCredentials
 
+from . import handed_out
 from .policies import note_job, note_policies
 
 # How ids begin, as AWS has it: lasting keys of users, and temporary ones of jobs.
@@ -61,17 +61,13 @@ class Credentials:
 
 
 def keys_of(user: User) -> list[AccessKey]:
-    """A user's access keys, usable ones first, newest first. At most 200: older revoked ones are of no use."""
-    rows = list(AccessKey.objects.filter(user=user).order_by("-pk")[:200])
-    return sorted(rows, key=lambda key: key.revoked_at is not None)
+    """A user's access keys: see `handed_out.those_of`."""
+    return handed_out.those_of(AccessKey, user)
 
 
 def find_key(*, user: User, key_id: int) -> AccessKey:
     """One of the user's own access keys. Raises NotFound."""
-    key = AccessKey.objects.filter(user=user, pk=key_id).first()
-    if key is None:
-        raise NotFound("There is no such access key.")
-    return key
+    return handed_out.find(AccessKey, user=user, pk=key_id, what="access key")
 
 
 def find_credentials(access_key_id: str) -> Credentials | None:
