@@ -108,8 +108,9 @@ def is_behind() -> bool:
 
 def indexed_percent() -> int:
     """How much of the history is searched, of an old database that is still being read. Two queries."""
-    newest = Transition.objects.order_by("-id").values_list("id", flat=True).first() or 1
-    return min(100, 100 * _mark() // newest)
+    newest = Transition.objects.order_by("-id").values_list("id", flat=True).first()
+    # Of no history all is searched.
+    return 100 if newest is None else min(100, 100 * _mark() // newest)
 
 
 def _mark() -> int:

@@ -258,3 +258,9 @@ def test_what_was_sought_stands_in_the_box(page: Client) -> None:
     html = text_of(page, '"><b>frame')
     header = html.partition("<header")[2].partition("</header>")[0]
     assert 'value="&quot;&gt;&lt;b&gt;frame"' in header
+
+
+def test_of_no_history_nothing_is_left_to_be_read(page: Client) -> None:
+    assert "can be searched so far" not in text_of(page, "anything")
+    Transition.objects.create(job=a_job(), from_status="", to_status="SUBMITTED", at=NOW)
+    assert "0 % of the history can be searched so far" in text_of(page, "anything")
